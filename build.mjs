@@ -1,0 +1,389 @@
+#!/usr/bin/env node
+/**
+ * Bootstrap and task runner: plain JavaScript that any Node >= 20 runs with nothing installed.
+ *
+ *   node build.mjs <task> [arguments...]
+ *
+ * Everything this file says goes to stderr; stdout belongs to the task.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import { basename, delimiter, dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(fileURLToPath(import.meta.url));
+const modules = join(root, 'node_modules');
+const stampPath = join(modules, '.lichen-setup.json');
+const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--config', 'test/vitest.config.ts'];
+
+/** `system`: the task starts partitions or traces them, so the machine's packages are looked after as well. */
+const tasks = {
+  setup: { system: true, help: 'install what is missing, and nothing else', run: () => 0 },
+  start: { system: true, help: 'bundle, then run the story: a fleet from pairing to invoice', run: start },
+  test: { system: true, help: 'run every test', run: (args) => runNode([...vitest, ...args]) },
+  check: { system: true, help: 'types, lint, format, layers and unit tests, in under a minute', run: check },
+  bench: { system: true, help: 'measure: bench <name> [--json] [--curve]', run: (args) => runNode(['test/bench/main.ts', ...args]) },
+  lichen: {
+    system: false,
+    help: 'the command line, from source',
+    run: (args) => runNode([join(root, 'gateway/lichen.ts'), ...args], callerDirectory()),
+  },
+  bundle: { system: false, help: 'write dist/: --arch x64|arm64, or --entry <file> --outfile <file>', run: bundle },
+  format: {
+    system: false,
+    help: 'rewrite the sources in the one format',
+    run: (args) => runBiome(['check', '--write', ...(args.length > 0 ? args : ['.'])]),
+  },
+};
+
+async function main() {
+  const [name, ...args] = process.argv.slice(2);
+  const task = Object.hasOwn(tasks, name ?? '') ? tasks[name] : undefined;
+  if (!task) {
+    const rows = Object.entries(tasks).map(([task, { help }]) => `  ${task.padEnd(8)}${help}`);
+    say(`usage: node build.mjs <task> [arguments...]\n\n${rows.join('\n')}`);
+    return name === undefined || name === 'help' || name === '--help' ? 0 : 64;
+  }
+  installPackages();
+  if (task.system) installSystemPackages();
+  process.env.LICHEN_SETUP_SECONDS ??= (performance.now() / 1000).toFixed(3);
+  return await task.run(args);
+}
+
+// ---- set-up ---------------------------------------------------------------------------------------------------------------------
+
+function installPackages() {
+  const lock = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
+  if (readJson(stampPath)?.lock === lock && existsSync(pinnedNodePath())) return;
+  if (!isInstalled()) {
+    say('set-up: installing the packages that package-lock.json pins (npm ci)');
+    // Install scripts are not needed (every native part comes as a package of its own), so none is run.
+    const flags = [
+      'ci',
+      '--ignore-scripts',
+      '--include=dev',
+      '--include=optional',
+      '--no-audit',
+      '--no-fund',
+      '--no-update-notifier',
+      '--loglevel=error',
+    ];
+    const [command, ...prefix] = npmCommand();
+    const done = spawnSync(command, [...prefix, ...flags], { cwd: root, stdio: ['ignore', 2, 2] });
+    if (done.status !== 0) throw new Failure(`npm ci failed${done.error ? `: ${done.error.message}` : ''}; the lines above say why.`, 69);
+  }
+  writeFileSync(stampPath, `${JSON.stringify({ lock })}\n`);
+}
+
+/** True when `npm install` or an earlier `npm ci` already left exactly the locked packages behind. */
+function isInstalled() {
+  const locked = readJson(join(root, 'package-lock.json'))?.packages ?? {};
+  const present = readJson(join(modules, '.package-lock.json'))?.packages;
+  if (!present || !existsSync(pinnedNodePath())) return false;
+  return Object.entries(locked).every(([path, wanted]) => {
+    if (path === '') return true;
+    const found = present[path];
+    // What another processor or system needs is locked too, and rightly absent.
+    return found ? found.version === wanted.version && found.integrity === wanted.integrity : wanted.optional === true;
+  });
+}
+
+/** The npm that called us, else the one on PATH. Its own Node is used: `npm ci` removes the pinned one while it runs. */
+function npmCommand() {
+  const { npm_execpath: script, npm_node_execpath: node } = process.env;
+  if (script && node && basename(script) === 'npm-cli.js' && !realOrSame(node).startsWith(modules)) return [node, script];
+  const path = (process.env.PATH ?? '').split(delimiter).filter((part) => !part.startsWith(modules));
+  process.env.PATH = path.join(delimiter);
+  return ['npm'];
+}
+
+function pinnedNodePath() {
+  const path = join(modules, `node-linux-${process.arch}`, 'bin', 'node');
+  // Elsewhere than on Linux there is no pinned package: a Node of the same or a later line has to be there.
+  return process.platform === 'linux' ? path : process.execPath;
+}
+
+function pinnedNode() {
+  const path = pinnedNodePath();
+  const isPinned = path !== process.execPath || process.platform === 'linux';
+  if (!isPinned && Number.parseInt(process.versions.node, 10) < 24) throw new Failure('Node 24 or later is needed on this system.', 69);
+  return path;
+}
+
+const systemPackages = [
+  { name: 'crun', binary: 'crun', why: 'runs partitions' },
+  { name: 'conmon', binary: 'conmon', why: 'keeps a partition alive while the runtime restarts' },
+  { name: 'iproute2', binary: 'ip', why: 'gives a partition its own network' },
+  // Only where there is no busybox at all: the package replaces the dynamically linked one, which a machine may boot with.
+  { name: 'busybox-static', binary: 'busybox', why: 'is what runs inside the test partitions' },
+  { name: 'strace', binary: 'strace', why: 'lets the tests cut the power between two writes' },
+];
+
+function installSystemPackages() {
+  const missing = systemPackages.filter(({ binary }) => !isOnPath(binary));
+  if (missing.length === 0 || process.platform !== 'linux') return;
+  const names = missing.map(({ name }) => name);
+  const why = missing.map(({ name, why }) => `${name} (${why})`).join(', ');
+  const install = ['install', '-y', '--no-install-recommends', ...names];
+  const byHand = `apt-get update && apt-get ${install.join(' ')}`;
+  const isRoot = process.getuid?.() === 0;
+  if (!isRoot || !existsSync('/etc/debian_version')) {
+    say(`set-up: going on without ${why}. ${isRoot ? 'On Debian' : 'To install'}: sudo sh -c '${byHand}'`);
+    return;
+  }
+  say(`set-up: installing Debian packages: ${why}`);
+  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const isDone = [['update'], install].every((words) => {
+    const options = ['-qq', '-o', 'Acquire::Retries=1', '-o', 'Acquire::http::Timeout=20', '-o', 'Dpkg::Use-Pty=0'];
+    return spawnSync('apt-get', [...options, ...words], { stdio: ['ignore', 2, 2], env: environment }).status === 0;
+  });
+  if (!isDone) say(`set-up: that failed; going on without. To try by hand: ${byHand}`);
+}
+
+function isOnPath(binary) {
+  const directories = [...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'];
+  return directories.some((directory) => directory !== '' && existsSync(join(directory, binary)));
+}
+
+// ---- tasks ----------------------------------------------------------------------------------------------------------------------
+
+async function start(args) {
+  const status = await bundle([]);
+  return status === 0 ? await runNode(['sim/story/main.ts', ...args]) : status;
+}
+
+async function check() {
+  const started = performance.now();
+  const steps = [
+    ['types', ['node_modules/typescript/bin/tsc', '--noEmit']],
+    ['lint and format', ['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.']],
+    // Files named *.slow.test.ts boot machines or play whole days: `npm test` runs them, this does not.
+    ['tests', [...vitest, '--exclude', '**/*.slow.test.ts', '--reporter', 'dot']],
+  ];
+  const results = await Promise.all(
+    steps.map(async ([name, command]) => {
+      const { status, output } = await capture(command);
+      say(`${status === 0 ? 'ok  ' : 'FAIL'} ${name}`);
+      if (status !== 0) say(output.trimEnd());
+      return status;
+    }),
+  );
+  say(`check took ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  return results.every((status) => status === 0) ? 0 : 1;
+}
+
+/** Where the person stands: npm moves to the project's root and leaves the former place in INIT_CWD. */
+function callerDirectory() {
+  return process.env.npm_lifecycle_event ? (process.env.INIT_CWD ?? process.cwd()) : process.cwd();
+}
+
+function runBiome(args) {
+  return runNode(['node_modules/@biomejs/biome/bin/biome', ...args]);
+}
+
+/**
+ * Runs the pinned Node in the foreground and answers with its exit status (128 + n when signal n ended it).
+ * Ctrl-C reaches the child through the terminal's process group, so it is not sent on a second time from a terminal.
+ */
+function runNode(args, cwd = root) {
+  return new Promise((settle, reject) => {
+    const child = spawn(pinnedNode(), args, { cwd, stdio: 'inherit' });
+    const forward = (signal) => {
+      if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
+    };
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, forward);
+    child.once('error', reject);
+    child.once('exit', (code, signal) => settle(exitStatus(code, signal)));
+  });
+}
+
+function capture(args) {
+  return new Promise((settle, reject) => {
+    const child = spawn(pinnedNode(), args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
+    child.once('error', reject);
+    child.once('close', (code, signal) => settle({ status: exitStatus(code, signal), output }));
+  });
+}
+
+function exitStatus(code, signal) {
+  const numbers = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGABRT: 6, SIGKILL: 9, SIGSEGV: 11, SIGTERM: 15 };
+  return signal ? 128 + (numbers[signal] ?? 0) : (code ?? 70);
+}
+
+// ---- bundle ---------------------------------------------------------------------------------------------------------------------
+
+/** Each program as one file that needs nothing beside it but Node. */
+const programs = [
+  { entry: 'runtime/main.ts', outfile: 'dist/lichen-runtime.mjs' },
+  { entry: 'gateway/lichen.ts', outfile: 'dist/lichen.mjs' },
+];
+
+async function bundle(args) {
+  // The addon is packed with zstd, which Node has from version 22.15 on.
+  if (Number.parseInt(process.versions.node, 10) < 24) return await runNode(['build.mjs', 'bundle', ...args]);
+  const arch = option(args, '--arch') ?? process.arch;
+  const entry = option(args, '--entry');
+  const outfile = option(args, '--outfile');
+  if (!entry !== !outfile) throw new Failure('--entry and --outfile go together.', 64);
+  const wanted = entry ? [{ entry, outfile }] : programs.filter((program) => existsSync(join(root, program.entry)));
+  const { build } = await import('esbuild');
+  const define = embedAddon(arch);
+  for (const program of wanted) {
+    await build({
+      absWorkingDir: root,
+      entryPoints: [program.entry],
+      outfile: program.outfile,
+      bundle: true,
+      splitting: false,
+      platform: 'node',
+      format: 'esm',
+      target: 'node24',
+      charset: 'utf8',
+      legalComments: 'none',
+      logLevel: 'warning',
+      logOverride: { 'direct-eval': 'silent' },
+      // Unminified on purpose: a release is pushed as content-defined chunks, and a one-line change of minified text resends most of it.
+      minify: false,
+      banner: { js: `${hashbang(program.entry)}${requireInEsm}` },
+      define,
+      plugins: [slim()],
+    });
+    chmodSync(resolve(root, program.outfile), 0o755);
+    say(`bundle: ${program.outfile} ${(statSync(resolve(root, program.outfile)).size / 1024).toFixed(0)} KiB`);
+  }
+  return 0;
+}
+
+/** CommonJS packages call require('node:...'); an ESM file has none. */
+const requireInEsm = "import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);";
+
+/** esbuild keeps an entry's own first line; a second one would be a syntax error. */
+function hashbang(entry) {
+  return readFileSync(resolve(root, entry), 'utf8').startsWith('#!') ? '' : '#!/usr/bin/env node\n';
+}
+
+/** Parts of packages that a board never uses, replaced by the least that their importers touch. */
+const stubs = {
+  // mqtt over websockets, socks and browser timers: the runtime hands mqtt.js a ready stream.
+  ws: 'module.exports = class {};',
+  socks: 'module.exports = {};',
+  'worker-timers': 'module.exports = {};',
+  debug: 'const off = () => {}; off.enabled = false; off.extend = () => off; module.exports = () => off;',
+  'readable-stream': "module.exports = require('node:stream');",
+  // lmdb's own object encoding: Lichen stores CBOR bytes (encoding: 'binary').
+  msgpackr: 'export class Encoder {}',
+};
+
+function slim() {
+  return {
+    name: 'slim',
+    setup(build) {
+      build.onResolve({ filter: new RegExp(`^(${Object.keys(stubs).join('|')})$`) }, ({ path }) => ({ path, namespace: 'stub' }));
+      build.onLoad({ filter: /.*/, namespace: 'stub' }, ({ path }) => ({ contents: stubs[path], resolveDir: root }));
+      build.onResolve({ filter: /^node-gyp-build-optional-packages$/ }, () => ({ path: join(root, 'runtime/adapters/native-lmdb.ts') }));
+      // Its ESM form breaks silently (keys come back as numbers): it compiles code by name, and esbuild renames what it hoists. CommonJS with
+      // a direct eval keeps its names, https://esbuild.github.io/content-types/#direct-eval.
+      build.onResolve({ filter: /^ordered-binary$/ }, () => ({ path: join(modules, 'ordered-binary/dist/index.cjs') }));
+      // Not its Node entry, which looks for the native cbor-extract; the strict scanner in front makes that no gain.
+      build.onResolve({ filter: /^cbor-x$/ }, () => ({ path: join(modules, 'cbor-x/index.js') }));
+    },
+  };
+}
+
+/** lmdb's addon for `arch` as two string constants of native-lmdb.ts. */
+function embedAddon(arch) {
+  const { zstdCompressSync, constants } = process.getBuiltinModule('node:zlib');
+  const bytes = loadablePart(readFileSync(join(addonPackage(arch), 'node.napi.glibc.node')));
+  const packed = zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: 19 } });
+  return {
+    LICHEN_LMDB_ADDON: JSON.stringify(packed.toString('base64')),
+    LICHEN_LMDB_SHA256: JSON.stringify(createHash('sha256').update(bytes).digest('hex')),
+  };
+}
+
+/**
+ * A shared object without its symbols and debug sections, four fifths of it: only what its program headers name is ever mapped.
+ * Not strip(1), which knows foreign processors only by accident and whose output differs between versions. Offsets: elf(5), ELF64.
+ */
+function loadablePart(elf) {
+  if (elf.readUInt32BE(0) !== 0x7f454c46 || elf[4] !== 2 || elf[5] !== 1)
+    throw new Failure('The addon is not a 64-bit little-endian ELF file.', 65);
+  const [headers, size, count] = [Number(elf.readBigUInt64LE(32)), elf.readUInt16LE(54), elf.readUInt16LE(56)];
+  let end = headers + size * count;
+  for (let at = headers; at < headers + size * count; at += size) {
+    end = Math.max(end, Number(elf.readBigUInt64LE(at + 8) + elf.readBigUInt64LE(at + 32)));
+  }
+  const kept = Buffer.from(elf.subarray(0, end));
+  kept.writeBigUInt64LE(0n, 40); // e_shoff
+  kept.fill(0, 58, 64); // e_shentsize, e_shnum, e_shstrndx
+  return kept;
+}
+
+/** Directory of lmdb's addon package for `arch`; one for a foreign processor is fetched and compared with the lockfile. */
+function addonPackage(arch) {
+  const name = `@lmdb/lmdb-linux-${arch}`;
+  const installed = join(modules, name);
+  if (existsSync(installed)) return installed;
+  const locked = readJson(join(root, 'package-lock.json')).packages[`node_modules/${name}`];
+  if (!locked) throw new Failure(`There is no storage addon for ${arch}.`, 64);
+  const cache = join(modules, '.cache', 'lichen', `lmdb-linux-${arch}-${locked.version}`);
+  if (existsSync(join(cache, 'package'))) return join(cache, 'package');
+  mkdirSync(cache, { recursive: true });
+  const [command, ...prefix] = npmCommand();
+  const flags = ['pack', `${name}@${locked.version}`, '--pack-destination', cache, '--loglevel=error', '--silent'];
+  const packed = spawnSync(command, [...prefix, ...flags], { cwd: root, stdio: ['ignore', 'pipe', 2], encoding: 'utf8' });
+  const archive = join(cache, (packed.stdout ?? '').trim());
+  if (packed.status !== 0 || !existsSync(archive)) throw new Failure(`${name}@${locked.version} could not be fetched.`, 69);
+  const integrity = `sha512-${createHash('sha512').update(readFileSync(archive)).digest('base64')}`;
+  if (integrity !== locked.integrity) throw new Failure(`${name}@${locked.version} is not what package-lock.json pins.`, 69);
+  if (spawnSync('tar', ['-xzf', archive, '-C', cache], { stdio: ['ignore', 2, 2] }).status !== 0) throw new Failure('tar failed.', 71);
+  return join(cache, 'package');
+}
+
+// ---- small things ---------------------------------------------------------------------------------------------------------------
+
+/** What a person can act on, with the status to leave with (sysexits.h); anything else that is thrown is a defect. */
+class Failure extends Error {
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
+}
+
+function option(args, name) {
+  const at = args.indexOf(name);
+  return at < 0 ? undefined : args[at + 1];
+}
+
+function readJson(path) {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+function realOrSame(path) {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}
+
+function say(text) {
+  process.stderr.write(`${text}\n`);
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof Failure)) throw error;
+  say(`build: ${error.message}`);
+  process.exitCode = error.status;
+}

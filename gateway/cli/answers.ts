@@ -1,0 +1,144 @@
+/**
+ * What each call of the HTTP API answers, as the client reads it. Unknown keys are dropped, so that an older client
+ * goes on with a newer gateway.
+ */
+import * as v from 'valibot';
+import type { CallName } from '../../runtime/protocol/api.ts';
+import { offerSchema } from '../../runtime/protocol/nouns/board.ts';
+import { filter } from '../../runtime/protocol/nouns/request.ts';
+import {
+  boardId, currency, gatewayId, int, leaseId, name, operatorId, ownerId, positive, publisherId, requestId, type Schema, tenantId, text, uint,
+} from '../../runtime/protocol/schema.ts';
+
+const hash = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'expected 64 digits of hex'));
+const hex = v.pipe(v.string(), v.regex(/^([0-9a-f]{2})*$/, 'expected hex'));
+/** Counters are decimal strings: JSON's numbers end at 2^53. */
+const decimal = v.pipe(v.string(), v.regex(/^\d{1,20}$/, 'expected a decimal number'), v.transform(BigInt));
+const vector = v.record(v.string(), uint);
+const rates = v.object({ wallHour: decimal, cpuSecond: decimal, memoryMibHour: decimal, netMib: decimal, diskMib: decimal });
+const close = v.object({ period: positive, vector, closedMs: uint });
+
+const status = v.object({
+  gateway: gatewayId,
+  name: text,
+  region: text,
+  operator: operatorId,
+  software: text,
+  wallMs: uint,
+  vector,
+  pending: uint,
+  boardsHere: v.array(boardId),
+  peers: v.array(v.object({ gateway: gatewayId, up: v.boolean(), forMs: int, vector })),
+});
+
+const gateway = v.object({
+  gateway: gatewayId,
+  name: text,
+  region: text,
+  address: text,
+  operator: operatorId,
+  serving: v.boolean(),
+  revoked: v.boolean(),
+  reachable: v.boolean(),
+});
+
+const board = v.object({
+  board: boardId,
+  owner: ownerId,
+  home: v.nullable(v.object({ tenure: positive, gateway: gatewayId })),
+  here: v.boolean(),
+  sinceMs: uint,
+  quarantined: v.boolean(),
+  offer: v.nullable(offerSchema),
+  labels: v.array(name),
+  bound: v.boolean(),
+  /** Version of the owner's newest binding; 0 while there is none. */
+  binding: uint,
+});
+
+const release = v.object({
+  release: hash,
+  recipe: name,
+  label: text,
+  sequence: positive,
+  publisher: publisherId,
+  bytes: uint,
+  missing: v.nullable(uint),
+});
+
+const request = v.object({
+  request: requestId,
+  tenant: tenantId,
+  name,
+  sequence: positive,
+  state: v.picklist(['started', 'stopped', 'destroyed']),
+  release: hash,
+  replicas: positive,
+  leases: v.array(v.nullable(leaseId)),
+  parameters: v.record(v.string(), text),
+  filter,
+  priceCap: rates,
+  currency,
+  voucher: hash,
+  onIsolation: v.picklist(['continue', 'stop']),
+  patienceMs: positive,
+});
+
+const report = v.object({
+  board: boardId,
+  state: text,
+  promise: text,
+  address: v.nullable(text),
+  restarts: uint,
+  detail: text,
+  atMs: uint,
+});
+
+const instance = v.object({
+  lease: leaseId,
+  request: requestId,
+  name,
+  index: uint,
+  term: positive,
+  tenant: tenantId,
+  board: boardId,
+  guardian: gatewayId,
+  currency,
+  opened: v.boolean(),
+  report: v.nullable(report),
+});
+
+const SCHEMAS = {
+  status,
+  gateways: v.array(gateway),
+  boards: v.array(board),
+  releases: v.array(release),
+  requests: v.array(request),
+  instances: v.array(instance),
+  push: v.object({ ok: v.literal(true), missing: v.array(hash) }),
+  admit: v.object({ id: tenantId }),
+  claim: v.object({ claim: text, validMs: uint }),
+  close,
+  periods: v.array(close),
+  log: v.object({ author: gatewayId, from: uint, size: uint, head: v.nullable(text), entries: v.array(hex) }),
+};
+
+/** `statement` answers in CBOR. */
+export type JsonCall = Exclude<CallName, 'statement'>;
+export type Answers = { [Name in JsonCall]: v.InferOutput<(typeof SCHEMAS)[Name]> };
+export type Board = Answers['boards'][number];
+export type StandingRequest = Answers['requests'][number];
+export type Instance = Answers['instances'][number];
+
+export const ANSWERS: { [Name in JsonCall]: Schema<Answers[Name]> } = SCHEMAS;
+
+/** Keys of one row of an answer, for the reference and its test. */
+export const keysOf = {
+  gateway: Object.keys(gateway.entries),
+  board: Object.keys(board.entries),
+  release: Object.keys(release.entries),
+  request: Object.keys(request.entries),
+  instance: Object.keys(instance.entries),
+  status: Object.keys(status.entries),
+  close: Object.keys(close.entries),
+};

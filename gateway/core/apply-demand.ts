@@ -1,0 +1,79 @@
+/** Entries that tenants, publishers and owners sign: what is offered as software, wanted, paid for, and lent. */
+import { type Bytes, equal, hex } from '../../runtime/protocol/bytes.ts';
+import { refuse } from '../../runtime/protocol/errors.ts';
+import { fingerprint } from '../../runtime/protocol/ids.ts';
+import { type Sealed, unseal } from '../../runtime/protocol/noun.ts';
+import { type Manifest, manifestNoun } from '../../runtime/protocol/nouns/release.ts';
+import {
+  type Binding, bindingNoun, type Request, requestIdOf, requestNoun, verdictNoun, type Voucher, voucherNoun,
+} from '../../runtime/protocol/nouns/request.ts';
+import type { Context, Rows } from './context.ts';
+import { isRevoked } from './directory.ts';
+import { bindings, boards, documents, manifests, parties, publishers, requests, vouchers } from './tables.ts';
+
+const checkTenant = (rows: Rows, context: Context, tenant: string, signer: Bytes): void => {
+  if (fingerprint(context.crypto, signer) !== tenant) refuse('wrong-signer', 'the tenant it names did not sign it');
+  if (parties.get(rows, 'tenant', tenant) === null) refuse('unknown-key', `tenant ${tenant} has not been admitted here`);
+};
+
+export const openManifest = (rows: Rows, context: Context, body: Bytes): Sealed<Manifest> => {
+  const sealed = unseal(context.crypto, manifestNoun, body);
+  const publisher = publishers.get(rows, sealed.value.publisher) ?? refuse('unknown-key', `publisher ${sealed.value.publisher} is not known here; push its trust document first`);
+  if (!publisher.doc.keys.some((key) => equal(key, sealed.signer))) refuse('wrong-publisher', `the key is not among those of publisher ${publisher.doc.name}`);
+  if (publisher.doc.revoked.some((key) => equal(key, sealed.signer))) refuse('revoked-key', `publisher ${publisher.doc.name} has revoked the key`);
+  return sealed;
+};
+
+export const applyManifest = (rows: Rows, context: Context, body: Bytes): void => {
+  const { value, hash } = openManifest(rows, context, body);
+  const publisher = publishers.get(rows, value.publisher) ?? refuse('unknown-key', 'publisher');
+  documents.put(rows, body, hex(hash));
+  manifests.put(rows, { doc: value, publisher: publisher.hash }, hex(hash));
+};
+
+export const openRequest = (rows: Rows, context: Context, body: Bytes): Sealed<Request> => {
+  const sealed = unseal(context.crypto, requestNoun, body);
+  checkTenant(rows, context, sealed.value.tenant, sealed.signer);
+  return sealed;
+};
+
+export const applyRequest = (rows: Rows, context: Context, body: Bytes): void => {
+  const { value, hash } = openRequest(rows, context, body);
+  const id = requestIdOf(context.crypto, value.tenant, value.name);
+  documents.put(rows, body, hex(hash));
+  const held = requests.get(rows, id);
+  if (held === null || held.doc.sequence < value.sequence) requests.put(rows, { doc: value, hash }, id);
+};
+
+export const openVoucher = (rows: Rows, context: Context, body: Bytes): Sealed<Voucher> => {
+  const sealed = unseal(context.crypto, voucherNoun, body);
+  checkTenant(rows, context, sealed.value.tenant, sealed.signer);
+  return sealed;
+};
+
+export const applyVoucher = (rows: Rows, context: Context, body: Bytes): void => {
+  const { value, hash } = openVoucher(rows, context, body);
+  vouchers.put(rows, value, hex(hash));
+};
+
+/** A verdict is kept in the log as evidence; nothing is derived from it. */
+export const applyVerdict = (rows: Rows, context: Context, body: Bytes): void => {
+  const { value, signer } = unseal(context.crypto, verdictNoun, body);
+  checkTenant(rows, context, value.tenant, signer);
+};
+
+export const openBinding = (rows: Rows, context: Context, body: Bytes): Sealed<Binding> => {
+  const sealed = unseal(context.crypto, bindingNoun, body);
+  const board = boards.get(rows, sealed.value.board) ?? refuse('not-paired', `board ${sealed.value.board}`);
+  if (board.owner !== sealed.value.owner || fingerprint(context.crypto, sealed.signer) !== board.owner) {
+    refuse('wrong-signer', `board ${sealed.value.board} was paired for owner ${board.owner}, who did not sign this`);
+  }
+  if (isRevoked(rows, context, sealed.signer)) refuse('revoked-key', 'the owner\'s key is revoked');
+  return sealed;
+};
+
+export const applyBinding = (rows: Rows, context: Context, body: Bytes): void => {
+  const { value } = openBinding(rows, context, body);
+  const held = bindings.get(rows, value.board);
+  if (held === null || held.version < value.version) bindings.put(rows, value, value.board);
+};

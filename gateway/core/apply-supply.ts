@@ -1,0 +1,107 @@
+/** Entries about boards at work: where they are home, what they offer, what they lease, what they used. */
+import { type Bytes, equal } from '../../runtime/protocol/bytes.ts';
+import { refuse } from '../../runtime/protocol/errors.ts';
+import { type Sealed, decodeAs, unseal } from '../../runtime/protocol/noun.ts';
+import { helloNoun, homeNoun, type Usage, usageNoun } from '../../runtime/protocol/nouns/board.ts';
+import { type ChainPoint, leaseNoun } from '../../runtime/protocol/nouns/lease.ts';
+import { closeSchema, type LogEntry, presenceSchema } from '../../runtime/protocol/nouns/log.ts';
+import { ordinal } from '../../runtime/turn/table.ts';
+import type { Context, Rows } from './context.ts';
+import { allGateways, isRevoked } from './directory.ts';
+import { boards, closes, leaseIndex, leases, usageHeads, usageSeen } from './tables.ts';
+
+/** A document signed by the present key of the board that it names. */
+const checkBoard = (rows: Rows, context: Context, id: string, signer: Bytes) => {
+  const board = boards.get(rows, id) ?? refuse('not-paired', `board ${id}`);
+  if (!equal(board.key, signer)) refuse('wrong-signer', `board ${id} did not sign it with its present key`);
+  if (isRevoked(rows, context, signer)) refuse('revoked-key', `board ${id}`);
+  return board;
+};
+
+/** The board's own word: the highest tenure wins, whoever logged it. */
+export const applyHome = (rows: Rows, context: Context, body: Bytes, entry: LogEntry): void => {
+  const { value, signer } = unseal(context.crypto, homeNoun, body);
+  const board = checkBoard(rows, context, value.board, signer);
+  if (board.home !== null && board.home.tenure >= value.tenure) return;
+  boards.put(rows, { ...board, home: { tenure: value.tenure, gateway: value.gateway }, here: true, sinceMs: entry.wallMs }, value.board);
+};
+
+export const applyOffer = (rows: Rows, context: Context, body: Bytes): void => {
+  const { value, signer } = unseal(context.crypto, helloNoun, body);
+  const board = checkBoard(rows, context, value.board, signer);
+  boards.put(rows, { ...board, offer: value.offer }, value.board);
+};
+
+export const applyPresence = (rows: Rows, _context: Context, body: Bytes, entry: LogEntry): void => {
+  const { board: id, here, tenure, sinceMs } = decodeAs(presenceSchema, body, 'presence');
+  const board = boards.get(rows, id) ?? refuse('not-paired', `board ${id}`);
+  // Only its home speaks of it, and only of this tenure: what a former home says comes too late.
+  if (board.home?.gateway !== entry.author || board.home.tenure !== tenure) return;
+  boards.put(rows, { ...board, here, sinceMs }, id);
+};
+
+export const applyLease = (rows: Rows, context: Context, body: Bytes): void => {
+  const { value, signer } = unseal(context.crypto, leaseNoun, body);
+  const guardian = allGateways(rows, context).find((entry) => entry.gateway === value.guardian) ?? refuse('unknown-key', `gateway ${value.guardian}`);
+  if (!equal(guardian.key, signer) || guardian.operator !== value.operator) refuse('wrong-signer', 'the guardian it names did not sign it');
+  if (leases.get(rows, value.lease) !== null) return;
+  leases.put(rows, { doc: value, document: body, opened: false, closed: false }, value.lease);
+  leaseIndex.put(rows, {}, value.request, ordinal(value.index), ordinal(value.term), value.lease);
+};
+
+const START: ChainPoint = { seq: 0, hash: new Uint8Array(32) };
+
+export const usageHead = (rows: Rows, board: string): ChainPoint => usageHeads.get(rows, board) ?? START;
+
+export type Chained = 'next' | 'repeat';
+
+/**
+ * Where a record stands to what is known of its board's chain. Errors: `conflict` (a gap: what lies between comes
+ * first), `fork` (another record of that number is known).
+ */
+export const placeInChain = (rows: Rows, usage: Sealed<Usage>): Chained => {
+  const { board, seq, prev, amnesia } = usage.value;
+  const seen = usageSeen.get(rows, board, ordinal(seq));
+  if (seen !== null) return equal(seen.hash, usage.hash) ? 'repeat' : refuse('fork', `board ${board} signed two records of number ${seq}`);
+  const head = usageHead(rows, board);
+  if (seq !== head.seq + 1) refuse('conflict', `record ${seq} of ${board}, but the chain ends at ${head.seq}`);
+  if (!equal(prev, head.hash) && !amnesia) refuse('fork', `record ${seq} of ${board} does not follow from ${head.seq}`);
+  return 'next';
+};
+
+export const openUsage = (rows: Rows, context: Context, body: Bytes): Sealed<Usage> => {
+  const sealed = unseal(context.crypto, usageNoun, body);
+  checkBoard(rows, context, sealed.value.board, sealed.signer);
+  const lease = leases.get(rows, sealed.value.lease) ?? refuse('not-found', `lease ${sealed.value.lease}`);
+  if (lease.doc.board !== sealed.value.board) refuse('wrong-signer', `lease ${sealed.value.lease} is another board's`);
+  return sealed;
+};
+
+export const applyUsage = (rows: Rows, context: Context, body: Bytes): void => {
+  const sealed = openUsage(rows, context, body);
+  if (placeInChain(rows, sealed) === 'repeat') return;
+  const { board, seq, lease: id, kind } = sealed.value;
+  usageSeen.put(rows, { hash: sealed.hash }, board, ordinal(seq));
+  usageHeads.put(rows, { seq, hash: sealed.hash }, board);
+  const lease = leases.get(rows, id);
+  if (lease !== null && kind !== 'point') leases.put(rows, { ...lease, opened: true, closed: lease.closed || kind === 'close' }, id);
+};
+
+/** Two histories of one board: it gets nothing more until its operator has looked. The evidence is in the logs. */
+export const quarantine = (rows: Rows, board: string): void => {
+  const held = boards.get(rows, board);
+  if (held !== null) boards.put(rows, { ...held, quarantined: true }, board);
+};
+
+export const applyClose = (rows: Rows, _context: Context, body: Bytes): void => {
+  const close = decodeAs(closeSchema, body, 'close');
+  const held = closes.get(rows, ordinal(close.period));
+  // Two gateways may close one period at once; the fuller vector wins, and the same one everywhere.
+  if (held === null || rank(close) > rank(held)) closes.put(rows, close, ordinal(close.period));
+};
+
+const rank = (close: { vector: Record<string, number>; closedMs: number }): string => {
+  const total = Object.values(close.vector).reduce((sum, size) => sum + size, 0);
+  return `${ordinal(total)}/${ordinal(close.closedMs)}/${JSON.stringify(Object.entries(close.vector).sort())}`;
+};
+

@@ -1,0 +1,202 @@
+/**
+ * What the ledger reads from the logs: each document once, with the places where it stands, so that the same book
+ * serves every closed period. Signatures are verified when an entry is taken in; who may sign is asked at a close,
+ * because the answer lies in documents that may stand in another author's log.
+ */
+import { type Bytes, equal, hex } from '../../runtime/protocol/bytes.ts';
+import type { Crypto } from '../../runtime/protocol/crypto.ts';
+import { asLichenError, type ErrorCode, refuse } from '../../runtime/protocol/errors.ts';
+import { fingerprint, type RequestId } from '../../runtime/protocol/ids.ts';
+import { LIMITS } from '../../runtime/protocol/limits.ts';
+import { decodeAs, type Noun, type Sealed, unseal, unsealMany } from '../../runtime/protocol/noun.ts';
+import { type Usage, usageNoun } from '../../runtime/protocol/nouns/board.ts';
+import { type Lease, leaseIdOf, leaseNoun } from '../../runtime/protocol/nouns/lease.ts';
+import { type EntryKind, type LogEntry, type Pair, pairSchema, type Vector } from '../../runtime/protocol/nouns/log.ts';
+import {
+  type Binding,
+  bindingNoun,
+  type Request,
+  type Rotation,
+  requestIdOf,
+  requestNoun,
+  rotationNoun,
+  type Voucher,
+  voucherNoun,
+} from '../../runtime/protocol/nouns/request.ts';
+import { type OperatorDoc, operatorNoun } from '../../runtime/protocol/nouns/trust.ts';
+
+export interface Doc<T> {
+  value: T;
+  /** Hash of the payload. */
+  hash: Bytes;
+  /** Hex of the key that signed; empty for what an author states or several keys sign. */
+  signer: string;
+  /** The document as it came. */
+  bytes: Bytes;
+  kind: EntryKind;
+  /** Author → first place in its log. */
+  places: Map<string, number>;
+}
+
+export interface Invalid {
+  author: string;
+  seq: number;
+  kind: EntryKind;
+  code: ErrorCode;
+  detail: string;
+}
+
+/** Documents by what they are looked up by; each list in no particular order. */
+type Shelf<T> = Map<string, Doc<T>[]>;
+
+export interface Book {
+  /** Author → entries taken in. */
+  sizes: Map<string, number>;
+  /** By operator. */
+  operators: Shelf<OperatorDoc>;
+  /** By board. */
+  pairs: Shelf<Pair>;
+  rotations: Shelf<Rotation>;
+  usage: Shelf<Usage>;
+  /** By `board/version`. */
+  bindings: Shelf<Binding>;
+  /** By request. */
+  requests: Shelf<Request>;
+  /** By hash. */
+  vouchers: Shelf<Voucher>;
+  /** By lease. */
+  leases: Shelf<Lease>;
+  invalid: Invalid[];
+  /** `kind/hash/signer` → the document, to find repeats. */
+  known: Map<string, Doc<unknown>>;
+}
+
+export const newBook = (): Book => ({
+  sizes: new Map(),
+  operators: new Map(),
+  pairs: new Map(),
+  rotations: new Map(),
+  usage: new Map(),
+  bindings: new Map(),
+  requests: new Map(),
+  vouchers: new Map(),
+  leases: new Map(),
+  invalid: [],
+  known: new Map(),
+});
+
+/** Whether a document stands in some log below the vector. */
+export const visible = (doc: Doc<unknown>, vector: Vector): boolean => [...doc.places].some(([author, seq]) => seq < (vector[author] ?? 0));
+
+export const visibleIn = <T>(shelf: Shelf<T>, key: string, vector: Vector): Doc<T>[] =>
+  (shelf.get(key) ?? []).filter((doc) => visible(doc, vector));
+
+/** The place to name when speaking of a document: of the lowest author below the vector. */
+export const placeOf = (doc: Doc<unknown>, vector: Vector): { author: string; seq: number } => {
+  const [place] = [...doc.places].filter(([author, seq]) => seq < (vector[author] ?? 0)).sort(([a], [b]) => (a < b ? -1 : 1));
+  return place === undefined ? refuse('internal', 'a document without a place') : { author: place[0], seq: place[1] };
+};
+
+type Found<T> = Pick<Doc<T>, 'value' | 'hash' | 'signer'>;
+
+const shelve = <T>(book: Book, shelf: Shelf<T>, key: string, entry: LogEntry, found: Found<T>): void => {
+  const name = `${entry.kind}/${hex(found.hash)}/${found.signer}`;
+  const held = book.known.get(name);
+  if (held !== undefined) {
+    if (!held.places.has(entry.author)) held.places.set(entry.author, entry.seq);
+    return;
+  }
+  const doc: Doc<T> = { ...found, bytes: entry.body, kind: entry.kind, places: new Map([[entry.author, entry.seq]]) };
+  book.known.set(name, doc);
+  const row = shelf.get(key);
+  if (row === undefined) shelf.set(key, [doc]);
+  else row.push(doc);
+};
+
+const ofOne = <T>({ value, hash, signer }: Sealed<T>): Found<T> => ({ value, hash, signer: hex(signer) });
+
+/** Opens a document whose author's id is the fingerprint of the key that signs it. */
+const opened = <T>(crypto: Crypto, kind: Noun<T>, body: Bytes, idOf: (value: T) => string): Found<T> => {
+  const sealed = unseal(crypto, kind, body);
+  if (fingerprint(crypto, sealed.signer) !== idOf(sealed.value)) refuse('wrong-signer', `the ${kind.name} is not signed by the one it names`);
+  return ofOne(sealed);
+};
+
+type Taker = (crypto: Crypto, book: Book, entry: LogEntry) => void;
+
+const takeOperator: Taker = (crypto, book, entry) => {
+  const { value, hash } = unsealMany(crypto, operatorNoun, entry.body, 2 * LIMITS.rootKeys);
+  shelve(book, book.operators, value.operator, entry, { value, hash, signer: '' });
+};
+
+const takePair: Taker = (crypto, book, entry) => {
+  const value = decodeAs(pairSchema, entry.body, 'pair');
+  if (fingerprint(crypto, value.key) !== value.board) refuse('wrong-signer', "the board's id is not that of its key");
+  shelve(book, book.pairs, value.board, entry, { value, hash: crypto.sha256(entry.body), signer: '' });
+};
+
+const takeRotation: Taker = (crypto, book, entry) => {
+  const { value, hash, signers } = unsealMany(crypto, rotationNoun, entry.body, 2);
+  const both = [value.from, value.to].every((key) => signers.some((signer) => equal(signer, key)));
+  if (!both) refuse('wrong-signer', 'a rotation is signed by the old key and the new one');
+  if (value.kind !== 'board') refuse('wrong-signer', "a gateway's key changes in its operator's document");
+  shelve(book, book.rotations, value.subject, entry, { value, hash, signer: '' });
+};
+
+const takeRequest: Taker = (crypto, book, entry) => {
+  const found = opened(crypto, requestNoun, entry.body, (value) => value.tenant);
+  const id: RequestId = requestIdOf(crypto, found.value.tenant, found.value.name);
+  shelve(book, book.requests, id, entry, found);
+};
+
+const takeVoucher: Taker = (crypto, book, entry) => {
+  const found = opened(crypto, voucherNoun, entry.body, (value) => value.tenant);
+  shelve(book, book.vouchers, hex(found.hash), entry, found);
+};
+
+const takeBinding: Taker = (crypto, book, entry) => {
+  const found = opened(crypto, bindingNoun, entry.body, (value) => value.owner);
+  shelve(book, book.bindings, `${found.value.board}/${found.value.version}`, entry, found);
+};
+
+const takeLease: Taker = (crypto, book, entry) => {
+  const found = ofOne(unseal(crypto, leaseNoun, entry.body));
+  const { lease, request, index, term, guardian } = found.value;
+  if (leaseIdOf(crypto, request, index, term, guardian) !== lease) refuse('bad-schema', "the lease's id is not that of its parts");
+  shelve(book, book.leases, lease, entry, found);
+};
+
+const takeUsage: Taker = (crypto, book, entry) => {
+  const found = ofOne(unseal(crypto, usageNoun, entry.body));
+  shelve(book, book.usage, found.value.board, entry, found);
+};
+
+/** Kinds that no bill depends on are not opened. */
+const TAKERS: Partial<Record<EntryKind, Taker>> = {
+  operator: takeOperator,
+  pair: takePair,
+  rotation: takeRotation,
+  request: takeRequest,
+  voucher: takeVoucher,
+  binding: takeBinding,
+  lease: takeLease,
+  usage: takeUsage,
+};
+
+/**
+ * Takes in the next entry of its author's log; repeats are passed over. A body that does not hold is noted in
+ * `invalid` and means nothing. Error: `missing-content` when entries before it have not been taken in.
+ */
+export const absorb = (crypto: Crypto, book: Book, entry: LogEntry): void => {
+  const size = book.sizes.get(entry.author) ?? 0;
+  if (entry.seq < size) return;
+  if (entry.seq > size) refuse('missing-content', `entry ${size} of ${entry.author} comes before ${entry.seq}`);
+  book.sizes.set(entry.author, size + 1);
+  try {
+    TAKERS[entry.kind]?.(crypto, book, entry);
+  } catch (thrown) {
+    const { code, detail } = asLichenError(thrown);
+    if (code === 'internal') throw thrown;
+    book.invalid.push({ author: entry.author, seq: entry.seq, kind: entry.kind, code, detail });
+  }
+};

@@ -1,0 +1,209 @@
+/**
+ * The ledger: a pure fold over the merged logs. A period is closed at a vector; what it bills follows from the logs up
+ * to there and from the closes before it, and from nothing else, so that any gateway and any auditor computes the same
+ * bytes. docs/spec/metering.md.
+ */
+import type { Bytes } from '../../runtime/protocol/bytes.ts';
+import type { Crypto } from '../../runtime/protocol/crypto.ts';
+import { refuse } from '../../runtime/protocol/errors.ts';
+import { encodeStatement, type Statement } from '../../runtime/protocol/nouns/billing.ts';
+import type { Lease } from '../../runtime/protocol/nouns/lease.ts';
+import type { Close, LogEntry, Vector } from '../../runtime/protocol/nouns/log.ts';
+import { absorb, type Book, type Doc, type Invalid, newBook, placeOf, visible } from './book.ts';
+import { type Chain, grow, type Link, newChain } from './chain.ts';
+import { statementOf } from './invoice.ts';
+import { accept, type Meter, newMeter, rate } from './rating.ts';
+import { keysOf, leasesOf, objection, trustAt } from './standing.ts';
+
+/** A board of which there are two histories: from `seq` on nothing of it is charged. */
+export interface Fork {
+  board: string;
+  seq: number;
+  /** Hex of the records that contradict each other. */
+  records: string[];
+}
+
+/** Records that are valid and cannot be placed yet; they are charged in the period in which they can. */
+export interface Waiting {
+  board: string;
+  /** The chain's last record in place. */
+  seq: number;
+  /** Records beyond a gap. */
+  unplaced: number;
+  /** Records in place whose lease does not stand. */
+  leaseless: number;
+}
+
+export interface Folded {
+  statement: Statement;
+  /** The statement's bytes: what is kept, hashed and compared. */
+  bytes: Bytes;
+  /** Entries that mean nothing to the bill, and why; by author and place. */
+  ignored: Invalid[];
+  forks: Fork[];
+  waiting: Waiting[];
+}
+
+/** What closes hand on to the next one. */
+export interface Ledger {
+  book: Book;
+  period: number;
+  vector: Vector;
+  /** Hash of the last statement's bytes; zero before the first. */
+  previous: Bytes;
+  chains: Map<string, Chain>;
+  /** By lease. */
+  meters: Map<string, Meter>;
+  /** Lease → records in place that no meter has looked at. */
+  queues: Map<string, Link[]>;
+  /** Records that a meter did not take. */
+  refused: { doc: Doc<unknown>; detail: string }[];
+}
+
+export const newLedger = (book: Book): Ledger => ({
+  book,
+  period: 0,
+  vector: {},
+  previous: new Uint8Array(32),
+  chains: new Map(),
+  meters: new Map(),
+  queues: new Map(),
+  refused: [],
+});
+
+const sorted = <T>(map: Map<string, T>): [string, T][] => [...map].sort(([a], [b]) => (a < b ? -1 : 1));
+
+/** Closes never take back what a former one counted, even if it was another gateway's. */
+const joined = (a: Vector, b: Vector): Vector =>
+  Object.fromEntries([...new Set([...Object.keys(a), ...Object.keys(b)])].map((author) => [author, Math.max(a[author] ?? 0, b[author] ?? 0)]));
+
+const checkHeld = (book: Book, vector: Vector): void => {
+  for (const [author, size] of Object.entries(vector)) {
+    const held = book.sizes.get(author) ?? 0;
+    if (held < size) refuse('missing-content', `the close counts ${size} entries of ${author}, ${held} are here`);
+  }
+};
+
+/** Opens meters for leases that have come to stand; a lease that stood once stands for good. */
+const openMeters = (crypto: Crypto, ledger: Ledger, ignored: Invalid[]): Set<string> => {
+  const { book, vector, meters } = ledger;
+  const trust = trustAt(crypto, book, vector);
+  const spurn = (doc: Doc<Lease>, code: Invalid['code'], detail: string): void => {
+    ignored.push({ ...placeOf(doc, vector), kind: doc.kind, code, detail });
+  };
+  for (const [id] of sorted(book.leases)) {
+    for (const doc of leasesOf(book, id, vector)) {
+      const held = meters.get(id);
+      const meter = newMeter(doc);
+      if (held?.document === meter.document) continue;
+      const why = objection(book, trust, doc, vector);
+      if (why !== null) spurn(doc, why.code, why.detail);
+      else if (held !== undefined) spurn(doc, 'conflict', `another document of lease ${id} stands already`);
+      else meters.set(id, meter);
+    }
+  }
+  return trust.revoked;
+};
+
+const growChains = (ledger: Ledger, revoked: Set<string>): void => {
+  const { book, vector, chains, queues } = ledger;
+  for (const [board] of sorted(book.usage)) {
+    const chain = chains.get(board) ?? newChain();
+    chains.set(board, chain);
+    for (const link of grow(chain, book, board, vector, keysOf(book, board, vector), revoked)) {
+      const { lease } = link.doc.value;
+      const queue = queues.get(lease);
+      if (queue === undefined) queues.set(lease, [link]);
+      else queue.push(link);
+    }
+  }
+};
+
+const readQueues = ({ queues, meters, refused }: Ledger): void => {
+  for (const [lease, queue] of sorted(queues)) {
+    const meter = meters.get(lease);
+    if (meter === undefined) continue;
+    for (const link of queue) {
+      const detail = link.doc.value.board === meter.lease.board ? accept(meter, link) : "the lease is another board's";
+      if (detail !== null) refused.push({ doc: link.doc, detail });
+    }
+    queues.delete(lease);
+  }
+};
+
+const rateAll = ({ meters }: Ledger) => {
+  const instances = new Map<string, Meter[]>();
+  for (const [, meter] of sorted(meters)) {
+    const instance = `${meter.lease.request}/${meter.lease.index}`;
+    instances.set(instance, [...(instances.get(instance) ?? []), meter]);
+  }
+  return [...instances.values()].flatMap(rate);
+};
+
+const waitingOf = ({ chains, queues }: Ledger): Waiting[] => {
+  const leaseless = new Map<string, number>();
+  for (const queue of queues.values()) for (const { doc } of queue) leaseless.set(doc.value.board, (leaseless.get(doc.value.board) ?? 0) + 1);
+  return sorted(chains)
+    .map(([board, chain]) => ({ board, seq: chain.links.length, unplaced: chain.waiting, leaseless: leaseless.get(board) ?? 0 }))
+    .filter(({ unplaced, leaseless }) => unplaced + leaseless > 0);
+};
+
+const forksOf = ({ chains }: Ledger): Fork[] =>
+  sorted(chains).flatMap(([board, { forkSeq, forked }]) => (forkSeq === null ? [] : [{ board, seq: forkSeq, records: forked }]));
+
+/** Records signed by keys that their boards are not known to have held. */
+const strangersOf = ({ book, vector }: Ledger): Invalid[] =>
+  sorted(book.usage).flatMap(([board, docs]) => {
+    const held = keysOf(book, board, vector);
+    return docs
+      .filter((doc) => !held.has(doc.signer) && visible(doc, vector))
+      .map((doc): Invalid => ({ ...placeOf(doc, vector), kind: 'usage', code: 'wrong-signer', detail: `not a key that board ${board} has held` }));
+  });
+
+const ignoredBy = ({ book, vector, refused }: Ledger, ignored: Invalid[]): Invalid[] =>
+  [
+    ...book.invalid.filter(({ author, seq }) => seq < (vector[author] ?? 0)),
+    ...refused.map(({ doc, detail }): Invalid => ({ ...placeOf(doc, vector), kind: 'usage', code: 'conflict', detail })),
+    ...ignored,
+  ].sort((a, b) => (a.author === b.author ? a.seq - b.seq : a.author < b.author ? -1 : 1));
+
+/**
+ * Closes the next period. `close.vector` may not lie below an earlier one; where it does, the earlier one counts.
+ * Errors: `stale` (not the next period), `missing-content` (entries that the close counts are not here).
+ */
+export const closePeriod = (crypto: Crypto, ledger: Ledger, close: Close): Folded => {
+  if (close.period <= ledger.period) refuse('stale', `period ${ledger.period} is closed, ${close.period} does not follow`);
+  const vector = joined(ledger.vector, close.vector);
+  checkHeld(ledger.book, vector);
+  ledger.period = close.period;
+  ledger.vector = vector;
+  const ignored: Invalid[] = [];
+  const revoked = openMeters(crypto, ledger, ignored);
+  growChains(ledger, revoked);
+  readQueues(ledger);
+  const statement = statementOf({ ...close, vector }, ledger.previous, rateAll(ledger));
+  const bytes = encodeStatement(statement);
+  ledger.previous = crypto.sha256(bytes);
+  return {
+    statement,
+    bytes,
+    ignored: ignoredBy(ledger, [...ignored, ...strangersOf(ledger)]),
+    forks: forksOf(ledger),
+    waiting: waitingOf(ledger),
+  };
+};
+
+export interface LedgerInput {
+  /** Entries of each author in their order, authenticated as that author's log; repeats do not matter. */
+  logs: Iterable<Iterable<LogEntry>>;
+  /** All closes up to the one that is asked for, by period. */
+  closes: readonly Close[];
+}
+
+/** The last close's statement. Errors: those of `absorb` and `closePeriod`, and `not-found` without a close. */
+export const fold = (crypto: Crypto, { logs, closes }: LedgerInput): Folded => {
+  const book = newBook();
+  for (const log of logs) for (const entry of log) absorb(crypto, book, entry);
+  const ledger = newLedger(book);
+  return closes.map((close) => closePeriod(crypto, ledger, close)).at(-1) ?? refuse('not-found', 'no period has been closed');
+};

@@ -1,0 +1,197 @@
+/**
+ * What is charged of a lease's records. A slice runs from one accepted record to the next; it is charged whole or not
+ * at all, so that neither repeats nor the order of arrival can move a total. docs/spec/metering.md, "Slices".
+ */
+import { hex } from '../../runtime/protocol/bytes.ts';
+import { costMicro, NOT_PAYABLE, ZERO } from '../../runtime/protocol/money.ts';
+import type { Posting } from '../../runtime/protocol/nouns/billing.ts';
+import { REGISTERS, type Registers, type Usage } from '../../runtime/protocol/nouns/board.ts';
+import type { Lease } from '../../runtime/protocol/nouns/lease.ts';
+import type { TierName } from '../../runtime/protocol/schema.ts';
+import type { Doc } from './book.ts';
+import type { Link } from './chain.ts';
+
+/** A stretch of wall time, from and to a record. */
+interface Span {
+  fromMs: number;
+  toMs: number;
+}
+
+interface Slice extends Span {
+  used: Registers;
+}
+
+export interface Meter {
+  lease: Lease;
+  /** Hex of the lease document on which it was opened. */
+  document: string;
+  /** Instant of the zero record; null before it. */
+  openMs: number | null;
+  last: { seq: number; registers: Registers; reachMs: number } | null;
+  /** Sum of all slices; with restarts it may pass the last record's registers. */
+  total: Registers;
+  closed: boolean;
+  tier: TierName;
+  /** Registers that were charged in all, and what they came to, cut at the cap. */
+  charged: Registers;
+  debitMicro: bigint;
+  /** Where the last posting ended. */
+  postedSeq: number;
+  /** Accepted and not yet rated. */
+  slices: Slice[];
+  /** What was charged in former periods. */
+  spans: Span[];
+}
+
+export const newMeter = (doc: Doc<Lease>): Meter => ({
+  lease: doc.value,
+  document: hex(doc.hash),
+  openMs: null,
+  last: null,
+  total: ZERO,
+  closed: false,
+  tier: 'full',
+  charged: ZERO,
+  debitMicro: 0n,
+  postedSeq: 0,
+  slices: [],
+  spans: [],
+});
+
+/** What a posting can carry. */
+const REGISTER_MAX = 2n ** 64n - 1n;
+
+const RANK: Record<TierName, number> = { dev: 0, reduced: 1, full: 2 };
+const lower = (a: TierName, b: TierName): TierName => (RANK[a] <= RANK[b] ? a : b);
+
+const combine = (a: Registers, b: Registers, each: (x: bigint, y: bigint) => bigint): Registers => ({
+  wallMs: each(a.wallMs, b.wallMs),
+  cpuMicros: each(a.cpuMicros, b.cpuMicros),
+  memoryMibS: each(a.memoryMibS, b.memoryMibS),
+  netInBytes: each(a.netInBytes, b.netInBytes),
+  netOutBytes: each(a.netOutBytes, b.netOutBytes),
+  diskBytes: each(a.diskBytes, b.diskBytes),
+  diskMibS: each(a.diskMibS, b.diskMibS),
+  energyMj: each(a.energyMj, b.energyMj),
+});
+
+const plus = (a: Registers, b: Registers): Registers => combine(a, b, (x, y) => x + y);
+const minus = (a: Registers, b: Registers): Registers => combine(a, b, (x, y) => x - y);
+const isZero = (a: Registers): boolean => REGISTERS.every((register) => a[register] === 0n);
+const fell = (from: Registers, to: Registers): boolean => REGISTERS.some((register) => to[register] < from[register]);
+
+/** Null when the record is accepted, else why it means nothing. */
+export const accept = (meter: Meter, { doc, revoked, amnesiaSeq }: Link): string | null => {
+  const usage: Usage = doc.value;
+  const { seq, kind, registers, wallMs } = usage;
+  if (revoked) return 'signed by a revoked key';
+  if (meter.closed) return 'follows the close of its lease';
+  const { last } = meter;
+  if (last === null) {
+    if (kind !== 'open' || !isZero(registers)) return 'the lease does not begin with a zero record';
+    meter.openMs = wallMs;
+    meter.postedSeq = seq;
+    meter.last = { seq, registers, reachMs: wallMs };
+  } else {
+    if (kind === 'open') return 'the lease is open already';
+    const restarted = fell(last.registers, registers);
+    // A board that lost its newest writes may know less than its last record said; it counts on from what it knows.
+    if (restarted && amnesiaSeq <= last.seq) return 'a register fell';
+    const reachMs = Math.max(last.reachMs, wallMs);
+    const used = restarted ? ZERO : minus(registers, last.registers);
+    const total = plus(meter.total, used);
+    if (REGISTERS.some((register) => total[register] > REGISTER_MAX)) return 'a register runs over';
+    meter.total = total;
+    meter.slices.push({ used, fromMs: last.reachMs, toMs: reachMs });
+    meter.last = { seq, registers, reachMs };
+  }
+  meter.tier = lower(meter.tier, usage.tier);
+  meter.closed = kind === 'close';
+  return null;
+};
+
+/** The higher term of one instance; of equal terms, which only a split of guardians makes, the greater lease id. */
+const isHigher = (a: Lease, b: Lease): boolean => a.term > b.term || (a.term === b.term && a.lease > b.lease);
+
+const overlaps = (a: Span, b: Span): boolean => Math.max(a.fromMs, b.fromMs) < Math.min(a.toMs, b.toMs);
+
+/** Of one (request, index): the instant from which a meter is no longer charged, because a higher one has begun. */
+const cutoffOf = (meter: Meter, siblings: Meter[]): number =>
+  siblings
+    .filter((other) => isHigher(other.lease, meter.lease))
+    .reduce((first, { openMs }) => Math.min(first, openMs ?? Number.POSITIVE_INFINITY), Number.POSITIVE_INFINITY);
+
+interface Rated {
+  posting: Posting;
+  spans: Span[];
+}
+
+const reasonOf = (overlap: boolean, cap: boolean): Posting['reason'] => (overlap ? (cap ? 'overlap, cap' : 'overlap') : cap ? 'cap' : '');
+
+/** Debit and its parts; what neither side's share takes whole is rounding, 0 or 1 micro-unit. */
+const moneyOf = (debitMicro: bigint, feePermille: number) => {
+  const feeMicro = (debitMicro * BigInt(feePermille)) / 1000n;
+  const creditMicro = (debitMicro * BigInt(1000 - feePermille)) / 1000n;
+  return { debitMicro, creditMicro, feeMicro, roundingMicro: debitMicro - creditMicro - feeMicro };
+};
+
+const rateOne = (meter: Meter, siblings: Meter[]): Rated => {
+  const { lease, last, slices } = meter;
+  const cutoffMs = cutoffOf(meter, siblings);
+  const taken = siblings.filter((other) => other !== meter).flatMap((other) => other.spans);
+  const spans: Span[] = [];
+  let [used, uncharged, charged, debitMicro] = [ZERO, ZERO, meter.charged, meter.debitMicro];
+  let [overlap, cap] = [false, false];
+  for (const slice of slices) {
+    used = plus(used, slice.used);
+    const doubled = slice.toMs > cutoffMs || taken.some((span) => overlaps(span, slice));
+    const reached = costMicro(plus(charged, slice.used), lease.rates);
+    const spent = reached > lease.capMicro;
+    overlap ||= doubled;
+    cap ||= !doubled && spent;
+    if (doubled || (spent && debitMicro >= lease.capMicro)) {
+      uncharged = plus(uncharged, slice.used);
+    } else {
+      charged = plus(charged, slice.used);
+      debitMicro = spent ? lease.capMicro : reached;
+      spans.push({ fromMs: slice.fromMs, toMs: slice.toMs });
+    }
+  }
+  const { lease: id, board, tenant, owner, operator, request, name, index, term, feePermille } = lease;
+  const posting: Posting = {
+    ...{ lease: id, board, tenant, owner, operator, request, name, index, term },
+    tier: meter.tier,
+    currency: meter.tier === 'dev' ? NOT_PAYABLE : lease.currency,
+    fromSeq: meter.postedSeq,
+    toSeq: last?.seq ?? meter.postedSeq,
+    ...{ used, uncharged },
+    reason: reasonOf(overlap, cap),
+    ...moneyOf(debitMicro - meter.debitMicro, feePermille),
+  };
+  meter.charged = charged;
+  meter.debitMicro = debitMicro;
+  return { posting, spans };
+};
+
+/** Joins what touches, so that a lease charged for years keeps one span and not one a record. */
+const join = (spans: Span[]): Span[] => {
+  const out: Span[] = [];
+  for (const span of spans) {
+    const before = out.at(-1);
+    if (before !== undefined && before.toMs === span.fromMs) before.toMs = span.toMs;
+    else out.push({ ...span });
+  }
+  return out;
+};
+
+/** Rates all meters of one (request, index) for one period; those without new slices give no posting. */
+export const rate = (siblings: Meter[]): Posting[] => {
+  const rated = siblings.filter((meter) => meter.slices.length > 0).map((meter) => ({ meter, ...rateOne(meter, siblings) }));
+  // Only now: within one period the terms tell who is charged, and spans speak of former periods.
+  for (const { meter, posting, spans } of rated) {
+    meter.postedSeq = posting.toSeq;
+    meter.slices = [];
+    meter.spans = join([...meter.spans, ...spans]);
+  }
+  return rated.map(({ posting }) => posting);
+};

@@ -1,0 +1,175 @@
+/** The only place where the gateway is wired. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { identityFromSeed } from '../runtime/adapters/certificate.ts';
+import { openClock } from '../runtime/adapters/clock.ts';
+import { nodeCrypto } from '../runtime/adapters/crypto.ts';
+import { kernelEntropy } from '../runtime/adapters/entropy.ts';
+import { openKeyFile } from '../runtime/adapters/keyfile.ts';
+import { openLmdbStore } from '../runtime/adapters/lmdb-store.ts';
+import type { CallName } from '../runtime/protocol/api.ts';
+import { hex } from '../runtime/protocol/bytes.ts';
+import { LichenError, refuse } from '../runtime/protocol/errors.ts';
+import { fingerprint, type GatewayId, idFrom, type OperatorId } from '../runtime/protocol/ids.ts';
+import { Draft } from '../runtime/turn/draft.ts';
+import type { Store } from '../runtime/turn/store.ts';
+import { startTurn, type Turn } from '../runtime/turn/turn.ts';
+import { type ApiServer, openApi } from './api/server.ts';
+import { type Door, openDoor } from './broker/door.ts';
+import type { Rows } from './core/context.ts';
+import type { ApiAnswer, ApiInput, Effect, Event, Service } from './service/events.ts';
+import { admitSession } from './service/gatekeeper.ts';
+import { gatewayCore } from './service/gateway.ts';
+
+const SOFTWARE = 'lichen-gateway/0.1.0';
+const TICK_MS = 500;
+
+export interface GatewayOptions {
+  data: string;
+  /** Which gateway this is; default: the fingerprint of its key, as long as that was never rotated. */
+  gateway?: string;
+  operator: string;
+  /** Files of signed operator documents, each operator's oldest version first. */
+  operatorDocs: string[];
+  name: string;
+  region: string;
+  /** Where the TLS door listens and, as others reach it, its address. */
+  host: string;
+  port: number;
+  address: string;
+  apiHost: string;
+  apiPort: number;
+  /** A peer silent for this long counts as gone. */
+  silenceMs: number;
+}
+
+export interface RunningGateway {
+  gateway: GatewayId;
+  port: number;
+  apiPort: number;
+  token: string;
+  close(): Promise<void>;
+}
+
+const journal = (line: string): void => {
+  process.stderr.write(`${JSON.stringify({ at: new Date().toISOString(), line })}\n`);
+};
+
+/** The operator's token: whoever can read the file may use the operator's calls. */
+const openToken = (path: string): string => {
+  if (!existsSync(path)) writeFileSync(path, hex(kernelEntropy.bytes(32)), { mode: 0o600 });
+  return readFileSync(path, 'utf8').trim();
+};
+
+/** Reads of what is committed, outside any turn. */
+const readOnly = (store: Store): Rows => new Draft(store.snapshot(), new Map());
+
+const perform = (door: Door, replies: Map<number, (answer: ApiAnswer | LichenError) => void>, effect: Effect): void => {
+  switch (effect.kind) {
+    case 'send':
+      return door.front.send(effect.session, effect.topic, effect.payload);
+    case 'settle':
+      return door.front.settle(effect.receipt, effect.error);
+    case 'answer-pairing':
+      return door.front.answerPairing(effect.receipt, effect.answer);
+    case 'drop':
+      return door.front.drop(effect.session, effect.error);
+    case 'reach':
+      return door.peers.reach(effect.gateways);
+    case 'peer-send':
+      return door.peers.send(effect.session, effect.frame);
+    case 'peer-drop':
+      return door.peers.drop(effect.session, effect.error);
+    case 'reply': {
+      replies.get(effect.id)?.(effect.answer);
+      replies.delete(effect.id);
+      return;
+    }
+    case 'journal':
+      return journal(effect.line);
+  }
+};
+
+/** What the store could not keep was not acknowledged; whoever waits is told. */
+const failAll = (door: Door, replies: Map<number, (answer: ApiAnswer | LichenError) => void>, error: LichenError, events: Event[]): void => {
+  journal(`store: ${error.message}`);
+  for (const event of events) {
+    if (event.kind === 'message') door.front.settle(event.receipt, error);
+    else if (event.kind === 'pairing') door.front.answerPairing(event.receipt, error);
+    else if (event.kind === 'call') perform(door, replies, { kind: 'reply', id: event.id, answer: error });
+  }
+};
+
+export const runGateway = async (options: GatewayOptions): Promise<RunningGateway> => {
+  mkdirSync(options.data, { recursive: true, mode: 0o700 });
+  const key = openKeyFile(join(options.data, 'gateway.key'));
+  const me = options.gateway === undefined ? fingerprint<GatewayId>(nodeCrypto, key.signer.publicKey) : idFrom<GatewayId>(options.gateway);
+  const token = openToken(join(options.data, 'admin.token'));
+  const owner = `gateway ${me}`;
+  const store = openLmdbStore({ path: join(options.data, 'store.mdb'), owner });
+  const clock = openClock();
+  const service: Service = {
+    crypto: nodeCrypto,
+    signer: key.signer,
+    me,
+    operator: idFrom<OperatorId>(options.operator),
+    silenceMs: options.silenceMs,
+    name: options.name,
+    region: options.region,
+    address: options.address,
+    entropy: (length) => kernelEntropy.bytes(length),
+    software: SOFTWARE,
+  };
+  const replies = new Map<number, (answer: ApiAnswer | LichenError) => void>();
+  let door: Door | null = null;
+  const opened = (): Door => door ?? refuse('internal', 'an effect before the door is open');
+  const turn: Turn<Event> = startTurn<Event, Effect>({
+    store,
+    clock,
+    core: gatewayCore(service),
+    release: (effect) => perform(opened(), replies, effect),
+    owner,
+    batch: 512,
+    conflictsMax: 3,
+    failed: (error, events) => failAll(opened(), replies, error, events),
+  });
+  door = await openDoor({
+    host: options.host,
+    port: options.port,
+    identity: identityFromSeed(key.seed, me),
+    gatekeeper: (party, id, shown) => admitSession(readOnly(store), service, party, id, shown),
+    listener: turn.submit,
+    crypto: nodeCrypto,
+    clock,
+    entropy: kernelEntropy,
+    note: (error) => journal(error.message),
+    peerTimings: { heartbeatMs: Math.max(250, options.silenceMs / 3), silenceMs: options.silenceMs },
+  });
+  turn.submit({ kind: 'configured', documents: options.operatorDocs.map((path) => new Uint8Array(readFileSync(path))) });
+  const api = await openApiFor(options, token, turn, replies);
+  let running = true;
+  const tick = (): void => {
+    if (!running) return;
+    turn.submit({ kind: 'tick' });
+    clock.after(TICK_MS, tick);
+  };
+  tick();
+  const close = async (): Promise<void> => {
+    running = false;
+    api.close();
+    await opened().close();
+    store.close();
+  };
+  return { gateway: me, port: door.port, apiPort: api.port, token, close };
+};
+
+const openApiFor = (options: GatewayOptions, token: string, turn: Turn<Event>, replies: Map<number, (answer: ApiAnswer | LichenError) => void>): Promise<ApiServer> => {
+  let calls = 0;
+  const call = (name: CallName, input: ApiInput): Promise<ApiAnswer | LichenError> =>
+    new Promise((resolve) => {
+      const id = ++calls;
+      replies.set(id, resolve);
+      turn.submit({ kind: 'call', id, name, input });
+    });
+  return openApi({ host: options.apiHost, port: options.apiPort, token, call });
+};

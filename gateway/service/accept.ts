@@ -1,0 +1,40 @@
+/** The way every fact takes into this gateway: checked, put in its own log, applied. */
+import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
+import type { EntryKind } from '../../runtime/protocol/nouns/log.ts';
+import { hash } from '../../runtime/protocol/schema.ts';
+import type { Instant } from '../../runtime/turn/clock.ts';
+import { table, volatileTable } from '../../runtime/turn/table.ts';
+import { applyEntry } from '../core/apply.ts';
+import { appendOwn } from '../core/log.ts';
+import type { Service, Work } from './events.ts';
+
+/** Hash of accepted bytes: what comes twice is answered as the first time and logged once. */
+const accepted = table('accepted', hash);
+/** Set when something happened upon which boards or requests may have to be looked at anew. */
+const flags = volatileTable<true>('flags');
+
+export const wasAccepted = (work: Work, service: Service, body: Bytes): boolean => accepted.get(work, hex(service.crypto.sha256(body))) !== null;
+
+/** Returns the entry's place in the log. Throws what `applyEntry` throws; the turn then discards the event. */
+export const accept = (work: Work, service: Service, kind: EntryKind, body: Bytes, now: Instant): number => {
+  const entry = appendOwn(work, service, kind, body, now);
+  applyEntry(work, service, entry);
+  if (kind !== 'usage') flag(work, 'plan');
+  return entry.seq;
+};
+
+/** `accept` for what clients may send again. */
+export const acceptOnce = (work: Work, service: Service, kind: EntryKind, body: Bytes, now: Instant): void => {
+  if (wasAccepted(work, service, body)) return;
+  accept(work, service, kind, body, now);
+  const digest = service.crypto.sha256(body);
+  accepted.put(work, digest, hex(digest));
+};
+
+export const flag = (work: Work, what: 'plan' | 'retry'): void => flags.put(work, true, what);
+
+export const takeFlag = (work: Work, what: 'plan' | 'retry'): boolean => {
+  const set = flags.get(work, what) !== null;
+  if (set) flags.remove(work, what);
+  return set;
+};

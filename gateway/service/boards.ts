@@ -1,0 +1,113 @@
+/** What boards say: hello, report, wants, usage, gone. */
+import { type Bytes, equal, hex } from '../../runtime/protocol/bytes.ts';
+import { asLichenError, refuse } from '../../runtime/protocol/errors.ts';
+import { PROTOCOL } from '../../runtime/protocol/limits.ts';
+import { decodeAs, encodeAs, seal, unseal } from '../../runtime/protocol/noun.ts';
+import { type Hello, helloNoun, homeNoun, offerSchema, reportNoun } from '../../runtime/protocol/nouns/board.ts';
+import { nowNoun } from '../../runtime/protocol/nouns/lease.ts';
+import { presenceSchema } from '../../runtime/protocol/nouns/log.ts';
+import { chunk, usageBatch, want } from '../../runtime/protocol/nouns/messages.ts';
+import { type BoardId, idFrom } from '../../runtime/protocol/ids.ts';
+import type { Instant } from '../../runtime/turn/clock.ts';
+import { openUsage, placeInChain, quarantine, usageHead } from '../core/apply-supply.ts';
+import { trusted } from '../core/directory.ts';
+import { blobs, boardSessions, boards, documents, operators, reports, sessions } from '../core/tables.ts';
+import { accept, flag } from './accept.ts';
+import { acknowledge, stored } from './acknowledge.ts';
+import { sendDesired } from './desired.ts';
+import type { Event, Handler, Service, Work } from './events.ts';
+
+export type Message = Extract<Event, { kind: 'message' }>;
+
+const sameOffer = (a: Hello['offer'] | null, b: Hello['offer']): boolean => a !== null && equal(encodeAs(offerSchema, a, 'offer'), encodeAs(offerSchema, b, 'offer'));
+
+/** The protocol version that both speak, the highest common one. Error: `version-unsupported`. */
+export const negotiate = (theirs: { min: number; max: number }): number => {
+  const common = Math.min(theirs.max, PROTOCOL.max);
+  if (common < Math.max(theirs.min, PROTOCOL.min)) refuse('version-unsupported', `here ${PROTOCOL.min} to ${PROTOCOL.max}, there ${theirs.min} to ${theirs.max}`);
+  return common;
+};
+
+const hello: Handler<Message> = (work, service, event, now) => {
+  const { value, signer } = unseal(service.crypto, helloNoun, event.payload);
+  const board = boards.get(work, event.id) ?? refuse('not-paired', `board ${event.id}`);
+  if (value.board !== event.id || !equal(signer, board.key)) refuse('wrong-signer', 'hello is not signed by the board of this session');
+  const speaks = negotiate(value.speaks);
+  const home = unseal(service.crypto, homeNoun, value.home).value;
+  if (home.gateway !== service.me) refuse('stale', `the board calls ${home.gateway} its home`);
+  if ((board.home?.tenure ?? 0) > home.tenure) refuse('stale', `tenure ${board.home?.tenure} is known, this is ${home.tenure}`);
+  if ((board.home?.tenure ?? 0) < home.tenure) accept(work, service, 'home', value.home, now);
+  if (!sameOffer(board.offer, value.offer)) accept(work, service, 'offer', event.payload, now);
+  present(work, service, value.board, true, now);
+  boardSessions.put(work, event.session, event.id);
+  const known = usageHead(work, event.id);
+  const documents = trusted(work, service).flatMap((doc) => operators.get(work, doc.operator)?.documents.slice(-1) ?? []);
+  const answer = { v: 1 as const, board: value.board, gateway: service.me, nonce: value.nonce, speaks, wallMs: now.wallMs, known, operators: documents };
+  work.emit({ kind: 'send', session: event.session, topic: 'now', payload: seal(nowNoun, answer, service.signer) });
+  sendDesired(work, service, event.id, event.session, true);
+};
+
+/** States, if it is news and this gateway is its home, whether a board is in reach. */
+export const present = (work: Work, service: Service, id: string, here: boolean, now: Instant): void => {
+  const board = boards.get(work, id);
+  if (board === null || board.home?.gateway !== service.me || board.here === here) return;
+  const presence = { v: 1 as const, board: idFrom<BoardId>(id), here, tenure: board.home.tenure, sinceMs: now.wallMs };
+  accept(work, service, 'presence', encodeAs(presenceSchema, presence, 'presence'), now);
+};
+
+const report: Handler<Message> = (work, service, event, now) => {
+  const { value, signer } = unseal(service.crypto, reportNoun, event.payload);
+  const board = boards.get(work, event.id);
+  if (value.board !== event.id || board === null || !equal(signer, board.key)) refuse('wrong-signer', 'the report is not signed by the board of this session');
+  for (const { lease, state, promise, address, restarts, detail } of value.instances) {
+    reports.put(work, { board: event.id, state, promise, address, restarts, detail, atMs: now.wallMs }, lease);
+  }
+};
+
+const give: Handler<Message> = (work, _service, event) => {
+  for (const hash of decodeAs(want, event.payload, 'want').hashes) {
+    const bytes = blobs.get(work, hex(hash)) ?? documents.get(work, hex(hash));
+    work.emit({ kind: 'send', session: event.session, topic: 'chunk', payload: encodeAs(chunk, { v: 1, hash, bytes }, 'chunk') });
+  }
+};
+
+/**
+ * Records are taken one by one; the first that does not follow ends the batch, and the acknowledgement says where the
+ * chain stands, from where the board goes on.
+ */
+const usage: Handler<Message> = (work, service, event, now) => {
+  for (const body of decodeAs(usageBatch, event.payload, 'usage').records) {
+    if (!takeUsage(work, service, event.id, body, now)) break;
+  }
+  acknowledge(work, service, event.id, event.session);
+};
+
+const takeUsage = (work: Work, service: Service, board: string, body: Bytes, now: Instant): boolean => {
+  const sealed = openUsage(work, service, body);
+  if (sealed.value.board !== board) refuse('wrong-signer', 'a record of another board');
+  try {
+    if (placeInChain(work, sealed) === 'repeat') return true;
+  } catch (thrown) {
+    const error = asLichenError(thrown);
+    if (error.code === 'internal') throw thrown;
+    work.emit({ kind: 'journal', line: `usage of ${board}: ${error.message}` });
+    if (error.code === 'fork') quarantine(work, board);
+    return false;
+  }
+  const seq = accept(work, service, 'usage', body, now);
+  stored(work, board, sealed.value.seq, seq);
+  if (sealed.value.kind === 'close') flag(work, 'plan');
+  return true;
+};
+
+const gone: Handler<Message> = (work, service, event, now) => leave(work, service, event.session, event.id, now);
+
+/** A session ended; a newer one of the same board is not touched by it. */
+export const leave = (work: Work, service: Service, session: string, id: string, now: Instant): void => {
+  sessions.remove(work, session);
+  if (boardSessions.get(work, id) !== session) return;
+  boardSessions.remove(work, id);
+  present(work, service, id, false, now);
+};
+
+export const BOARD_MESSAGES: Record<string, Handler<Message>> = { hello, report, want: give, usage, gone };

@@ -1,0 +1,178 @@
+/** The HTTP API's calls, as decisions over rows: reading ones write nothing. */
+import { type Bytes, fromHex, hex } from '../../runtime/protocol/bytes.ts';
+import type { CallName } from '../../runtime/protocol/api.ts';
+import { refuse } from '../../runtime/protocol/errors.ts';
+import { fingerprint } from '../../runtime/protocol/ids.ts';
+import { LIMITS } from '../../runtime/protocol/limits.ts';
+import { encodeAs } from '../../runtime/protocol/noun.ts';
+import { admitSchema } from '../../runtime/protocol/nouns/log.ts';
+import { ownerId, parse, uint } from '../../runtime/protocol/schema.ts';
+import * as v from 'valibot';
+import type { Instant } from '../../runtime/turn/clock.ts';
+import { allGateways, gateways, isRevoked } from '../core/directory.ts';
+import { alive } from '../core/homing.ts';
+import { entriesOf, headAfter, sizeOf, vectorOf } from '../core/log.ts';
+import { currentLease } from '../core/placement.ts';
+import { bindings, boardSessions, boards, leases, manifests, pendings, peers, releases, reports, requests } from '../core/tables.ts';
+import { acceptOnce } from './accept.ts';
+import type { ApiAnswer, ApiInput, Service, Work } from './events.ts';
+import { makeClaim } from './pairing.ts';
+import { closePeriod, listPeriods, statementBytes } from './periods.ts';
+import { answerOf, push } from './push.ts';
+
+type Answer = (work: Work, service: Service, input: ApiInput, now: Instant) => ApiAnswer;
+
+const json = (value: unknown): ApiAnswer => ({ json: value });
+const bodyOf = (input: ApiInput): Bytes => input.body ?? refuse('bad-usage', 'the call needs a body');
+
+const readJson = (input: ApiInput): unknown => {
+  try {
+    return JSON.parse(new TextDecoder().decode(bodyOf(input)));
+  } catch {
+    return refuse('bad-schema', 'the body is not JSON');
+  }
+};
+
+const status: Answer = (work, service, _input, now) =>
+  json({
+    gateway: service.me,
+    name: service.name,
+    region: service.region,
+    operator: service.operator,
+    software: service.software,
+    wallMs: now.wallMs,
+    vector: vectorOf(work),
+    pending: pendings.all(work).length,
+    boardsHere: boardSessions.all(work).map(({ key }) => key),
+    peers: peers.all(work).map(({ key, value }) => ({ gateway: key, up: value.up, forMs: Math.round(now.monoMs - value.sinceMs), vector: value.vector })),
+  });
+
+const listGateways: Answer = (work, service, _input, now) =>
+  json(
+    allGateways(work, service).map(({ gateway, name, region, address, operator, key }) => ({
+      gateway,
+      name,
+      region,
+      address,
+      operator,
+      serving: gateways(work, service).some((entry) => entry.gateway === gateway),
+      revoked: isRevoked(work, service, key),
+      reachable: alive(work, service, gateway, now),
+    })),
+  );
+
+const listBoards: Answer = (work) =>
+  json(
+    boards.all(work).map(({ key, value }) => ({
+      board: key,
+      owner: value.owner,
+      home: value.home,
+      here: value.here,
+      sinceMs: value.sinceMs,
+      quarantined: value.quarantined,
+      offer: value.offer,
+      labels: bindings.get(work, key)?.policy.labels ?? [],
+      bound: bindings.get(work, key) !== null,
+      binding: bindings.get(work, key)?.version ?? 0,
+    })),
+  );
+
+const listReleases: Answer = (work) =>
+  json(
+    manifests.all(work).map(({ key, value: { doc } }) => ({
+      release: key,
+      recipe: doc.recipe,
+      label: doc.label,
+      sequence: doc.sequence,
+      publisher: doc.publisher,
+      bytes: doc.bytes,
+      missing: releases.get(work, key)?.missing ?? null,
+    })),
+  );
+
+const listRequests: Answer = (work) =>
+  json(
+    requests.all(work).map(({ key, value: { doc } }) => ({
+      request: key,
+      tenant: doc.tenant,
+      name: doc.name,
+      sequence: doc.sequence,
+      state: doc.state,
+      release: hex(doc.release),
+      replicas: doc.replicas,
+      // Whole, so that its tenant can sign the next sequence of it from any machine.
+      parameters: doc.parameters,
+      filter: doc.filter,
+      priceCap: doc.priceCap,
+      currency: doc.currency,
+      voucher: hex(doc.voucher),
+      onIsolation: doc.onIsolation,
+      patienceMs: doc.patienceMs,
+      leases: Array.from({ length: doc.replicas }, (_, index) => currentLease(work, key, index)?.doc.lease ?? null),
+    })),
+  );
+
+const listInstances: Answer = (work) =>
+  json(
+    leases
+      .all(work)
+      .filter(({ value }) => !value.closed)
+      .map(({ key, value: { doc, opened } }) => ({
+        lease: key,
+        request: doc.request,
+        name: doc.name,
+        index: doc.index,
+        term: doc.term,
+        tenant: doc.tenant,
+        board: doc.board,
+        guardian: doc.guardian,
+        currency: doc.currency,
+        opened,
+        report: reports.get(work, key),
+      })),
+  );
+
+const admitInput = v.strictObject({ role: v.picklist(['tenant', 'owner', 'publisher']), key: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits')), name: v.string() });
+
+const admit: Answer = (work, service, input, now) => {
+  const { role, key, name } = parse(admitInput, readJson(input), 'admission');
+  const body = encodeAs(admitSchema, { v: 1, role, key: fromHex(key), name }, 'admit');
+  acceptOnce(work, service, 'admit', body, now);
+  return json({ id: fingerprint(service.crypto, fromHex(key)) });
+};
+
+const claim: Answer = (work, service, input, now) => {
+  const { owner } = parse(v.strictObject({ owner: ownerId }), readJson(input), 'claim');
+  return json({ claim: makeClaim(work, service, owner, now), validMs: LIMITS.claimMs });
+};
+
+const pushed: Answer = (work, service, input, now) => {
+  const body = bodyOf(input);
+  const { ok, missing } = answerOf(service, body, push(work, service, body, now));
+  return json({ ok, missing: missing.map(hex) });
+};
+
+/** Entries from `from` up to a signed head that covers them. */
+const log: Answer = (work, _service, input) => {
+  const author = input.params.author ?? '';
+  const from = parse(uint, Number(input.params.from ?? '0'), 'from');
+  const head = headAfter(work, author, from, LIMITS.peerBatchEntries);
+  if (head === null) return json({ author, from, size: sizeOf(work, author), head: null, entries: [] });
+  return json({ author, from, size: sizeOf(work, author), head: head.note, entries: entriesOf(work, author, from, head.size - from).map(hex) });
+};
+
+export const CALLS: Record<CallName, Answer> = {
+  status,
+  gateways: listGateways,
+  boards: listBoards,
+  releases: listReleases,
+  requests: listRequests,
+  instances: listInstances,
+  push: pushed,
+  admit,
+  claim,
+  close: (work, service, _input, now) => json(closePeriod(work, service, now)),
+  periods: (work) => json(listPeriods(work)),
+  statement: (work, service, input) => ({ bytes: statementBytes(work, service, Number(input.params.period)) }),
+  log,
+};

@@ -1,0 +1,40 @@
+/** Placing, and telling each board at home here what it is to run. Level-triggered: only the newest state is ever sent. */
+import { concat, equal } from '../../runtime/protocol/bytes.ts';
+import { refuse } from '../../runtime/protocol/errors.ts';
+import { type BoardId, idFrom } from '../../runtime/protocol/ids.ts';
+import { LIMITS } from '../../runtime/protocol/limits.ts';
+import { seal } from '../../runtime/protocol/noun.ts';
+import { desiredNoun, leaseNoun } from '../../runtime/protocol/nouns/lease.ts';
+import type { Instant } from '../../runtime/turn/clock.ts';
+import { leasesFor, placements } from '../core/placement.ts';
+import { boardSessions, boards, desireds, requests } from '../core/tables.ts';
+import { accept } from './accept.ts';
+import type { Service, Work } from './events.ts';
+
+export const place = (work: Work, service: Service, now: Instant): void => {
+  for (const lease of placements(work, service, now)) {
+    accept(work, service, 'lease', seal(leaseNoun, lease, service.signer), now);
+    work.emit({ kind: 'journal', line: `lease ${lease.lease} term ${lease.term}: ${lease.name}/${lease.index} on board ${lease.board}` });
+  }
+};
+
+/** Sends the assignment if its content changed since the last one, or always when `always`. */
+export const sendDesired = (work: Work, service: Service, board: string, session: string, always: boolean): void => {
+  const home = boards.get(work, board)?.home;
+  if (home === null || home === undefined || home.gateway !== service.me) return;
+  const leases = leasesFor(work, board)
+    .slice(0, LIMITS.partitionsPerBoard)
+    .map(({ doc, document }) => ({ lease: document, request: requests.get(work, doc.request)?.hash ?? refuse('internal', 'a lease without request') }));
+  const content = service.crypto.sha256(concat(...leases.flatMap(({ lease, request }) => [lease, request])));
+  const held = desireds.get(work, board);
+  const changed = held === null || held.tenure !== home.tenure || !equal(held.content, content);
+  if (!changed && !always) return;
+  const seq = changed ? (held?.tenure === home.tenure ? held.seq : 0) + 1 : held.seq;
+  if (changed) desireds.put(work, { tenure: home.tenure, seq, content }, board);
+  const desired = { v: 1 as const, board: idFrom<BoardId>(board), gateway: service.me, tenure: home.tenure, seq, leases };
+  work.emit({ kind: 'send', session, topic: 'desired', payload: seal(desiredNoun, desired, service.signer) });
+};
+
+export const sendAllDesired = (work: Work, service: Service): void => {
+  for (const { key: board, value: session } of boardSessions.all(work)) sendDesired(work, service, board, session, false);
+};

@@ -1,0 +1,52 @@
+/** What a gateway's turn takes in and lets out. */
+import type { Bytes } from '../../runtime/protocol/bytes.ts';
+import type { CallName } from '../../runtime/protocol/api.ts';
+import type { LichenError } from '../../runtime/protocol/errors.ts';
+import type { PeerFrame } from '../../runtime/protocol/nouns/log.ts';
+import type { Paired } from '../../runtime/protocol/nouns/messages.ts';
+import type { GatewayEntry } from '../../runtime/protocol/nouns/trust.ts';
+import type { TopicName } from '../../runtime/protocol/topics.ts';
+import type { Instant } from '../../runtime/turn/clock.ts';
+import type { Draft } from '../../runtime/turn/draft.ts';
+import type { Context } from '../core/context.ts';
+import type { FrontEvent, PeerEvent } from './doors.ts';
+
+export interface ApiInput {
+  params: Record<string, string>;
+  body: Bytes | null;
+}
+
+export type ApiAnswer = { json: unknown } | { bytes: Bytes };
+
+export type Event =
+  | FrontEvent
+  | PeerEvent
+  | { kind: 'tick' }
+  /** Documents given to the process at its start: operators' documents. */
+  | { kind: 'configured'; documents: Bytes[] }
+  | { kind: 'call'; id: number; name: CallName; input: ApiInput };
+
+export type Effect =
+  | { kind: 'send'; session: string; topic: TopicName; payload: Bytes }
+  | { kind: 'settle'; receipt: number; error: LichenError | null }
+  | { kind: 'answer-pairing'; receipt: number; answer: Paired | LichenError }
+  | { kind: 'drop'; session: string; error: LichenError }
+  | { kind: 'reach'; gateways: GatewayEntry[] }
+  | { kind: 'peer-send'; session: string; frame: PeerFrame }
+  | { kind: 'peer-drop'; session: string; error: LichenError }
+  | { kind: 'reply'; id: number; answer: ApiAnswer | LichenError }
+  | { kind: 'journal'; line: string };
+
+export type Work = Draft<Effect>;
+
+/** Configuration of one gateway beside its keys. */
+export interface Service extends Context {
+  name: string;
+  region: string;
+  /** Where boards reach it, `host:port`; goes into claims. */
+  address: string;
+  entropy: (length: number) => Bytes;
+  software: string;
+}
+
+export type Handler<E extends Event> = (work: Work, service: Service, event: E, now: Instant) => void;

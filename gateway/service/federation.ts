@@ -1,0 +1,153 @@
+/**
+ * Peers: each says what it has, the other sends what lies beyond. Every entry is checked against its author's signed
+ * head and then anew by its own kind; the head is countersigned, which tells the author that it is durable here.
+ */
+import { type Bytes, fromHex, hex } from '../../runtime/protocol/bytes.ts';
+import { openCheckpoint, signCheckpoint } from '../../runtime/protocol/checkpoint.ts';
+import { asLichenError, refuse } from '../../runtime/protocol/errors.ts';
+import { type GatewayId, idFrom } from '../../runtime/protocol/ids.ts';
+import { LIMITS } from '../../runtime/protocol/limits.ts';
+import { decodeAs, unseal } from '../../runtime/protocol/noun.ts';
+import { usageNoun } from '../../runtime/protocol/nouns/board.ts';
+import { entrySchema, type LogEntry, type PeerFrame, type Vector } from '../../runtime/protocol/nouns/log.ts';
+import { applyEntry, applyForeign } from '../core/apply.ts';
+import { quarantine } from '../core/apply-supply.ts';
+import { gatewayById, isRevoked } from '../core/directory.ts';
+import { appendForeign, entriesOf, headAfter, headOf, sizeOf, vectorOf } from '../core/log.ts';
+import { blobs, cosigned, manifests, type PeerState, peers, pendings, releases, wanted } from '../core/tables.ts';
+import { flag } from './accept.ts';
+import { acknowledgeReplicated } from './acknowledge.ts';
+import type { Event, Handler, Service, Work } from './events.ts';
+import { awaitContent, takeContent } from './push.ts';
+
+type Frame<K extends PeerFrame['kind']> = Extract<PeerFrame, { kind: K }>;
+
+export const peerUp: Handler<Extract<Event, { kind: 'peer-up' }>> = (work, service, event, now) => {
+  peers.put(work, { session: event.session, up: true, sinceMs: now.monoMs, vector: {}, sent: {}, told: {} }, event.gateway);
+  work.emit({ kind: 'peer-send', session: event.session, frame: have(work, service, event.gateway) });
+  askContent(work, event.session);
+  flag(work, 'plan');
+};
+
+export const peerDown: Handler<Extract<Event, { kind: 'peer-down' }>> = (work, _service, event, now) => {
+  const peer = peers.get(work, event.gateway);
+  if (peer === null || peer.session !== event.session) return;
+  peers.put(work, { ...peer, up: false, sinceMs: now.monoMs }, event.gateway);
+  flag(work, 'plan');
+};
+
+/** Our vector, and the receiver's own head countersigned as far as we hold its log. */
+const have = (work: Work, service: Service, to: string): Frame<'have'> => {
+  const note = headOf(work, to);
+  const entry = gatewayById(work, service, to);
+  const checkpoint = note === null || entry === undefined ? null : openCheckpoint(service.crypto, note, to, entry.key);
+  return { kind: 'have', vector: vectorOf(work), cosigned: checkpoint === null ? null : signCheckpoint(service.crypto, checkpoint, service.signer, service.me) };
+};
+
+export const peerFrame: Handler<Extract<Event, { kind: 'peer-frame' }>> = (work, service, event) => {
+  const peer = peers.get(work, event.gateway);
+  if (peer === null || peer.session !== event.session) return;
+  const { frame } = event;
+  if (frame.kind === 'have') onHave(work, service, event.gateway, peer, frame);
+  else if (frame.kind === 'entries') onEntries(work, service, event.gateway, frame);
+  else if (frame.kind === 'want') for (const hash of frame.hashes) work.emit({ kind: 'peer-send', session: event.session, frame: { kind: 'blob', hash, bytes: blobs.get(work, hex(hash)) } });
+  else if (frame.bytes !== null && wanted.get(work, hex(service.crypto.sha256(frame.bytes))) !== null) {
+    takeContent(work, service, frame.bytes);
+    askContent(work, event.session);
+  }
+};
+
+const onHave = (work: Work, service: Service, from: string, peer: PeerState, frame: Frame<'have'>): void => {
+  peers.put(work, { ...peer, vector: frame.vector }, from);
+  if (frame.cosigned === null) return;
+  const entry = gatewayById(work, service, from) ?? refuse('unknown-key', `gateway ${from}`);
+  const checkpoint = openCheckpoint(service.crypto, frame.cosigned, from, entry.key);
+  if (checkpoint.author !== service.me || checkpoint.size > sizeOf(work, service.me)) refuse('fork', `${from} countersigned a log of ours that we do not have`);
+  if ((cosigned.get(work, from)?.size ?? 0) >= checkpoint.size) return;
+  cosigned.put(work, { size: checkpoint.size, note: frame.cosigned }, from);
+  acknowledgeReplicated(work, service);
+};
+
+const onEntries = (work: Work, service: Service, from: string, frame: Frame<'entries'>): void => {
+  const author = gatewayById(work, service, frame.author) ?? refuse('unknown-key', `gateway ${frame.author} is in no trusted operator's document`);
+  if (isRevoked(work, service, author.key)) refuse('revoked-key', `gateway ${frame.author}`);
+  if (frame.author === service.me) {
+    if (frame.from + frame.entries.length > sizeOf(work, service.me)) refuse('fork', `${from} holds more of our log than we do; this store is an old copy`);
+    return;
+  }
+  const entries = appendForeign(work, service, frame.author, author.key, frame.from, frame.entries, frame.head);
+  for (const entry of entries) applyOne(work, service, entry, frame.entries[entry.seq - frame.from] ?? new Uint8Array());
+  if (entries.length > 0) {
+    flag(work, 'retry');
+    flag(work, 'plan');
+  }
+};
+
+const applyOne = (work: Work, service: Service, entry: LogEntry, body: Bytes): void => {
+  const error = applyForeign(work, service, entry, body);
+  if (error === null) return applied(work, entry);
+  work.emit({ kind: 'journal', line: `entry ${entry.seq} (${entry.kind}) of ${entry.author}: ${error.message}` });
+  if (error.code === 'fork' && entry.kind === 'usage') quarantine(work, unseal(service.crypto, usageNoun, entry.body).value.board);
+};
+
+/** A release that a peer logged is fetched from it, so that this region can serve it when the peer is gone. */
+const applied = (work: Work, entry: LogEntry): void => {
+  if (entry.kind !== 'manifest') return;
+  for (const { key, value } of manifests.all(work)) if (releases.get(work, key) === null) awaitContent(work, key, value.doc.pages);
+  for (const { value } of peers.all(work)) if (value.up) askContent(work, value.session);
+};
+
+const askContent = (work: Work, session: string): void => {
+  const hashes = wanted.all(work).slice(0, LIMITS.wantWindow).map(({ key }) => fromHex(key));
+  if (hashes.length > 0) work.emit({ kind: 'peer-send', session, frame: { kind: 'want', hashes } });
+};
+
+/** Content wanted that no answer has brought: asked for again of every peer, at each tick. */
+export const askAllContent = (work: Work): void => {
+  for (const { value } of peers.all(work)) if (value.up) askContent(work, value.session);
+};
+
+/** Entries that waited for others are tried again, until a round brings nothing new. */
+export const retryPending = (work: Work, service: Service): void => {
+  for (let progress = true; progress; ) {
+    progress = false;
+    for (const { key, value } of pendings.all(work)) {
+      const entry = decodeAs(entrySchema, value.body, 'entry');
+      try {
+        applyEntry(work, service, entry);
+      } catch (thrown) {
+        if (asLichenError(thrown).code === 'internal') throw thrown;
+        continue;
+      }
+      pendings.remove(work, ...key.split('/'));
+      applied(work, entry);
+      progress = true;
+    }
+  }
+};
+
+/** Sends each peer what it lacks, and our vector when it grew by what others wrote. */
+export const sync = (work: Work, service: Service): void => {
+  const vector = vectorOf(work);
+  for (const { key: gateway, value: peer } of peers.all(work)) {
+    if (!peer.up) continue;
+    const sent = { ...peer.sent };
+    for (const [author, size] of Object.entries(vector)) {
+      const from = Math.max(peer.vector[author] ?? 0, sent[author] ?? 0);
+      if (author !== gateway && size > from) sent[author] = sendEntries(work, peer.session, idFrom<GatewayId>(author), from);
+    }
+    if (grew(vector, peer.told, service.me)) work.emit({ kind: 'peer-send', session: peer.session, frame: have(work, service, gateway) });
+    peers.put(work, { ...peer, sent, told: vector }, gateway);
+  }
+};
+
+const grew = (vector: Vector, told: Vector, me: string): boolean => Object.entries(vector).some(([author, size]) => author !== me && size > (told[author] ?? 0));
+
+/** One batch up to a signed head; the rest follows when the peer says it has this. */
+const sendEntries = (work: Work, session: string, author: GatewayId, from: number): number => {
+  const head = headAfter(work, author, from, LIMITS.peerBatchEntries);
+  if (head === null) return from;
+  const entries = entriesOf(work, author, from, head.size - from);
+  work.emit({ kind: 'peer-send', session, frame: { kind: 'entries', author, from, entries, head: head.note } });
+  return head.size;
+};

@@ -1,0 +1,102 @@
+/** The gateway as one core around the shared turn: events to their capability, and once a turn what follows from them. */
+import { LichenError, refuse } from '../../runtime/protocol/errors.ts';
+import type { Instant } from '../../runtime/turn/clock.ts';
+import type { Core } from '../../runtime/turn/turn.ts';
+import { gateways, isRevoked } from '../core/directory.ts';
+import { signHead } from '../core/log.ts';
+import { boards, parties, sessions } from '../core/tables.ts';
+import { acceptOnce, flag, takeFlag } from './accept.ts';
+import { BOARD_MESSAGES, leave } from './boards.ts';
+import { CALLS } from './calls.ts';
+import { place, sendAllDesired } from './desired.ts';
+import type { Effect, Event, Service, Work } from './events.ts';
+import { askAllContent, peerDown, peerFrame, peerUp, retryPending, sync } from './federation.ts';
+import { pairing } from './pairing.ts';
+import { answerOf, encodeAnswer, push } from './push.ts';
+
+const decideMessage = (work: Work, service: Service, event: Extract<Event, { kind: 'message' }>, now: Instant): void => {
+  if (event.topic === 'push') {
+    const answer = answerOf(service, event.payload, push(work, service, event.payload, now));
+    work.emit({ kind: 'send', session: event.session, topic: 'answer', payload: encodeAnswer(answer) });
+  } else {
+    const handle = BOARD_MESSAGES[event.topic] ?? refuse('foreign-topic', event.topic);
+    handle(work, service, event, now);
+  }
+  work.emit({ kind: 'settle', receipt: event.receipt, error: null });
+};
+
+/** Keys that an operator revoked lose their session at once. */
+const dropRevoked = (work: Work, service: Service): void => {
+  for (const { key: session, value } of sessions.all(work)) {
+    const key = value.party === 'board' ? boards.get(work, value.id)?.key : parties.get(work, 'tenant', value.id)?.key;
+    if (key !== undefined && isRevoked(work, service, key)) work.emit({ kind: 'drop', session, error: new LichenError('revoked-key', value.id) });
+  }
+};
+
+const decide = (work: Work, service: Service, event: Event, now: Instant): void => {
+  switch (event.kind) {
+    case 'connected':
+      return sessions.put(work, { party: event.party, id: event.id }, event.session);
+    case 'disconnected':
+      return leave(work, service, event.session, event.id, now);
+    case 'message':
+      return decideMessage(work, service, event, now);
+    case 'pairing':
+      return pairing(work, service, event, now);
+    case 'peer-up':
+      return peerUp(work, service, event, now);
+    case 'peer-down':
+      return peerDown(work, service, event, now);
+    case 'peer-frame':
+      return peerFrame(work, service, event, now);
+    case 'configured':
+      for (const document of event.documents) acceptOnce(work, service, 'operator', document, now);
+      return;
+    case 'call':
+      return work.emit({ kind: 'reply', id: event.id, answer: CALLS[event.name](work, service, event.input, now) });
+    case 'tick':
+      askAllContent(work);
+      return flag(work, 'plan');
+  }
+};
+
+const refused = (work: Work, service: Service, event: Event, error: LichenError): void => {
+  switch (event.kind) {
+    case 'message':
+      // A tenant hears why and stays; a board that breaks the protocol loses its session.
+      if (event.topic === 'push') {
+        work.emit({ kind: 'send', session: event.session, topic: 'answer', payload: encodeAnswer(answerOf(service, event.payload, error)) });
+        return work.emit({ kind: 'settle', receipt: event.receipt, error: null });
+      }
+      work.emit({ kind: 'journal', line: `${event.party} ${event.id} ${event.topic}: ${error.message}` });
+      return work.emit({ kind: 'settle', receipt: event.receipt, error });
+    case 'pairing':
+      return work.emit({ kind: 'answer-pairing', receipt: event.receipt, answer: error });
+    case 'peer-frame':
+      work.emit({ kind: 'journal', line: `peer ${event.gateway}: ${error.message}` });
+      return work.emit({ kind: 'peer-drop', session: event.session, error });
+    case 'call':
+      return work.emit({ kind: 'reply', id: event.id, answer: error });
+    default:
+      return work.emit({ kind: 'journal', line: `${event.kind}: ${error.message}` });
+  }
+};
+
+const conclude = (work: Work, service: Service, now: Instant): void => {
+  if (takeFlag(work, 'retry')) retryPending(work, service);
+  if (takeFlag(work, 'plan')) {
+    place(work, service, now);
+    takeFlag(work, 'plan');
+    sendAllDesired(work, service);
+    dropRevoked(work, service);
+    work.emit({ kind: 'reach', gateways: gateways(work, service).filter((entry) => entry.gateway !== service.me) });
+  }
+  signHead(work, service);
+  sync(work, service);
+};
+
+export const gatewayCore = (service: Service): Core<Event, Effect> => ({
+  decide: (work, event, now) => decide(work, service, event, now),
+  refused: (work, event, error) => refused(work, service, event, error),
+  conclude: (work, now) => conclude(work, service, now),
+});

@@ -1,0 +1,115 @@
+/**
+ * A release on its way: the signed manifest, its index pages and its chunks. As a folder it is one file a piece, each
+ * small enough to be pushed as one MQTT message, by any client, in any order and any number of times.
+ */
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
+import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
+import { refuse } from '../../runtime/protocol/errors.ts';
+import { decodeAs, unseal } from '../../runtime/protocol/noun.ts';
+import { type Manifest, manifestNoun, pageSchema } from '../../runtime/protocol/nouns/release.ts';
+
+export interface Bundle {
+  /** Hash of the manifest's payload: the release's identity. */
+  release: Bytes;
+  /** COSE_Sign1 of the manifest. */
+  manifest: Bytes;
+  /** Encoded index pages, by the hex of their hash. */
+  pages: Map<string, Bytes>;
+  /** By the hex of their hash. */
+  chunks: Map<string, Bytes>;
+}
+
+/** Sorts before all others, so that pushing a folder in order of names says first what the rest belongs to. */
+const MANIFEST_FILE = '000000-manifest.cose';
+const PIECE = /^(page|chunk)-([0-9a-f]{64})$/;
+const DRAFT = /\.draft$/;
+
+const namesOf = (directory: string): string[] => {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return refuse('not-found', `there is no folder ${directory}`);
+    throw error;
+  }
+};
+
+const writePiece = (directory: string, name: string, bytes: Bytes): void => {
+  const draft = join(directory, `${name}.draft`);
+  const descriptor = openSync(draft, 'w');
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
+    if (name === MANIFEST_FILE) fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+  renameSync(draft, join(directory, name));
+};
+
+/**
+ * Writes the pieces, the manifest last: where it stands the bundle is whole. Pieces of an earlier bundle that this one
+ * lacks are removed. Error: `conflict` when the folder holds anything else, which would be pushed along with it.
+ */
+export const writeBundle = ({ manifest, pages, chunks }: Bundle, directory: string): void => {
+  mkdirSync(directory, { recursive: true });
+  const present = namesOf(directory).filter((name) => !DRAFT.test(name));
+  const stranger = present.find((name) => name !== MANIFEST_FILE && !PIECE.test(name));
+  if (stranger !== undefined) refuse('conflict', `${directory} holds ${stranger}, which is no part of a bundle; name an empty folder`);
+  const pieces = new Map<string, Bytes>();
+  for (const [name, bytes] of chunks) pieces.set(`chunk-${name}`, bytes);
+  for (const [name, bytes] of pages) pieces.set(`page-${name}`, bytes);
+  rmSync(join(directory, MANIFEST_FILE), { force: true });
+  const held = new Set(present);
+  for (const name of namesOf(directory)) if (!pieces.has(name)) rmSync(join(directory, name));
+  // A piece is named by its hash, but a crash may have torn what stands under that name.
+  for (const [name, bytes] of pieces) if (!held.has(name) || !isWhole(directory, name)) writePiece(directory, name, bytes);
+  writePiece(directory, MANIFEST_FILE, manifest);
+};
+
+const isWhole = (directory: string, name: string): boolean => hex(nodeCrypto.sha256(readFileSync(join(directory, name)))) === PIECE.exec(name)?.[2];
+
+const plain = ({ buffer, byteOffset, length }: Buffer): Bytes => new Uint8Array(buffer, byteOffset, length);
+
+/** Hashes of all chunks that the pages name, in the order of the tree. */
+const chunksNamed = (pages: Bytes[]): Set<string> => {
+  const named = new Set<string>();
+  for (const page of pages) {
+    for (const entry of decodeAs(pageSchema, page, 'page').entries) {
+      if (entry.kind === 'file' || entry.kind === 'more') for (const [hash] of entry.chunks) named.add(hex(hash));
+    }
+  }
+  return named;
+};
+
+/** Manifest of a bundle, its signature verified; whether that key may sign is not asked here. */
+export const manifestOf = ({ manifest }: Pick<Bundle, 'manifest'>): Manifest => unseal(nodeCrypto, manifestNoun, manifest).value;
+
+/**
+ * Reads what `writeBundle` wrote. Errors: `not-found`, `missing-content` for pieces that are absent or torn, and those
+ * of a manifest that cannot be opened.
+ */
+export const readBundle = (directory: string): Bundle => {
+  const names = new Set(namesOf(directory));
+  if (!names.has(MANIFEST_FILE)) refuse('not-found', `${directory} holds no ${MANIFEST_FILE}: it is no bundle, or was not written to its end`);
+  const manifest = plain(readFileSync(join(directory, MANIFEST_FILE)));
+  const { value, hash: release } = unseal(nodeCrypto, manifestNoun, manifest);
+  const lost: string[] = [];
+  const read = (kind: 'page' | 'chunk', hashes: Iterable<string>): Map<string, Bytes> => {
+    const pieces = new Map<string, Bytes>();
+    for (const hash of hashes) {
+      const name = `${kind}-${hash}`;
+      const bytes = names.has(name) ? plain(readFileSync(join(directory, name))) : null;
+      if (bytes !== null && hex(nodeCrypto.sha256(bytes)) === hash) pieces.set(hash, bytes);
+      else lost.push(name);
+    }
+    return pieces;
+  };
+  const pages = read('page', value.pages.map(hex));
+  const chunks = read('chunk', chunksNamed([...pages.values()]));
+  if (lost.length > 0) {
+    const shown = lost.slice(0, 4).join(', ');
+    refuse('missing-content', `${directory} lacks ${lost.length} of its pieces, or they are torn: ${shown}${lost.length > 4 ? ', …' : ''}`);
+  }
+  return { release, manifest, pages, chunks };
+};

@@ -1,0 +1,111 @@
+/** `lichen release build`. Loaded only when it is called: it leads to esbuild, yaml and processes. */
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { openKeyFile } from '../../runtime/adapters/keyfile.ts';
+import { hex } from '../../runtime/protocol/bytes.ts';
+import { refuse } from '../../runtime/protocol/errors.ts';
+import { buildRelease } from './build.ts';
+import { manifestOf, writeBundle } from './bundle.ts';
+import type { Arch } from './debian.ts';
+
+export interface BuildOptions {
+  recipePath: string;
+  /** File with the publisher's 32-byte seed. */
+  keyPath: string;
+  publisherId: string;
+  sequence: number;
+  outPath: string;
+  arch?: Arch | undefined;
+  cachePath?: string | undefined;
+}
+
+/** What `--json` prints. */
+export interface BuildReport {
+  /** Hex of the release's hash. */
+  release: string;
+  recipe: string;
+  /** Of all files, before chunks that occur twice are counted once. */
+  bytes: number;
+  /** Different ones. */
+  chunks: number;
+  pages: number;
+  seconds: number;
+}
+
+const defaultCache = (): string => join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'lichen', 'builder');
+
+/** Builds, signs and writes a release. Errors: those of `buildRelease`, `writeBundle` and the key file. */
+export const build = async (options: BuildOptions): Promise<BuildReport> => {
+  const started = process.hrtime.bigint();
+  // A build never makes a key: a release signed by an unknown one would be refused everywhere.
+  if (!existsSync(options.keyPath)) refuse('not-found', `there is no key file ${options.keyPath}`);
+  const bundle = await buildRelease({
+    recipePath: options.recipePath,
+    publisherId: options.publisherId,
+    signer: openKeyFile(options.keyPath).signer,
+    sequence: options.sequence,
+    cachePath: options.cachePath ?? defaultCache(),
+    arch: options.arch,
+  });
+  writeBundle(bundle, options.outPath);
+  const { recipe, bytes } = manifestOf(bundle);
+  return {
+    release: hex(bundle.release),
+    recipe,
+    bytes,
+    chunks: bundle.chunks.size,
+    pages: bundle.pages.size,
+    seconds: Number((process.hrtime.bigint() - started) / 1_000_000n) / 1000,
+  };
+};
+
+const sequenceOf = (text: string): number => {
+  const sequence = Number(text);
+  return /^[1-9]\d*$/.test(text) && Number.isSafeInteger(sequence) ? sequence : refuse('bad-usage', `--sequence is a number from 1 on, not "${text}"`);
+};
+
+const archOf = (text: string | undefined): Arch | undefined =>
+  text === undefined || text === 'x64' || text === 'arm64' ? text : refuse('bad-usage', `--arch is x64 or arm64, not "${text}"`);
+
+interface Flags {
+  key: string;
+  publisher: string;
+  sequence: string;
+  out: string;
+  arch?: string;
+  cache?: string;
+  json?: boolean;
+}
+
+const sentence = ({ release, recipe, bytes, chunks, pages, seconds }: BuildReport, out: string): string =>
+  `${recipe} ${release}\n${bytes} bytes in ${chunks} chunks and ${pages} pages, ${seconds.toFixed(1)} s\nPush what is in ${out}.`;
+
+/** Adds `build` to the command `release`. `print` writes one text and a line's end to stdout. */
+export const registerReleaseBuild = (release: Command, print: (text: string) => void): void => {
+  release
+    .command('build')
+    .description('build a recipe into a signed release')
+    .argument('<recipe>', 'directory that holds recipe.yaml')
+    .requiredOption('--key <file>', "the publisher's key file")
+    .requiredOption('--publisher <id>', "the publisher's id")
+    .requiredOption('--sequence <number>', 'rises with every release of the recipe')
+    .requiredOption('--out <folder>', 'where the pieces of the release go')
+    .option('--arch <processor>', 'x64 or arm64, for recipes that say "arch: each"')
+    .option('--cache <folder>', 'where fetched packages are kept')
+    .option('--json', 'print one JSON line')
+    .addHelpText('after', '\nExample:\n  lichen release build recipes/hello-sensor --key publisher.key --publisher <id> --sequence 1 --out hello-sensor-1')
+    .action(async (recipePath: string, flags: Flags) => {
+      const report = await build({
+        recipePath,
+        keyPath: flags.key,
+        publisherId: flags.publisher,
+        sequence: sequenceOf(flags.sequence),
+        outPath: flags.out,
+        arch: archOf(flags.arch),
+        cachePath: flags.cache,
+      });
+      print(flags.json === true ? JSON.stringify(report) : sentence(report, flags.out));
+    });
+};

@@ -1,0 +1,153 @@
+/** Sealed files and those on their way: one file for each hash and mode, written in pieces, believed when its hash is right. */
+import { createHash } from 'node:crypto';
+import { lstatSync, readdirSync, type Stats, unlinkSync } from 'node:fs';
+import { chmod, constants, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { FileRef } from '../protocol/nouns/release.ts';
+import { type Bytes, hex } from '../protocol/bytes.ts';
+import { refuse } from '../protocol/errors.ts';
+import { LIMITS } from '../protocol/limits.ts';
+import { codeOf, pacer, removeTree, syncPath } from './disk.ts';
+
+export interface ContentStore {
+  missing(files: FileRef[]): Promise<FileRef[]>;
+  write(file: FileRef, offset: number, bytes: Bytes): Promise<void>;
+  seal(file: FileRef, bytes: number): Promise<void>;
+  /** Path and size of a sealed file; `null` when it is not held. */
+  held(file: FileRef): { path: string; bytes: number } | null;
+  /** Removes files that no root links to, and all that was on its way. Answers with their number. */
+  sweep(): Promise<number>;
+  clearIncoming(): Promise<void>;
+}
+
+/** One buffer serves a whole file. Hashing it takes about a millisecond on a board without SHA instructions. */
+const READ_BYTES = 128 * 1024;
+
+/** The file's name, from bytes of a fixed number: no name from outside ever reaches the disk. */
+const nameOf = ({ hash, executable }: FileRef): string => {
+  if (hash.length !== 32) refuse('bad-schema', `a hash has 32 bytes, not ${hash.length}`);
+  return `${hex(hash)}${executable ? 'x' : ''}`;
+};
+
+const hashOf = async (handle: FileHandle): Promise<string> => {
+  const digest = createHash('sha256');
+  const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+  for (let at = 0; ; ) {
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length, at);
+    if (bytesRead === 0) return digest.digest('hex');
+    digest.update(buffer.subarray(0, bytesRead));
+    at += bytesRead;
+  }
+};
+
+const writeAt = async (handle: FileHandle, bytes: Bytes, offset: number): Promise<void> => {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, offset + done);
+    done += bytesWritten;
+  }
+};
+
+const openIfAny = async (path: string, flags: number): Promise<FileHandle | null> => {
+  try {
+    return await open(path, flags);
+  } catch (thrown) {
+    if (codeOf(thrown) === 'ENOENT') return null;
+    throw thrown;
+  }
+};
+
+export const openContent = (filesPath: string, incomingPath: string): ContentStore => {
+  const shelfOf = (name: string): string => join(filesPath, name.slice(0, 2));
+  const sealedPath = (name: string): string => join(shelfOf(name), name);
+  const statOf = (name: string): Stats | undefined => lstatSync(sealedPath(name), { throwIfNoEntry: false });
+
+  /** Refuses unless the received bytes are those that were meant; they are only the right ones or worth nothing. */
+  const checkReceived = async (handle: FileHandle | null, name: string, bytes: number): Promise<void> => {
+    const wanted = name.slice(0, 64);
+    const size = handle === null ? 0 : (await handle.stat()).size;
+    if (size !== bytes) refuse('missing-content', `the file ${wanted} has ${bytes} bytes, of which ${size} arrived; it was thrown away`);
+    const found = handle === null ? createHash('sha256').digest('hex') : await hashOf(handle);
+    if (found !== wanted) refuse('missing-content', `what arrived as file ${wanted} has the hash ${found}; it was thrown away`);
+  };
+
+  const seal = async (file: FileRef, bytes: number): Promise<void> => {
+    const name = nameOf(file);
+    const incoming = join(incomingPath, name);
+    if (statOf(name) !== undefined) return rm(incoming, { force: true });
+    const { O_RDWR, O_NOFOLLOW, O_CREAT } = constants;
+    const handle = await openIfAny(incoming, O_RDWR | O_NOFOLLOW | (bytes === 0 ? O_CREAT : 0));
+    try {
+      await checkReceived(handle, name, bytes);
+      await handle?.chmod(file.executable ? 0o555 : 0o444);
+      await handle?.sync();
+    } catch (thrown) {
+      await rm(incoming, { force: true });
+      throw thrown;
+    } finally {
+      await handle?.close();
+    }
+    if ((await mkdir(shelfOf(name), { recursive: true, mode: 0o700 })) !== undefined) await syncPath(filesPath);
+    await rename(incoming, sealedPath(name));
+    await syncPath(shelfOf(name));
+  };
+
+  const write = async (file: FileRef, offset: number, bytes: Bytes): Promise<void> => {
+    const name = nameOf(file);
+    if (!Number.isSafeInteger(offset) || offset < 0) refuse('bad-schema', `${offset} is no place in a file`);
+    if (offset + bytes.length > LIMITS.releaseBytes) refuse('too-large', `byte ${offset + bytes.length} of a file, at most ${LIMITS.releaseBytes}`);
+    // A chunk that comes twice must not begin the file anew after it was sealed.
+    if (statOf(name) !== undefined) return;
+    const { O_WRONLY, O_CREAT, O_NOFOLLOW } = constants;
+    const handle = await open(join(incomingPath, name), O_WRONLY | O_CREAT | O_NOFOLLOW, 0o600);
+    try {
+      await writeAt(handle, bytes, offset);
+    } finally {
+      await handle.close();
+    }
+  };
+
+  const sweep = async (): Promise<number> => {
+    const pace = pacer();
+    let removed = 0;
+    for (const shelf of readdirSync(filesPath)) {
+      for (const name of readdirSync(join(filesPath, shelf))) {
+        const path = join(filesPath, shelf, name);
+        if (lstatSync(path).nlink === 1) {
+          unlinkSync(path);
+          removed++;
+        }
+        await pace();
+      }
+    }
+    for (const name of readdirSync(incomingPath)) {
+      unlinkSync(join(incomingPath, name));
+      removed++;
+    }
+    return removed;
+  };
+
+  return {
+    missing: async (files) => {
+      const pace = pacer();
+      const missing: FileRef[] = [];
+      for (const file of files) {
+        if (statOf(nameOf(file)) === undefined) missing.push(file);
+        await pace();
+      }
+      return missing;
+    },
+    write,
+    seal,
+    held: (file) => {
+      const name = nameOf(file);
+      const stat = statOf(name);
+      return stat === undefined ? null : { path: sealedPath(name), bytes: stat.size };
+    },
+    sweep,
+    clearIncoming: async () => {
+      await removeTree(incomingPath);
+      await mkdir(incomingPath, { recursive: true });
+      await chmod(incomingPath, 0o700);
+    },
+  };
+};

@@ -1,0 +1,64 @@
+/**
+ * The files door on a directory. A file stands there once, named by its hash, and a release's root is a tree of hard
+ * links to such files: no second copy, and the kernel counts for us which files are still in use.
+ *
+ *   files/<aa>/<hash>[x]   sealed, mode 0444, with `x` 0555: the mode belongs to the file and not to its name in a tree
+ *   incoming/<hash>[x]     being written; believed by nobody before it is sealed, and thrown away at every start
+ *   roots/<release>/root   a planted tree; `planted` beside it says that it is whole
+ *
+ * Steps run one after the other, so that a seal sees every write that was asked for before it.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Files, FilesEvent, FilesStep } from '../ports/files.ts';
+import { asLichenError, type LichenError } from '../protocol/errors.ts';
+import { diskError } from './disk.ts';
+import { type ContentStore, openContent } from './files-content.ts';
+import { openRoots, type Roots } from './files-roots.ts';
+
+export interface FilesOptions {
+  /** One board's own directory, on a file system that knows hard links. */
+  path: string;
+}
+
+const run = async (step: FilesStep, content: ContentStore, roots: Roots): Promise<FilesEvent> => {
+  switch (step.kind) {
+    case 'check':
+      return { kind: 'checked', missing: await content.missing(step.files) };
+    case 'write':
+      await content.write(step.file, step.offset, step.bytes);
+      return { kind: 'written', file: step.file, offset: step.offset };
+    case 'seal':
+      await content.seal(step.file, step.bytes);
+      return { kind: 'file-sealed', file: step.file };
+    case 'plant':
+      return { kind: 'planted', release: step.release, rootPath: await roots.plant(step.release, step.entries) };
+    case 'sweep':
+      await roots.keepOnly(step.keep);
+      return { kind: 'swept', files: await content.sweep() };
+  }
+};
+
+/** Throws `storage-full` or `storage-broken` when the directory cannot be used. */
+export const openFiles = ({ path }: FilesOptions): Files => {
+  const places = { files: join(path, 'files'), incoming: join(path, 'incoming'), roots: join(path, 'roots') };
+  try {
+    // Workloads of an unprivileged engine walk through these to their root; what is below says who may read it.
+    for (const directory of [path, places.roots]) mkdirSync(directory, { recursive: true, mode: 0o711 });
+    for (const directory of [places.files, places.incoming]) mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (thrown) {
+    throw diskError(thrown);
+  }
+  const content = openContent(places.files, places.incoming);
+  const roots = openRoots(places.roots, content);
+  const refused = (step: FilesStep, error: LichenError): FilesEvent => ({ kind: 'files-refused', step, error });
+  /** What an earlier life left half done; steps wait for it. A failure is met again, and told, by the step that minds. */
+  let queue: Promise<unknown> = Promise.allSettled([content.clearIncoming(), roots.clearDrafts()]);
+  return {
+    perform: (step, answer) => {
+      const done = queue.then(() => run(step, content, roots)).catch((thrown: unknown) => refused(step, asLichenError(diskError(thrown))));
+      queue = done;
+      void done.then(answer);
+    },
+  };
+};

@@ -1,0 +1,44 @@
+/** What an engine must be able to do; `supervisor.ts` keeps the books around it, the same for every engine. */
+import type { Counters, Exit, PartitionSpec, Probe } from '../../ports/partitions.ts';
+import type { ProcessId } from './state.ts';
+
+export interface Launched {
+  /** The instance's first process, as the board sees it. */
+  first: ProcessId;
+  reaper: ProcessId;
+  address: string | null;
+}
+
+/** A running instance, as far as a probe or a kill must know it. */
+export interface Running {
+  partition: string;
+  first: ProcessId | null;
+  reaper: ProcessId | null;
+  address: string | null;
+}
+
+export interface Probed {
+  ok: boolean;
+  detail: string;
+}
+
+export interface Backend {
+  /** Directory in which the reapers write exit files, each named by its partition. */
+  readonly exitsPath: string;
+  /** The partition's directory with `data` exists; whatever an earlier start left has been cleared. */
+  launch(spec: PartitionSpec, uid: number): Promise<Launched>;
+  /** `null` while there is no exit file. */
+  readExit(partition: string): Exit | null;
+  /** SIGKILL to everything inside; `false` when something would not die. */
+  kill(running: Running): Promise<boolean>;
+  /** Clears what stands in the way of a start: the old exit file and the runtime's records. Counters stay. */
+  clear(partition: string): Promise<void>;
+  /** Takes away cgroup, namespaces and counters. Idempotent. */
+  discard(partition: string): Promise<void>;
+  /** Synchronous; `null` when the kernel holds nothing of it. */
+  counters(partition: string): Counters | null;
+  /** Partitions of which the kernel still holds something, known or not. */
+  left(): string[];
+  probe(running: Running, probe: Probe, timeoutMs: number): Promise<Probed>;
+  close(): void;
+}

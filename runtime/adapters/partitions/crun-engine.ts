@@ -1,0 +1,214 @@
+/** The engine of a board: crun under conmon, own cgroups and network. Needs root. */
+import { mkdirSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import type { Counters, Exit, PartitionSpec, Probe } from '../../ports/partitions.ts';
+import { LichenError } from '../../protocol/errors.ts';
+import type { Backend, Launched, Probed, Running } from './backend.ts';
+import { PartitionCgroup, partitionsWithCgroups, WORKLOAD } from './cgroup.ts';
+import type { Layout } from './cgroup-layout.ts';
+import { configOf } from './config.ts';
+import { createUnderConmon, crunMust } from './conmon.ts';
+import { exitOf } from './exits.ts';
+import { Meter } from './meter.ts';
+import { COMMON_MOUNT_POINTS, plantMountPoint } from './mount-points.ts';
+import { boardName, isId } from './names.ts';
+import type { Network } from './network.ts';
+import { type Bind, nodeBinds } from './node-engine.ts';
+import { probedExec, probeNetwork } from './probe.ts';
+import { run, toolPath } from './run.ts';
+import { isAlive, list, readText, signal } from './state.ts';
+
+/** crun refuses a hybrid machine for as long as it sees the empty v2 tree; only crun itself is led into that view. */
+const HIDE = 'umount "$0" && exec "$@"';
+
+export interface CrunOptions {
+  board: string;
+  dataPath: string;
+  nodePath: string;
+  layout: Layout;
+  enforced: { memory: boolean; pids: boolean };
+  /** `null` where network namespaces cannot be made. */
+  network: Network | null;
+}
+
+export const runPathOf = (board: string): string => `/run/${boardName(board)}`;
+
+export const crunCommand = (board: string, layout: Layout): string[] => {
+  const crun = [toolPath('crun'), '--root', `${runPathOf(board)}/crun`];
+  if (layout.hybridPath === null) return crun;
+  return [toolPath('unshare'), '--mount', '--propagation', 'slave', 'sh', '-c', HIDE, layout.hybridPath, ...crun];
+};
+
+const limitOf = (name: string): number =>
+  Number(new RegExp(`^${name}\\s+\\S+\\s+(\\d+)`, 'm').exec(readText('/proc/self/limits') ?? '')?.[1] ?? 1024);
+
+const processIn = (configFile: string): object => {
+  const config: unknown = JSON.parse(readText(configFile) ?? 'null');
+  if (
+    typeof config === 'object' &&
+    config !== null &&
+    'process' in config &&
+    typeof config.process === 'object' &&
+    config.process !== null
+  ) {
+    return config.process;
+  }
+  throw new LichenError('engine-failed', 'the configuration of the partition is gone');
+};
+
+export class CrunEngine implements Backend {
+  readonly exitsPath: string;
+  readonly #options: CrunOptions;
+  readonly #runPath: string;
+  readonly #crun: string[];
+  readonly #meters = new Map<string, Meter>();
+  #nodeBinds: Promise<Bind[]> | null = null;
+  #probes = 0;
+
+  constructor(options: CrunOptions) {
+    this.#options = options;
+    this.#runPath = runPathOf(options.board);
+    this.exitsPath = `${this.#runPath}/exits`;
+    this.#crun = crunCommand(options.board, options.layout);
+    for (const path of [this.exitsPath, `${this.#runPath}/crun`]) mkdirSync(path, { recursive: true, mode: 0o700 });
+  }
+
+  async launch(spec: PartitionSpec, uid: number): Promise<Launched> {
+    const { partition } = spec;
+    const { layout, network, enforced } = this.#options;
+    const cgroup = this.#cgroup(partition);
+    cgroup.create();
+    cgroup.limitCpu(spec.limits.cpuMillis);
+    const address = network === null ? null : await network.create(partition);
+    const binds = await this.#bindsOf(spec);
+    const directory = this.#directory(partition);
+    mkdirSync(`${directory}/bundle`, { recursive: true, mode: 0o700 });
+    const config = configOf({
+      spec,
+      uid,
+      dataPath: `${directory}/data`,
+      binds,
+      cgroupsPath: `/${cgroup.path}/${WORKLOAD}`,
+      networkPath: network === null ? null : network.file(partition),
+      limits: { ...enforced, cgroupNamespace: readText('/proc/self/cgroup') !== null && readdirSync('/proc/self/ns').includes('cgroup') },
+      own: { descriptorsMax: limitOf('Max open files'), oomScore: Number(readText('/proc/self/oom_score_adj') ?? 0) },
+      architecture: process.arch,
+    });
+    writeFileSync(`${directory}/bundle/config.json`, JSON.stringify(config), { mode: 0o600 });
+    const made = await createUnderConmon({ partition, directory, runPath: this.#runPath, exitsPath: this.exitsPath, crun: this.#crun });
+    cgroup.adoptReaper(made.reaper.pid);
+    this.#meters.get(partition)?.close();
+    this.#meters.set(partition, new Meter(layout, cgroup, network === null ? null : network.link(partition)));
+    await crunMust(this.#crun, 'start', partition);
+    return { ...made, address };
+  }
+
+  readExit(partition: string): Exit | null {
+    const text = readText(`${this.exitsPath}/${partition}`)?.trim() ?? '';
+    return /^\d+$/.test(text) ? exitOf(Number(text), text !== '0' && this.#cgroup(partition).memoryKills() > 0) : null;
+  }
+
+  async kill({ partition, first, reaper }: Running): Promise<boolean> {
+    const cgroup = this.#cgroup(partition);
+    signal(first, 'SIGKILL');
+    const empty = await cgroup.kill();
+    // A reaper that nobody can name any more, of a start that was cut before it was written down.
+    if (!isAlive(reaper)) await cgroup.endReaper();
+    return empty;
+  }
+
+  async clear(partition: string): Promise<void> {
+    rmSync(`${this.#runPath}/crun/${partition}`, { recursive: true, force: true });
+    // Exit file, pid file, socket, and what a reaper or a probe that was itself killed left of one.
+    for (const directory of [this.exitsPath, this.#runPath]) {
+      for (const name of list(directory)) if (name.startsWith(partition)) rmSync(`${directory}/${name}`, { recursive: true, force: true });
+    }
+    await this.#cgroup(partition).removeWorkload();
+  }
+
+  async discard(partition: string): Promise<void> {
+    this.#meters.get(partition)?.close();
+    this.#meters.delete(partition);
+    await this.clear(partition);
+    await this.#cgroup(partition).remove();
+    await this.#options.network?.remove(partition);
+  }
+
+  counters(partition: string): Counters | null {
+    let meter = this.#meters.get(partition);
+    if (meter === undefined) {
+      const cgroup = this.#cgroup(partition);
+      if (!isId(partition) || !cgroup.exists()) return null;
+      meter = new Meter(this.#options.layout, cgroup, this.#options.network?.link(partition) ?? null);
+      this.#meters.set(partition, meter);
+    }
+    return meter.read();
+  }
+
+  left(): string[] {
+    const { layout, board, network } = this.#options;
+    return [...new Set([...partitionsWithCgroups(layout, board), ...(network?.held() ?? [])])].filter(isId);
+  }
+
+  async probe(running: Running, probe: Probe, timeoutMs: number): Promise<Probed> {
+    if (probe.kind === 'exec') return this.#exec(running.partition, probe.args, timeoutMs);
+    if (running.address === null) return { ok: false, detail: 'this board cannot give partitions a network' };
+    return probeNetwork(running.address, probe, timeoutMs);
+  }
+
+  close(): void {
+    for (const meter of this.#meters.values()) meter.close();
+    this.#meters.clear();
+    // Only when nothing is left in them: a running partition keeps its own.
+    for (const path of ['exits', 'crun', 'net', '']) {
+      try {
+        rmdirSync(`${this.#runPath}/${path}`);
+      } catch {
+        // In use, or gone.
+      }
+    }
+  }
+
+  /**
+   * The program is in the workload's cgroup, namespaces and seccomp filter; its time is the tenant's. Its identity is
+   * given in full: `crun exec` alone would run it as uid 0 with privileges to gain.
+   */
+  async #exec(partition: string, args: string[], timeoutMs: number): Promise<Probed> {
+    this.#probes += 1; // several may be under way in one partition
+    const name = `${this.#runPath}/${partition}.probe${this.#probes}`;
+    const [pidFile, processFile] = [`${name}.pid`, `${name}.json`];
+    writeFileSync(processFile, JSON.stringify({ ...processIn(`${this.#directory(partition)}/bundle/config.json`), args }), { mode: 0o600 });
+    const [file = 'crun', ...before] = this.#crun;
+    let timedOut = false;
+    const timer = setTimeout(() => {
+      timedOut = true;
+      const pid = Number(readText(pidFile));
+      // The program inside, not crun: an orphan in a pid namespace keeps its first process from ending until it is reaped.
+      if (this.#cgroup(partition).processes().includes(pid)) process.kill(pid, 'SIGKILL');
+    }, timeoutMs);
+    try {
+      const command = [...before, 'exec', '--pid-file', pidFile, '--process', processFile, partition];
+      const ran = await run(file, command, { timeoutMs: timeoutMs + 2_000 });
+      return probedExec(ran.code, ran.stderr || ran.stdout, timedOut || ran.timedOut, timeoutMs);
+    } finally {
+      clearTimeout(timer);
+      for (const path of [pidFile, processFile]) rmSync(path, { force: true });
+    }
+  }
+
+  async #bindsOf(spec: PartitionSpec): Promise<Bind[]> {
+    for (const point of COMMON_MOUNT_POINTS) plantMountPoint(spec.rootPath, point);
+    if (spec.engine === 'none') return [];
+    this.#nodeBinds ??= nodeBinds(this.#options.nodePath);
+    const binds = await this.#nodeBinds;
+    for (const { target } of binds) plantMountPoint(spec.rootPath, { target, kind: 'file' });
+    return binds;
+  }
+
+  #cgroup(partition: string): PartitionCgroup {
+    return new PartitionCgroup(this.#options.layout, this.#options.board, partition);
+  }
+
+  #directory(partition: string): string {
+    return `${this.#options.dataPath}/partitions/${partition}`;
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * Finds what this kernel enforces by trying it: one trial partition is started with every limit and a real program,
+ * what the kernel then says is read back, and all of it is taken away again.
+ */
+import { mkdirSync, rmSync } from 'node:fs';
+import type { Enforcement } from '../../ports/partitions.ts';
+import { asLichenError, LichenError } from '../../protocol/errors.ts';
+import { PartitionCgroup, WORKLOAD } from './cgroup.ts';
+import { findLayout, type Layout } from './cgroup-layout.ts';
+import { CrunEngine, runPathOf } from './crun-engine.ts';
+import { DevEngine, namespaceFlags } from './dev-engine.ts';
+import { Network } from './network.ts';
+import { interpreterOf, NODE_INSIDE } from './node-engine.ts';
+import { run, until } from './run.ts';
+import { readText } from './state.ts';
+import { canCloseStrays, inheritedDescriptors } from './strays.ts';
+
+export interface Detection {
+  board: string;
+  dataPath: string;
+  nodePath: string;
+}
+
+export interface DetectedCrun {
+  engine: CrunEngine;
+  enforcement: Enforcement;
+}
+
+/** An id that no lease can have: an id is a hash. */
+const TRIAL = 'trial'.padEnd(32, 'a');
+const TRIAL_LIMITS = { memoryMib: 64, cpuMillis: 500, pids: 32, tmpMib: 1 };
+const TRIAL_UID = 65_534;
+const CRUN_MIN = [1, 21] as const;
+
+const versionOf = async (tool: string): Promise<string | null> => {
+  const { code, stdout } = await run(tool, ['--version'], { timeoutMs: 1_000 });
+  return code === 0 ? (/\d+\.\d+(\.\d+)?/.exec(stdout)?.[0] ?? '') : null;
+};
+
+const isRecent = (version: string): boolean => {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major > CRUN_MIN[0] || (major === CRUN_MIN[0] && minor >= CRUN_MIN[1]);
+};
+
+/** What the kernel took of each limit, read where it holds. */
+const heldLimits = (layout: Layout, cgroup: PartitionCgroup): { memory: boolean; cpu: boolean; pids: boolean } => {
+  const v2 = layout.version === 2;
+  const at = (controller: 'cpu' | 'memory' | 'pids', file: string): string =>
+    (readText(`${cgroup.directory(controller)}/${file}`) ?? '').trim();
+  return {
+    memory: at('memory', `${WORKLOAD}/${v2 ? 'memory.max' : 'memory.limit_in_bytes'}`) === String(TRIAL_LIMITS.memoryMib * 1024 * 1024),
+    cpu: v2 ? at('cpu', 'cpu.max') === '50000 100000' : at('cpu', 'cpu.cfs_quota_us') === '50000',
+    pids: at('pids', `${WORKLOAD}/pids.max`) === String(TRIAL_LIMITS.pids),
+  };
+};
+
+const openNetwork = async (board: string, filter: boolean): Promise<{ network: Network | null; filter: boolean }> => {
+  const directory = `${runPathOf(board)}/net`;
+  for (const withFilter of filter ? [true, false] : [false]) {
+    const network = new Network({ board, directory, filter: withFilter });
+    try {
+      await network.create(TRIAL);
+      return { network, filter: withFilter };
+    } catch {
+      // What is missing is told as a lack; the next try asks for less.
+    } finally {
+      await network.remove(TRIAL).catch(() => undefined);
+    }
+  }
+  return { network: null, filter: false };
+};
+
+/** The loader that Node names is the smallest program that surely is there: it says its version and ends. */
+const trial = async (detection: Detection, engine: CrunEngine, layout: Layout): Promise<ReturnType<typeof heldLimits>> => {
+  const directory = `${detection.dataPath}/partitions/${TRIAL}`;
+  try {
+    await engine.discard(TRIAL); // of a life that was cut in its trial
+    for (const name of ['root', 'data']) mkdirSync(`${directory}/${name}`, { recursive: true });
+    const program = interpreterOf(detection.nodePath) ?? NODE_INSIDE;
+    const spec = {
+      partition: TRIAL,
+      rootPath: `${directory}/root`,
+      args: [program, '--version'],
+      env: {},
+      engine: 'node',
+      limits: TRIAL_LIMITS,
+    } as const;
+    const launched = await engine.launch({ ...spec, args: [...spec.args] }, TRIAL_UID);
+    const ended = await until(() => engine.readExit(TRIAL) !== null, 1_000);
+    if (!ended || engine.readExit(TRIAL)?.code === null)
+      throw new LichenError('engine-failed', 'the trial partition did not end by itself');
+    const held = heldLimits(layout, new PartitionCgroup(layout, detection.board, TRIAL));
+    await engine.kill({ partition: TRIAL, ...launched });
+    return held;
+  } finally {
+    await engine.kill({ partition: TRIAL, first: null, reaper: null, address: null });
+    await engine.discard(TRIAL);
+    rmSync(directory, { recursive: true, force: true });
+  }
+};
+
+const lacksOf = (layout: Layout, crun: string, held: Omit<Enforcement, 'tier' | 'engine' | 'lacks'>, filter: boolean): string[] => {
+  const lacks: string[] = [];
+  if (layout.version === 1)
+    lacks.push(
+      'The kernel runs cgroup v1, which does not count bytes written: boot with cgroup_no_v1=all and mount cgroup2 on /sys/fs/cgroup.',
+    );
+  else if (!held.disk) lacks.push('The io controller is off, so bytes written are not counted: use a kernel with CONFIG_BLK_CGROUP.');
+  if (!held.memory)
+    lacks.push('Memory is not limited: add cgroup_enable=memory to the kernel command line (cmdline.txt on a Raspberry Pi).');
+  if (!held.cpu) lacks.push('CPU time is not limited: use a kernel with CONFIG_CFS_BANDWIDTH.');
+  if (!held.pids) lacks.push('The number of processes is not limited: use a kernel with CONFIG_CGROUP_PIDS.');
+  if (!held.network) lacks.push('Partitions have no network: install iproute2 and use a kernel with CONFIG_NET_NS and CONFIG_VETH.');
+  else if (!filter) lacks.push('Partitions can open connections to this board: install nftables and use a kernel with CONFIG_NFT_CT.');
+  if (!isRecent(crun))
+    lacks.push(`crun ${crun} compiles its system call filter at every start: install crun 1.21 or newer (Debian 13 has it).`);
+  return lacks;
+};
+
+export const detectCrun = async (detection: Detection): Promise<DetectedCrun> => {
+  if (process.getuid?.() !== 0) throw new LichenError('not-offered', 'Limits need root: run as root.');
+  const [crun, conmon, nft] = await Promise.all(['crun', 'conmon', 'nft'].map(versionOf));
+  if (crun == null) throw new LichenError('not-offered', 'crun is not installed: apt-get install crun.');
+  if (conmon == null) throw new LichenError('not-offered', 'conmon is not installed: apt-get install conmon.');
+  const layout = findLayout();
+  if (layout === null) throw new LichenError('not-offered', 'This kernel has no cgroups: mount cgroup2 on /sys/fs/cgroup.');
+  const { network, filter } = await openNetwork(detection.board, nft != null);
+  const enforced = { memory: layout.controllers.has('memory'), pids: layout.controllers.has('pids') };
+  const engine = new CrunEngine({ ...detection, layout, enforced, network });
+  try {
+    const held = { ...(await trial(detection, engine, layout)), network: network !== null, disk: layout.io };
+    const lacks = lacksOf(layout, crun, held, filter);
+    const mode = layout.hybridPath === null ? `cgroup v${layout.version}` : 'hybrid cgroup v1';
+    return { engine, enforcement: { tier: lacks.length === 0 ? 'full' : 'reduced', engine: `crun ${crun}, ${mode}`, ...held, lacks } };
+  } catch (error) {
+    engine.close();
+    throw new LichenError('not-offered', `crun ${crun} does not work here: ${asLichenError(error).detail}`);
+  }
+};
+
+export interface DetectedDev {
+  engine: DevEngine;
+  enforcement: Enforcement;
+}
+
+export const detectDev = async (detection: Detection, whyNotCrun: string): Promise<DetectedDev> => {
+  const root = process.getuid?.() === 0;
+  const [tried, ip] = await Promise.all([
+    run('unshare', [...namespaceFlags(root), '--', 'true'], { timeoutMs: 1_000 }),
+    run('ip', ['-V'], { timeoutMs: 1_000 }),
+  ]);
+  if (tried.code !== 0) {
+    throw new LichenError(
+      'not-offered',
+      `${whyNotCrun} Without root, user namespaces are needed, and this system forbids them (${tried.stderr.trim() || 'unshare failed'}): sysctl -w kernel.unprivileged_userns_clone=1, or see the AppArmor restriction of your distribution.`,
+    );
+  }
+  const loopback = ip.code === 0;
+  const lacks = [
+    whyNotCrun,
+    'Nothing is limited and the meters are estimates, so no slice is payable: run as root with crun and conmon installed.',
+    ...(loopback ? [] : ['ip is not installed, so instances cannot even reach themselves: apt-get install iproute2.']),
+    ...(inheritedDescriptors().length > 0 && !canCloseStrays()
+      ? ['Descriptors of the calling program leak into instances: apt-get install perl-base.']
+      : []),
+  ];
+  const none = { memory: false, cpu: false, pids: false, network: false, disk: false };
+  return { engine: new DevEngine({ ...detection, root, loopback }), enforcement: { tier: 'dev', engine: 'namespaces', ...none, lacks } };
+};

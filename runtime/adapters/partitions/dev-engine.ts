@@ -1,0 +1,308 @@
+/**
+ * The engine of a developer's machine: the same roots and the same steps without root's powers. It isolates by
+ * namespaces and holds no limit, so nothing that it meters is payable.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Counters, Exit, PartitionSpec, Probe } from '../../ports/partitions.ts';
+import { LichenError } from '../../protocol/errors.ts';
+import type { Backend, Launched, Probed, Running } from './backend.ts';
+import { ASK, INSIDE, REAPER } from './dev-script.ts';
+import { exitOf } from './exits.ts';
+import { COMMON_MOUNT_POINTS, plantMountPoint } from './mount-points.ts';
+import { addressOf } from './names.ts';
+import { type Bind, nodeBinds } from './node-engine.ts';
+import { probedExec } from './probe.ts';
+import { ProcessTree } from './process-tree.ts';
+import { run, TOOL_ENV, until } from './run.ts';
+import { identify, isAlive, type ProcessId, readState, readText, signal, writeDurably } from './state.ts';
+import { withoutStrays } from './strays.ts';
+
+const START_LIMIT_MS = 20_000;
+const KILL_LIMIT_MS = 10_000;
+const SYNC_FD = 3;
+/** Status of what was killed by SIGKILL, also of `timeout --signal=KILL` when the time was over. */
+const KILLED = 137;
+/** What a workload is inside its own user namespace; outside it is whoever runs the runtime. */
+const INNER_ID = 1000;
+
+/** The variables that make a program of the board load a tenant's code before the root is closed behind it. */
+const LOADER_VARIABLE = /^LD_|^GLIBC_TUNABLES$/;
+
+export interface DevOptions {
+  board: string;
+  dataPath: string;
+  nodePath: string;
+  /** Whether namespaces come from a new user namespace (anyone) or from being root. */
+  root: boolean;
+  /** Whether `ip` is there to bring the loopback link up. */
+  loopback: boolean;
+}
+
+/** The namespaces of every instance; a user namespace first, unless root needs none. */
+export const namespaceFlags = (root: boolean): string[] => [
+  ...(root ? [] : ['--user', '--map-root-user']),
+  '--pid',
+  '--fork',
+  '--kill-child',
+  '--mount',
+  '--net',
+  '--ipc',
+  '--uts',
+  '--propagation',
+  'private',
+];
+
+/** `0m1.02s` as the shell's `times` writes it. */
+const microsOf = (text: string): bigint => {
+  const [, minutes = '0', seconds = '0'] = /(\d+)m([\d.]+)s/.exec(text) ?? [];
+  return BigInt(minutes) * 60_000_000n + BigInt(Math.round(Number(seconds) * 1_000_000));
+};
+
+/** The last line of `times` is what the children took, user and system. */
+export const spentIn = (exitFile: string): bigint =>
+  (exitFile.trim().split('\n')[2] ?? '').split(' ').reduce((sum, text) => sum + microsOf(text), 0n);
+
+interface Told {
+  reaper: number;
+  first: number;
+}
+
+export class DevEngine implements Backend {
+  readonly exitsPath: string;
+  readonly #options: DevOptions;
+  /** What is known of the reapers; `counters` may not read files of state at every tick. */
+  readonly #reapers = new Map<string, ProcessId>();
+  readonly #highest = new Map<string, bigint>();
+  /** unshare of util-linux 2.38 answers status 1 where its child was killed: what we killed ourselves we know better. */
+  readonly #killed = new Set<string>();
+  #tree: ProcessTree | null = null;
+  #nodeBinds: Promise<Bind[]> | null = null;
+
+  constructor(options: DevOptions) {
+    this.#options = options;
+    this.exitsPath = `${options.dataPath}/run/exits`;
+    mkdirSync(this.exitsPath, { recursive: true, mode: 0o700 });
+  }
+
+  async launch(spec: PartitionSpec, uid: number): Promise<Launched> {
+    const { partition } = spec;
+    const directory = this.#directory(partition);
+    const loader = Object.keys(spec.env).find((name) => LOADER_VARIABLE.test(name));
+    if (loader !== undefined)
+      throw new LichenError('not-offered', `the dev engine does not pass ${loader} on; run the instance on a board`);
+    const binds = await this.#bindsOf(spec);
+    const [program = ''] = spec.args;
+    if (!existsSync(join(spec.rootPath, program)) && !binds.some(({ target }) => target === program)) {
+      throw new LichenError('engine-failed', `the release has no ${program}`);
+    }
+    const at = `${directory}/root`;
+    mkdirSync(at, { recursive: true });
+    const { board, root, loopback } = this.#options;
+    const command = [
+      'sh',
+      '-c',
+      REAPER,
+      'lichen-reaper',
+      `${this.exitsPath}/${partition}`,
+      `${directory}/log`,
+      'unshare',
+      ...namespaceFlags(root),
+      '--',
+      'sh',
+      '-c',
+      INSIDE,
+      'lichen-inside',
+      spec.rootPath,
+      at,
+      `${directory}/data`,
+      String(spec.limits.tmpMib),
+      loopback ? addressOf(board, partition) : '',
+      binds.map(({ source, target }) => `${source}:${target}`).join('\n'),
+      '/usr/bin/env',
+      '-i',
+      ...Object.entries(spec.env).map(([name, value]) => `${name}=${value}`),
+      ...this.#closed(at, uid),
+      ...spec.args,
+    ];
+    const told = await this.#spawn(command, partition);
+    const [first, reaper] = [identify(told.first), identify(told.reaper)];
+    if (first === null || reaper === null) throw new LichenError('engine-failed', this.#lastWords(partition, 'the instance ended at once'));
+    this.#reapers.set(partition, reaper);
+    return { first, reaper, address: null };
+  }
+
+  readExit(partition: string): Exit | null {
+    const status = readText(`${this.exitsPath}/${partition}`)?.split('\n')[0] ?? '';
+    if (!/^\d+$/.test(status)) return null;
+    return this.#killed.has(partition) ? exitOf(KILLED, false) : exitOf(Number(status), false);
+  }
+
+  /** The first process is the init of its pid namespace: the kernel ends everyone else with it. */
+  async kill({ partition, first, reaper }: Running): Promise<boolean> {
+    if (isAlive(first)) this.#killed.add(partition);
+    signal(first, 'SIGKILL');
+    const gone = await until(() => !isAlive(first), KILL_LIMIT_MS);
+    // Of a start that was cut before the first process was told: its reaper is the handle.
+    if (first === null) signal(reaper ?? this.#reapers.get(partition) ?? null, 'SIGKILL');
+    return gone;
+  }
+
+  async clear(partition: string): Promise<void> {
+    const exitFile = `${this.exitsPath}/${partition}`;
+    const ended = readText(exitFile);
+    if (ended !== null) writeDurably(`${this.#directory(partition)}/spent`, String(this.#spentBefore(partition) + spentIn(ended)));
+    this.#forget(partition);
+    rmSync(exitFile, { force: true });
+  }
+
+  async discard(partition: string): Promise<void> {
+    this.#forget(partition);
+    for (const path of [`${this.exitsPath}/${partition}`, `${this.#directory(partition)}/spent`]) rmSync(path, { force: true });
+  }
+
+  /** An estimate: ticks of 10 ms, resident pages counted once a process, no network and no disk. */
+  counters(partition: string): Counters | null {
+    const ended = readText(`${this.exitsPath}/${partition}`);
+    const reaper = ended === null ? this.#reaperOf(partition) : null;
+    if (ended === null && reaper === null) return null;
+    const now = reaper === null ? { cpuMicros: spentIn(ended ?? ''), memoryBytes: 0n, pids: 0 } : this.#scan().usageBelow(reaper.pid);
+    const total = this.#spentBefore(partition) + now.cpuMicros;
+    // The two ways of counting differ by some ticks; a register never goes back.
+    const before = this.#highest.get(partition) ?? 0n;
+    const cpuMicros = total > before ? total : before;
+    this.#highest.set(partition, cpuMicros);
+    return { ...now, cpuMicros, netInBytes: 0n, netOutBytes: 0n, diskWrittenBytes: 0n };
+  }
+
+  /** Without cgroups nothing in the kernel carries a partition's name. */
+  left(): string[] {
+    return [];
+  }
+
+  async probe(running: Running, probe: Probe, timeoutMs: number): Promise<Probed> {
+    const { partition, first } = running;
+    const holder = first === null ? null : new ProcessTree().parentOf(first.pid);
+    if (holder === null) return { ok: false, detail: 'the instance is not running' };
+    const { root, nodePath, board, loopback } = this.#options;
+    const user = root ? [] : ['--preserve-credentials', '--user'];
+    if (probe.kind === 'exec') {
+      const at = `${this.#directory(partition)}/root`;
+      const uid = statSync(`${this.#directory(partition)}/data`).uid;
+      const enter = [
+        ...user,
+        '--mount',
+        '--net',
+        '--ipc',
+        '--uts',
+        `--pid=/proc/${holder}/ns/pid_for_children`,
+        '--target',
+        String(holder),
+        '--',
+      ];
+      // nsenter forks to enter the pid namespace; who must end at the limit is its child, so the limit is kept inside.
+      const limit = ['timeout', '--signal=KILL', `${timeoutMs / 1_000}s`];
+      const ran = await run('nsenter', [...enter, ...limit, '/usr/bin/env', '-i', ...this.#closed(at, uid), ...probe.args], {
+        timeoutMs: timeoutMs + 1_000,
+      });
+      return probedExec(ran.code, ran.stderr || ran.stdout, ran.timedOut || ran.code === null || ran.code === KILLED, timeoutMs);
+    }
+    if (!loopback) return { ok: false, detail: 'ip is not installed, so the instance has no network' };
+    const asked = JSON.stringify({ address: addressOf(board, partition), probe, timeoutMs });
+    const ran = await run('nsenter', [...user, '--net', '--target', String(holder), '--', nodePath, '-e', ASK, asked], {
+      timeoutMs: timeoutMs + 2_000,
+    });
+    return { ok: ran.code === 0, detail: ran.stdout.trim() || ran.stderr.trim().slice(-200) || 'no answer' };
+  }
+
+  close(): void {
+    this.#tree = null;
+  }
+
+  /** Into the root, without a way back: no new privileges, an id that is nobody's, and no right to change the root again. */
+  #closed(at: string, uid: number): string[] {
+    const identity = this.#options.root
+      ? ['--setuid', String(uid), '--setgid', String(uid)]
+      : ['--user', `--map-user=${INNER_ID}`, `--map-group=${INNER_ID}`];
+    return ['/usr/bin/setpriv', '--no-new-privs', '/usr/bin/unshare', ...identity, `--root=${at}`, '--wd=/'];
+  }
+
+  #spawn(command: string[], partition: string): Promise<Told> {
+    return new Promise((resolve, reject) => {
+      const [file = '', ...args] = withoutStrays(command, SYNC_FD);
+      const child = spawn(file, args, { cwd: '/', detached: true, env: TOOL_ENV, stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
+      const sync = child.stdio[SYNC_FD];
+      let said = '';
+      const timer = setTimeout(
+        () => end(new LichenError('engine-failed', `the start took more than ${START_LIMIT_MS} ms`)),
+        START_LIMIT_MS,
+      );
+      const end = (error: LichenError | null): void => {
+        clearTimeout(timer);
+        sync?.destroy();
+        child.unref();
+        const [, reaper] = /^reaper (\d+)$/m.exec(said) ?? [];
+        const [, first] = /^first (\d+)$/m.exec(said) ?? [];
+        if (error !== null) reject(error);
+        else if (reaper === undefined || first === undefined)
+          reject(new LichenError('engine-failed', this.#lastWords(partition, 'the root could not be closed')));
+        else resolve({ reaper: Number(reaper), first: Number(first) });
+      };
+      child.on('error', (error) => end(new LichenError('engine-failed', error.message)));
+      sync?.on('error', () => undefined);
+      sync?.on('close', () => end(null));
+      sync?.on('data', (bytes: Buffer) => {
+        said += bytes.toString();
+        if (/^first \d+\n/m.test(said)) end(null);
+      });
+    });
+  }
+
+  #lastWords(partition: string, otherwise: string): string {
+    const log = readText(`${this.#directory(partition)}/log`)?.trim() ?? '';
+    return log === '' ? otherwise : log.slice(-500);
+  }
+
+  async #bindsOf(spec: PartitionSpec): Promise<Bind[]> {
+    for (const point of COMMON_MOUNT_POINTS) plantMountPoint(spec.rootPath, point);
+    if (spec.engine === 'none') return [];
+    this.#nodeBinds ??= nodeBinds(this.#options.nodePath);
+    const binds = await this.#nodeBinds;
+    for (const { target } of binds) plantMountPoint(spec.rootPath, { target, kind: 'file' });
+    return binds;
+  }
+
+  #forget(partition: string): void {
+    this.#reapers.delete(partition);
+    this.#highest.delete(partition);
+    this.#killed.delete(partition);
+  }
+
+  #spentBefore(partition: string): bigint {
+    const text = readText(`${this.#directory(partition)}/spent`) ?? '';
+    return /^\d+$/.test(text) ? BigInt(text) : 0n;
+  }
+
+  #reaperOf(partition: string): ProcessId | null {
+    const known = this.#reapers.get(partition) ?? readState(this.#directory(partition))?.reaper ?? null;
+    if (known === null || !isAlive(known)) return null;
+    this.#reapers.set(partition, known);
+    return known;
+  }
+
+  /** One pass over /proc serves all partitions of one tick. */
+  #scan(): ProcessTree {
+    if (this.#tree === null) {
+      this.#tree = new ProcessTree();
+      queueMicrotask(() => {
+        this.#tree = null;
+      });
+    }
+    return this.#tree;
+  }
+
+  #directory(partition: string): string {
+    return `${this.#options.dataPath}/partitions/${partition}`;
+  }
+}

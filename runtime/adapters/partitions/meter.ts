@@ -1,0 +1,100 @@
+/**
+ * Reads a partition's counters. Descriptors are kept open and read synchronously at position 0: 20 partitions cost
+ * 0.16 ms a tick that way, 9 ms with promises (measured; docs/design/partitions.md).
+ */
+import { closeSync, openSync, readSync } from 'node:fs';
+import type { Counters } from '../../ports/partitions.ts';
+import { type PartitionCgroup, WORKLOAD } from './cgroup.ts';
+import type { Layout } from './cgroup-layout.ts';
+
+/** One buffer for all: reads are synchronous. `memory.stat` is the longest, about 1.6 KiB. */
+const buffer = Buffer.alloc(8 * 1024);
+
+class KeptFile {
+  readonly #path: string;
+  #fd: number | null = null;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** `null` when the group is gone (ENOENT, or ENODEV on a kept descriptor). */
+  read(): string | null {
+    try {
+      this.#fd ??= openSync(this.#path, 'r');
+      return buffer.toString('latin1', 0, readSync(this.#fd, buffer, 0, buffer.length, 0));
+    } catch {
+      this.close();
+      return null;
+    }
+  }
+
+  close(): void {
+    if (this.#fd !== null) closeSync(this.#fd);
+    this.#fd = null;
+  }
+}
+
+const whole = (text: string | null): bigint => {
+  const digits = text?.trim() ?? '';
+  return /^\d+$/.test(digits) ? BigInt(digits) : 0n;
+};
+
+const field = (text: string | null, name: string): bigint => whole(new RegExp(`^${name} (\\d+)`, 'm').exec(text ?? '')?.[1] ?? null);
+
+/** Sums `wbytes` over devices; a stacked device (dm over a card) would count twice, boards have none. */
+export const writtenIn = (ioStat: string | null): bigint =>
+  [...(ioStat ?? '').matchAll(/ wbytes=(\d+)/g)].reduce((sum, [, bytes]) => sum + BigInt(bytes ?? 0), 0n);
+
+export class Meter {
+  readonly #files = new Map<string, KeptFile>();
+  readonly #version: 1 | 2;
+
+  /** `link` is the host's end of the partition's network link, `null` without one. */
+  constructor(layout: Layout, cgroup: PartitionCgroup, link: string | null) {
+    this.#version = layout.version;
+    const [cpu, memory, pids] = [cgroup.directory('cpuacct'), cgroup.directory('memory'), cgroup.directory('pids')];
+    const v2 = layout.version === 2;
+    if (cpu !== null) this.#keep('cpu', v2 ? `${cpu}/cpu.stat` : `${cpu}/cpuacct.usage`);
+    if (memory !== null) {
+      this.#keep('memory', `${memory}/${WORKLOAD}/${v2 ? 'memory.current' : 'memory.usage_in_bytes'}`);
+      this.#keep('memoryStat', `${memory}/${WORKLOAD}/memory.stat`);
+    }
+    if (pids !== null) this.#keep('pids', `${pids}/${WORKLOAD}/pids.current`);
+    if (layout.io && cpu !== null) this.#keep('io', `${cpu}/io.stat`);
+    if (link !== null) {
+      this.#keep('received', `/sys/class/net/${link}/statistics/rx_bytes`);
+      this.#keep('sent', `/sys/class/net/${link}/statistics/tx_bytes`);
+    }
+  }
+
+  /** `null` when the partition has no cgroup. */
+  read(): Counters | null {
+    const cpu = this.#text('cpu');
+    if (cpu === null) return null;
+    const used = whole(this.#text('memory'));
+    // Page cache that the kernel may drop at once is not in use (the working set of the kubelet).
+    const droppable = field(this.#text('memoryStat'), this.#version === 2 ? 'inactive_file' : 'total_inactive_file');
+    return {
+      cpuMicros: this.#version === 2 ? field(cpu, 'usage_usec') : whole(cpu) / 1_000n,
+      memoryBytes: used > droppable ? used - droppable : 0n,
+      // The host receives what the instance sends.
+      netInBytes: whole(this.#text('sent')),
+      netOutBytes: whole(this.#text('received')),
+      diskWrittenBytes: writtenIn(this.#text('io')),
+      pids: Number(whole(this.#text('pids'))),
+    };
+  }
+
+  close(): void {
+    for (const file of this.#files.values()) file.close();
+  }
+
+  #keep(name: string, path: string): void {
+    this.#files.set(name, new KeptFile(path));
+  }
+
+  #text(name: string): string | null {
+    return this.#files.get(name)?.read() ?? null;
+  }
+}

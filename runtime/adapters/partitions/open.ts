@@ -1,0 +1,50 @@
+/** Opens the board's door to its kernel with the best engine that works here. */
+import { realpathSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { PartitionEvent, Partitions } from '../../ports/partitions.ts';
+import { asLichenError, LichenError } from '../../protocol/errors.ts';
+import { type DetectedCrun, type DetectedDev, detectCrun, detectDev } from './detect.ts';
+import { Door } from './door.ts';
+import { isId } from './names.ts';
+import { Supervisor } from './supervisor.ts';
+
+export interface PartitionsOptions {
+  /** 32 characters of [a-z2-7]. */
+  board: string;
+  /** Partitions live in `<dataPath>/partitions`. */
+  dataPath: string;
+  /** The Node binary that releases with `engine: node` run on. */
+  nodePath: string;
+  /** Forces the unprivileged engine. */
+  tier?: 'dev';
+  log: (line: string) => void;
+}
+
+/** Errors: `not-offered` when neither engine works here, with what to do in its detail. */
+export const openPartitions = async (options: PartitionsOptions): Promise<Partitions> => {
+  const { board, log } = options;
+  if (!isId(board)) throw new LichenError('internal', `${JSON.stringify(board)} is not the id of a board`);
+  const detection = { board, dataPath: resolve(options.dataPath), nodePath: realpathSync(options.nodePath) };
+  const { engine, enforcement } = await detect(detection, options.tier === 'dev');
+  const listeners: ((event: PartitionEvent) => void)[] = [];
+  const supervisor = new Supervisor({
+    board,
+    dataPath: detection.dataPath,
+    backend: engine,
+    ownUids: process.getuid?.() === 0,
+    exited: (partition, exit) => {
+      for (const listener of listeners) listener({ kind: 'exited', partition, exit });
+    },
+    log,
+  });
+  return new Door(enforcement, supervisor, listeners);
+};
+
+const detect = async (detection: Parameters<typeof detectCrun>[0], forceDev: boolean): Promise<DetectedCrun | DetectedDev> => {
+  if (forceDev) return detectDev(detection, 'The unprivileged engine was asked for: leave out --tier dev.');
+  try {
+    return await detectCrun(detection);
+  } catch (error) {
+    return detectDev(detection, asLichenError(error).detail);
+  }
+};

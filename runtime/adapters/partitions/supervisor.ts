@@ -1,0 +1,203 @@
+/**
+ * Keeps the books of an engine: which partitions there are, who runs, how they ended. The books are on the card
+ * (`state.json`, whole or not at all), so a runtime that was killed finds everything again.
+ */
+import { chownSync, existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import type { Counters, Exit, Found, PartitionSpec, Probe } from '../../ports/partitions.ts';
+import { LichenError } from '../../protocol/errors.ts';
+import type { Backend, Probed, Running } from './backend.ts';
+import { ExitWatch, UNKNOWN_EXIT } from './exits.ts';
+import { isId, isPartitionUid, uidOf } from './names.ts';
+import { until } from './run.ts';
+import { bootId, isAlive, list, readState, type State, signal, writeState } from './state.ts';
+
+/** Between the first process's end and its exit file lies one turn of the reaper. */
+const REAPER_LIMIT_MS = 5_000;
+
+const NO_COUNTERS: Counters = { cpuMicros: 0n, memoryBytes: 0n, netInBytes: 0n, netOutBytes: 0n, diskWrittenBytes: 0n, pids: 0 };
+
+export interface SupervisorOptions {
+  board: string;
+  dataPath: string;
+  backend: Backend;
+  /** Whether `/data` can be given to a uid of its own (root only). */
+  ownUids: boolean;
+  exited: (partition: string, exit: Exit) => void;
+  log: (line: string) => void;
+}
+
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #backend: Backend;
+  readonly #partitionsPath: string;
+  readonly #bootId = bootId();
+  readonly #running = new Map<string, State>();
+  readonly #stopping = new Set<string>();
+  readonly #watch: ExitWatch;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#backend = options.backend;
+    this.#partitionsPath = `${options.dataPath}/partitions`;
+    mkdirSync(this.#partitionsPath, { recursive: true, mode: 0o755 });
+    this.#watch = new ExitWatch(options.backend.exitsPath, (name) => this.#look(name));
+  }
+
+  directory(partition: string): string {
+    return `${this.#partitionsPath}/${partition}`;
+  }
+
+  async survey(): Promise<Found[]> {
+    const found: Found[] = [];
+    const known = new Set<string>();
+    for (const partition of list(this.#partitionsPath).filter(isId)) {
+      const state = readState(this.directory(partition));
+      if (state === null) continue; // only data: a removed partition whose data was kept
+      known.add(partition);
+      found.push(await this.#find(partition, state));
+    }
+    for (const partition of this.#backend.left().filter((name) => !known.has(name))) {
+      this.#options.log(`partition ${partition} is in the kernel but not in the books: ended and removed`);
+      await this.#backend.kill({ partition, first: null, reaper: null, address: null });
+      await this.#backend.discard(partition);
+    }
+    return found;
+  }
+
+  async start(spec: PartitionSpec): Promise<string | null> {
+    const { partition } = spec;
+    const directory = this.directory(partition);
+    const before = readState(directory);
+    if (before !== null && !before.ended && before.bootId === this.#bootId) {
+      if (isAlive(before.first)) throw new LichenError('conflict', `partition ${partition} is running; stop it first`);
+      await this.#backend.kill({ ...before, partition });
+    }
+    await this.#backend.clear(partition);
+    mkdirSync(directory, { recursive: true, mode: 0o755 });
+    const uid = this.#giveData(partition);
+    const state: State = {
+      v: 1,
+      partition,
+      bootId: this.#bootId,
+      first: null,
+      reaper: null,
+      address: null,
+      exit: null,
+      ended: false,
+    };
+    writeState(directory, state);
+    try {
+      Object.assign(state, await this.#backend.launch(spec, uid));
+    } catch (error) {
+      await this.#backend.kill({ ...state, partition });
+      await this.#backend.clear(partition);
+      writeState(directory, { ...state, ended: true });
+      throw error;
+    }
+    writeState(directory, state);
+    this.#running.set(partition, state);
+    this.#look(partition); // it may be over already
+    return state.address;
+  }
+
+  async stop(partition: string, graceMs: number): Promise<{ exit: Exit; counters: Counters }> {
+    const state = this.#running.get(partition) ?? readState(this.directory(partition));
+    if (state === null) throw new LichenError('not-found', `partition ${partition} was never started or is removed`);
+    this.#stopping.add(partition);
+    try {
+      if (!state.ended && state.bootId === this.#bootId) {
+        signal(state.first, 'SIGTERM');
+        await until(() => !isAlive(state.first), graceMs);
+        if (!(await this.#backend.kill({ ...state, partition }))) {
+          throw new LichenError(
+            'engine-failed',
+            `processes of partition ${partition} do not end; they wait in the kernel, likely for a disk`,
+          );
+        }
+        // The reaper's own last microseconds are in the counters: they are final only when it is gone.
+        if (!(await until(() => !isAlive(state.reaper), REAPER_LIMIT_MS))) signal(state.reaper, 'SIGKILL');
+        this.#settle(partition, state, this.#backend.readExit(partition));
+      }
+      return { exit: state.exit ?? UNKNOWN_EXIT, counters: this.#backend.counters(partition) ?? NO_COUNTERS };
+    } finally {
+      this.#stopping.delete(partition);
+    }
+  }
+
+  async remove(partition: string, data: boolean): Promise<void> {
+    const directory = this.directory(partition);
+    const state = readState(directory);
+    const running: Running = { partition, first: null, reaper: null, address: null };
+    const alive = state !== null && state.bootId === this.#bootId ? { ...state, partition } : running;
+    this.#running.delete(partition);
+    if (!(await this.#backend.kill(alive))) throw new LichenError('engine-failed', `processes of partition ${partition} do not end`);
+    await until(() => !isAlive(alive.reaper), REAPER_LIMIT_MS);
+    await this.#backend.discard(partition);
+    for (const name of list(directory)) if (name !== 'data') rmSync(`${directory}/${name}`, { recursive: true, force: true });
+    if (data) rmSync(directory, { recursive: true, force: true });
+  }
+
+  counters(partition: string): Counters | null {
+    return this.#backend.counters(partition);
+  }
+
+  async probe(partition: string, probe: Probe, timeoutMs: number): Promise<Probed> {
+    const state = this.#running.get(partition);
+    if (state === undefined) return { ok: false, detail: 'the instance is not running' };
+    return this.#backend.probe({ ...state, partition }, probe, timeoutMs);
+  }
+
+  close(): void {
+    this.#watch.close();
+    this.#backend.close();
+  }
+
+  async #find(partition: string, state: State): Promise<Found> {
+    if (!state.ended && state.bootId === this.#bootId) {
+      if (isAlive(state.first)) {
+        this.#running.set(partition, state);
+        return { partition, running: true, exit: null };
+      }
+      // Its reaper may be about to write; a half-made start has no first process and never will have one.
+      await until(() => this.#backend.readExit(partition) !== null || !isAlive(state.reaper), REAPER_LIMIT_MS);
+      await this.#backend.kill({ ...state, partition });
+    }
+    if (!state.ended) this.#settle(partition, state, state.bootId === this.#bootId ? this.#backend.readExit(partition) : null);
+    return { partition, running: false, exit: state.exit };
+  }
+
+  #settle(partition: string, state: State, exit: Exit | null): void {
+    state.exit = exit;
+    state.ended = true;
+    this.#running.delete(partition);
+    writeState(this.directory(partition), state);
+  }
+
+  /** `null` looks at all: a reaper that was itself killed writes no file. */
+  #look(name: string | null): void {
+    if (name === null) {
+      for (const partition of [...this.#running.keys()]) this.#look(partition);
+      return;
+    }
+    const state = this.#running.get(name);
+    if (state === undefined || this.#stopping.has(name)) return;
+    const exit = this.#backend.readExit(name);
+    if (exit === null && (isAlive(state.first) || isAlive(state.reaper))) return;
+    this.#settle(name, state, exit);
+    this.#options.exited(name, exit ?? UNKNOWN_EXIT);
+  }
+
+  /** `/data` keeps its uid for as long as it exists: what is in it belongs to that uid. */
+  #giveData(partition: string): number {
+    const data = `${this.directory(partition)}/data`;
+    const owner = existsSync(data) ? statSync(data).uid : null;
+    mkdirSync(data, { recursive: true, mode: 0o700 });
+    if (!this.#options.ownUids) return process.getuid?.() ?? 0;
+    if (owner !== null && isPartitionUid(owner)) return owner;
+    const others = list(this.#partitionsPath).filter((name) => name !== partition);
+    const taken = new Set(others.flatMap((name) => statSync(`${this.directory(name)}/data`, { throwIfNoEntry: false })?.uid ?? []));
+    const uid = uidOf(this.#options.board, partition, taken);
+    chownSync(data, uid, uid);
+    return uid;
+  }
+}

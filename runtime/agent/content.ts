@@ -1,0 +1,204 @@
+/** Fetching: documents and pages into the store, chunks into files, a bounded number at a time. */
+import { type Bytes, equal, fromHex, hex } from '../protocol/bytes.ts';
+import { openMany, open1, typOf } from '../protocol/cose.ts';
+import { refuse } from '../protocol/errors.ts';
+import { LIMITS } from '../protocol/limits.ts';
+import { decodeAs, encodeAs } from '../protocol/noun.ts';
+import { chunk as chunkSchema, want } from '../protocol/nouns/messages.ts';
+import type { Manifest } from '../protocol/nouns/release.ts';
+import type { Instant } from '../turn/clock.ts';
+import { entriesOf, fileKey, filesOf, targetsOf } from '../core/content.ts';
+import { type Content, contents, documents, docWants, links, ONE, type Target } from '../core/tables.ts';
+import type { Board, Handler, Of, Work } from './events.ts';
+
+const EMPTY: Content = {
+  phase: 'pages', targets: [], cursor: 0, inflight: new Map(), left: new Map(), unsealed: 0, window: LIMITS.wantWindow, rootPath: null, error: '', movedMonoMs: 0,
+};
+
+const BUSY = new Set<Content['phase']>(['checking', 'fetching', 'planting']);
+/** Without a chunk for this many patiences, a release gives way for as long. */
+const STANDSTILL = 10;
+
+const online = (work: Work): boolean => links.get(work, ONE)?.phase === 'welcomed';
+
+const ask = (work: Work, hashes: Bytes[]): void => {
+  for (let at = 0; at < hashes.length && online(work); at += LIMITS.wantHashes) {
+    work.emit({ kind: 'publish', topic: 'want', payload: encodeAs(want, { v: 1, hashes: hashes.slice(at, at + LIMITS.wantHashes) }, 'want') });
+  }
+};
+
+/** True when all are held; what is not is asked for. */
+export const needDocuments = (work: Work, hashes: Bytes[], now: Instant): boolean => {
+  const missing = hashes.filter((hash) => documents.get(work, hex(hash)) === null);
+  const fresh = missing.filter((hash) => docWants.get(work, hex(hash)) === null);
+  for (const hash of fresh) docWants.put(work, now.monoMs, hex(hash));
+  ask(work, fresh);
+  return missing.length === 0;
+};
+
+/** One step further towards a release whose root is planted. */
+export const fetchRelease = (work: Work, manifest: Manifest, release: Bytes, now: Instant): void => {
+  const key = hex(release);
+  const content = contents.get(work, key) ?? EMPTY;
+  if (content.phase !== 'pages' || now.monoMs < content.movedMonoMs || !needDocuments(work, manifest.pages, now)) return;
+  // One release at a time has the link's window and the card's attention.
+  if (contents.all(work).some(({ value }) => BUSY.has(value.phase))) return;
+  const pages = pagesOf(work, manifest);
+  const files = filesOf(entriesOf(manifest, pages));
+  contents.put(work, { ...content, phase: 'checking', movedMonoMs: now.monoMs }, key);
+  work.emit({ kind: 'files', step: { kind: 'check', files: files.map(({ file }) => file) } });
+};
+
+const pagesOf = (work: Work, manifest: Manifest): Bytes[] =>
+  manifest.pages.map((page) => documents.get(work, hex(page)) ?? refuse('missing-content', `page ${hex(page)}`));
+
+const inPhase = (work: Work, phase: Content['phase']): { key: string; value: Content }[] => contents.all(work).filter(({ value }) => value.phase === phase);
+
+export type ManifestOf = (work: Work, release: string) => Manifest | null;
+
+/** `check` answers for the one release that is being checked. */
+export const checked = (work: Work, event: Of<'checked'>, manifestOf: ManifestOf, now: Instant): void => {
+  const [found] = inPhase(work, 'checking');
+  const manifest = found === undefined ? null : manifestOf(work, found.key);
+  if (found === undefined || manifest === null) return;
+  const files = filesOf(entriesOf(manifest, pagesOf(work, manifest)));
+  const targets = targetsOf(files, event.missing);
+  const left = new Map<string, number>();
+  for (const target of targets) left.set(fileKey(target.file), (left.get(fileKey(target.file)) ?? 0) + 1);
+  const content: Content = { ...found.value, phase: 'fetching', movedMonoMs: now.monoMs, targets, left, unsealed: event.missing.length };
+  contents.put(work, content, found.key);
+  for (const file of event.missing) if (!left.has(fileKey(file))) work.emit({ kind: 'files', step: { kind: 'seal', file, bytes: 0 } });
+  pump(work, found.key, manifestOf, now);
+};
+
+/** Fills the window; when nothing is left to fetch or seal, the root is planted. */
+const pump = (work: Work, key: string, manifestOf: ManifestOf, now: Instant): void => {
+  const content = contents.get(work, key);
+  if (content === null || content.phase !== 'fetching') return;
+  if (content.unsealed === 0) return plantRoot(work, key, content, manifestOf);
+  const inflight = new Map(content.inflight);
+  const hashes: Bytes[] = [];
+  let cursor = content.cursor;
+  for (; cursor < content.targets.length && inflight.size < content.window && online(work); cursor++) {
+    const target = content.targets[cursor];
+    if (target === undefined || inflight.has(hex(target.chunk[0]))) break;
+    inflight.set(hex(target.chunk[0]), { target, askedMonoMs: now.monoMs });
+    hashes.push(target.chunk[0]);
+  }
+  contents.put(work, { ...content, inflight, cursor }, key);
+  ask(work, hashes);
+};
+
+const plantRoot = (work: Work, key: string, content: Content, manifestOf: ManifestOf): void => {
+  const manifest = manifestOf(work, key);
+  if (manifest === null) return;
+  contents.put(work, { ...content, phase: 'planting' }, key);
+  work.emit({ kind: 'files', step: { kind: 'plant', release: fromHex(key), entries: entriesOf(manifest, pagesOf(work, manifest)) } });
+};
+
+/** A document's identity is the hash of what was signed, a page's or chunk's that of its bytes. */
+const identity = (board: Board, bytes: Bytes): Bytes => {
+  const typ = bytes[0] === 0xd2 || bytes[0] === 0xd8 ? safeTyp(bytes) : null;
+  if (typ === null) return board.crypto.sha256(bytes);
+  const { payload } = bytes[0] === 0xd2 ? open1(board.crypto, typ, bytes) : openMany(board.crypto, typ, bytes, 2 * LIMITS.rootKeys);
+  return board.crypto.sha256(payload);
+};
+
+const safeTyp = (bytes: Bytes): string | null => {
+  try {
+    return typOf(bytes);
+  } catch {
+    return null;
+  }
+};
+
+export const gotChunk = (work: Work, board: Board, payload: Bytes): void => {
+  const { hash, bytes } = decodeAs(chunkSchema, payload, 'chunk');
+  const key = hex(hash);
+  if (docWants.get(work, key) !== null) {
+    if (bytes === null) return;
+    if (!equal(identity(board, bytes), hash) && !equal(board.crypto.sha256(bytes), hash)) refuse('bad-signature', `what came for ${key} is something else`);
+    documents.put(work, bytes, key);
+    docWants.remove(work, key);
+    return;
+  }
+  for (const { key: release, value: content } of inPhase(work, 'fetching')) {
+    const flying = content.inflight.get(key);
+    if (flying === undefined || bytes === null) continue;
+    if (!equal(board.crypto.sha256(bytes), hash) || bytes.length !== flying.target.chunk[1]) refuse('bad-signature', `chunk ${key} is not what it says`);
+    const inflight = new Map(content.inflight);
+    inflight.delete(key);
+    // Widen slowly after a halving.
+    contents.put(work, { ...content, inflight, window: Math.min(LIMITS.wantWindow, content.window + 1) }, release);
+    work.emit({ kind: 'files', step: { kind: 'write', file: flying.target.file, offset: flying.target.offset, bytes } });
+    return;
+  }
+};
+
+export const written = (work: Work, event: Of<'written'>, manifestOf: ManifestOf, now: Instant): void => {
+  const file = fileKey(event.file);
+  for (const { key, value: content } of inPhase(work, 'fetching')) {
+    const count = content.left.get(file);
+    if (count === undefined) continue;
+    const left = new Map(content.left);
+    left.set(file, count - 1);
+    contents.put(work, { ...content, left, movedMonoMs: now.monoMs }, key);
+    if (count === 1) work.emit({ kind: 'files', step: { kind: 'seal', file: event.file, bytes: bytesOf(content.targets, file) } });
+    pump(work, key, manifestOf, now);
+    return;
+  }
+};
+
+const bytesOf = (targets: Target[], file: string): number => targets.find((target) => fileKey(target.file) === file)?.bytes ?? 0;
+
+export const sealed = (work: Work, manifestOf: ManifestOf, now: Instant): void => {
+  for (const { key, value: content } of inPhase(work, 'fetching')) {
+    contents.put(work, { ...content, unsealed: content.unsealed - 1 }, key);
+    pump(work, key, manifestOf, now);
+    return;
+  }
+};
+
+export const planted: Handler<Of<'planted'>> = (work, _board, event) => {
+  const key = hex(event.release);
+  const content = contents.get(work, key);
+  if (content !== null) contents.put(work, { ...EMPTY, phase: 'held', rootPath: event.rootPath }, key);
+};
+
+/** A file that turned out wrong is fetched again from the start; a full card is told and tried again later. */
+export const filesRefused: Handler<Of<'files-refused'>> = (work, _board, event) => {
+  for (const { key, value } of contents.all(work)) {
+    if (value.phase !== 'held') contents.put(work, { ...EMPTY, error: event.error.code }, key);
+  }
+  work.emit({ kind: 'journal', line: `files ${event.step.kind}: ${event.error.message}` });
+};
+
+/** After a new session: whatever was on its way may be lost. */
+export const askAgain = (work: Work, now: Instant): void => {
+  for (const { key } of docWants.all(work)) docWants.put(work, now.monoMs, key);
+  ask(work, docWants.all(work).map(({ key }) => fromHex(key)));
+  for (const { value: content } of inPhase(work, 'fetching')) ask(work, [...content.inflight.keys()].map(fromHex));
+};
+
+/** What has not come in time is asked for again, with half the window. */
+export const askLate = (work: Work, board: Board, manifestOf: ManifestOf, now: Instant): void => {
+  const late = (since: number): boolean => now.monoMs - since > board.pace.patienceMs;
+  const lateDocs = docWants.all(work).filter(({ value }) => late(value));
+  for (const { key } of lateDocs) docWants.put(work, now.monoMs, key);
+  ask(work, lateDocs.map(({ key }) => fromHex(key)));
+  for (const { key, value: content } of inPhase(work, 'fetching')) {
+    if (now.monoMs - content.movedMonoMs > STANDSTILL * board.pace.patienceMs) {
+      contents.put(work, { ...EMPTY, error: 'missing-content', movedMonoMs: now.monoMs + STANDSTILL * board.pace.patienceMs }, key);
+      continue;
+    }
+    const lost = [...content.inflight].filter(([, { askedMonoMs }]) => late(askedMonoMs));
+    if (lost.length > 0) {
+      const inflight = new Map(content.inflight);
+      for (const [hash, { target }] of lost) inflight.set(hash, { target, askedMonoMs: now.monoMs });
+      contents.put(work, { ...content, inflight, window: Math.max(1, content.window >> 1) }, key);
+      ask(work, lost.map(([hash]) => fromHex(hash)));
+    }
+    pump(work, key, manifestOf, now);
+  }
+};
+

@@ -1,0 +1,61 @@
+/** What a board's turn takes in and lets out. */
+import type { Bytes } from '../protocol/bytes.ts';
+import type { Crypto, Signer } from '../protocol/crypto.ts';
+import type { BoardId, OperatorId } from '../protocol/ids.ts';
+import type { Offer } from '../protocol/nouns/board.ts';
+import type { GatewayEntry } from '../protocol/nouns/trust.ts';
+import type { TopicName } from '../protocol/topics.ts';
+import type { FilesEvent, FilesStep } from '../ports/files.ts';
+import type { LinkEvent } from '../ports/link.ts';
+import type { PartitionEvent, PartitionStep } from '../ports/partitions.ts';
+import type { Draft } from '../turn/draft.ts';
+import type { Entropy } from '../turn/entropy.ts';
+import type { Instant } from '../turn/clock.ts';
+
+export type Event =
+  | { kind: 'boot' }
+  | { kind: 'paired'; operator: OperatorId; first: GatewayEntry; chains: Bytes[][] }
+  | { kind: 'tick' }
+  /** Nothing by itself: something asked to be looked at again now. */
+  | { kind: 'wake' }
+  | LinkEvent
+  | PartitionEvent
+  | FilesEvent;
+
+export type Effect =
+  | { kind: 'dial'; gateway: GatewayEntry }
+  | { kind: 'hang-up' }
+  | { kind: 'publish'; topic: TopicName; payload: Bytes }
+  | { kind: 'partition'; step: PartitionStep }
+  | { kind: 'files'; step: FilesStep }
+  | { kind: 'wake'; afterMs: number }
+  | { kind: 'journal'; line: string };
+
+export type Work = Draft<Effect>;
+
+/** Intervals, all in ms; one number each, given by `main`. */
+export interface Pace {
+  tickMs: number;
+  /** Between two samples of the kernel's counters. */
+  meterMs: number;
+  /** Between two signed usage records of a lease. */
+  recordMs: number;
+  /** Between two reports when nothing changed. */
+  reportMs: number;
+  /** A dial, a welcome, an acknowledgement or a chunk that takes longer is tried again. */
+  patienceMs: number;
+}
+
+export interface Board {
+  crypto: Crypto;
+  signer: Signer;
+  entropy: Entropy;
+  id: BoardId;
+  bootId: string;
+  software: string;
+  offer: Offer;
+  pace: Pace;
+}
+
+export type Handler<E> = (work: Work, board: Board, event: E, now: Instant) => void;
+export type Of<K extends Event['kind']> = Extract<Event, { kind: K }>;

@@ -1,0 +1,172 @@
+/** Carrying instances from what is to what is wanted, one step at a time. */
+import { hex } from '../protocol/bytes.ts';
+import { asLichenError, refuse } from '../protocol/errors.ts';
+import type { Manifest } from '../protocol/nouns/release.ts';
+import type { PartitionSpec } from '../ports/partitions.ts';
+import type { Instant } from '../turn/clock.ts';
+import { plan, restartDelayMs, type Step } from '../core/plan.ts';
+import { contents, documents, type Instance, instances, meters, type Run, runs } from '../core/tables.ts';
+import { openManifest, openRequest } from '../core/trust.ts';
+import { freshRun, obey } from './assignment.ts';
+import { fetchRelease, needDocuments } from './content.ts';
+import type { Board, Handler, Of, Work } from './events.ts';
+import { rebase, record, take } from './metering.ts';
+import { freshPromises } from './promises.ts';
+
+const STOP_GRACE_MS = 3_000;
+
+/** The verified manifest of a release, once its documents are held. */
+export const manifestOf = (work: Work, board: Board, release: string): Manifest | null => {
+  for (const { value } of instances.all(work)) {
+    if (hex(value.lease.release) !== release) continue;
+    const manifest = documents.get(work, release);
+    const publisher = documents.get(work, hex(value.lease.publisher));
+    if (manifest !== null && publisher !== null) return openManifest(board.crypto, value.lease, publisher, manifest);
+  }
+  return null;
+};
+
+const patch = (work: Work, id: string, change: Partial<Run>): void => {
+  const run = runs.get(work, id);
+  if (run !== null) runs.put(work, { ...run, ...change }, id);
+};
+
+/** Asks for the next step of every instance; a reason not to run one is kept with it and told in the report. */
+export const advanceAll = (work: Work, board: Board, now: Instant): void => {
+  for (const { key: id, value } of instances.all(work)) {
+    try {
+      advanceOne(work, board, id, obey(work, board, id, value, now), now);
+    } catch (thrown) {
+      const error = asLichenError(thrown);
+      if (error.code === 'internal') throw thrown;
+      if (runs.get(work, id)?.error !== error.code) work.emit({ kind: 'journal', line: `instance ${id}: ${error.message}` });
+      patch(work, id, { error: error.code });
+    }
+  }
+};
+
+/** Steps that only write rows are followed by the next at once: all of them are committed before any effect leaves. */
+const advanceOne = (work: Work, board: Board, id: string, first: Instance, now: Instant): void => {
+  let instance: Instance | null = first;
+  for (let step: Step | null = 'open'; instance !== null && (step === 'open' || step === 'close'); instance = instances.get(work, id)) {
+    const run = runs.get(work, id);
+    if (run === null) return;
+    step = plan(instance, run, manifestHeld(work, instance), contents.get(work, hex(instance.lease.release)), now.monoMs);
+    if (step !== null) STEPS[step](work, board, id, instance, now);
+  }
+};
+
+const manifestHeld = (work: Work, instance: Instance): boolean =>
+  [instance.lease.release, instance.lease.publisher, instance.request].every((hash) => documents.get(work, hex(hash)) !== null);
+
+type Act = (work: Work, board: Board, id: string, instance: Instance, now: Instant) => void;
+
+const STEPS: Record<Step, Act> = {
+  verify: (work, _board, _id, { lease, request }, now) => void needDocuments(work, [lease.release, lease.publisher, request], now),
+  fetch: (work, board, _id, { lease }, now) => {
+    const manifest = manifestOf(work, board, hex(lease.release));
+    if (manifest !== null) fetchRelease(work, manifest, lease.release, now);
+  },
+  // The zero record is durable before anything can be used: it accepts the lease and starts its registers.
+  open: (work, board, id, _instance, now) => record(work, board, id, 'open', now),
+  start: (work, board, id, instance, now) => {
+    patch(work, id, { process: 'starting', busy: true, startedMonoMs: now.monoMs });
+    work.emit({ kind: 'partition', step: { kind: 'start', spec: specOf(work, board, instance) } });
+  },
+  stop: (work, _board, id) => {
+    patch(work, id, { process: 'stopping', busy: true });
+    work.emit({ kind: 'partition', step: { kind: 'stop', partition: id, graceMs: STOP_GRACE_MS } });
+  },
+  close: (work, board, id, _instance, now) => record(work, board, id, 'close', now),
+  remove: (work, _board, id, instance) => {
+    patch(work, id, { process: 'removing', busy: true });
+    work.emit({ kind: 'partition', step: { kind: 'remove', partition: id, data: instance.wanted === 'gone' } });
+  },
+  forget: (work, _board, id) => {
+    instances.remove(work, id);
+    runs.remove(work, id);
+    meters.remove(work, id);
+  },
+};
+
+const specOf = (work: Work, board: Board, instance: Instance): PartitionSpec => {
+  const { lease } = instance;
+  const manifest = manifestOf(work, board, hex(lease.release)) ?? refuse('missing-content', 'manifest');
+  const request = openRequest(board.crypto, lease, instance.request, documents.get(work, hex(instance.request)) ?? refuse('missing-content', 'request'));
+  const rootPath = contents.get(work, hex(lease.release))?.rootPath ?? refuse('missing-content', 'root');
+  const parameters = { ...manifest.parameters, ...request.parameters };
+  const args = manifest.args.map((arg) => arg.replace(/\{\{([a-z][a-z0-9-]*)\}\}/g, (whole, name: string) => parameters[name] ?? whole));
+  const env = Object.fromEntries(Object.entries(parameters).map(([name, value]) => [`LICHEN_${name.toUpperCase().replaceAll('-', '_')}`, value]));
+  return { partition: lease.lease, rootPath, args, env: { ...manifest.env, ...env }, engine: manifest.engine, limits: lease.limits };
+};
+
+export const started: Handler<Of<'started'>> = (work, board, event, now) => {
+  const instance = instances.get(work, event.partition);
+  if (instance === null) return;
+  const manifest = manifestOf(work, board, hex(instance.lease.release));
+  patch(work, event.partition, { process: 'running', busy: false, address: event.address, promises: freshPromises(manifest, now) });
+};
+
+/** The counters are final: the record that follows is exact. */
+export const stopped: Handler<Of<'stopped'>> = (work, board, event, now) => {
+  const before = runs.get(work, event.partition);
+  take(work, board, event.partition, event.counters, now, before?.process === 'stopping');
+  patch(work, event.partition, { process: 'stopped', busy: false });
+  const instance = instances.get(work, event.partition);
+  if (instance?.opened === true && instance.wanted !== 'gone') record(work, board, event.partition, 'point', now);
+};
+
+/** Ended by itself: its counters are read as of a stop, then it is started again with a growing delay. */
+export const exited: Handler<Of<'exited'>> = (work, _board, event, now) => {
+  const run = runs.get(work, event.partition);
+  if (run === null || run.process !== 'running') return;
+  const how = event.exit.oomKilled ? 'out of memory' : `exit ${event.exit.code ?? event.exit.signal}`;
+  work.emit({ kind: 'journal', line: `instance ${event.partition}: ${how}` });
+  patch(work, event.partition, { process: 'stopping', busy: true, restarts: run.restarts + 1, retryMonoMs: now.monoMs + restartDelayMs(run.restarts) });
+  work.emit({ kind: 'partition', step: { kind: 'stop', partition: event.partition, graceMs: 0 } });
+};
+
+export const removed: Handler<Of<'removed'>> = (work, board, event, now) => {
+  rebase(work, board, event.partition, now);
+  patch(work, event.partition, { process: 'none', busy: false });
+};
+
+/** A step that could not be done is tried again after a while, from what is then the case. */
+export const stepRefused: Handler<Of<'refused'>> = (work, _board, event, now) => {
+  work.emit({ kind: 'journal', line: `partition ${event.partition ?? ''} ${event.step}: ${event.error.message}` });
+  const run = event.partition === null ? null : runs.get(work, event.partition);
+  if (run === null || event.partition === null || event.step === 'probe' || event.step === 'sample') return;
+  const back: Run['process'] = event.step === 'start' ? 'stopped' : event.step === 'stop' ? 'running' : 'stopped';
+  patch(work, event.partition, { process: back, busy: false, restarts: run.restarts + 1, retryMonoMs: now.monoMs + restartDelayMs(run.restarts) });
+};
+
+/** After a start of the runtime: instances that still run are adopted, what belongs to no lease is taken away. */
+export const surveyed: Handler<Of<'surveyed'>> = (work, board, event, now) => {
+  const found = new Map(event.found.map((partition) => [partition.partition, partition]));
+  for (const { key: id, value: instance } of instances.all(work)) {
+    const alive = found.get(id);
+    found.delete(id);
+    if (alive === undefined) {
+      // No cgroup is left (a reboot): what it had counted since the last record is lost, in the tenant's favour.
+      instances.put(work, { ...instance, base: instance.registers, bootId: board.bootId, recordedMonoMs: Math.round(now.monoMs) }, id);
+      runs.put(work, freshRun('none'), id);
+    } else {
+      const manifest = safeManifest(work, board, hex(instance.lease.release));
+      runs.put(work, { ...freshRun(alive.running ? 'running' : 'stopping'), promises: freshPromises(manifest, now), busy: !alive.running }, id);
+      if (!alive.running) work.emit({ kind: 'partition', step: { kind: 'stop', partition: id, graceMs: 0 } });
+    }
+  }
+  for (const id of found.keys()) {
+    work.emit({ kind: 'partition', step: { kind: 'stop', partition: id, graceMs: 0 } });
+    work.emit({ kind: 'partition', step: { kind: 'remove', partition: id, data: true } });
+  }
+};
+
+const safeManifest = (work: Work, board: Board, release: string): Manifest | null => {
+  try {
+    return manifestOf(work, board, release);
+  } catch (thrown) {
+    if (asLichenError(thrown).code === 'internal') throw thrown;
+    return null;
+  }
+};

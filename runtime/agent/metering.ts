@@ -1,0 +1,96 @@
+/** Samples into registers, registers into signed records, records into the outbox. */
+import { refuse } from '../protocol/errors.ts';
+import { LIMITS } from '../protocol/limits.ts';
+import { costMicro } from '../protocol/money.ts';
+import { payloadOf, seal } from '../protocol/noun.ts';
+import { type Registers, type Usage, usageNoun } from '../protocol/nouns/board.ts';
+import type { Instant } from '../turn/clock.ts';
+import { ordinal } from '../turn/table.ts';
+import { advance, meterFrom, registersOf, type Sample } from '../core/meter.ts';
+import { anchors, chains, floors, type Instance, instances, type Meter, meters, ONE, outbox, runs, schedules } from '../core/tables.ts';
+import type { Board, Of, Work } from './events.ts';
+import { chainOf, settle } from './session.ts';
+
+/** Wall time as well as this board can know it. Without an anchor of this boot it is a lower bound. */
+const wallOf = (work: Work, now: Instant): { wallMs: number; quality: Usage['quality'] } => {
+  const anchor = anchors.get(work, ONE);
+  if (anchor !== null) return { wallMs: Math.round(anchor.wallMs + now.monoMs - anchor.monoMs), quality: 'exact' };
+  return { wallMs: Math.max(now.wallMs, floors.get(work, ONE)?.wallMs ?? 0), quality: 'bounded' };
+};
+
+export const meterOf = (work: Work, id: string, instance: Instance, board: Board, now: Instant): Meter => {
+  const since = instance.bootId === board.bootId ? instance.recordedMonoMs : now.monoMs;
+  return meters.get(work, id) ?? meterFrom(instance, since);
+};
+
+export const take = (work: Work, board: Board, id: string, counters: Sample, now: Instant, running: boolean): void => {
+  const instance = instances.get(work, id);
+  if (instance === null) return;
+  meters.put(work, advance(meterOf(work, id, instance, board, now), instance.base, counters, now.monoMs, running), id);
+};
+
+/** Signs one record, links it into the chain, and makes the registers durable with it. */
+export const record = (work: Work, board: Board, id: string, kind: Usage['kind'], now: Instant): void => {
+  const instance = instances.get(work, id) ?? refuse('internal', `no instance ${id}`);
+  const chain = chainOf(work);
+  const registers = kind === 'open' ? instance.registers : registersOf(meterOf(work, id, instance, board, now));
+  const usage: Usage = {
+    v: 1,
+    board: board.id,
+    seq: chain.end.seq + 1,
+    prev: chain.end.hash,
+    lease: instance.lease.lease,
+    kind,
+    bootId: board.bootId,
+    monoMs: Math.round(now.monoMs),
+    ...wallOf(work, now),
+    tier: board.offer.tier,
+    amnesia: chain.amnesia,
+    registers,
+  };
+  outbox.put(work, seal(usageNoun, usage, board.signer), ordinal(usage.seq));
+  chains.put(work, { ...chain, end: { seq: usage.seq, hash: board.crypto.sha256(payloadOf(usageNoun, usage)) }, amnesia: false }, ONE);
+  instances.put(
+    work,
+    { ...instance, registers, opened: true, closed: instance.closed || kind === 'close', bootId: board.bootId, recordedMonoMs: Math.round(now.monoMs), unpaid: instance.unpaid || spent(instance, registers) },
+    id,
+  );
+};
+
+/** The voucher's cap, enforced here because nobody else may be in reach. */
+const spent = (instance: Instance, registers: Registers): boolean => costMicro(registers, instance.lease.rates) >= instance.lease.capMicro;
+
+const due = (work: Work, what: string, everyMs: number, now: Instant): boolean => {
+  const at = schedules.get(work, what) ?? now.monoMs;
+  if (now.monoMs < at) return false;
+  // Kept on its grid, so that a late tick does not shift all that follow.
+  schedules.put(work, Math.max(at + everyMs, now.monoMs), what);
+  return true;
+};
+
+const metered = (work: Work): string[] => runs.all(work).filter(({ value }) => value.process === 'running').map(({ key }) => key);
+
+export const tickMeters = (work: Work, board: Board, now: Instant): void => {
+  const partitions = metered(work);
+  if (partitions.length > 0 && due(work, 'meter', board.pace.meterMs, now)) work.emit({ kind: 'partition', step: { kind: 'sample', partitions } });
+};
+
+export const sampled = (work: Work, board: Board, event: Of<'sampled'>, now: Instant): void => {
+  for (const [id, counters] of event.counters) if (runs.get(work, id)?.process === 'running') take(work, board, id, counters, now, true);
+  // When storage is short only boundaries are recorded: registers are cumulative, so no usage is lost by it.
+  const room = chainOf(work).end.seq - chainOf(work).pruned < LIMITS.outboxRecords;
+  if (!room || !due(work, 'record', board.pace.recordMs, now)) return;
+  for (const id of metered(work)) if (instances.get(work, id)?.opened === true) record(work, board, id, 'point', now);
+  settle(work, board, now);
+};
+
+
+/** Registers as they are now become the base of the next cgroup's counters. */
+export const rebase = (work: Work, board: Board, id: string, now: Instant): void => {
+  const instance = instances.get(work, id);
+  if (instance === null) return;
+  const registers = registersOf(meterOf(work, id, instance, board, now));
+  instances.put(work, { ...instance, registers, base: registers, bootId: board.bootId, recordedMonoMs: Math.round(now.monoMs) }, id);
+  meters.remove(work, id);
+};
+

@@ -1,0 +1,45 @@
+/** What the board says of its instances: at once when something changed, else now and then. */
+import { equal, hex } from '../protocol/bytes.ts';
+import { encodeAs, seal } from '../protocol/noun.ts';
+import { type InstanceState, type Report, reportNoun, reportSchema } from '../protocol/nouns/board.ts';
+import type { Instant } from '../turn/clock.ts';
+import { contents, type Instance, instances, lastReports, links, ONE, type Run, runs } from '../core/tables.ts';
+import type { Board, Work } from './events.ts';
+import { promiseOf } from './promises.ts';
+
+const STATE: Record<Run['process'], InstanceState> = {
+  unknown: 'starting', none: 'fetching', starting: 'starting', running: 'running', stopping: 'stopped', stopped: 'stopped', removing: 'starting',
+};
+
+const stateOf = (work: Work, instance: Instance, run: Run): InstanceState => {
+  if (run.error !== '') return 'refused';
+  if (instance.wanted === 'gone') return 'closing';
+  if (instance.unpaid) return 'unpaid';
+  if (run.process === 'stopped' && instance.wanted === 'started') return 'crashed';
+  if (run.process === 'none' && contents.get(work, hex(instance.lease.release))?.phase === 'held') return instance.wanted === 'started' ? 'starting' : 'stopped';
+  return STATE[run.process];
+};
+
+/** Until a promise first holds, at most this long passes before it counts as broken. */
+const GRACE_MS = 30_000;
+
+const reportOf = (work: Work, now: Instant): Report['instances'] =>
+  instances.all(work).flatMap(({ key, value: instance }) => {
+    const run = runs.get(work, key);
+    if (run === null) return [];
+    const promise = promiseOf(run, GRACE_MS, now);
+    const failing = Object.entries(run.promises).find(([, state]) => state.held === false);
+    const content = contents.get(work, hex(instance.lease.release))?.error ?? '';
+    const detail = run.error !== '' ? run.error : failing !== undefined ? `${failing[0]}: ${failing[1].detail}` : content;
+    return [{ lease: instance.lease.lease, state: stateOf(work, instance, run), promise, restarts: run.restarts, address: run.address, detail }];
+  });
+
+export const tickReport = (work: Work, board: Board, now: Instant): void => {
+  if (links.get(work, ONE)?.phase !== 'welcomed') return;
+  const report: Report = { v: 1, board: board.id, bootId: board.bootId, monoMs: 0, instances: reportOf(work, now) };
+  const content = encodeAs(reportSchema, report, 'report');
+  const last = lastReports.get(work, ONE);
+  if (last !== null && equal(last.content, content) && now.monoMs - last.atMonoMs < board.pace.reportMs) return;
+  lastReports.put(work, { content, atMonoMs: now.monoMs }, ONE);
+  work.emit({ kind: 'publish', topic: 'report', payload: seal(reportNoun, { ...report, monoMs: Math.round(now.monoMs) }, board.signer) });
+};

@@ -1,0 +1,170 @@
+/** Finding a home, saying hello, being welcomed, settling usage. */
+import { type Bytes, equal } from '../protocol/bytes.ts';
+import { asLichenError, refuse } from '../protocol/errors.ts';
+import { LIMITS, PROTOCOL } from '../protocol/limits.ts';
+import { encodeAs, seal, unseal } from '../protocol/noun.ts';
+import { helloNoun, homeNoun } from '../protocol/nouns/board.ts';
+import { ackNoun, nowNoun } from '../protocol/nouns/lease.ts';
+import { usageBatch } from '../protocol/nouns/messages.ts';
+import { type GatewayEntry, unsealOperator } from '../protocol/nouns/trust.ts';
+import type { Instant } from '../turn/clock.ts';
+import { ordinal } from '../turn/table.ts';
+import { backoffMs, homesFor, servingGateways } from '../core/homing.ts';
+import { anchors, chains, floors, homes, type LinkState, links, ONE, operators, outbox, pairings } from '../core/tables.ts';
+import { askAgain } from './content.ts';
+import type { Board, Handler, Of, Work } from './events.ts';
+
+const BATCH_RECORDS = 256;
+const NO_NONCE = new Uint8Array(16);
+const IDLE: LinkState = { phase: 'idle', gateway: null, nonce: NO_NONCE, attempt: 0, atMonoMs: 0, sent: 0, stored: 0, sentAtMonoMs: 0 };
+const EMPTY_CHAIN = { end: { seq: 0, hash: new Uint8Array(32) }, pruned: 0, amnesia: false };
+
+export const chainOf = (work: Work) => chains.get(work, ONE) ?? EMPTY_CHAIN;
+export const linkOf = (work: Work): LinkState => links.get(work, ONE) ?? IDLE;
+
+export const serving = (work: Work): GatewayEntry[] => {
+  const pairing = pairings.get(work, ONE);
+  const pinned = pairing === null ? null : operators.get(work, pairing.operator);
+  if (pairing === null || pinned === null) return [];
+  return servingGateways(pinned.doc, operators.all(work).map(({ value }) => value.doc));
+};
+
+export const paired: Handler<Of<'paired'>> = (work, board, event) => {
+  pairings.put(work, { operator: event.operator, first: event.first }, ONE);
+  for (const chain of event.chains) for (const document of chain) takeOperator(work, board, document);
+  if (operators.get(work, event.operator) === null) refuse('unknown-key', 'the gateway did not show its operator\'s document');
+};
+
+/** Versions come in order; what is known or out of order is left alone. */
+const takeOperator = (work: Work, board: Board, document: Bytes): void => {
+  for (const held of [null, ...operators.all(work).map(({ value }) => value)]) {
+    try {
+      const { value } = unsealOperator(board.crypto, document, held?.doc ?? null);
+      const known = operators.get(work, value.operator);
+      if (known !== null && known.doc.version >= value.version) return;
+      operators.put(work, { doc: value, documents: [...(known?.documents ?? []), document] }, value.operator);
+      return;
+    } catch (thrown) {
+      if (asLichenError(thrown).code === 'internal') throw thrown;
+    }
+  }
+};
+
+/** Dials when it is time to, and gives up on what takes too long. */
+export const keepLink = (work: Work, board: Board, now: Instant): void => {
+  const link = linkOf(work);
+  if (link.phase === 'welcomed') return;
+  if (link.phase !== 'idle') {
+    if (now.monoMs - link.atMonoMs > board.pace.patienceMs) {
+      work.emit({ kind: 'hang-up' });
+      retryLater(work, board, link, now);
+    }
+    return;
+  }
+  if (now.monoMs < link.atMonoMs) return;
+  const candidates = homesFor(board.crypto, board.id, serving(work));
+  const gateway = candidates[link.attempt % Math.max(1, candidates.length)];
+  if (gateway === undefined) return;
+  links.put(work, { ...link, phase: 'dialling', gateway, atMonoMs: now.monoMs }, ONE);
+  work.emit({ kind: 'dial', gateway });
+};
+
+const retryLater = (work: Work, board: Board, link: LinkState, now: Instant): void => {
+  const homesCount = homesFor(board.crypto, board.id, serving(work)).length;
+  const wait = backoffMs(board.entropy, link.attempt, homesCount);
+  links.put(work, { ...IDLE, attempt: link.attempt + 1, atMonoMs: now.monoMs + wait }, ONE);
+};
+
+export const unlinked: Handler<Of<'unlinked'>> = (work, board, event, now) => {
+  const link = linkOf(work);
+  if (link.gateway?.gateway !== event.gateway.gateway) return;
+  work.emit({ kind: 'journal', line: `gateway ${event.gateway.name}: ${event.error.message}` });
+  // A session that worked is tried again first; a dial that failed moves on to the next home.
+  const attempt = link.phase === 'welcomed' ? -1 : link.attempt;
+  retryLater(work, board, { ...link, attempt }, now);
+};
+
+export const linked: Handler<Of<'linked'>> = (work, board, event, now) => {
+  const link = linkOf(work);
+  if (link.gateway?.gateway !== event.gateway.gateway) return;
+  const held = homes.get(work, ONE);
+  const tenure = held?.gateway === event.gateway.gateway ? held.tenure : (held?.tenure ?? 0) + 1;
+  homes.put(work, { tenure, gateway: event.gateway.gateway }, ONE);
+  const nonce = board.entropy.bytes(16);
+  const home = seal(homeNoun, { v: 1, board: board.id, tenure, gateway: event.gateway.gateway }, board.signer);
+  const hello = {
+    v: 1 as const,
+    board: board.id,
+    speaks: { ...PROTOCOL },
+    software: board.software,
+    bootId: board.bootId,
+    nonce,
+    home,
+    head: chainOf(work).end,
+    offer: board.offer,
+  };
+  links.put(work, { ...link, phase: 'linked', nonce, atMonoMs: now.monoMs }, ONE);
+  work.emit({ kind: 'publish', topic: 'hello', payload: seal(helloNoun, hello, board.signer) });
+};
+
+/** Checks that a message is signed by the gateway of this session and meant for this board. */
+export const fromHome = (work: Work, board: Board, signer: Bytes, value: { board: string; gateway: string }): void => {
+  const gateway = linkOf(work).gateway;
+  if (gateway === null || !equal(gateway.key, signer) || value.gateway !== gateway.gateway) refuse('wrong-signer', 'not signed by the gateway of this session');
+  if (value.board !== board.id) refuse('wrong-signer', 'meant for another board');
+};
+
+export const welcome = (work: Work, board: Board, payload: Bytes, now: Instant): void => {
+  const { value, signer } = unseal(board.crypto, nowNoun, payload);
+  fromHome(work, board, signer, value);
+  const link = linkOf(work);
+  if (!equal(value.nonce, link.nonce)) refuse('stale', 'the answer is not to this hello');
+  if (value.speaks < PROTOCOL.min || value.speaks > PROTOCOL.max) refuse('version-unsupported', `the gateway chose ${value.speaks}`);
+  for (const document of value.operators) takeOperator(work, board, document);
+  anchors.put(work, { wallMs: value.wallMs, monoMs: now.monoMs }, ONE);
+  floors.put(work, { wallMs: Math.max(value.wallMs, floors.get(work, ONE)?.wallMs ?? 0) }, ONE);
+  const chain = chainOf(work);
+  // The newest writes were lost with the power: go on above what the federation holds, and say so.
+  if (value.known.seq > chain.end.seq) chains.put(work, { end: value.known, pruned: value.known.seq, amnesia: true }, ONE);
+  const from = Math.max(value.known.seq, chain.pruned);
+  links.put(work, { ...link, phase: 'welcomed', attempt: 0, atMonoMs: now.monoMs, sent: from, stored: from, sentAtMonoMs: now.monoMs }, ONE);
+  askAgain(work, now);
+  settle(work, board, now);
+};
+
+/** Sends the next batch of the outbox unless one is under way. */
+export const settle = (work: Work, board: Board, now: Instant): void => {
+  const link = linkOf(work);
+  if (link.phase !== 'welcomed') return;
+  const late = now.monoMs - link.sentAtMonoMs > board.pace.patienceMs;
+  if (link.sent > link.stored && !late) return;
+  const from = Math.max(link.stored, chainOf(work).pruned);
+  const records: Bytes[] = [];
+  let bytes = 0;
+  for (const { value } of outbox.page(work, ordinal(from), BATCH_RECORDS)) {
+    bytes += value.length + 16;
+    if (bytes > LIMITS.usageBatchBytes) break;
+    records.push(value);
+  }
+  if (records.length === 0) return;
+  links.put(work, { ...link, sent: from + records.length, sentAtMonoMs: now.monoMs }, ONE);
+  work.emit({ kind: 'publish', topic: 'usage', payload: encodeAs(usageBatch, { v: 1, records }, 'usage') });
+};
+
+/** Prunes up to `replicated`, never beyond: until then the board's copy may be the only one that survives. */
+export const acknowledged = (work: Work, board: Board, payload: Bytes, now: Instant): void => {
+  const { value, signer } = unseal(board.crypto, ackNoun, payload);
+  fromHome(work, board, signer, value);
+  const chain = chainOf(work);
+  const replicated = Math.min(value.replicated, chain.end.seq);
+  for (const { key } of outbox.page(work, ordinal(0), LIMITS.outboxRecords)) {
+    if (Number(key) > replicated) break;
+    outbox.remove(work, key);
+  }
+  if (replicated > chain.pruned) chains.put(work, { ...chain, pruned: replicated }, ONE);
+  const link = linkOf(work);
+  // Less than was sent and no more than before: the batch is not taken (a gap, or still on its way); wait, then resend.
+  const moved = value.stored.seq > link.stored;
+  links.put(work, { ...link, stored: value.stored.seq, sent: moved ? value.stored.seq : Math.max(link.sent, value.stored.seq) }, ONE);
+  settle(work, board, now);
+};

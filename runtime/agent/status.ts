@@ -1,0 +1,16 @@
+/** What a board's store holds, for `--status`: read without a turn, while the runtime is down or from a copy. */
+import { chains, homes, instances, ONE, outbox } from '../core/tables.ts';
+import { LIMITS } from '../protocol/limits.ts';
+import type { Work } from './events.ts';
+
+export const statusOf = (board: string, work: Work) => {
+  const chain = chains.get(work, ONE);
+  return {
+    board,
+    home: homes.get(work, ONE),
+    recordsSigned: chain?.end.seq ?? 0,
+    recordsReplicated: chain?.pruned ?? 0,
+    recordsHeld: outbox.page(work, '', LIMITS.outboxRecords).length,
+    instances: instances.all(work).map(({ key, value }) => ({ lease: key, name: value.lease.name, wanted: value.wanted, opened: value.opened, closed: value.closed })),
+  };
+};

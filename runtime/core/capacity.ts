@@ -1,0 +1,45 @@
+/** What a board offers: what its owner set aside, never more than what its kernel enforces. */
+import { refuse } from '../protocol/errors.ts';
+import { LIMITS } from '../protocol/limits.ts';
+import type { Offer } from '../protocol/nouns/board.ts';
+import type { TierName } from '../protocol/schema.ts';
+
+export interface Capacity {
+  memoryMib: number;
+  cpuMillis: number;
+  partitions: number;
+}
+
+const KEYS = { memory: 'memoryMib', cpu: 'cpuMillis', partitions: 'partitions' } as const;
+const DEFAULT_PARTITIONS = 8;
+
+/** `memory=512,cpu=1000,partitions=4`: MiB, thousandths of a core, count. Error: `bad-usage`. */
+export const parseCapacity = (text: string, spareMemoryMib: number): Capacity => {
+  const capacity: Capacity = { memoryMib: spareMemoryMib, cpuMillis: 1000, partitions: DEFAULT_PARTITIONS };
+  for (const part of text.split(',').filter((piece) => piece !== '')) {
+    const [word = '', value = ''] = part.split('=');
+    if (!isKey(word) || !/^[1-9][0-9]{0,8}$/.test(value)) refuse('bad-usage', `--capacity: ${part} is not one of memory=MIB, cpu=MILLIS, partitions=N`);
+    else capacity[KEYS[word]] = Number(value);
+  }
+  if (capacity.partitions > LIMITS.partitionsPerBoard) refuse('bad-usage', `--capacity: at most ${LIMITS.partitionsPerBoard} partitions`);
+  return capacity;
+};
+
+const isKey = (word: string): word is keyof typeof KEYS => Object.hasOwn(KEYS, word);
+
+/** The shape of the partitions door's `enforcement`. */
+interface Enforced {
+  tier: TierName;
+  engine: string;
+  memory: boolean;
+  cpu: boolean;
+  pids: boolean;
+  network: boolean;
+  disk: boolean;
+}
+
+export const offerOf = (enforced: Enforced, capacity: Capacity, arch: string, model: string): Offer => {
+  const { tier, engine, memory, cpu, pids, network, disk } = enforced;
+  if (arch !== 'x64' && arch !== 'arm64') return refuse('not-offered', `processors of kind ${arch} are not supported`);
+  return { tier, arch, ...capacity, enforces: { memory, cpu, pids, network, disk }, engine, model };
+};

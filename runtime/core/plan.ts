@@ -1,0 +1,39 @@
+/**
+ * The next step of one instance, from what is wanted and what is. Level-triggered: called after every event, it asks
+ * for at most one step, and a step that failed or was lost is simply asked for again.
+ */
+import type { Content, Instance, Run } from './tables.ts';
+
+export type Step = 'verify' | 'fetch' | 'open' | 'start' | 'stop' | 'close' | 'remove' | 'forget';
+
+
+const ending = (instance: Instance, run: Run): Step | null => {
+  if (run.process === 'running') return 'stop';
+  if (instance.opened && !instance.closed) return 'close';
+  return run.process === 'stopped' ? 'remove' : 'forget';
+};
+
+const starting = (instance: Instance, run: Run, verified: boolean, content: Content | null, monoMs: number): Step | null => {
+  if (run.error !== '' || run.process === 'running') return null;
+  if (!verified) return 'verify';
+  // What ended is taken away first, so that its cgroup's counters are added to the base exactly once.
+  if (run.process === 'stopped') return monoMs >= run.retryMonoMs ? 'remove' : null;
+  if (content?.phase !== 'held') return 'fetch';
+  if (!instance.opened) return 'open';
+  return monoMs >= run.retryMonoMs ? 'start' : null;
+};
+
+export const plan = (instance: Instance, run: Run, verified: boolean, content: Content | null, monoMs: number): Step | null => {
+  if (run.busy || run.process === 'unknown') return null;
+  if (instance.wanted === 'gone') return ending(instance, run);
+  if (instance.wanted === 'stopped' || instance.unpaid) return run.process === 'running' ? 'stop' : null;
+  if (instance.wanted === 'started') return starting(instance, run, verified, content, monoMs);
+  return verified ? null : 'verify';
+};
+
+const RESTART_BASE_MS = 500;
+const RESTART_MAX_MS = 60_000;
+
+/** Doubles with each restart; without jitter, since no two instances share what they might collide on. */
+export const restartDelayMs = (restarts: number): number => Math.min(RESTART_MAX_MS, RESTART_BASE_MS * 2 ** Math.min(restarts, 20));
+

@@ -1,0 +1,133 @@
+/** What a board remembers through a power cut, and beside it what it may forget. */
+import * as v from 'valibot';
+import type { Bytes } from '../protocol/bytes.ts';
+import { LIMITS } from '../protocol/limits.ts';
+import { registers } from '../protocol/nouns/board.ts';
+import { chainPoint, leaseSchema } from '../protocol/nouns/lease.ts';
+import type { ChunkRef, FileRef } from '../protocol/nouns/release.ts';
+import { gatewayEntry, operatorSchema } from '../protocol/nouns/trust.ts';
+import { bytes, gatewayId, hash, operatorId, positive, text, uint, wallMs } from '../protocol/schema.ts';
+import { table, volatileTable } from '../turn/table.ts';
+
+const document = bytes(LIMITS.packetBytes);
+/** Key of tables that hold one row. */
+export const ONE = 'one';
+
+/** The operator whose root was pinned at pairing, and the gateway that did it. */
+export const pairings = table('pairing', v.strictObject({ operator: operatorId, first: gatewayEntry }));
+export const operators = table('operator', v.strictObject({ doc: operatorSchema, documents: v.array(document) }));
+export const homes = table('home', v.strictObject({ tenure: positive, gateway: gatewayId }));
+/** The end of the usage chain, and up to where it was pruned. */
+export const chains = table('chain', v.strictObject({ end: chainPoint, pruned: uint, amnesia: v.boolean() }));
+/** ordinal of seq → a signed usage record not yet known to be replicated. */
+export const outbox = table('outbox', bytes(LIMITS.usageRecordBytes));
+export const assignments = table('assignment', v.strictObject({ tenure: positive, seq: positive }));
+export const documents = table('document', document);
+/** A lower bound of wall time that survives a power cut. */
+export const floors = table('floor', v.strictObject({ wallMs }));
+
+export const instanceSchema = v.strictObject({
+  lease: leaseSchema,
+  /** Hash of the tenant's newest request document, and the sequence of the one last obeyed. */
+  request: hash,
+  sequence: uint,
+  wanted: v.picklist(['unknown', 'started', 'stopped', 'gone']),
+  opened: v.boolean(),
+  closed: v.boolean(),
+  unpaid: v.boolean(),
+  /** As of the newest record. */
+  registers,
+  /** What the registers were when the present cgroup was made: kernel counters add to it. */
+  base: registers,
+  bootId: text,
+  recordedMonoMs: uint,
+});
+export type Instance = v.InferOutput<typeof instanceSchema>;
+export const instances = table('instance', instanceSchema);
+
+export type LinkPhase = 'idle' | 'dialling' | 'linked' | 'welcomed';
+export interface LinkState {
+  phase: LinkPhase;
+  gateway: v.InferOutput<typeof gatewayEntry> | null;
+  nonce: Bytes;
+  attempt: number;
+  /** When to dial next, or since when this phase lasts. */
+  atMonoMs: number;
+  /** Usage sent up to here and acknowledged up to there; a batch is under way while they differ. */
+  sent: number;
+  stored: number;
+  sentAtMonoMs: number;
+}
+export const links = volatileTable<LinkState>('link');
+
+export interface PromiseState {
+  held: boolean | null;
+  everHeld: boolean;
+  dueMonoMs: number;
+  detail: string;
+}
+
+export type Process = 'unknown' | 'none' | 'starting' | 'running' | 'stopping' | 'stopped' | 'removing';
+export interface Run {
+  process: Process;
+  /** A step of the partition is under way. */
+  busy: boolean;
+  rootPath: string | null;
+  startedMonoMs: number;
+  restarts: number;
+  /** Not started again before. */
+  retryMonoMs: number;
+  address: string | null;
+  promises: Record<string, PromiseState>;
+  /** Code of the error for which it cannot run. */
+  error: string;
+}
+export const runs = volatileTable<Run>('run');
+
+export interface Meter {
+  cpuMicros: bigint;
+  netInBytes: bigint;
+  netOutBytes: bigint;
+  diskBytes: bigint;
+  wallMs: bigint;
+  memoryByteMs: bigint;
+  atMonoMs: number;
+}
+export const meters = volatileTable<Meter>('meter');
+
+/** One chunk's place in one file. */
+export interface Target {
+  file: FileRef;
+  bytes: number;
+  offset: number;
+  chunk: ChunkRef;
+}
+
+export interface Content {
+  phase: 'pages' | 'checking' | 'fetching' | 'planting' | 'held' | 'refused';
+  targets: Target[];
+  /** The next target to ask for. */
+  cursor: number;
+  inflight: Map<string, { target: Target; askedMonoMs: number }>;
+  /** File → chunks still to be written. */
+  left: Map<string, number>;
+  unsealed: number;
+  window: number;
+  rootPath: string | null;
+  error: string;
+  /** When it last moved; one that stands still makes way for the next. */
+  movedMonoMs: number;
+}
+export const contents = volatileTable<Content>('content');
+/** Documents and pages asked for: hash → when. */
+export const docWants = volatileTable<number>('doc-want');
+
+export interface Anchor {
+  wallMs: number;
+  monoMs: number;
+}
+export const anchors = volatileTable<Anchor>('anchor');
+export const schedules = volatileTable<number>('schedule');
+/** lease → name of the promise that is being probed. */
+export const probes = volatileTable<string>('probe');
+export const lastReports = volatileTable<{ content: Bytes; atMonoMs: number }>('last-report');

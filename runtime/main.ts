@@ -1,0 +1,213 @@
+/** The only place where the board is wired. */
+import { mkdirSync } from 'node:fs';
+import { totalmem } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { boardCore } from './agent/agent.ts';
+import type { Board, Effect, Event, Pace } from './agent/events.ts';
+import { identityFromSeed } from './adapters/certificate.ts';
+import { bootId, openClock } from './adapters/clock.ts';
+import { nodeCrypto } from './adapters/crypto.ts';
+import { kernelEntropy } from './adapters/entropy.ts';
+import { openFiles } from './adapters/files.ts';
+import { boardModel } from './adapters/inventory.ts';
+import { openKeyFile } from './adapters/keyfile.ts';
+import { openLmdbStore } from './adapters/lmdb-store.ts';
+import { MqttLink } from './adapters/mqtt-link.ts';
+import { pair } from './adapters/pair.ts';
+import { openPartitions } from './adapters/partitions/open.ts';
+import { dialThrough } from './adapters/tunnel.ts';
+import { type Capacity, offerOf, parseCapacity } from './core/capacity.ts';
+import type { Files } from './ports/files.ts';
+import type { Link } from './ports/link.ts';
+import type { PartitionEvent, PartitionStep, Partitions } from './ports/partitions.ts';
+import { statusOf } from './agent/status.ts';
+import { parseClaim } from './protocol/claim.ts';
+import { asLichenError, ERRORS, LichenError, tell } from './protocol/errors.ts';
+import { type BoardId, fingerprint, idFrom, type OperatorId } from './protocol/ids.ts';
+import type { Clock } from './turn/clock.ts';
+import { Draft } from './turn/draft.ts';
+import { type Turn, startTurn } from './turn/turn.ts';
+
+export const SOFTWARE = 'lichen-runtime/0.1.0';
+
+const OPTIONS = {
+  data: { type: 'string' },
+  claim: { type: 'string' },
+  capacity: { type: 'string' },
+  tier: { type: 'string' },
+  'tick-ms': { type: 'string', default: '1000' },
+  'meter-ms': { type: 'string', default: '60000' },
+  'record-ms': { type: 'string', default: '900000' },
+  'report-ms': { type: 'string', default: '60000' },
+  'patience-ms': { type: 'string', default: '10000' },
+  'keepalive-s': { type: 'string', default: '10' },
+  proxy: { type: 'string' },
+  status: { type: 'boolean', default: false },
+  evict: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+} as const;
+
+const HELP = `lichen-runtime --data DIR [--claim LICHEN1:...] [--capacity memory=MIB,cpu=MILLIS,partitions=N]
+
+  --data DIR        identity, store and files of this board
+  --claim LINE      pairs the board; once is enough
+  --capacity LIST   what of this machine is offered; default: half its memory, its cores, 8 partitions
+  --proxy HOST:PORT reaches gateways through an HTTP proxy
+  --status          says what the store holds, as JSON, and ends
+  --evict           stops and takes away every partition of this board, and ends
+  --tier dev        without root's means, even for root
+  --meter-ms N      between two samples of the kernel's counters (60000)
+  --record-ms N     between two signed usage records (900000)
+  --tick-ms, --report-ms, --patience-ms, --keepalive-s   other paces
+`;
+
+/** One line of JSON a line: journald and people's eyes both read it. */
+const journal = (line: string, detail: Record<string, unknown> = {}): void => {
+  process.stderr.write(`${JSON.stringify({ at: new Date().toISOString(), line, ...detail })}\n`);
+};
+
+const number = (values: Record<string, string | boolean | undefined>, name: string): number => {
+  const value = Number(values[name]);
+  if (!Number.isSafeInteger(value) || value < 1) throw asUsage(`--${name} takes a whole number from 1`);
+  return value;
+};
+
+const asUsage = (detail: string): LichenError => new LichenError('bad-usage', detail);
+
+type Values = Record<string, string | boolean | undefined>;
+
+const paceOf = (values: Values): Pace => ({
+  tickMs: number(values, 'tick-ms'),
+  meterMs: number(values, 'meter-ms'),
+  recordMs: number(values, 'record-ms'),
+  reportMs: number(values, 'report-ms'),
+  patienceMs: number(values, 'patience-ms'),
+});
+
+interface Doors {
+  clock: Clock;
+  partitions: Partitions;
+  files: Files;
+  link: Link;
+}
+
+/** Sources and sinks of the turn: every effect goes to its door, every door's answer comes back as an event. */
+const wire = (turn: Turn<Event>, doors: Doors, effect: Effect): void => {
+  switch (effect.kind) {
+    case 'dial':
+      return doors.link.dial(effect.gateway);
+    case 'hang-up':
+      return doors.link.hangUp();
+    case 'publish':
+      return doors.link.publish(effect.topic, effect.payload);
+    case 'partition':
+      return doors.partitions.perform(effect.step, turn.submit);
+    case 'files':
+      return doors.files.perform(effect.step, turn.submit);
+    case 'wake':
+      return void doors.clock.after(effect.afterMs, () => turn.submit({ kind: 'wake' }));
+    case 'journal':
+      return journal(effect.line);
+  }
+};
+
+const run = async (values: Values): Promise<void> => {
+  const data = typeof values.data === 'string' ? values.data : '';
+  if (data === '') throw asUsage('--data DIR is needed');
+  mkdirSync(data, { recursive: true, mode: 0o711 });
+  const key = openKeyFile(join(data, 'board.key'));
+  const id = fingerprint<BoardId>(nodeCrypto, key.signer.publicKey);
+  const identity = identityFromSeed(key.seed, id);
+  const pace = paceOf(values);
+  const store = openLmdbStore({ path: join(data, 'store.mdb'), owner: `board ${id}` });
+  if (values.status === true) {
+    process.stdout.write(`${JSON.stringify(statusOf(id, new Draft<Effect>(store.snapshot(), new Map())))}\n`);
+    return store.close();
+  }
+  const clock = openClock();
+  const partitions = await openPartitions({
+    board: id,
+    dataPath: data,
+    nodePath: process.execPath,
+    ...(values.tier === 'dev' ? { tier: 'dev' as const } : {}),
+    log: (line) => journal(line),
+  });
+  if (values.evict === true) {
+    await evict(partitions);
+    partitions.close();
+    return store.close();
+  }
+  const capacity: Capacity = parseCapacity(typeof values.capacity === 'string' ? values.capacity : '', Math.floor(totalmem() / 2 ** 21));
+  const offer = offerOf(partitions.enforcement, capacity, process.arch, await boardModel());
+  const files = openFiles({ path: data });
+  const route = typeof values.proxy === 'string' ? { dial: dialThrough(values.proxy) } : {};
+  const link = new MqttLink({ identity, keepaliveS: number(values, 'keepalive-s'), timeoutMs: pace.patienceMs, ...route });
+  const board: Board = { crypto: nodeCrypto, signer: key.signer, entropy: kernelEntropy, id, bootId: bootId(), software: SOFTWARE, offer, pace };
+  const turn: Turn<Event> = startTurn<Event, Effect>({
+    store,
+    clock,
+    core: boardCore(board),
+    release: (effect) => wire(turn, { clock, partitions, files, link }, effect),
+    owner: `board ${id}`,
+    batch: 256,
+    conflictsMax: 3,
+    failed: (error, events) => journal(`store: ${error.message}`, { events: events.length }),
+  });
+  partitions.watch(turn.submit);
+  link.watch(turn.submit);
+  turn.submit({ kind: 'boot' });
+  if (typeof values.claim === 'string') await pairWith(values.claim, identity, id, turn);
+  journal('running', { board: id, tier: offer.tier, engine: offer.engine, lacks: partitions.enforcement.lacks });
+  const tick = (): void => {
+    turn.submit({ kind: 'tick' });
+    clock.after(pace.tickMs, tick);
+  };
+  tick();
+  const stop = (): void => {
+    // Instances go on: the reapers hold them, and the next start adopts them.
+    link.hangUp();
+    partitions.close();
+    store.close();
+    process.exit(0);
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+};
+
+const performed = (partitions: Partitions, step: PartitionStep): Promise<PartitionEvent> => new Promise((resolve) => partitions.perform(step, resolve));
+
+/** For a machine that is to be left as it was found. What ran since its last record is not billed. */
+const evict = async (partitions: Partitions): Promise<void> => {
+  const found = await performed(partitions, { kind: 'survey' });
+  if (found.kind !== 'surveyed') return;
+  for (const { partition } of found.found) {
+    await performed(partitions, { kind: 'stop', partition, graceMs: 1000 });
+    await performed(partitions, { kind: 'remove', partition, data: true });
+    journal(`partition ${partition} taken away`);
+  }
+};
+
+/** Shown again after a restart the claim does no harm: the gateway knows who used it. */
+const pairWith = async (line: string, identity: ReturnType<typeof identityFromSeed>, id: BoardId, turn: Turn<Event>): Promise<void> => {
+  const claim = parseClaim(line);
+  const paired = await pair({ claim, identity, boardId: id, timeoutMs: 10_000 });
+  const first = { gateway: claim.gateway, key: claim.key, name: 'first', region: 'first', address: claim.address };
+  turn.submit({ kind: 'paired', operator: idFrom<OperatorId>(claim.operator), first, chains: paired.operators });
+};
+
+const fail = (thrown: unknown): void => {
+  // What parseArgs throws is about the words of the command line.
+  const spelled = thrown instanceof TypeError && 'code' in thrown && String(thrown.code).startsWith('ERR_PARSE_ARGS');
+  const told = tell(spelled ? asUsage(thrown.message) : asLichenError(thrown));
+  process.stderr.write(`${told.says} ${told.why}\n${told.next}\n`);
+  process.exit(ERRORS[told.code].exit);
+};
+
+try {
+  const { values } = parseArgs({ options: OPTIONS, strict: true });
+  if (values.help) process.stdout.write(HELP);
+  else await run(values);
+} catch (thrown) {
+  fail(thrown);
+}

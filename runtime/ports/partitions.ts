@@ -1,0 +1,114 @@
+/**
+ * The board's door to its kernel: partitions are prepared, started, stopped, metered and probed through it.
+ *
+ * One verb, `perform`, takes a step as data and answers with one event, so that the agent's turn can plan steps
+ * without waiting and the simulator can stand a virtual kernel behind the same door.
+ */
+import type { LichenError } from '../protocol/errors.ts';
+
+/**
+ * What the kernel lets this board enforce, found by trying.
+ * `full`: root, cgroup v2, every limit. `reduced`: root on cgroup v1 or without some limit. `dev`: unprivileged;
+ * nothing it does is payable (its slices are posted in `XTS`).
+ */
+export type Tier = 'full' | 'reduced' | 'dev';
+
+/** What a promise asks of an instance: `http` wants a 2xx, `tcp` an accepted connection, `exec` an exit status 0 inside. */
+export type Probe =
+  | { kind: 'http'; port: number; path: string }
+  | { kind: 'tcp'; port: number }
+  | { kind: 'exec'; args: string[] };
+
+export interface PartitionLimits {
+  memoryMib: number;
+  cpuMillis: number;
+  pids: number;
+  /** Size of the private `/tmp`. */
+  tmpMib: number;
+}
+
+/** Everything the engine needs to run one instance; nothing in it comes from outside unparsed. */
+export interface PartitionSpec {
+  /** Stable id, 32 characters of [a-z2-7]; names of cgroup, network namespace and uid derive from board + this. */
+  partition: string;
+  /** Directory of the read-only root, planted by the files door. */
+  rootPath: string;
+  /** Program and arguments inside the root; `args[0]` is an absolute path there. */
+  args: string[];
+  env: Record<string, string>;
+  /** `node`: the board's own Node is bound read-only at `/usr/bin/node`, so that a release need not carry it. */
+  engine: 'none' | 'node';
+  limits: PartitionLimits;
+}
+
+/** Cumulative counters as the kernel holds them; they start at 0 when the partition's cgroup is made. */
+export interface Counters {
+  cpuMicros: bigint;
+  /** In use now, bytes. */
+  memoryBytes: bigint;
+  /** As the instance sees it: in = received by the instance. */
+  netInBytes: bigint;
+  netOutBytes: bigint;
+  diskWrittenBytes: bigint;
+  /** Processes inside now; 0 means that `cpuMicros` is final. */
+  pids: number;
+}
+
+export interface Exit {
+  code: number | null;
+  signal: string | null;
+  oomKilled: boolean;
+}
+
+/** A partition that an earlier life of the runtime left behind: still running, or over with its exit known. */
+export interface Found {
+  partition: string;
+  running: boolean;
+  exit: Exit | null;
+}
+
+export type PartitionStep =
+  | { kind: 'survey' }
+  | { kind: 'start'; spec: PartitionSpec }
+  /** Ends every process; cgroup and counters stay until `remove`. */
+  | { kind: 'stop'; partition: string; graceMs: number }
+  /** Takes away cgroup, network namespace and everything but `/data`; with `data` also that. Idempotent. */
+  | { kind: 'remove'; partition: string; data: boolean }
+  | { kind: 'sample'; partitions: string[] }
+  | { kind: 'probe'; partition: string; probe: Probe; timeoutMs: number };
+
+export type PartitionEvent =
+  | { kind: 'surveyed'; found: Found[] }
+  | { kind: 'started'; partition: string; address: string | null }
+  /** Counters are read after the cgroup is empty: they are final. Also answers a stop of what had ended already. */
+  | { kind: 'stopped'; partition: string; exit: Exit; counters: Counters }
+  | { kind: 'removed'; partition: string }
+  /** A partition missing from the map has no cgroup (never started, or removed). */
+  | { kind: 'sampled'; counters: Map<string, Counters> }
+  | { kind: 'probed'; partition: string; ok: boolean; detail: string }
+  /** Unasked: the instance's first process ended. */
+  | { kind: 'exited'; partition: string; exit: Exit }
+  | { kind: 'refused'; step: PartitionStep['kind']; partition: string | null; error: LichenError };
+
+/** What is enforced and metered here; printed by status and offered to gateways. What is false is not offered. */
+export interface Enforcement {
+  tier: Tier;
+  engine: string;
+  memory: boolean;
+  cpu: boolean;
+  pids: boolean;
+  network: boolean;
+  disk: boolean;
+  /** Why the tier is not higher, one sentence per lack, each ending with what to do. */
+  lacks: string[];
+}
+
+export interface Partitions {
+  readonly enforcement: Enforcement;
+  /** Answers exactly once per call, never before it returned; `sample` answers without waiting on processes. */
+  perform(step: PartitionStep, answer: (event: PartitionEvent) => void): void;
+  /** Unasked events (`exited`). */
+  watch(listener: (event: PartitionEvent) => void): void;
+  /** Lets go of descriptors; running instances go on. */
+  close(): void;
+}

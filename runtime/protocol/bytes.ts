@@ -1,0 +1,89 @@
+/** Bytes and their texts: hex for hashes, base32 (RFC 4648 §6, lower case, unpadded) for ids and claims. */
+import { refuse } from './errors.ts';
+
+export type Bytes = Uint8Array;
+
+const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567';
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+export const utf8 = (text: string): Bytes => encoder.encode(text);
+
+/** Strict: ill-formed UTF-8 is refused with `bad-cbor`. */
+export const fromUtf8 = (bytes: Bytes): string => {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    return refuse('bad-cbor', 'text is not valid UTF-8');
+  }
+};
+
+export const hex = (bytes: Bytes): string => {
+  let out = '';
+  for (const byte of bytes) out += byte.toString(16).padStart(2, '0');
+  return out;
+};
+
+export const fromHex = (text: string): Bytes => {
+  if (text.length % 2 !== 0 || !/^[0-9a-f]*$/.test(text)) refuse('bad-schema', 'not lower-case hex');
+  const out = new Uint8Array(text.length / 2);
+  for (let i = 0; i < out.length; i++) out[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
+  return out;
+};
+
+export const base32 = (bytes: Bytes): string => {
+  let out = '';
+  let bits = 0;
+  let value = 0;
+  for (const byte of bytes) {
+    value = (value << 8) | byte;
+    bits += 8;
+    while (bits >= 5) {
+      out += ALPHABET[(value >>> (bits - 5)) & 31];
+      bits -= 5;
+    }
+    value &= (1 << bits) - 1;
+  }
+  return bits > 0 ? out + ALPHABET[(value << (5 - bits)) & 31] : out;
+};
+
+export const fromBase32 = (text: string): Bytes => {
+  const out = new Uint8Array(Math.floor((text.length * 5) / 8));
+  let bits = 0;
+  let value = 0;
+  let at = 0;
+  for (const letter of text) {
+    const digit = ALPHABET.indexOf(letter);
+    if (digit < 0) refuse('bad-schema', 'not lower-case base32');
+    value = (value << 5) | digit;
+    bits += 5;
+    if (bits >= 8) {
+      out[at++] = (value >>> (bits - 8)) & 255;
+      bits -= 8;
+    }
+    value &= (1 << bits) - 1;
+  }
+  return out;
+};
+
+export const equal = (a: Bytes, b: Bytes): boolean => a.length === b.length && a.every((byte, i) => byte === b[i]);
+
+/** Bytewise lexicographic order, as RFC 8949 §4.2.1 asks of map keys. */
+export const compare = (a: Bytes, b: Bytes): number => {
+  const shared = Math.min(a.length, b.length);
+  for (let i = 0; i < shared; i++) {
+    const difference = (a[i] ?? 0) - (b[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+};
+
+export const concat = (...parts: Bytes[]): Bytes => {
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+};

@@ -1,0 +1,60 @@
+/**
+ * A log's head as a C2SP checkpoint (tlog-checkpoint) in a signed note (signed-note, Ed25519 type 1): text that any
+ * transparency tool reads. Peers countersign by adding a line of their own.
+ */
+import { type Bytes, concat, equal, utf8 } from './bytes.ts';
+import type { Crypto, Signer } from './crypto.ts';
+import { refuse } from './errors.ts';
+
+export interface Checkpoint {
+  /** Origin: `lichen/log/<gateway id>`. */
+  author: string;
+  size: number;
+  root: Bytes;
+}
+
+const ORIGIN = 'lichen/log/';
+const ED25519 = new Uint8Array([1]);
+
+const toBase64 = (bytes: Bytes): string => btoa(String.fromCharCode(...bytes));
+
+const fromBase64 = (text: string): Bytes => {
+  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(text) || text.length % 4 !== 0) refuse('bad-schema', 'not base64');
+  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+};
+
+/** First four bytes of SHA-256(name ‖ newline ‖ type ‖ key), as signed-note says. */
+const keyHash = (crypto: Crypto, keyName: string, key: Bytes): Bytes =>
+  crypto.sha256(concat(utf8(`${keyName}\n`), ED25519, key)).subarray(0, 4);
+
+export const bodyOf = (checkpoint: Checkpoint): string => `${ORIGIN}${checkpoint.author}\n${checkpoint.size}\n${toBase64(checkpoint.root)}\n`;
+
+/** One signature line; `keyName` is the id of the gateway that signs. */
+export const signLine = (crypto: Crypto, body: string, keyName: string, signer: Signer): string =>
+  `\u2014 ${keyName} ${toBase64(concat(keyHash(crypto, keyName, signer.publicKey), signer.sign(utf8(body))))}\n`;
+
+export const signCheckpoint = (crypto: Crypto, checkpoint: Checkpoint, signer: Signer, keyName = checkpoint.author): string => {
+  const body = bodyOf(checkpoint);
+  return `${body}\n${signLine(crypto, body, keyName, signer)}`;
+};
+
+const parseBody = (body: string): Checkpoint => {
+  const [origin = '', size = '', root = '', ...rest] = body.split('\n');
+  if (!origin.startsWith(ORIGIN) || !/^(0|[1-9][0-9]{0,15})$/.test(size) || rest.join('') !== '') refuse('bad-schema', 'not a checkpoint');
+  const parsed = { author: origin.slice(ORIGIN.length), size: Number(size), root: fromBase64(root) };
+  return parsed.root.length === 32 ? parsed : refuse('bad-schema', 'a checkpoint\'s root has 32 bytes');
+};
+
+/** Verifies that `key`, under the name `keyName`, signed the note. Errors: `bad-schema`, `bad-signature`. */
+export const openCheckpoint = (crypto: Crypto, note: string, keyName: string, key: Bytes): Checkpoint => {
+  const split = note.indexOf('\n\n');
+  if (split < 0) refuse('bad-schema', 'not a signed note');
+  const body = note.slice(0, split + 1);
+  const checkpoint = parseBody(body);
+  const line = note.slice(split + 2).split('\n').find((candidate) => candidate.startsWith(`\u2014 ${keyName} `));
+  const blob = fromBase64(line?.split(' ')[2] ?? refuse('bad-signature', `${keyName} did not sign the checkpoint`));
+  if (!equal(blob.subarray(0, 4), keyHash(crypto, keyName, key)) || !crypto.verify(key, utf8(body), blob.subarray(4))) {
+    refuse('bad-signature', 'the checkpoint\'s signature does not verify');
+  }
+  return checkpoint;
+};

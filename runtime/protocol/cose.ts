@@ -1,0 +1,114 @@
+/**
+ * COSE_Sign1 and COSE_Sign (RFC 9052 §4) with Ed25519 (alg −19, RFC 9864). The protected header carries the kind of
+ * document as `typ` (RFC 9596), so that a signature over one noun can never pass as another, and as `kid` the whole
+ * public key, so that a document can be verified alone and only *whether that key may sign* needs a look-up.
+ * The unprotected header is empty and must be. External data is empty.
+ */
+import { type Bytes, concat } from './bytes.ts';
+import { decode, decodeHeader, encode, type Value } from './cbor.ts';
+import type { Crypto, Signer } from './crypto.ts';
+import { refuse } from './errors.ts';
+
+const ALG = 1;
+const KID = 4;
+const TYP = 16;
+const ED25519 = -19;
+const TAG_SIGN1 = new Uint8Array([0xd2]);
+const TAG_SIGN = new Uint8Array([0xd8, 0x62]);
+const NONE = new Uint8Array(0);
+
+export interface Opened {
+  payload: Bytes;
+  /** Public keys whose signatures verified; one for COSE_Sign1. */
+  signers: Bytes[];
+}
+
+const protectedHeader = (entries: [number, Value][]): Bytes => encode(new Map(entries));
+
+export const sign1 = (typ: string, payload: Bytes, signer: Signer): Bytes => {
+  const header = protectedHeader([[ALG, ED25519], [KID, signer.publicKey], [TYP, typ]]);
+  const signature = signer.sign(encode(['Signature1', header, NONE, payload]));
+  return concat(TAG_SIGN1, encode([header, {}, payload, signature]));
+};
+
+/** Several signatures over one payload, ordered as given. */
+export const signMany = (typ: string, payload: Bytes, signers: Signer[]): Bytes => {
+  const body = protectedHeader([[TYP, typ]]);
+  const signatures = signers.map((signer) => {
+    const header = protectedHeader([[ALG, ED25519], [KID, signer.publicKey]]);
+    return [header, {}, signer.sign(encode(['Signature', body, header, NONE, payload]))];
+  });
+  return concat(TAG_SIGN, encode([body, {}, payload, signatures]));
+};
+
+const bytesOf = (value: unknown): Bytes => (value instanceof Uint8Array ? value : refuse('bad-cbor', 'a COSE field is not a byte string'));
+
+const arrayOf = (value: unknown, length: number | null): unknown[] =>
+  Array.isArray(value) && (length === null || value.length === length) ? value : refuse('bad-cbor', 'not a COSE array');
+
+const headerOf = (bytes: Bytes, keys: number[]): Map<unknown, unknown> => {
+  const map = decodeHeader(bytes);
+  return map.size === keys.length && keys.every((key) => map.has(key)) ? map : refuse('bad-cbor', 'unexpected COSE header');
+};
+
+const checkEmpty = (value: unknown): void => {
+  const empty = typeof value === 'object' && value !== null && !(value instanceof Uint8Array) && !Array.isArray(value) && Object.keys(value).length === 0;
+  if (!empty || value instanceof Map) refuse('bad-cbor', 'the unprotected COSE header is not empty');
+};
+
+const checkTyp = (header: Map<unknown, unknown>, typ: string): void => {
+  if (header.get(TYP) !== typ) refuse('bad-schema', `expected ${typ}, got ${String(header.get(TYP))}`);
+};
+
+const signerOf = (header: Map<unknown, unknown>): Bytes => {
+  if (header.get(ALG) !== ED25519) refuse('bad-signature', 'the algorithm is not Ed25519 (−19)');
+  const key = bytesOf(header.get(KID));
+  return key.length === 32 ? key : refuse('bad-signature', 'the key id is not a public key');
+};
+
+const verify = (crypto: Crypto, key: Bytes, message: Bytes, signature: unknown): Bytes =>
+  crypto.verify(key, message, bytesOf(signature)) ? key : refuse('bad-signature', 'Ed25519 verification failed');
+
+/** Verifies a COSE_Sign1 of the given kind. Errors: `bad-cbor`, `bad-schema`, `bad-signature`. */
+export const open1 = (crypto: Crypto, typ: string, bytes: Bytes): Opened => {
+  if (bytes[0] !== TAG_SIGN1[0]) refuse('bad-cbor', 'not a COSE_Sign1');
+  const [rawHeader, unprotectedHeader, rawPayload, signature] = arrayOf(decode(bytes.subarray(1)), 4);
+  const header = bytesOf(rawHeader);
+  const payload = bytesOf(rawPayload);
+  checkEmpty(unprotectedHeader);
+  const entries = headerOf(header, [ALG, KID, TYP]);
+  checkTyp(entries, typ);
+  const signer = verify(crypto, signerOf(entries), encode(['Signature1', header, NONE, payload]), signature);
+  return { payload, signers: [signer] };
+};
+
+/** Verifies a COSE_Sign: every signature must hold, and no key may sign twice. */
+export const openMany = (crypto: Crypto, typ: string, bytes: Bytes, signaturesMax: number): Opened => {
+  if (bytes[0] !== TAG_SIGN[0] || bytes[1] !== TAG_SIGN[1]) refuse('bad-cbor', 'not a COSE_Sign');
+  const [rawHeader, unprotectedHeader, rawPayload, rawSignatures] = arrayOf(decode(bytes.subarray(2)), 4);
+  const body = bytesOf(rawHeader);
+  const payload = bytesOf(rawPayload);
+  checkEmpty(unprotectedHeader);
+  checkTyp(headerOf(body, [TYP]), typ);
+  const signatures = arrayOf(rawSignatures, null);
+  if (signatures.length === 0 || signatures.length > signaturesMax) refuse('bad-signature', `between 1 and ${signaturesMax} signatures are expected`);
+  const signers = signatures.map((entry) => {
+    const [rawSigner, none, signature] = arrayOf(entry, 3);
+    checkEmpty(none);
+    const header = bytesOf(rawSigner);
+    const key = signerOf(headerOf(header, [ALG, KID]));
+    return verify(crypto, key, encode(['Signature', body, header, NONE, payload]), signature);
+  });
+  const distinct = new Set(signers.map((key) => key.join()));
+  if (distinct.size !== signers.length) refuse('bad-signature', 'one key signed twice');
+  return { payload, signers };
+};
+
+/** The kind of a document before anything of it is believed; null when it is no COSE document at all. */
+export const typOf = (bytes: Bytes): string | null => {
+  const skip = bytes[0] === TAG_SIGN1[0] ? 1 : bytes[0] === TAG_SIGN[0] && bytes[1] === TAG_SIGN[1] ? 2 : 0;
+  if (skip === 0) return null;
+  const [rawHeader] = arrayOf(decode(bytes.subarray(skip)), 4);
+  const typ = decodeHeader(bytesOf(rawHeader)).get(TYP);
+  return typeof typ === 'string' ? typ : null;
+};

@@ -1,0 +1,14 @@
+/** The crypto door: passed in, so that a browser, an auditor and the simulator can each bring their own. */
+import type { Bytes } from './bytes.ts';
+
+export interface Crypto {
+  sha256(data: Bytes): Bytes;
+  /** Ed25519 (RFC 8032), strict: S < L, canonical points, no small-order key. */
+  verify(publicKey: Bytes, message: Bytes, signature: Bytes): boolean;
+}
+
+/** Holds one private key; what it signs is decided by who calls it. */
+export interface Signer {
+  readonly publicKey: Bytes;
+  sign(message: Bytes): Bytes;
+}

@@ -1,0 +1,76 @@
+/**
+ * Every limit of the protocol, one number each, tested from both sides. Units are last in the name.
+ * The wire limits are argued in docs/spec/limits.md; what a figure protects stands beside it.
+ */
+export const LIMITS = {
+  /** An MQTT packet, fixed header included (guard and both ends). */
+  packetBytes: 128 * 1024,
+  /** What may arrive before CONNECT was accepted. */
+  packetBeforeConnectBytes: 4 * 1024,
+  /** From the TCP accept to an accepted CONNECT; a pairing has to be over by then. */
+  connectDeadlineMs: 10_000,
+  /** Sockets of one address (IPv6: of one /64) that have not shown who they are; many boards may share a NAT. */
+  strangersPerAddress: 64,
+  /** A session shows signs of life at least this often (MQTT keep alive). */
+  keepaliveMaxS: 120,
+  /** Messages of one session that the service has not settled; the rest waits unread in its socket. */
+  unsettledPerSession: 32,
+  /** For the service to settle a message, so that a PUBACK is never owed for ever. */
+  settleDeadlineMs: 10_000,
+  /** What waits to be sent to one client that reads slowly, before its session ends. */
+  sessionQueueBytes: 2 * 1024 * 1024,
+  /** A content-defined chunk: smallest, aimed at, largest (RFC-less; argued in docs/spec/bundle.md). */
+  chunkMinBytes: 4 * 1024,
+  chunkMeanBytes: 16 * 1024,
+  chunkMaxBytes: 64 * 1024,
+  manifestBytes: 64 * 1024,
+  pageBytes: 64 * 1024,
+  pages: 1024,
+  entries: 200_000,
+  releaseBytes: 4 * 1024 * 1024 * 1024,
+  cborDepth: 8,
+  cborItems: 20_000,
+  /** Items of a statement, some 50 a posting: it is computed here, not taken in. */
+  statementItems: 8_000_000,
+  /** Micro-units of a voucher or lease; with the line above, no total of a statement can pass 64 bits. */
+  capMicro: 100_000_000_000_000,
+  pathBytes: 255,
+  pathSegments: 16,
+  /** Usage records of one message, together. */
+  usageBatchBytes: 64 * 1024,
+  usageRecordBytes: 1024,
+  documentBytes: 8 * 1024,
+  trustBytes: 16 * 1024,
+  helloBytes: 8 * 1024,
+  /** Partitions of one board; SlapOS puts ten to a machine, a big board holds more. */
+  partitionsPerBoard: 32,
+  replicas: 64,
+  /** Chunks asked for and not yet come; halved at each time-out. */
+  wantWindow: 8,
+  /** Hashes in one `want`. */
+  wantHashes: 64,
+  /** A peer frame: one batch of log entries with its head, or one blob. */
+  peerFrameBytes: 1024 * 1024,
+  peerBatchEntries: 512,
+  /** What waits to be sent to one peer, before its link ends and it catches up by its vector. */
+  peerQueueBytes: 8 * 1024 * 1024,
+  /** A pairing frame. */
+  pairFrameBytes: 16 * 1024,
+  /** The answer to it: operators' documents from their first version on. */
+  pairAnswerBytes: 256 * 1024,
+  claimMs: 24 * 3_600_000,
+  /** Unsettled usage records a board keeps; when short, intermediate ones go first. */
+  outboxRecords: 100_000,
+  rootKeys: 16,
+  gateways: 256,
+  /** An HTTP body. */
+  bodyBytes: 128 * 1024,
+  parameters: 32,
+  promises: 8,
+  textBytes: 1024,
+  /** Sessions of one gateway process. */
+  sessions: 10_000,
+} as const;
+
+/** The versions of the protocol this build speaks; `hello` settles on the highest common one. */
+export const PROTOCOL = { min: 1, max: 1 } as const;

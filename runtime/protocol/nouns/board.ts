@@ -1,0 +1,111 @@
+/** What boards sign: pairing, tenure of their home, hello, report, usage records. */
+import * as v from 'valibot';
+import { LIMITS } from '../limits.ts';
+import { type Noun, noun } from '../noun.ts';
+import {
+  boardId, bytes, counter, gatewayId, hash, leaseId, nonce, positive, text, tier, uint, version1, wallMs,
+} from '../schema.ts';
+import { chainPoint } from './lease.ts';
+
+/** Sent once over TLS 1.3; `exporter` (RFC 9266 tls-exporter) ties it to this very connection. */
+export const pairingSchema = v.strictObject({ v: version1, board: boardId, token: bytes(32), exporter: hash });
+export type Pairing = v.InferOutput<typeof pairingSchema>;
+export const pairingNoun: Noun<Pairing> = noun('pairing', LIMITS.pairFrameBytes, pairingSchema);
+
+/** The board's own word on who is its home: the highest tenure wins, so it fences off the gateway it left. */
+export const homeSchema = v.strictObject({ v: version1, board: boardId, tenure: positive, gateway: gatewayId });
+export type Home = v.InferOutput<typeof homeSchema>;
+export const homeNoun: Noun<Home> = noun('home', LIMITS.documentBytes, homeSchema);
+
+/** What a board offers: only what its kernel enforces. */
+export const offerSchema = v.strictObject({
+  tier,
+  arch: v.picklist(['x64', 'arm64']),
+  memoryMib: uint,
+  cpuMillis: uint,
+  partitions: uint,
+  enforces: v.strictObject({ memory: v.boolean(), cpu: v.boolean(), pids: v.boolean(), network: v.boolean(), disk: v.boolean() }),
+  engine: text,
+  model: text,
+});
+export type Offer = v.InferOutput<typeof offerSchema>;
+
+export const helloSchema = v.strictObject({
+  v: version1,
+  board: boardId,
+  speaks: v.strictObject({ min: positive, max: positive }),
+  software: text,
+  bootId: text,
+  nonce,
+  /** The signed `home` document. */
+  home: bytes(LIMITS.documentBytes),
+  /** End of the board's usage chain. */
+  head: chainPoint,
+  offer: offerSchema,
+});
+export type Hello = v.InferOutput<typeof helloSchema>;
+export const helloNoun: Noun<Hello> = noun('hello', LIMITS.helloBytes, helloSchema);
+
+export const instanceState = v.picklist(['fetching', 'starting', 'running', 'stopped', 'crashed', 'refused', 'unpaid', 'closing']);
+export type InstanceState = v.InferOutput<typeof instanceState>;
+
+export const reportSchema = v.strictObject({
+  v: version1,
+  board: boardId,
+  bootId: text,
+  monoMs: uint,
+  instances: v.pipe(
+    v.array(
+      v.strictObject({
+        lease: leaseId,
+        state: instanceState,
+        promise: v.picklist(['unknown', 'held', 'broken']),
+        restarts: uint,
+        address: v.nullable(text),
+        /** The error's code when refused, the failing promise when broken, else empty. */
+        detail: text,
+      }),
+    ),
+    v.maxLength(LIMITS.partitionsPerBoard),
+  ),
+});
+export type Report = v.InferOutput<typeof reportSchema>;
+export const reportNoun: Noun<Report> = noun('report', LIMITS.packetBytes - 1024, reportSchema);
+
+/** Order of the registers in a record; all cumulative since the lease's zero record. */
+export const REGISTERS = ['wallMs', 'cpuMicros', 'memoryMibS', 'netInBytes', 'netOutBytes', 'diskBytes', 'diskMibS', 'energyMj'] as const;
+export type Register = (typeof REGISTERS)[number];
+
+export const registers = v.strictObject({
+  wallMs: counter,
+  cpuMicros: counter,
+  memoryMibS: counter,
+  netInBytes: counter,
+  netOutBytes: counter,
+  diskBytes: counter,
+  diskMibS: counter,
+  energyMj: counter,
+});
+export type Registers = v.InferOutput<typeof registers>;
+
+export const usageSchema = v.strictObject({
+  v: version1,
+  board: boardId,
+  /** Position in the board's one chain over all its leases; the first is 1. */
+  seq: positive,
+  prev: hash,
+  lease: leaseId,
+  /** `open` is the zero record and the board's acceptance of the lease; `close` is read after the cgroup is empty. */
+  kind: v.picklist(['open', 'point', 'close']),
+  bootId: text,
+  monoMs: uint,
+  wallMs,
+  quality: v.picklist(['exact', 'interpolated', 'bounded']),
+  /** What was enforced while this was metered. */
+  tier,
+  /** Set on the first record after the board lost its newest writes. */
+  amnesia: v.boolean(),
+  registers,
+});
+export type Usage = v.InferOutput<typeof usageSchema>;
+export const usageNoun: Noun<Usage> = noun('usage', LIMITS.usageRecordBytes, usageSchema);

@@ -1,0 +1,96 @@
+/**
+ * What gateways sign for boards: the lease (the contract for one instance in one partition, signed by the guardian
+ * that placed it), the assignment (`desired`: all that the board is to run now, signed by its home), the time anchor
+ * and the acknowledgement.
+ */
+import * as v from 'valibot';
+import type { Crypto } from '../crypto.ts';
+import { derive, type LeaseId, type RequestId } from '../ids.ts';
+import { LIMITS } from '../limits.ts';
+import { type Noun, noun } from '../noun.ts';
+import {
+  amount, boardId, bytes, currency, gatewayId, hash, leaseId, name, nonce, operatorId, ownerId, positive, requestId, tenantId, uint, uintUpTo,
+  version1, wallMs,
+} from '../schema.ts';
+import { limits } from './release.ts';
+import { rates } from './request.ts';
+
+export const leaseSchema = v.strictObject({
+  v: version1,
+  lease: leaseId,
+  /** Fencing number of (request, index): the higher term runs, the lower one stops being charged. */
+  term: positive,
+  guardian: gatewayId,
+  operator: operatorId,
+  request: requestId,
+  /** Which of the request's replicas, from 0. */
+  index: uint,
+  name,
+  tenant: tenantId,
+  board: boardId,
+  owner: ownerId,
+  binding: positive,
+  release: hash,
+  /** The publisher's trust document that lists the manifest's key. */
+  publisher: hash,
+  limits,
+  rates,
+  currency,
+  feePermille: uintUpTo(1000),
+  /** What this lease may cost at most; the board stops it there, even offline. */
+  capMicro: amount,
+  onIsolation: v.picklist(['continue', 'stop']),
+  openedMs: wallMs,
+});
+export type Lease = v.InferOutput<typeof leaseSchema>;
+export const leaseNoun: Noun<Lease> = noun('lease', LIMITS.documentBytes, leaseSchema);
+
+export const leaseIdOf = (crypto: Crypto, request: RequestId, index: number, term: number, guardian: string): LeaseId =>
+  derive<LeaseId>(crypto, 'lease', request, String(index), String(term), guardian);
+
+export const desiredSchema = v.strictObject({
+  v: version1,
+  board: boardId,
+  gateway: gatewayId,
+  tenure: positive,
+  /** Rises with every change, across gateways: `tenure` first, then this. */
+  seq: positive,
+  leases: v.pipe(
+    v.array(
+      v.strictObject({
+        lease: bytes(LIMITS.documentBytes),
+        /** The tenant's newest request document; the board fetches it and does what its `state` says. */
+        request: hash,
+      }),
+    ),
+    v.maxLength(LIMITS.partitionsPerBoard),
+  ),
+});
+export type Desired = v.InferOutput<typeof desiredSchema>;
+export const desiredNoun: Noun<Desired> = noun('desired', LIMITS.packetBytes - 1024, desiredSchema);
+
+/** A point of a board's usage chain; seq 0 with a zero hash is the empty chain. */
+export const chainPoint = v.strictObject({ seq: uint, hash });
+export type ChainPoint = v.InferOutput<typeof chainPoint>;
+
+/** The answer to `hello`, bound to its nonce. */
+export const nowSchema = v.strictObject({
+  v: version1,
+  board: boardId,
+  gateway: gatewayId,
+  nonce,
+  /** The protocol version that both speak. */
+  speaks: positive,
+  wallMs,
+  /** The highest usage record of this board that the federation is known to hold. */
+  known: chainPoint,
+  /** Newest operator documents, signed by their roots. */
+  operators: v.pipe(v.array(bytes(LIMITS.trustBytes)), v.maxLength(6)),
+});
+export type Now = v.InferOutput<typeof nowSchema>;
+export const nowNoun: Noun<Now> = noun('now', LIMITS.packetBytes - 1024, nowSchema);
+
+/** `stored`: durable here. `replicated`: durable here and at one peer; the board prunes up to it and no further. */
+export const ackSchema = v.strictObject({ v: version1, board: boardId, gateway: gatewayId, stored: chainPoint, replicated: uint });
+export type Ack = v.InferOutput<typeof ackSchema>;
+export const ackNoun: Noun<Ack> = noun('ack', LIMITS.documentBytes, ackSchema);

@@ -1,0 +1,78 @@
+/**
+ * A release: an immutable, content-addressed build of a recipe. The signed manifest lists the hashes of index pages;
+ * a page lists entries; a file's entry lists its chunks. The release's identity is the hash of the manifest's payload.
+ */
+import * as v from 'valibot';
+import type { Bytes } from '../bytes.ts';
+import { LIMITS } from '../limits.ts';
+import { type Noun, noun } from '../noun.ts';
+import { hash, name, positive, publisherId, text, tier, uint, uintUpTo, version1 } from '../schema.ts';
+
+const port = v.pipe(positive, v.maxValue(65_535));
+const args = v.pipe(v.array(text), v.minLength(1), v.maxLength(64));
+
+export const probe = v.variant('kind', [
+  v.strictObject({ kind: v.literal('http'), port, path: text }),
+  v.strictObject({ kind: v.literal('tcp'), port }),
+  v.strictObject({ kind: v.literal('exec'), args }),
+]);
+
+export const promise = v.strictObject({
+  name,
+  probe,
+  intervalMs: v.pipe(positive, v.minValue(100)),
+  timeoutMs: positive,
+  /** After a start, how long it may fail before it counts as broken. */
+  graceMs: uint,
+});
+export type PromiseSpec = v.InferOutput<typeof promise>;
+
+export const limits = v.strictObject({ memoryMib: positive, cpuMillis: positive, pids: positive, tmpMib: uint });
+
+export const manifestSchema = v.strictObject({
+  v: version1,
+  publisher: publisherId,
+  recipe: name,
+  /** For people; order is `sequence`. */
+  label: text,
+  sequence: positive,
+  arch: v.picklist(['any', 'x64', 'arm64']),
+  pages: v.pipe(v.array(hash), v.maxLength(LIMITS.pages)),
+  entries: uintUpTo(LIMITS.entries),
+  bytes: uintUpTo(LIMITS.releaseBytes),
+  /** The program in the root; `{{name}}` in an argument is replaced by a parameter. */
+  args,
+  env: v.record(v.string(), text),
+  engine: v.picklist(['none', 'node']),
+  /** Parameters a request may set, with their defaults; passed as `LICHEN_<NAME>`. */
+  parameters: v.record(name, text),
+  limits,
+  promises: v.pipe(v.array(promise), v.maxLength(LIMITS.promises)),
+  /** The least tier it may run on. */
+  demands: tier,
+});
+export type Manifest = v.InferOutput<typeof manifestSchema>;
+export const manifestNoun: Noun<Manifest> = noun('manifest', LIMITS.manifestBytes, manifestSchema);
+
+const path = v.pipe(v.string(), v.minBytes(1), v.maxBytes(LIMITS.pathBytes));
+/** Hash and length of one chunk. */
+const chunk = v.strictTuple([hash, v.pipe(positive, v.maxValue(LIMITS.chunkMaxBytes))]);
+export type ChunkRef = v.InferOutput<typeof chunk>;
+
+/** setuid bits, devices, hard links and owners have no word here. `more` carries on the chunks of the file before it. */
+export const entry = v.variant('kind', [
+  v.strictObject({ kind: v.literal('dir'), path }),
+  v.strictObject({ kind: v.literal('link'), path, target: path }),
+  v.strictObject({ kind: v.literal('file'), path, executable: v.boolean(), bytes: uint, hash, chunks: v.array(chunk) }),
+  v.strictObject({ kind: v.literal('more'), path, chunks: v.array(chunk) }),
+]);
+export type Entry = v.InferOutput<typeof entry>;
+
+/** A file as content: the same bytes, executable or not, are two. */
+export interface FileRef {
+  hash: Bytes;
+  executable: boolean;
+}
+
+export const pageSchema = v.strictObject({ v: version1, entries: v.array(entry) });
+export type Page = v.InferOutput<typeof pageSchema>;

@@ -1,0 +1,95 @@
+/** What a tenant signs: a standing wish for software, and the voucher that pays for it. */
+import * as v from 'valibot';
+import type { Crypto } from '../crypto.ts';
+import { derive, type RequestId, type TenantId } from '../ids.ts';
+import { LIMITS } from '../limits.ts';
+import { type Noun, noun } from '../noun.ts';
+import { amount, boardId, counter, currency, hash, name, ownerId, positive, publicKey, tenantId, text, tier, uint, version1, wallMs } from '../schema.ts';
+
+/** Rates in nano-units of the currency; see `money.ts` for the unit each is per. */
+export const rates = v.strictObject({
+  wallHour: counter,
+  cpuSecond: counter,
+  memoryMibHour: counter,
+  netMib: counter,
+  diskMib: counter,
+});
+export type Rates = v.InferOutput<typeof rates>;
+
+export const filter = v.strictObject({
+  tier: v.optional(tier),
+  board: v.optional(boardId),
+  owner: v.optional(ownerId),
+  region: v.optional(name),
+});
+
+export const requestSchema = v.strictObject({
+  v: version1,
+  tenant: tenantId,
+  name,
+  sequence: positive,
+  /** `stopped` keeps the partition and its meter; `destroyed` closes the leases. */
+  state: v.picklist(['started', 'stopped', 'destroyed']),
+  release: hash,
+  replicas: v.pipe(positive, v.maxValue(LIMITS.replicas)),
+  parameters: v.record(name, text),
+  filter,
+  /** No board is taken whose rates exceed these. */
+  priceCap: rates,
+  currency,
+  voucher: hash,
+  /** `stop` (never in two places) needs a majority of guardians and a dead-man; it is refused until boards have both. */
+  onIsolation: v.picklist(['continue', 'stop']),
+  /** How long a board may be out of reach before another takes its instance over. */
+  patienceMs: v.pipe(positive, v.minValue(1000)),
+});
+export type Request = v.InferOutput<typeof requestSchema>;
+export const requestNoun: Noun<Request> = noun('request', LIMITS.documentBytes, requestSchema);
+
+/** A request keeps its id through all its sequences. */
+export const requestIdOf = (crypto: Crypto, tenant: TenantId, requestName: string): RequestId =>
+  derive<RequestId>(crypto, 'request', tenant, requestName);
+
+/** A tenant's promise to pay up to a cap; enforced by the board even offline, through the lease. */
+export const voucherSchema = v.strictObject({ v: version1, tenant: tenantId, serial: positive, currency, capMicro: amount, notAfterMs: wallMs });
+export type Voucher = v.InferOutput<typeof voucherSchema>;
+export const voucherNoun: Noun<Voucher> = noun('voucher', LIMITS.documentBytes, voucherSchema);
+
+/** What a tenant says of an invoice. */
+export const verdictSchema = v.strictObject({
+  v: version1,
+  tenant: tenantId,
+  period: uint,
+  invoice: hash,
+  verdict: v.picklist(['accept', 'dispute']),
+  reason: text,
+});
+export type Verdict = v.InferOutput<typeof verdictSchema>;
+export const verdictNoun: Noun<Verdict> = noun('verdict', LIMITS.documentBytes, verdictSchema);
+
+/** What an owner signs: whom a board pays, at which rates, and what it may be used for. */
+export const bindingSchema = v.strictObject({
+  v: version1,
+  board: boardId,
+  owner: ownerId,
+  payee: text,
+  version: positive,
+  currency,
+  rates,
+  policy: v.strictObject({ partitions: v.pipe(positive, v.maxValue(LIMITS.partitionsPerBoard)), labels: v.array(name) }),
+});
+export type Binding = v.InferOutput<typeof bindingSchema>;
+export const bindingNoun: Noun<Binding> = noun('binding', LIMITS.documentBytes, bindingSchema);
+
+export const rotationSchema = v.strictObject({
+  v: version1,
+  kind: v.picklist(['board', 'gateway']),
+  subject: text,
+  version: positive,
+  from: publicKey,
+  to: publicKey,
+});
+export type Rotation = v.InferOutput<typeof rotationSchema>;
+/** Signed by both keys: the old one hands over, the new one shows that it is held. */
+export const rotationNoun: Noun<Rotation> = noun('rotation', LIMITS.documentBytes, rotationSchema);
+

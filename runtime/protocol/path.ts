@@ -1,0 +1,48 @@
+/** Paths inside a release: relative, forward slashes, no way out. Links are followed over the whole tree. */
+import { refuse } from './errors.ts';
+import { LIMITS } from './limits.ts';
+import type { Entry } from './nouns/release.ts';
+
+/** Throws `bad-path` unless the path is relative, canonical and short enough. */
+export const checkPath = (path: string): string => {
+  const segments = path.split('/');
+  if (segments.length > LIMITS.pathSegments) refuse('bad-path', `${path}: more than ${LIMITS.pathSegments} segments`);
+  if (segments.some((segment) => segment === '' || segment === '.' || segment === '..')) refuse('bad-path', `${path}: empty, "." or ".." segment`);
+  if (/[\u0000-\u001f\\]/.test(path)) refuse('bad-path', 'a path holds a control character or a backslash');
+  return path;
+};
+
+/** Where a link leads, from the root of the release; `bad-path` if outside. An absolute target counts from that root. */
+export const resolveLink = (path: string, target: string): string => {
+  if (/[\u0000-\u001f\\]/.test(target)) refuse('bad-path', `${path}: its target holds a control character or a backslash`);
+  const from = target.startsWith('/') ? [] : path.split('/').slice(0, -1);
+  const out = [...from];
+  for (const segment of target.split('/')) {
+    if (segment === '' || segment === '.') continue;
+    if (segment !== '..') out.push(segment);
+    else if (out.pop() === undefined) refuse('bad-path', `${path}: its target ${target} leaves the root`);
+  }
+  return out.join('/');
+};
+
+/**
+ * Checks a whole tree: every path once, every parent a directory that is listed before, no entry below a link or a
+ * file, every link inside. Continuations (`more`) must follow their file.
+ */
+export const checkTree = (entries: Entry[]): void => {
+  const kinds = new Map<string, Entry['kind']>();
+  let last: Entry | undefined;
+  for (const entry of entries) {
+    checkPath(entry.path);
+    if (entry.kind === 'more') {
+      if (last === undefined || last.path !== entry.path) refuse('bad-path', `${entry.path}: a continuation without its file`);
+      continue;
+    }
+    if (kinds.has(entry.path)) refuse('bad-path', `${entry.path}: listed twice`);
+    const parent = entry.path.split('/').slice(0, -1).join('/');
+    if (parent !== '' && kinds.get(parent) !== 'dir') refuse('bad-path', `${entry.path}: its parent is not a directory listed before it`);
+    if (entry.kind === 'link') resolveLink(entry.path, entry.target);
+    kinds.set(entry.path, entry.kind);
+    last = entry;
+  }
+};

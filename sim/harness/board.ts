@@ -1,0 +1,34 @@
+/** A board as a process of the bundled runtime, started and started again with the same words. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { type Process, start } from './processes.ts';
+
+export interface BoardSetup {
+  name: string;
+  board: string;
+  data: string;
+  capacity: string;
+  claim: string;
+  proxyPort: number | null;
+  /** Forces the unprivileged engine. */
+  tier: 'dev' | null;
+  paces: Record<string, number>;
+}
+
+const argsOf = (runtime: string, setup: BoardSetup): string[] => [
+  // Less of V8's young generation, which a board has no use for.
+  '--max-semi-space-size=1',
+  runtime, '--data', setup.data, '--capacity', setup.capacity, '--claim', setup.claim,
+  ...Object.entries(setup.paces).flatMap(([name, value]) => [`--${name}`, String(value)]),
+  ...(setup.proxyPort === null ? [] : ['--proxy', `127.0.0.1:${setup.proxyPort}`]),
+  ...(setup.tier === null ? [] : ['--tier', setup.tier]),
+];
+
+export const startBoard = (runtime: string, setup: BoardSetup): Process =>
+  start({ name: setup.name, args: argsOf(runtime, setup), logPath: `${setup.data}.log`, env: { MALLOC_ARENA_MAX: '1' } });
+
+/** What its store holds, asked of the runtime itself while the board is down. */
+export const statusOfBoard = async (runtime: string, setup: BoardSetup): Promise<unknown> => {
+  const { stdout } = await promisify(execFile)(process.execPath, [runtime, '--data', setup.data, '--status']);
+  return JSON.parse(stdout);
+};

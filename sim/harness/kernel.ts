@@ -1,0 +1,71 @@
+/**
+ * What the kernel counted, read by the harness itself: the bill is checked against this and never against Lichen's own
+ * sums. A partition's group is found by the name of its lease, wherever the engine put it.
+ */
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
+
+const ROOT = '/sys/fs/cgroup';
+
+const groupsUnder = (tree: string, lease: string): string[] => {
+  if (!existsSync(tree)) return [];
+  return readdirSync(tree, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && entry.name.startsWith('lichen-'))
+    .map((entry) => join(tree, entry.name, lease))
+    .filter(existsSync);
+};
+
+/** CPU time of a lease's group and all below it, in whole microseconds; null when it has none. */
+export const cpuMicrosOf = (lease: string): bigint | null => {
+  const [v1] = groupsUnder(join(ROOT, 'cpuacct'), lease);
+  if (v1 !== undefined) return BigInt(readFileSync(join(v1, 'cpuacct.usage'), 'utf8').trim()) / 1000n;
+  const [v2] = groupsUnder(ROOT, lease);
+  const usage = v2 === undefined ? undefined : /^usage_usec (\d+)$/m.exec(readFileSync(join(v2, 'cpu.stat'), 'utf8'))?.[1];
+  return usage === undefined ? null : BigInt(usage);
+};
+
+const procsUnder = (group: string): number[] => {
+  const own = readFileSync(join(group, 'cgroup.procs'), 'utf8').split('\n').filter((line) => line !== '').map(Number);
+  const below = readdirSync(group, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return [...own, ...below.flatMap((entry) => procsUnder(join(group, entry.name)))];
+};
+
+/** Processes of a lease with their start times, so that a pid used again is not taken for the same process. */
+export const processesOf = (lease: string): string[] => {
+  const [group] = [...groupsUnder(join(ROOT, 'cpuacct'), lease), ...groupsUnder(ROOT, lease)];
+  if (group === undefined) return [];
+  return procsUnder(group).flatMap((pid) => {
+    const start = startOf(pid);
+    return start === null ? [] : [`${pid}@${start}`];
+  });
+};
+
+/** Field 22 of /proc/<pid>/stat, in clock ticks since boot; null when it is gone. */
+const startOf = (pid: number): string | null => {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')[19] ?? null;
+  } catch {
+    return null;
+  }
+};
+
+export const rssBytesOf = (pid: number): number => Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
+
+/** What must not be left behind: groups, network namespaces, mounts and processes that carry one of these names. */
+export const leftovers = (names: string[]): string[] => {
+  const named = (text: string): boolean => names.some((name) => text.includes(name));
+  const trees = [ROOT, ...readdirSync(ROOT, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => join(ROOT, entry.name))];
+  const groups = trees.flatMap((tree) => readdirSync(tree).filter((name) => name.startsWith('lichen-') && named(name)).map((name) => join(tree, name)));
+  const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n').filter(named);
+  const spaces = existsSync('/run/netns') ? readdirSync('/run/netns').filter(named) : [];
+  const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid && named(commandOf(name)));
+  return [...groups, ...mounts, ...spaces.map((space) => `netns ${space}`), ...processes.map((pid) => `process ${pid} ${commandOf(pid).replaceAll('\0', ' ').slice(0, 80)}`)];
+};
+
+const commandOf = (pid: string): string => {
+  try {
+    return `${readFileSync(`/proc/${pid}/cmdline`, 'utf8')} ${readlinkSync(`/proc/${pid}/cwd`)}`;
+  } catch {
+    return '';
+  }
+};

@@ -1,0 +1,484 @@
+/** What every partition engine must do, whatever it is made of. Run by each engine's own test. */
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { get } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { until } from '../../runtime/adapters/partitions/run.ts';
+import type { Counters, PartitionLimits, PartitionSpec, Probe } from '../../runtime/ports/partitions.ts';
+import type { LichenError } from '../../runtime/protocol/errors.ts';
+import { Life, remainsOf } from '../runtime/adapters/partitions/driver.ts';
+import { plantRoot } from '../runtime/adapters/partitions/root.ts';
+
+export interface Subject {
+  name: string;
+  tier: 'best' | 'dev';
+  /** Who runs the runtime; `null` is whoever runs the test. */
+  uid: number | null;
+  /** A further suite over the same bench, for what only this engine promises. */
+  more?: (bench: () => Bench) => void;
+}
+
+const LIMITS: PartitionLimits = { memoryMib: 64, cpuMillis: 1_000, pids: 16, tmpMib: 1 };
+/** Above the first gap, where libuv stops marking what it inherited. */
+const STRAY = 200;
+const LETTERS = 'abcdefghijklmnopqrstuvwxyz234567';
+
+/** A board's name of its own for each run: two test runs may share the machine. */
+const freshId = (salt: number): string => {
+  let seed = (process.pid * 7_919 + salt * 104_729) >>> 0;
+  return Array.from({ length: 32 }, () => {
+    seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
+    return LETTERS[seed >>> 27];
+  }).join('');
+};
+
+let boards = 0;
+
+export class Bench {
+  readonly subject: Subject;
+  readonly board: string;
+  readonly directory = mkdtempSync(join(tmpdir(), 'lichen-partitions-'));
+  readonly dataPath = join(this.directory, 'data');
+  readonly rootPath = join(this.directory, 'root');
+  readonly #used = new Set<string>();
+  #life: Life | null = null;
+
+  constructor(subject: Subject) {
+    this.subject = subject;
+    boards += 1;
+    this.board = freshId(boards);
+  }
+
+  async open(): Promise<void> {
+    mkdirSync(this.dataPath);
+    mkdirSync(this.rootPath);
+    chmodSync(this.directory, 0o755);
+    await plantRoot(this.rootPath, existsSync('/usr/bin/perl'));
+    if (this.subject.uid !== null) this.#give(this.directory, this.subject.uid);
+    this.#life = await this.begin();
+  }
+
+  /** The life that most checks share. */
+  get life(): Life {
+    if (this.#life === null) throw new Error('the bench is not open');
+    return this.#life;
+  }
+
+  /** Every life inherits a descriptor that Node does not close by itself. */
+  begin(): Promise<Life> {
+    const { uid, tier } = this.subject;
+    const user = uid === null ? [] : ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups'];
+    const careless = ['bash', '-c', `exec ${STRAY}< /dev/null; exec "$@"`, 'bash'];
+    return Life.begin({ board: this.board, dataPath: this.dataPath, tier, prefix: [...careless, ...user] });
+  }
+
+  /** The shared life is killed as by a power cut of the runtime alone, and a next one begins. */
+  async restart(meanwhile: () => Promise<void> = async () => undefined): Promise<Life> {
+    await this.life.kill();
+    await meanwhile();
+    this.#life = await this.begin();
+    return this.#life;
+  }
+
+  partition(): string {
+    const partition = freshId(1_000 + boards * 100 + this.#used.size);
+    this.#used.add(partition);
+    return partition;
+  }
+
+  spec(
+    partition: string,
+    script: string,
+    more: Partial<Omit<PartitionSpec, 'limits'>> & { limits?: Partial<PartitionLimits> } = {},
+  ): PartitionSpec {
+    return {
+      partition,
+      rootPath: this.rootPath,
+      args: ['/bin/busybox', 'sh', '-c', script],
+      env: { PATH: '/bin' },
+      engine: 'none',
+      ...more,
+      limits: { ...LIMITS, ...more.limits },
+    };
+  }
+
+  data(partition: string, name = ''): string {
+    return join(this.dataPath, 'partitions', partition, 'data', name);
+  }
+
+  /** What the workload wrote there; waits until it has. */
+  async report(partition: string, name = 'report'): Promise<string> {
+    expect(await until(() => existsSync(this.data(partition, name)), 10_000), `${name} was written; log: ${this.log(partition)}`).toBe(
+      true,
+    );
+    return readFileSync(this.data(partition, name), 'utf8');
+  }
+
+  log(partition: string): string {
+    const path = join(this.dataPath, 'partitions', partition, 'log');
+    return existsSync(path) ? readFileSync(path, 'utf8') : '';
+  }
+
+  async counters(partition: string, life = this.life): Promise<Counters> {
+    const { counters } = await life.do({ kind: 'sample', partitions: [partition] });
+    const found = counters.get(partition);
+    if (found === undefined) throw new Error(`no counters of ${partition}`);
+    return found;
+  }
+
+  /** Asked again until it holds: a server needs a moment to listen. */
+  async probe(partition: string, probe: Probe): Promise<string> {
+    let detail = '';
+    for (let tries = 0; tries < 40; tries += 1) {
+      const probed = await this.life.do({ kind: 'probe', partition, probe, timeoutMs: 2_000 });
+      if (probed.ok) return probed.detail;
+      detail = probed.detail;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new Error(`the probe never held: ${detail}; log: ${this.log(partition)}`);
+  }
+
+  async end(partition: string): Promise<Counters> {
+    const { counters } = await this.life.do({ kind: 'stop', partition, graceMs: 50 });
+    await this.life.do({ kind: 'remove', partition, data: true });
+    return counters;
+  }
+
+  remains(): string[] {
+    return remainsOf(this.board, this.dataPath, this.#used);
+  }
+
+  async close(): Promise<void> {
+    try {
+      if (this.#life === null) return;
+      await this.life.do({ kind: 'survey' });
+      for (const partition of this.#used) await this.life.do({ kind: 'remove', partition, data: true });
+      await this.life.close();
+    } finally {
+      rmSync(this.directory, { recursive: true, force: true });
+    }
+  }
+
+  #give(path: string, uid: number): void {
+    chownSync(path, uid, uid);
+    if (statSync(path).isDirectory()) for (const name of readdirSync(path)) this.#give(join(path, name), uid);
+  }
+}
+
+/** Says who it is and what it can reach, then waits. */
+const LOOK = `
+  { busybox id -u; busybox grep -E '^(CapEff|NoNewPrivs):' /proc/self/status; } > /data/who
+  busybox ls /proc | busybox grep -c '^[0-9]' > /data/processes
+  busybox ls /proc/self/fd | busybox cat > /data/descriptors
+  (echo x > /written) 2>/dev/null && echo yes > /data/root || echo no > /data/root
+  busybox dd if=/dev/zero of=/tmp/full bs=64k count=64 2> /data/tmp
+  echo "$GREETING" > /data/env
+  busybox pwd > /data/cwd
+  echo done > /data/report
+  exec busybox sleep 1000
+`;
+
+const isolation = (bench: () => Bench): void => {
+  let partition: string;
+  const read = (name: string): string => readFileSync(bench().data(partition, name), 'utf8').trim();
+
+  beforeAll(async () => {
+    partition = bench().partition();
+    await bench().life.do({ kind: 'start', spec: bench().spec(partition, LOOK, { env: { PATH: '/bin', GREETING: 'ä "b" $c' } }) });
+    await bench().report(partition);
+  });
+  afterAll(() => bench().end(partition));
+
+  it('is nobody: not uid 0, no capability, no privileges to gain', () => {
+    const [uid, ...status] = read('who').split('\n');
+    expect(Number(uid)).toBeGreaterThan(0);
+    expect(status.map((line) => line.split('\t'))).toEqual(
+      expect.arrayContaining([
+        ['CapEff:', '0000000000000000'],
+        ['NoNewPrivs:', '1'],
+      ]),
+    );
+  });
+  it('sees its own processes only', () => expect(Number(read('processes'))).toBeLessThan(8));
+  it("has its three standard descriptors and no other; its reaper none of the runtime's parent", () => {
+    // The fourth is the directory that is being listed.
+    expect(read('descriptors').split('\n')).toEqual(['0', '1', '2', '3']);
+    const { reaper } = JSON.parse(readFileSync(join(bench().dataPath, 'partitions', partition, 'state.json'), 'utf8'));
+    expect(readdirSync(`/proc/${reaper.pid}/fd`)).not.toContain(String(STRAY));
+  });
+  it('cannot write its root', () => expect(read('root')).toBe('no'));
+  it('has a /tmp of the size it was given', () => {
+    expect(read('tmp')).toMatch(/No space left/);
+    expect(read('tmp')).toMatch(/(?:^|\n)1[67]\+/);
+  });
+  it('gets its environment byte for byte and begins in /', () => {
+    expect(read('env')).toBe('ä "b" $c');
+    expect(read('cwd')).toBe('/');
+  });
+};
+
+const COUNT =
+  'i=0; while [ ! -e /data/stop ]; do i=$((i+1)); echo $i > /data/next; busybox mv /data/next /data/count; busybox sleep 0.05; done; exit 7';
+
+const restarts = (bench: () => Bench): void => {
+  const count = (partition: string): number => Number(readFileSync(bench().data(partition, 'count'), 'utf8'));
+  const stopFile = (partition: string): void => writeFileSync(bench().data(partition, 'stop'), '');
+
+  it('goes on while the runtime is killed, and the next life adopts it with its counters', async () => {
+    const partition = bench().partition();
+    await bench().life.do({ kind: 'start', spec: bench().spec(partition, COUNT) });
+    await bench().report(partition, 'count');
+    const before = await bench().counters(partition);
+    const life = await bench().restart(async () => {
+      const atDeath = count(partition);
+      expect(await until(() => count(partition) >= atDeath + 3, 10_000), 'it counts with no runtime alive').toBe(true);
+    });
+    const { found } = await life.do({ kind: 'survey' });
+    expect(found).toContainEqual({ partition, running: true, exit: null });
+    const after = await bench().counters(partition);
+    expect(after.cpuMicros).toBeGreaterThanOrEqual(before.cpuMicros);
+    expect(after.pids).toBeGreaterThan(0);
+    const adoptedAt = count(partition);
+    expect(await until(() => count(partition) > adoptedAt, 10_000), 'it was not disturbed').toBe(true);
+    expect(
+      (await life.do({ kind: 'probe', partition, probe: { kind: 'exec', args: ['/bin/busybox', 'true'] }, timeoutMs: 5_000 })).ok,
+    ).toBe(true);
+    stopFile(partition);
+    expect((await life.exited(partition)).exit).toEqual({ code: 7, signal: null, oomKilled: false });
+    await bench().end(partition);
+  });
+
+  it('tells how an instance ended while no runtime lived', async () => {
+    const partition = bench().partition();
+    await bench().life.do({ kind: 'start', spec: bench().spec(partition, COUNT) });
+    await bench().report(partition, 'count');
+    const life = await bench().restart(async () => {
+      stopFile(partition);
+      const last = (): number => statSync(bench().data(partition, 'count')).mtimeMs;
+      let seen = last();
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      while (last() !== seen) {
+        seen = last();
+        await new Promise((resolve) => setTimeout(resolve, 300));
+      }
+    });
+    const { found } = await life.do({ kind: 'survey' });
+    expect(found).toContainEqual({ partition, running: false, exit: { code: 7, signal: null, oomKilled: false } });
+    const stopped = await life.do({ kind: 'stop', partition, graceMs: 0 });
+    expect(stopped).toMatchObject({ exit: { code: 7 }, counters: { pids: 0 } });
+    expect(stopped.counters.cpuMicros).toBeGreaterThan(0n);
+    await bench().end(partition);
+  });
+};
+
+const steps = (bench: () => Bench): void => {
+  it('starts, answers its promises, is metered, stops for good and leaves nothing', async () => {
+    const partition = bench().partition();
+    const script = 'echo fine > /data/index.html; trap "exit 3" TERM; busybox httpd -f -p 8080 -h /data & wait';
+    await bench().life.do({ kind: 'start', spec: bench().spec(partition, script) });
+    expect(await bench().probe(partition, { kind: 'tcp', port: 8080 })).toBe('connected');
+    expect(await bench().probe(partition, { kind: 'http', port: 8080, path: '/index.html' })).toBe('status 200');
+    const ask = (probe: Probe) => bench().life.do({ kind: 'probe', partition, probe, timeoutMs: 2_000 });
+    expect(await ask({ kind: 'http', port: 8080, path: '/none' })).toMatchObject({ ok: false, detail: 'status 404' });
+    expect(await ask({ kind: 'tcp', port: 8081 })).toMatchObject({ ok: false });
+    expect(await ask({ kind: 'exec', args: ['/bin/busybox', 'true'] })).toMatchObject({ ok: true });
+    expect(await ask({ kind: 'exec', args: ['/bin/busybox', 'false'] })).toMatchObject({
+      ok: false,
+      detail: expect.stringContaining('status 1'),
+    });
+    const running = await bench().counters(partition);
+    expect(running.pids).toBeGreaterThan(0);
+    expect(running.memoryBytes).toBeGreaterThan(0n);
+
+    const stopped = await bench().life.do({ kind: 'stop', partition, graceMs: 5_000 });
+    expect(stopped.exit).toEqual({ code: 3, signal: null, oomKilled: false });
+    expect(stopped.counters.pids).toBe(0);
+    expect(stopped.counters.cpuMicros).toBeGreaterThanOrEqual(running.cpuMicros);
+    const again = await bench().counters(partition);
+    expect(again.cpuMicros, 'final is final').toBe(stopped.counters.cpuMicros);
+    expect(bench().life.unasked, 'a stop that was asked for is not an exit').toEqual([]);
+
+    await bench().life.do({ kind: 'remove', partition, data: true });
+    expect((await bench().life.do({ kind: 'sample', partitions: [partition] })).counters.size).toBe(0);
+    expect(existsSync(join(bench().dataPath, 'partitions', partition))).toBe(false);
+    expect(
+      bench()
+        .remains()
+        .filter((line) => line.includes(partition)),
+    ).toEqual([]);
+  });
+
+  it('kills what does not heed its grace', async () => {
+    const partition = bench().partition();
+    await bench().life.do({
+      kind: 'start',
+      spec: bench().spec(partition, 'trap "" TERM; echo > /data/report; while :; do busybox sleep 1; done'),
+    });
+    await bench().report(partition);
+    const { exit, counters } = await bench().life.do({ kind: 'stop', partition, graceMs: 100 });
+    expect(exit).toEqual({ code: null, signal: 'SIGKILL', oomKilled: false });
+    expect(counters.pids).toBe(0);
+    await bench().end(partition);
+  });
+
+  it('tells of an exit unasked, with its status, and ends what the first process left behind', async () => {
+    const partition = bench().partition();
+    await bench().life.do({ kind: 'start', spec: bench().spec(partition, 'busybox sleep 1000 & exit 41') });
+    expect((await bench().life.exited(partition)).exit).toEqual({ code: 41, signal: null, oomKilled: false });
+    expect((await bench().life.do({ kind: 'stop', partition, graceMs: 0 })).counters.pids).toBe(0);
+    await bench().end(partition);
+  });
+
+  it('keeps data and its owner through a removal, and counters through a restart of the instance', async () => {
+    const partition = bench().partition();
+    const spec = bench().spec(
+      partition,
+      'echo x >> /data/kept; busybox id -u >> /data/uids; i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; echo > /data/report; exec busybox sleep 1000',
+    );
+    await bench().life.do({ kind: 'start', spec });
+    await bench().report(partition);
+    const { counters } = await bench().life.do({ kind: 'stop', partition, graceMs: 0 });
+    rmSync(bench().data(partition, 'report'));
+    await bench().life.do({ kind: 'start', spec });
+    await bench().report(partition);
+    expect((await bench().counters(partition)).cpuMicros, 'a restart does not set the meter back').toBeGreaterThan(counters.cpuMicros);
+    await bench().life.do({ kind: 'stop', partition, graceMs: 0 });
+    await bench().life.do({ kind: 'remove', partition, data: false });
+    expect(readFileSync(bench().data(partition, 'kept'), 'utf8')).toBe('x\nx\n');
+    rmSync(bench().data(partition, 'report'));
+    await bench().life.do({ kind: 'start', spec });
+    await bench().report(partition);
+    expect(new Set(readFileSync(bench().data(partition, 'uids'), 'utf8').trim().split('\n')).size).toBe(1);
+    await bench().end(partition);
+  });
+
+  it('refuses what cannot be, says why, and goes on', async () => {
+    const partition = bench().partition();
+    const refusal = async (step: Parameters<Life['ask']>[0]): Promise<LichenError> => {
+      const event = await bench().life.ask(step);
+      if (event.kind !== 'refused') throw new Error(`not refused: ${event.kind}`);
+      return event.error;
+    };
+    const missing = await refusal({ kind: 'start', spec: bench().spec(partition, '', { args: ['/bin/nowhere'] }) });
+    expect(missing.code).toBe('engine-failed');
+    expect(missing.detail).toContain('/bin/nowhere');
+    expect(await refusal({ kind: 'stop', partition: bench().partition(), graceMs: 0 })).toMatchObject({ code: 'not-found' });
+    expect(await refusal({ kind: 'remove', partition: '../../etc', data: true })).toMatchObject({ code: 'internal' });
+    const spec = bench().spec(partition, 'exec busybox sleep 1000');
+    await bench().life.do({ kind: 'start', spec });
+    expect(await refusal({ kind: 'start', spec })).toMatchObject({ code: 'conflict' });
+    expect((await bench().life.do({ kind: 'survey' })).found).toContainEqual({ partition, running: true, exit: null });
+    await bench().end(partition);
+    await bench().life.do({ kind: 'remove', partition, data: true }); // once more changes nothing
+  });
+
+  it('ends an exec probe at its limit, and nothing of it stays', async () => {
+    const partition = bench().partition();
+    await bench().life.do({ kind: 'start', spec: bench().spec(partition, 'exec busybox sleep 1000') });
+    const probe: Probe = { kind: 'exec', args: ['/bin/busybox', 'sleep', '999'] };
+    const probed = await bench().life.do({ kind: 'probe', partition, probe, timeoutMs: 300 });
+    expect(probed).toMatchObject({ ok: false, detail: 'no end in 300 ms' });
+    const { counters } = await bench().life.do({ kind: 'stop', partition, graceMs: 0 });
+    expect(counters.pids).toBe(0);
+    await bench().end(partition);
+  });
+};
+
+/** Burns by its own clock of CPU time, so that a busy machine changes nothing. */
+const BURN = `
+  const { writeFileSync } = require('node:fs');
+  const spent = () => { const { user, system } = process.cpuUsage(); return user + system; };
+  while (spent() < 1_000_000);
+  writeFileSync('/data/report', String(spent()));
+  setTimeout(() => {}, 1_000_000);
+`;
+
+const SERVE = `
+  require('node:http').createServer((request, response) => response.end('x'.repeat(200_000))).listen(8080);
+`;
+
+const node = (bench: () => Bench): void => {
+  it('meters a second of CPU time to within 2% of what the program itself was told', async () => {
+    const partition = bench().partition();
+    await bench().life.do({ kind: 'start', spec: bench().spec(partition, '', { engine: 'node', args: ['/usr/bin/node', '-e', BURN] }) });
+    const own = Number(await bench().report(partition));
+    // Above it stand what came before the program could ask and after: exec, exit, and the setting up of its root.
+    const within = (cpuMicros: bigint): void => {
+      expect(Number(cpuMicros)).toBeGreaterThan(own * 0.98);
+      expect(Number(cpuMicros)).toBeLessThan(own * 1.02 + 60_000);
+    };
+    within((await bench().counters(partition)).cpuMicros);
+    within((await bench().end(partition)).cpuMicros);
+  });
+
+  it("serves from a board's own Node, and the bytes are counted the right way round", async () => {
+    const partition = bench().partition();
+    const { address } = await bench().life.do({
+      kind: 'start',
+      spec: bench().spec(partition, '', { engine: 'node', args: ['/usr/bin/node', '-e', SERVE] }),
+    });
+    await bench().probe(partition, { kind: 'http', port: 8080, path: '/' });
+    const { network } = bench().life.enforcement;
+    expect(address !== null, 'an address is told exactly where it can be reached').toBe(network);
+    if (address !== null) {
+      const before = await bench().counters(partition);
+      await new Promise((resolve, reject) =>
+        get({ host: address, port: 8080 }, (response) => response.resume().on('end', resolve)).on('error', reject),
+      );
+      const after = await bench().counters(partition);
+      expect(after.netOutBytes - before.netOutBytes).toBeGreaterThan(200_000n);
+      expect(after.netInBytes - before.netInBytes).toBeGreaterThan(0n);
+      expect(after.netInBytes - before.netInBytes).toBeLessThan(50_000n);
+    }
+    const final = await bench().end(partition);
+    expect(final.netOutBytes > 200_000n).toBe(network);
+  });
+};
+
+export const partitionsContract = (subject: Subject): void => {
+  describe(`partitions: ${subject.name}`, () => {
+    let bench: Bench | null = null;
+    const current = (): Bench => {
+      if (bench === null) throw new Error('the bench is not open');
+      return bench;
+    };
+    beforeAll(async () => {
+      bench = new Bench(subject);
+      await bench.open();
+    });
+    afterAll(async () => {
+      const { board, dataPath } = current();
+      const used = current();
+      await used.close();
+      // Checked here and not in a test: it holds for all of them together.
+      expect(await until(() => used.remains().length === 0, 3_000), used.remains().join('\n')).toBe(true);
+      expect(remainsOf(board, dataPath, [])).toEqual([]);
+    });
+
+    it('says what it enforces and, below full, what to do', () => {
+      const { tier, lacks, ...enforced } = current().life.enforcement;
+      if (tier === 'full') expect(lacks).toEqual([]);
+      else expect(lacks.length).toBeGreaterThan(0);
+      for (const lack of lacks) expect(lack).toMatch(/[:;] .+\.$/);
+      if (tier === 'dev') expect(enforced).toMatchObject({ memory: false, cpu: false, pids: false, disk: false });
+    });
+    describe('steps', () => steps(current));
+    describe('isolation', () => isolation(current));
+    describe('restarts of the runtime', () => restarts(current));
+    describe('node', () => node(current));
+    const { more } = subject;
+    if (more !== undefined) describe('its own', () => more(current));
+  });
+};

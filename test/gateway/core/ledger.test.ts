@@ -1,0 +1,383 @@
+/** The ledger's clauses (docs/spec/metering.md), one example or counterexample each. */
+import { describe, expect, test } from 'vitest';
+import { type Folded, fold } from '../../../gateway/core/ledger.ts';
+import type { BoardId, OwnerId } from '../../../runtime/protocol/ids.ts';
+import { costMicro, ZERO } from '../../../runtime/protocol/money.ts';
+import { sealMany } from '../../../runtime/protocol/noun.ts';
+import type { Posting } from '../../../runtime/protocol/nouns/billing.ts';
+import type { Registers } from '../../../runtime/protocol/nouns/board.ts';
+import { rotationNoun } from '../../../runtime/protocol/nouns/request.ts';
+import { keyOf, testCrypto } from '../../support/crypto.ts';
+import * as on from '../../support/federation.ts';
+
+const START_MS = 1_700_000_000_000;
+const after = (seconds: number): number => START_MS + seconds * 1000;
+
+/** An hour's use at n = 3600. */
+const spent = (n: number): Partial<Registers> => ({
+  wallMs: BigInt(n) * 1000n,
+  cpuMicros: BigInt(n) * 333_333n,
+  memoryMibS: BigInt(n) * 31n,
+  netOutBytes: BigInt(n) * 70_001n,
+});
+const cost = (n: number): bigint => costMicro({ ...ZERO, ...spent(n) }, on.RATES);
+
+/** Folds what one gateway wrote, with a close after each of the batches. */
+const run = (...batches: on.Fact[][]): Folded => {
+  const logs = on.logsOf([batches.flat()]);
+  let size = 0;
+  const closes = batches.map((batch, i) => {
+    size += batch.length;
+    return on.closeAt(i + 1, Object.fromEntries(logs.flatMap((log) => log.slice(-1).map(({ author }) => [author, size]))));
+  });
+  return fold(testCrypto, { logs, closes });
+};
+
+const postings = (folded: Folded): Posting[] => folded.statement.invoices.flatMap((invoice) => invoice.postings);
+const one = (folded: Folded): Posting => {
+  const all = postings(folded);
+  expect(all).toHaveLength(1);
+  return all[0]!;
+};
+const reasons = (folded: Folded): string[] => folded.ignored.map(({ kind, code, detail }) => `${kind} ${code}: ${detail}`);
+
+const lease = on.lease({ on: 'board 1' });
+const ground = [...on.groundwork(['board 1', 'board 2']), on.signedLease(lease)];
+const open: on.Point = { lease: lease.lease, kind: 'open' };
+const at = (n: number, more: Partial<on.Point> = {}): on.Point => ({ lease: lease.lease, wallMs: after(n), registers: spent(n), ...more });
+const use = (...points: on.Point[]): on.Fact[] => on.usageChain('board 1', [{ ...open, wallMs: after(0) }, ...points]);
+
+describe('a posting', () => {
+  test('is the difference of two records, and its parts add up [metering-1, metering-16, metering-24, metering-25]', () => {
+    const posting = one(run([...ground, ...use(at(60), at(3600))]));
+    expect(posting).toMatchObject({ fromSeq: 1, toSeq: 3, currency: 'EUR', tier: 'full', reason: '', uncharged: ZERO });
+    expect(posting.used).toEqual({ ...ZERO, ...spent(3600) });
+    expect(posting.debitMicro).toBe(cost(3600));
+    expect(posting.feeMicro).toBe((cost(3600) * 137n) / 1000n);
+    expect(posting.creditMicro).toBe((cost(3600) * 863n) / 1000n);
+    expect(posting.roundingMicro).toBe(1n);
+    expect(posting.creditMicro + posting.feeMicro + posting.roundingMicro).toBe(posting.debitMicro);
+  });
+
+  test('of a later period begins where the last one ended, rounded over the whole life [metering-16, metering-17]', () => {
+    const [zero, first, second, third] = use(at(7), at(61), at(3601));
+    const [a, b] = [run([...ground, zero!, first!]), run([...ground, zero!, first!], [second!, third!])];
+    expect(one(b)).toMatchObject({ fromSeq: 2, toSeq: 4, debitMicro: cost(3601) - cost(7) });
+    expect(one(a).debitMicro + one(b).debitMicro).toBe(cost(3601));
+  });
+
+  test('charges late usage in the period that first counts it, and nothing twice [metering-16]', () => {
+    const [zero, ...rest] = use(at(10), at(20));
+    expect(postings(run([...ground, zero!, ...rest], []))).toEqual([]);
+    expect(one(run([...ground, zero!], rest))).toMatchObject({ fromSeq: 1, toSeq: 3, debitMicro: cost(20) });
+  });
+
+  test('in XTS: what was metered under tier dev, for good [metering-22]', () => {
+    const mixed = use(at(10, { tier: 'dev' }), at(20, { tier: 'reduced' }));
+    expect(one(run([...ground, ...mixed.slice(0, 2)], mixed.slice(2)))).toMatchObject({ currency: 'XTS', tier: 'dev' });
+    expect(one(run([...ground, ...use(at(10), at(20, { tier: 'reduced' }))]))).toMatchObject({ currency: 'EUR', tier: 'reduced' });
+  });
+});
+
+describe('a statement', () => {
+  const other = on.lease({ on: 'board 2', index: 1 });
+  const devs = on.usageChain('board 2', [
+    { lease: other.lease, kind: 'open', tier: 'dev' },
+    { lease: other.lease, registers: spent(50), tier: 'dev' },
+  ]);
+  const folded = run([...ground, on.signedLease(other), ...use(at(3600)), ...devs]);
+
+  test('sums what its postings say, by currency [metering-26]', () => {
+    const { invoices, payouts, fees, totals } = folded.statement;
+    expect(invoices.map(({ currency, postings: rows, totalMicro }) => [currency, rows.length, totalMicro])).toEqual([
+      ['EUR', 1, cost(3600)],
+      ['XTS', 1, cost(50)],
+    ]);
+    expect(totals.map(({ currency, chargesMicro }) => [currency, chargesMicro])).toEqual([
+      ['EUR', cost(3600)],
+      ['XTS', cost(50)],
+    ]);
+    for (const { currency, chargesMicro, earningsMicro, feesMicro, roundingMicro } of totals) {
+      expect(earningsMicro + feesMicro + roundingMicro).toBe(chargesMicro);
+      expect(payouts.find((row) => row.currency === currency)).toMatchObject({ owner: on.OWNER, creditMicro: earningsMicro });
+      expect(fees.find((row) => row.currency === currency)).toMatchObject({ operator: on.OPERATOR, feeMicro: feesMicro });
+    }
+  });
+
+  test('carries the hash of the one before [metering-15]', () => {
+    expect(folded.statement.previous).toEqual(new Uint8Array(32));
+    const next = run([...ground, on.signedLease(other), ...use(at(3600)), ...devs], []);
+    expect(next.statement.previous).toEqual(testCrypto.sha256(folded.bytes));
+  });
+
+  test('counts at least what the one before did, and no entry that is not there [metering-14]', () => {
+    const logs = on.logsOf([[...ground, ...use(at(10))]]);
+    const vector = on.vectorOf(logs);
+    const shrunk = fold(testCrypto, { logs, closes: [on.closeAt(1, vector), on.closeAt(2, {})] });
+    expect(shrunk.statement.vector).toEqual(vector);
+    const beyond = Object.fromEntries(Object.entries(vector).map(([author, size]) => [author, size + 1]));
+    expect(() => fold(testCrypto, { logs, closes: [on.closeAt(1, beyond)] })).toThrow('missing-content');
+    expect(() => fold(testCrypto, { logs, closes: [on.closeAt(2, vector), on.closeAt(2, vector)] })).toThrow('stale');
+    expect(() => fold(testCrypto, { logs, closes: [] })).toThrow('not-found');
+    expect(() => fold(testCrypto, { logs: logs.map((log) => log.slice(1)), closes: [] })).toThrow('missing-content');
+  });
+});
+
+describe('records that mean nothing', () => {
+  test.each<[string, on.Point[], bigint, string]>([
+    ['before the zero record', [{ lease: lease.lease, registers: spent(5), wallMs: after(5) }], 0n, 'does not begin with a zero record'],
+    ['an open that is not zero', [{ ...open, registers: spent(1) }, at(5)], 0n, 'does not begin with a zero record'],
+    ['a second open', [{ ...open }, at(5), { ...open }, at(9)], cost(9), 'open already'],
+    ['after the close', [{ ...open }, at(5, { kind: 'close' }), at(9)], cost(5), 'follows the close'],
+    ['a register that fell', [{ ...open }, at(5), at(4), at(6)], cost(6), 'a register fell'],
+  ])('%s [metering-2, metering-3]', (_name, points, debit, detail) => {
+    const folded = run([...ground, ...on.usageChain('board 1', points)]);
+    expect(postings(folded).reduce((sum, posting) => sum + posting.debitMicro, 0n)).toBe(debit);
+    expect(reasons(folded).every((reason) => reason.includes(detail))).toBe(true);
+    expect(reasons(folded).length).toBeGreaterThan(0);
+  });
+
+  test("another board's lease, a stranger's key, a tampered record [metering-7, metering-11]", () => {
+    const good = use(at(10));
+    const foreign = on.usageChain('board 2', [{ lease: lease.lease, kind: 'open' }]);
+    const strange = on.usageChain('board 1', [open], undefined, 'board 3');
+    const tampered = on.fact('usage', good[1]!.body.map((byte, i) => (i === 100 ? byte ^ 1 : byte)));
+    const folded = run([...ground, tampered, ...foreign, ...strange, ...good]);
+    expect(one(folded).debitMicro).toBe(cost(10));
+    expect(reasons(folded)).toEqual([
+      expect.stringMatching(/^usage bad-/),
+      "usage conflict: the lease is another board's",
+      expect.stringContaining('usage wrong-signer'),
+    ]);
+    expect(folded.forks).toEqual([]);
+  });
+
+  test('registers that run over 64 bits by restarts [metering-4]', () => {
+    const huge = { wallMs: 2n ** 64n - 1n };
+    const points = [open, { lease: lease.lease, registers: huge }, { lease: lease.lease, amnesia: true }, { lease: lease.lease, registers: huge }];
+    const folded = run([...ground, ...on.usageChain('board 1', points)]);
+    expect(one(folded)).toMatchObject({ toSeq: 3, used: { ...ZERO, ...huge } });
+    expect(reasons(folded)).toEqual(['usage conflict: a register runs over']);
+  });
+});
+
+describe('a chain', () => {
+  const records = use(at(10), at(20), at(30));
+
+  test('waits at a gap and goes on when it is filled [metering-5]', () => {
+    const gapped = [...ground, ...records.slice(0, 2), ...records.slice(3)];
+    const board = on.idOf<BoardId>('board 1');
+    expect(one(run(gapped))).toMatchObject({ toSeq: 2, debitMicro: cost(10) });
+    expect(run(gapped).waiting).toEqual([{ board, seq: 2, unplaced: 1, leaseless: 0 }]);
+    const filled = run(gapped, records.slice(2, 3));
+    expect(one(filled)).toMatchObject({ fromSeq: 2, toSeq: 4, debitMicro: cost(30) - cost(10) });
+    expect(filled.waiting).toEqual([]);
+  });
+
+  test('that forks is charged up to the fork, and what was charged stays [metering-8]', () => {
+    const head = { seq: 2, hash: hashOf(records[1]!) };
+    const twin = on.usageChain('board 1', [at(21)], head);
+    const folded = run([...ground, ...records, ...twin]);
+    expect(one(folded)).toMatchObject({ toSeq: 2, debitMicro: cost(10) });
+    expect(folded.forks).toEqual([{ board: on.idOf<BoardId>('board 1'), seq: 3, records: expect.arrayContaining([expect.any(String)]) }]);
+    expect(folded.forks[0]!.records).toHaveLength(2);
+    const late = run([...ground, ...records], [...twin, ...on.usageChain('board 1', [at(40)], { seq: 4, hash: hashOf(records[3]!) })]);
+    expect(postings(late)).toEqual([]);
+    expect(late.forks).toHaveLength(1);
+  });
+
+  test('with a record that does not continue it is a fork [metering-8]', () => {
+    const stray = on.usageChain('board 1', [at(21)], { seq: 2, hash: new Uint8Array(32).fill(7) });
+    const folded = run([...ground, ...records.slice(0, 2), ...stray]);
+    expect(folded.forks).toMatchObject([{ seq: 3 }]);
+  });
+
+  test('goes on at an amnesia mark and leaves the lost history behind [metering-9]', () => {
+    const head = { seq: 2, hash: hashOf(records[1]!) };
+    const marked = on.usageChain('board 1', [at(35, { amnesia: true }), at(50)], head);
+    for (const facts of [[...records, ...marked], [...marked, ...records].reverse()]) {
+      const folded = run([...ground, ...facts]);
+      expect(one(folded)).toMatchObject({ toSeq: 4, debitMicro: cost(50) });
+      expect(folded.forks).toEqual([]);
+    }
+  });
+
+  test('forks when the lost history goes on, or when two marks stand at one number [metering-9]', () => {
+    const head = { seq: 2, hash: hashOf(records[1]!) };
+    const [mark] = on.usageChain('board 1', [at(25, { amnesia: true })], head);
+    const [twin] = on.usageChain('board 1', [at(26, { amnesia: true })], head);
+    expect(run([...ground, ...records, mark!]).forks).toMatchObject([{ seq: 4 }]);
+    expect(run([...ground, ...records.slice(0, 2), mark!, twin!]).forks).toMatchObject([{ seq: 3 }]);
+  });
+
+  test('counts on from what a board knows that lost its newest writes [metering-3]', () => {
+    const points = [at(10), at(30), at(12, { wallMs: after(31), amnesia: true }), at(15, { wallMs: after(34) })];
+    const posting = one(run([...ground, ...use(...points)]));
+    expect(posting.debitMicro).toBe(costMicro({ ...ZERO, ...spent(33) }, on.RATES));
+    expect(posting.used).toEqual({ ...ZERO, ...spent(33) });
+  });
+
+  test('takes keys a board has rotated to, in any order of arrival [metering-7]', () => {
+    const turn = { v: 1 as const, kind: 'board' as const, subject: on.idOf<BoardId>('board 1'), version: 1 };
+    const rotation = { ...turn, from: keyOf('board 1').publicKey, to: keyOf('new key').publicKey };
+    const both = on.fact('rotation', sealMany(rotationNoun, rotation, [keyOf('board 1'), keyOf('new key')]));
+    const half = on.fact('rotation', sealMany(rotationNoun, rotation, [keyOf('board 1'), keyOf('board 2')]));
+    const [first, ...later] = records;
+    const resigned = on.usageChain('board 1', [at(10), at(20)], { seq: 1, hash: hashOf(first!) }, 'new key');
+    expect(one(run([...ground, ...resigned, first!, both])).debitMicro).toBe(cost(20));
+    expect(postings(run([...ground, ...resigned, first!, half]))).toEqual([]);
+    // The same content under the old key and the new one is one record.
+    expect(run([...ground, first!, ...later, ...resigned.slice(0, 1), both]).forks).toEqual([]);
+  });
+
+  test('is held together, not charged, by a key that was revoked [metering-10]', () => {
+    const revoked = [on.signedOperator({ version: 2, revoked: [keyOf('board 1').publicKey] }, on.ROOTS)];
+    const before = [...ground, ...records.slice(0, 2)];
+    expect(one(run([...before])).debitMicro).toBe(cost(10));
+    const folded = run(before, [...revoked, ...records.slice(2)]);
+    expect(postings(folded)).toEqual([]);
+    expect(reasons(folded)).toEqual(Array(2).fill('usage conflict: signed by a revoked key'));
+    expect(postings(run([...before, ...revoked]))).toEqual([]);
+  });
+});
+
+describe('of two leases of one instance', () => {
+  const higher = on.lease({ on: 'board 2', term: 2 });
+  const both = [...ground, on.signedLease(higher)];
+  const start = (n: number): on.Point => ({ lease: higher.lease, kind: 'open', wallMs: after(n) });
+  const then = (n: number, since: number): on.Point => ({ lease: higher.lease, wallMs: after(n), registers: spent(n - since) });
+  const low = use(at(10), at(20), at(30), at(40));
+
+  test('the lower is charged up to the last record before the higher began [metering-18, metering-21]', () => {
+    const folded = run([...both, ...low, ...on.usageChain('board 2', [start(25), then(45, 25)])]);
+    const rows = new Map(postings(folded).map((posting) => [posting.term, posting]));
+    expect(rows.get(1)).toMatchObject({ debitMicro: cost(20), reason: 'overlap', toSeq: 5 });
+    expect(rows.get(1)!.uncharged).toEqual({ ...ZERO, ...spent(20) });
+    expect(rows.get(2)).toMatchObject({ debitMicro: cost(20), reason: '' });
+  });
+
+  test('a record at that very instant is still charged [metering-18]', () => {
+    const folded = run([...both, ...low, ...on.usageChain('board 2', [start(20), then(45, 20)])]);
+    expect(postings(folded).find(({ term }) => term === 1)!.debitMicro).toBe(cost(20));
+  });
+
+  test('the higher of equal terms has the greater id [metering-18]', () => {
+    const twin = on.lease({ on: 'board 2', guardianName: 'gateway b' });
+    const facts = [...ground, on.signedLease(twin, 'gateway b'), ...low];
+    const folded = run([...facts, ...on.usageChain('board 2', [{ ...start(25), lease: twin.lease }, { ...then(45, 25), lease: twin.lease }])]);
+    const rows = new Map(postings(folded).map((posting) => [posting.lease, posting]));
+    const [less, more] = [lease.lease, twin.lease].sort();
+    expect(rows.get(more!)!.reason).toBe('');
+    expect(rows.get(less!)!.reason).toBe('overlap');
+    // The lease that began first is the lower or the higher one by its id alone.
+    expect(rows.get(less!)!.debitMicro).toBe(less === lease.lease ? cost(20) : 0n);
+  });
+
+  test('what a former period charged is not charged again [metering-19]', () => {
+    const high = on.usageChain('board 2', [start(15), then(25, 15), then(35, 15), then(45, 15), then(60, 15)]);
+    const folded = run([...both, ...low], high);
+    const posting = one(folded);
+    // Records 2 to 4 share time with the 40 s already charged; the slice from 45 to 60 does not.
+    expect(posting).toMatchObject({ term: 2, debitMicro: cost(45) - cost(30), reason: 'overlap', toSeq: 5 });
+    expect(posting.uncharged).toEqual({ ...ZERO, ...spent(30) });
+  });
+
+  test('one of another index is no overlap [metering-18]', () => {
+    const beside = on.lease({ on: 'board 2', term: 2, index: 1 });
+    const points = [{ ...start(0), lease: beside.lease }, { ...then(45, 0), lease: beside.lease }];
+    const folded = run([...ground, on.signedLease(beside), ...low, ...on.usageChain('board 2', points)]);
+    expect(postings(folded).map(({ reason }) => reason)).toEqual(['', '']);
+  });
+});
+
+describe('the cap', () => {
+  test('is reached exactly, and nothing is charged beyond it, over all periods [metering-20]', () => {
+    const capMicro = cost(15);
+    const capped = on.lease({ on: 'board 1', capMicro });
+    const facts = [...on.groundwork(['board 1']), on.signedLease(capped)];
+    const records = use(at(10), at(20), at(30));
+    const whole = one(run([...facts, ...records]));
+    expect(whole).toMatchObject({ debitMicro: capMicro, reason: 'cap' });
+    expect(whole.uncharged).toEqual({ ...ZERO, ...spent(10) });
+    const second = one(run([...facts, ...records.slice(0, 2)], records.slice(2, 3)));
+    expect(second).toMatchObject({ debitMicro: cost(15) - cost(10), reason: 'cap', uncharged: ZERO });
+    const third = one(run([...facts, ...records.slice(0, 2)], records.slice(2, 3), records.slice(3)));
+    expect(third).toMatchObject({ debitMicro: 0n, reason: 'cap', uncharged: { ...ZERO, ...spent(10) } });
+  });
+
+  test('of nothing lets a free lease run without a reason [metering-20]', () => {
+    const free = { wallHour: 0n, cpuSecond: 0n, memoryMibHour: 0n, netMib: 0n, diskMib: 0n };
+    const gratis = on.lease({ on: 'board 1', capMicro: 0n, rates: free, binding: 2 });
+    const facts = [...on.groundwork(['board 1']), on.signedBinding('board 1', { version: 2, rates: free }), on.signedLease(gratis)];
+    expect(one(run([...facts, ...use(at(10))]))).toMatchObject({ debitMicro: 0n, reason: '', uncharged: ZERO });
+  });
+});
+
+describe('a lease stands [metering-12]', () => {
+  const records = use(at(10));
+  const stands = (of: ReturnType<typeof on.lease>, facts: on.Fact[], guardian = 'gateway a'): Folded => run([...facts, on.signedLease(of, guardian), ...records]);
+  const base = on.groundwork(['board 1']);
+  const without = (kind: on.Fact['kind'], ...instead: on.Fact[]): on.Fact[] => [...base.filter((fact) => fact.kind !== kind), ...instead];
+
+  test('on its groundwork', () => expect(one(stands(lease, base)).debitMicro).toBe(cost(10)));
+
+  test.each<[string, Folded, RegExp]>([
+    ['an operator that nobody knows', stands(lease, without('operator')), /unknown-key/],
+    ['a guardian that is not listed', stands(on.lease({ on: 'board 1', guardianName: 'stranger' }), base, 'stranger'), /wrong-signer/],
+    ['a guardian that did not sign', stands(lease, base, 'gateway b'), /wrong-signer/],
+    ['an operator document without its threshold', stands(lease, without('operator', on.signedOperator({}, ['root 1']))), /wrong-signer/],
+    ['a fee that is not the operator’s', stands(on.lease({ on: 'board 1', feePermille: 138 }), base), /not its operator's fee/],
+    ['no request', stands(lease, without('request')), /unrequested/],
+    ['a request that another signed', stands(lease, without('request', on.signedRequest({}, 'owner'))), /request wrong-signer[^]*lease unrequested/],
+    ['a request for another release', stands(lease, without('request', on.signedRequest({ release: new Uint8Array(32) }))), /unrequested/],
+    ['a request that was destroyed', stands(lease, without('request', on.signedRequest({ state: 'destroyed' }))), /unrequested/],
+    ['an index beyond the replicas', stands(on.lease({ on: 'board 1', index: 8 }), base), /unrequested/],
+    ['a price cap below its rates', stands(lease, without('request', on.signedRequest({ priceCap: { ...on.RATES, netMib: 1n } }))), /unrequested/],
+    ['no voucher', stands(lease, without('voucher')), /no voucher/],
+    ['a cap beyond the voucher', stands(lease, without('voucher', on.signedVoucher({ capMicro: 10n ** 13n }))), /no voucher/],
+    ['a voucher run out', stands(on.lease({ on: 'board 1', openedMs: 4_000_000_000_001 }), base), /no voucher/],
+    ['a board that was not paired', stands(lease, without('pair')), /not-paired/],
+    ['a board paired for another', stands(lease, without('pair', on.pair('board 1', on.idOf<OwnerId>('tenant')))), /not-paired/],
+    ['no binding', stands(lease, without('binding')), /not-billable/],
+    ['a binding at other rates', stands(lease, without('binding', on.signedBinding('board 1', { rates: { ...on.RATES, wallHour: 1n } }))), /not-billable/],
+    ['a binding in another currency', stands(lease, without('binding', on.signedBinding('board 1', { currency: 'SEK' }))), /not-billable/],
+    ['an id of its own making', stands({ ...lease, lease: on.lease({ on: 'board 1', term: 9 }).lease }, base), /bad-schema/],
+  ])('not on %s', (_name, folded, why) => {
+    expect(postings(folded)).toEqual([]);
+    expect(reasons(folded).join('\n')).toMatch(why);
+    // Nothing is lost: the records wait for the lease, or for their board's key.
+    const strangers = folded.ignored.filter(({ kind }) => kind === 'usage').length;
+    expect(strangers + folded.waiting.reduce((sum, { leaseless }) => sum + leaseless, 0)).toBe(2);
+  });
+
+  test('in XTS beside any currency', () => {
+    const dev = on.lease({ on: 'board 1', currency: 'XTS' });
+    expect(one(stands(dev, without('binding', on.signedBinding('board 1', { currency: 'SEK' }))))).toMatchObject({ currency: 'XTS' });
+  });
+
+  test('from the period on in which all of it is known, with all its records [metering-11]', () => {
+    const late = run([...without('request'), on.signedLease(lease), ...records], [on.signedRequest()]);
+    expect(one(late)).toMatchObject({ fromSeq: 1, toSeq: 2, debitMicro: cost(10) });
+  });
+
+  test('for good, whatever is revoked later [metering-10, metering-13]', () => {
+    const revoked = on.signedOperator({ version: 2, revoked: [keyOf('gateway a').publicKey] }, on.ROOTS);
+    const more = on.usageChain('board 1', [at(20)], { seq: 2, hash: hashOf(records[1]!) });
+    expect(one(run([...base, on.signedLease(lease), ...records], [revoked, ...more])).debitMicro).toBe(cost(20) - cost(10));
+    expect(postings(run([...base, revoked, on.signedLease(lease), ...records]))).toEqual([]);
+  });
+
+  test('in one document: the first, or that with the lower hash [metering-13]', () => {
+    const twin = { ...lease, openedMs: lease.openedMs + 1 };
+    const [a, b] = [on.signedLease(lease), on.signedLease(twin)];
+    const once = run([...base, a, b, ...records]);
+    expect(one(once)).toEqual(one(run([...base, b, a, ...records])));
+    expect(reasons(once)).toEqual([expect.stringContaining('stands already')]);
+    expect(one(run([...base, b], [a, ...records])).debitMicro).toBe(cost(10));
+  });
+});
+
+/** Of a usage record, as the next one names it. */
+function hashOf(fact: on.Fact): Uint8Array {
+  return on.payloadHash(fact.body);
+}

@@ -1,0 +1,140 @@
+/** Drives a life (life.ts) from a test, and says what a machine still holds of one. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { boardName, linkOf } from '../../../../runtime/adapters/partitions/names.ts';
+import type { Enforcement, PartitionEvent, PartitionStep } from '../../../../runtime/ports/partitions.ts';
+import { fromLine } from './lines.ts';
+
+type Answer<Kind extends PartitionEvent['kind']> = Extract<PartitionEvent, { kind: Kind }>;
+
+const ANSWER_OF = {
+  survey: 'surveyed',
+  start: 'started',
+  stop: 'stopped',
+  remove: 'removed',
+  sample: 'sampled',
+  probe: 'probed',
+} as const satisfies Record<PartitionStep['kind'], PartitionEvent['kind']>;
+
+export interface LifeOptions {
+  board: string;
+  dataPath: string;
+  tier: 'best' | 'dev';
+  /** A program and arguments before Node's, such as one that gives up root. */
+  prefix: string[];
+}
+
+export class Life {
+  readonly enforcement: Enforcement;
+  readonly unasked: PartitionEvent[] = [];
+  readonly logged: string[] = [];
+  readonly #child: ChildProcess;
+  readonly #waiting = new Map<number, (event: PartitionEvent) => void>();
+  readonly #watchers = new Set<() => void>();
+  #id = 0;
+
+  private constructor(child: ChildProcess, enforcement: Enforcement, lines: ReturnType<typeof createInterface>) {
+    this.#child = child;
+    this.enforcement = enforcement;
+    lines.on('line', (line) => this.#take(fromLine(line)));
+  }
+
+  static async begin({ board, dataPath, tier, prefix }: LifeOptions): Promise<Life> {
+    const life = fileURLToPath(new URL('life.ts', import.meta.url));
+    const [file = '', ...args] = [...prefix, process.execPath, life, board, dataPath, process.execPath, tier];
+    const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    const lines = createInterface({ input: child.stdout });
+    const first = await new Promise<string>((resolve, reject) => {
+      lines.once('line', resolve);
+      child.once('exit', (code) => reject(new Error(`the life ended with status ${code} before it opened`)));
+    });
+    const { enforcement, refused } = fromLine(first);
+    if (refused !== undefined) throw new Error(`${refused.code}: ${refused.detail}`);
+    return new Life(child, enforcement, lines);
+  }
+
+  /** Answers the event of the step; a refusal is thrown. */
+  async do<Kind extends PartitionStep['kind']>(step: Extract<PartitionStep, { kind: Kind }>): Promise<Answer<(typeof ANSWER_OF)[Kind]>> {
+    const event = await this.ask(step);
+    if (event.kind === 'refused') throw event.error;
+    if (event.kind !== ANSWER_OF[step.kind]) throw new Error(`${step.kind} was answered by ${event.kind}`);
+    return event as Answer<(typeof ANSWER_OF)[Kind]>;
+  }
+
+  ask(step: PartitionStep): Promise<PartitionEvent> {
+    this.#id += 1;
+    const id = this.#id;
+    this.#child.stdin?.write(`${JSON.stringify({ id, step })}\n`);
+    return new Promise((resolve) => this.#waiting.set(id, resolve));
+  }
+
+  /** The unasked end of an instance; waits for it. */
+  async exited(partition: string): Promise<Answer<'exited'>> {
+    for (;;) {
+      const event = this.unasked.find((one) => one.kind === 'exited' && one.partition === partition);
+      if (event?.kind === 'exited') return event;
+      await new Promise<void>((resolve) => this.#watchers.add(resolve));
+    }
+  }
+
+  kill(): Promise<void> {
+    return this.#end(() => this.#child.kill('SIGKILL'));
+  }
+
+  close(): Promise<void> {
+    return this.#end(() => this.#child.stdin?.end());
+  }
+
+  #end(how: () => void): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#child.exitCode !== null || this.#child.signalCode !== null) return resolve();
+      this.#child.once('exit', () => resolve());
+      how();
+    });
+  }
+
+  #take(said: { id?: number; event?: PartitionEvent; early?: boolean; unasked?: PartitionEvent; log?: string }): void {
+    if (said.log !== undefined) this.logged.push(said.log);
+    if (said.unasked !== undefined) this.unasked.push(said.unasked);
+    if (said.id !== undefined && said.event !== undefined) {
+      if (said.early === true) throw new Error(`${said.event.kind} came before perform returned`);
+      const answer = this.#waiting.get(said.id);
+      if (answer === undefined) throw new Error(`${said.event.kind} came twice`);
+      this.#waiting.delete(said.id);
+      answer(said.event);
+    }
+    for (const wake of this.#watchers) wake();
+    this.#watchers.clear();
+  }
+}
+
+const textOf = (path: string): string => {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+};
+
+/** Everything the machine still holds of a board, a line each; empty when all is gone. A zombie waits only for pid 1. */
+export const remainsOf = (board: string, dataPath: string, partitions: Iterable<string>): string[] => {
+  const name = boardName(board);
+  const remains: string[] = [];
+  for (const tree of existsSync('/sys/fs/cgroup') ? ['.', ...readdirSync('/sys/fs/cgroup')] : []) {
+    if (existsSync(`/sys/fs/cgroup/${tree}/${name}`)) remains.push(`cgroup ${tree}/${name}`);
+  }
+  for (const line of textOf('/proc/self/mounts').split('\n'))
+    if (line.includes(name) || line.includes(dataPath)) remains.push(`mount ${line}`);
+  for (const partition of partitions) if (existsSync(`/sys/class/net/${linkOf(board, partition)}`)) remains.push(`link of ${partition}`);
+  if (existsSync(`/run/${name}`)) remains.push(`/run/${name}`);
+  for (const pid of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
+    const command = textOf(`/proc/${pid}/cmdline`).replaceAll('\0', ' ');
+    const isLife = command.includes('life.ts') || Number(pid) === process.pid;
+    if (!isLife && (command.includes(dataPath) || textOf(`/proc/${pid}/cgroup`).includes(name))) {
+      if (!/^State:\s+Z/m.test(textOf(`/proc/${pid}/status`))) remains.push(`process ${pid} ${command}`);
+    }
+  }
+  return remains;
+};

@@ -1,0 +1,32 @@
+/**
+ * One life of a runtime, as a process that a test can kill: opens partitions and performs the steps it reads, a line
+ * of JSON each. Arguments: board, data path, node path, tier (`best` or `dev`).
+ */
+import { createInterface } from 'node:readline';
+import { openPartitions } from '../../../../runtime/adapters/partitions/open.ts';
+import type { PartitionStep } from '../../../../runtime/ports/partitions.ts';
+import { asLichenError } from '../../../../runtime/protocol/errors.ts';
+import { toLine } from './lines.ts';
+
+const [board = '', dataPath = '', nodePath = '', tier = 'best'] = process.argv.slice(2);
+const say = (what: object): void => {
+  process.stdout.write(`${toLine(what)}\n`);
+};
+
+try {
+  const log = (line: string): void => say({ log: line });
+  const partitions = await openPartitions({ board, dataPath, nodePath, log, ...(tier === 'dev' && { tier }) });
+  partitions.watch((event) => say({ unasked: event }));
+  say({ enforcement: partitions.enforcement });
+  const lines = createInterface({ input: process.stdin });
+  lines.on('line', (line) => {
+    const { id, step } = JSON.parse(line) as { id: number; step: PartitionStep };
+    let returned = false;
+    partitions.perform(step, (event) => say({ id, event, early: !returned }));
+    returned = true;
+  });
+  lines.on('close', () => partitions.close());
+} catch (thrown) {
+  const { code, detail } = asLichenError(thrown);
+  say({ refused: { code, detail } });
+}

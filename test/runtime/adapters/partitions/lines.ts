@@ -1,0 +1,19 @@
+/** JSON lines that carry what events hold beyond JSON: big integers, maps, errors. */
+import { LichenError } from '../../../../runtime/protocol/errors.ts';
+
+export const toLine = (value: object): string =>
+  JSON.stringify(value, (_key, item: unknown) => {
+    if (typeof item === 'bigint') return { $big: String(item) };
+    if (item instanceof Map) return { $map: [...item] };
+    if (item instanceof LichenError) return { $error: [item.code, item.detail] };
+    return item;
+  });
+
+// biome-ignore lint/suspicious/noExplicitAny: what a line holds is told by whoever reads it
+export const fromLine = (line: string): any =>
+  JSON.parse(line, (_key, item) => {
+    if (typeof item?.$big === 'string') return BigInt(item.$big);
+    if (Array.isArray(item?.$map)) return new Map(item.$map);
+    if (Array.isArray(item?.$error)) return new LichenError(item.$error[0], item.$error[1]);
+    return item;
+  });

@@ -1,0 +1,153 @@
+/**
+ * Random histories of a small federation, for properties of the ledger: boards with interleaved leases, terms that
+ * overlap, clocks that jump, lost writes, cloned cards, caps, and records scattered over the gateways' logs.
+ */
+import fc from 'fast-check';
+import type { Bytes } from '../../runtime/protocol/bytes.ts';
+import type { Registers } from '../../runtime/protocol/nouns/board.ts';
+import type { Lease } from '../../runtime/protocol/nouns/lease.ts';
+import type { Close, LogEntry, Vector } from '../../runtime/protocol/nouns/log.ts';
+import {
+  closeAt, closeFact, type Fact, GATEWAYS, groundwork, lease, logsOf, payloadHash, type Point, signedLease, usageChain, vectorOf,
+} from './federation.ts';
+
+export interface Wild {
+  /** Leases of one instance on several boards. */
+  overlap: boolean;
+  /** Registers that fall, amnesia, forks, missing zero records, tiers that change, clocks that jump. */
+  faults: boolean;
+  caps: boolean;
+}
+
+export interface History {
+  facts: Fact[];
+  leases: Lease[];
+}
+
+type Gen = fc.GeneratorValue;
+const START_MS = 1_700_000_000_000;
+const BOARDS = ['board 1', 'board 2', 'board 3'];
+
+const upTo = (g: Gen, max: number): number => g(fc.nat, { max });
+const oneIn = (g: Gen, n: number): boolean => upTo(g, n - 1) === n - 1;
+const pick = <T>(g: Gen, items: readonly T[]): T => items[upTo(g, items.length - 1)]!;
+
+const leasesOn = (g: Gen, board: number, wild: Wild): Lease[] =>
+  Array.from({ length: 1 + upTo(g, 1) }, (_, i) =>
+    lease({
+      on: BOARDS[board]!,
+      // Of one instance: one term a board, or the same one, which only the lease's id tells apart.
+      index: wild.overlap ? i : board * 2 + i,
+      term: wild.overlap ? 1 + upTo(g, 1) * board : 1,
+      guardianName: GATEWAYS[board]!,
+      ...(wild.caps && oneIn(g, 2) ? { capMicro: BigInt(upTo(g, 4000)) } : {}),
+    }),
+  );
+
+interface Run {
+  lease: Lease;
+  state: 'new' | 'open' | 'closed';
+  used: Registers;
+  sinceMs: number;
+}
+
+const grown = (g: Gen, used: Registers, elapsedMs: number): Registers => ({
+  ...used,
+  wallMs: used.wallMs + BigInt(elapsedMs),
+  cpuMicros: used.cpuMicros + BigInt(upTo(g, elapsedMs * 1000)),
+  memoryMibS: used.memoryMibS + BigInt(upTo(g, 1000)),
+  netInBytes: used.netInBytes + BigInt(upTo(g, 3_000_000)),
+  diskBytes: used.diskBytes + BigInt(upTo(g, 3_000_000)),
+});
+
+const ZEROS: Registers = {
+  ...{ wallMs: 0n, cpuMicros: 0n, memoryMibS: 0n, netInBytes: 0n, netOutBytes: 0n, diskBytes: 0n, diskMibS: 0n, energyMj: 0n },
+};
+
+const step = (g: Gen, runs: Run[], atMs: number, wild: Wild): Point[] => {
+  const run = pick(g, runs);
+  const fault = wild.faults && oneIn(g, 6) ? upTo(g, 4) : -1;
+  if (run.state === 'closed' && fault < 0) return [];
+  const kind = run.state === 'new' && fault !== 0 ? 'open' : oneIn(g, 8) ? 'close' : 'point';
+  if (kind === 'open') run.sinceMs = atMs;
+  // A metered hour is an hour on the wall, as it is on an honest board.
+  const elapsedMs = run.state === 'open' ? atMs - run.sinceMs - Number(run.used.wallMs) : 0;
+  const before = run.used;
+  if (run.state === 'open') run.used = grown(g, run.used, Math.max(0, elapsedMs));
+  if (fault === 1) run.used = { ...before, cpuMicros: before.cpuMicros / 2n };
+  run.state = kind === 'close' ? 'closed' : 'open';
+  return [
+    {
+      ...{ lease: run.lease.lease, kind, registers: run.used, wallMs: fault === 2 ? atMs - upTo(g, 50_000) : atMs },
+      ...{ amnesia: fault === 3, tier: fault === 4 ? pick(g, ['dev', 'reduced'] as const) : 'full' },
+    },
+  ];
+};
+
+const headOf = (facts: Fact[], length: number): { seq: number; hash: Bytes } => {
+  const last = facts[length - 1];
+  return { seq: length, hash: last === undefined ? new Uint8Array(32) : payloadHash(last.body) };
+};
+
+const boardHistory = (g: Gen, board: number, leases: Lease[], wild: Wild): Fact[] => {
+  const runs = leases.map((of): Run => ({ lease: of, state: 'new', used: ZEROS, sinceMs: 0 }));
+  let atMs = START_MS + upTo(g, 40_000);
+  const walk = (): Point[] =>
+    Array.from({ length: 2 + upTo(g, 8) }).flatMap(() => {
+      atMs += upTo(g, 20_000);
+      return step(g, runs, atMs, wild);
+    });
+  const facts = usageChain(BOARDS[board]!, walk());
+  if (!wild.faults || !oneIn(g, 4)) return facts;
+  // A second history beside the first: a cloned card, or a board that lost what it wrote last.
+  const branch = headOf(facts, upTo(g, facts.length));
+  const points = walk();
+  const marked = oneIn(g, 2) ? points.map((point, i) => (i === 0 ? { ...point, amnesia: true } : point)) : points;
+  return [...facts, ...usageChain(BOARDS[board]!, marked, branch)];
+};
+
+export const history = (wild: Wild): fc.Arbitrary<History> =>
+  fc.gen().map((g) => {
+    const boards = BOARDS.slice(0, 1 + upTo(g, 2));
+    const perBoard = boards.map((_, board) => leasesOn(g, board, wild));
+    const usage = perBoard.flatMap((leases, board) => boardHistory(g, board, leases, wild));
+    const leases = perBoard.flat();
+    const signed = perBoard.flatMap((row, board) => row.map((of) => signedLease(of, GATEWAYS[board]!)));
+    return { facts: [...groundwork(boards), ...signed, ...usage], leases };
+  });
+
+/** The facts as three gateways may have written them down: each in one or more logs, in any order. */
+export const scattered = (facts: Fact[]): fc.Arbitrary<LogEntry[][]> =>
+  fc.gen().map((g) => {
+    const written: Fact[][] = GATEWAYS.map(() => []);
+    for (const fact of facts) {
+      const copies = oneIn(g, 3) ? 2 + upTo(g, 1) : 1;
+      for (let i = 0; i < copies; i++) {
+        const log = pick(g, written);
+        log.splice(oneIn(g, 3) ? upTo(g, log.length) : log.length, 0, fact);
+      }
+    }
+    return logsOf(written);
+  });
+
+/** Closes at growing vectors, the last of which counts everything. */
+export const closesOver = (logs: LogEntry[][], most = 4): fc.Arbitrary<Close[]> => {
+  const whole = vectorOf(logs);
+  return fc.gen().map((g) => {
+    let vector: Vector = {};
+    const steps = Array.from({ length: upTo(g, most - 1) }, (_, i) => {
+      vector = Object.fromEntries(Object.entries(whole).map(([author, size]) => [author, (vector[author] ?? 0) + upTo(g, size - (vector[author] ?? 0))]));
+      return closeAt(i + 1, vector);
+    });
+    return [...steps, closeAt(steps.length + 1, whole)];
+  });
+};
+
+/** Writes each close into the first log, after everything, where no vector counts it. */
+export const withCloses = (logs: LogEntry[][], closes: Close[]): LogEntry[][] => {
+  const [first = [], ...rest] = logs;
+  const [author] = first;
+  if (author === undefined) return logs;
+  const extra = closes.map((close, i): LogEntry => ({ ...author, seq: first.length + i, ...closeFact(close) }));
+  return [[...first, ...extra], ...rest];
+};
