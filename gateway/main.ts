@@ -9,7 +9,7 @@ import { openKeyFile } from '../runtime/adapters/keyfile.ts';
 import { openLmdbStore } from '../runtime/adapters/lmdb-store.ts';
 import type { CallName } from '../runtime/protocol/api.ts';
 import { hex } from '../runtime/protocol/bytes.ts';
-import { LichenError, refuse } from '../runtime/protocol/errors.ts';
+import { type LichenError, refuse } from '../runtime/protocol/errors.ts';
 import { fingerprint, type GatewayId, idFrom, type OperatorId } from '../runtime/protocol/ids.ts';
 import { Draft } from '../runtime/turn/draft.ts';
 import type { Store } from '../runtime/turn/store.ts';
@@ -91,7 +91,12 @@ const perform = (door: Door, replies: Map<number, (answer: ApiAnswer | LichenErr
 };
 
 /** What the store could not keep was not acknowledged; whoever waits is told. */
-const failAll = (door: Door, replies: Map<number, (answer: ApiAnswer | LichenError) => void>, error: LichenError, events: Event[]): void => {
+const failAll = (
+  door: Door,
+  replies: Map<number, (answer: ApiAnswer | LichenError) => void>,
+  error: LichenError,
+  events: Event[],
+): void => {
   journal(`store: ${error.message}`);
   for (const event of events) {
     if (event.kind === 'message') door.front.settle(event.receipt, error);
@@ -163,7 +168,12 @@ export const runGateway = async (options: GatewayOptions): Promise<RunningGatewa
   return { gateway: me, port: door.port, apiPort: api.port, token, close };
 };
 
-const openApiFor = (options: GatewayOptions, token: string, turn: Turn<Event>, replies: Map<number, (answer: ApiAnswer | LichenError) => void>): Promise<ApiServer> => {
+const openApiFor = (
+  options: GatewayOptions,
+  token: string,
+  turn: Turn<Event>,
+  replies: Map<number, (answer: ApiAnswer | LichenError) => void>,
+): Promise<ApiServer> => {
   let calls = 0;
   const call = (name: CallName, input: ApiInput): Promise<ApiAnswer | LichenError> =>
     new Promise((resolve) => {

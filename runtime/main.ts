@@ -3,31 +3,31 @@ import { mkdirSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { boardCore } from './agent/agent.ts';
-import type { Board, Effect, Event, Pace } from './agent/events.ts';
 import { identityFromSeed } from './adapters/certificate.ts';
 import { bootId, openClock } from './adapters/clock.ts';
 import { nodeCrypto } from './adapters/crypto.ts';
 import { kernelEntropy } from './adapters/entropy.ts';
 import { openFiles } from './adapters/files.ts';
-import { boardModel } from './adapters/inventory.ts';
+import { boardModel, readModel } from './adapters/inventory.ts';
 import { openKeyFile } from './adapters/keyfile.ts';
 import { openLmdbStore } from './adapters/lmdb-store.ts';
 import { MqttLink } from './adapters/mqtt-link.ts';
 import { pair } from './adapters/pair.ts';
 import { openPartitions } from './adapters/partitions/open.ts';
 import { dialThrough } from './adapters/tunnel.ts';
+import { boardCore } from './agent/agent.ts';
+import type { Board, Effect, Event, Pace } from './agent/events.ts';
+import { statusOf } from './agent/status.ts';
 import { type Capacity, offerOf, parseCapacity } from './core/capacity.ts';
 import type { Files } from './ports/files.ts';
 import type { Link } from './ports/link.ts';
 import type { PartitionEvent, PartitionStep, Partitions } from './ports/partitions.ts';
-import { statusOf } from './agent/status.ts';
 import { parseClaim } from './protocol/claim.ts';
 import { asLichenError, ERRORS, LichenError, tell } from './protocol/errors.ts';
 import { type BoardId, fingerprint, idFrom, type OperatorId } from './protocol/ids.ts';
 import type { Clock } from './turn/clock.ts';
 import { Draft } from './turn/draft.ts';
-import { type Turn, startTurn } from './turn/turn.ts';
+import { startTurn, type Turn } from './turn/turn.ts';
 
 export const SOFTWARE = 'lichen-runtime/0.1.0';
 
@@ -45,6 +45,7 @@ const OPTIONS = {
   proxy: { type: 'string' },
   status: { type: 'boolean', default: false },
   evict: { type: 'boolean', default: false },
+  inventory: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
 } as const;
 
@@ -139,11 +140,20 @@ const run = async (values: Values): Promise<void> => {
     return store.close();
   }
   const capacity: Capacity = parseCapacity(typeof values.capacity === 'string' ? values.capacity : '', Math.floor(totalmem() / 2 ** 21));
-  const offer = offerOf(partitions.enforcement, capacity, process.arch, await boardModel());
+  const offer = offerOf(partitions.enforcement, capacity, process.arch, await boardModel(data));
   const files = openFiles({ path: data });
   const route = typeof values.proxy === 'string' ? { dial: dialThrough(values.proxy) } : {};
   const link = new MqttLink({ identity, keepaliveS: number(values, 'keepalive-s'), timeoutMs: pace.patienceMs, ...route });
-  const board: Board = { crypto: nodeCrypto, signer: key.signer, entropy: kernelEntropy, id, bootId: bootId(), software: SOFTWARE, offer, pace };
+  const board: Board = {
+    crypto: nodeCrypto,
+    signer: key.signer,
+    entropy: kernelEntropy,
+    id,
+    bootId: bootId(),
+    software: SOFTWARE,
+    offer,
+    pace,
+  };
   const turn: Turn<Event> = startTurn<Event, Effect>({
     store,
     clock,
@@ -175,7 +185,8 @@ const run = async (values: Values): Promise<void> => {
   process.once('SIGINT', stop);
 };
 
-const performed = (partitions: Partitions, step: PartitionStep): Promise<PartitionEvent> => new Promise((resolve) => partitions.perform(step, resolve));
+const performed = (partitions: Partitions, step: PartitionStep): Promise<PartitionEvent> =>
+  new Promise((resolve) => partitions.perform(step, resolve));
 
 /** For a machine that is to be left as it was found. What ran since its last record is not billed. */
 const evict = async (partitions: Partitions): Promise<void> => {
@@ -207,6 +218,7 @@ const fail = (thrown: unknown): void => {
 try {
   const { values } = parseArgs({ options: OPTIONS, strict: true });
   if (values.help) process.stdout.write(HELP);
+  else if (values.inventory) process.stdout.write(await readModel());
   else await run(values);
 } catch (thrown) {
   fail(thrown);

@@ -1,9 +1,8 @@
 /** The HTTP API: the protocol's table of calls, mounted. Reading asks for nothing, the operator's calls for its token. */
-import type { Server } from 'node:http';
-import { serve } from '@hono/node-server';
+import { type ServerType, serve } from '@hono/node-server';
 import { Hono, type Context as HttpContext } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
-import { API, type CallName } from '../../runtime/protocol/api.ts';
+import { API, CALL_NAMES, type CallName } from '../../runtime/protocol/api.ts';
 import { type Bytes, equal, utf8 } from '../../runtime/protocol/bytes.ts';
 import { asLichenError, ERRORS, LichenError, tell } from '../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
@@ -23,9 +22,11 @@ export interface ApiServer {
   close(): void;
 }
 
+const REQUEST_TIMEOUT_MS = 30_000;
 const JSON_TYPE = { 'content-type': 'application/json' };
 
-const refusal = (error: LichenError): Response => new Response(JSON.stringify({ error: tell(error) }), { status: ERRORS[error.code].http, headers: JSON_TYPE });
+const refusal = (error: LichenError): Response =>
+  new Response(JSON.stringify({ error: tell(error) }), { status: ERRORS[error.code].http, headers: JSON_TYPE });
 
 /** Counters and money are decimal strings, bytes are hex. */
 export const toJson = (value: unknown): string =>
@@ -34,10 +35,12 @@ export const toJson = (value: unknown): string =>
     return entry instanceof Uint8Array ? Buffer.from(entry).toString('hex') : entry;
   });
 
-const isToken = (header: string | undefined, token: string): boolean => header !== undefined && equal(utf8(header), utf8(`Bearer ${token}`));
+const isToken = (header: string | undefined, token: string): boolean =>
+  header !== undefined && equal(utf8(header), utf8(`Bearer ${token}`));
 
 const answer = async (options: ApiOptions, name: CallName, context: HttpContext): Promise<Response> => {
-  if (API[name].admin && !isToken(context.req.header('authorization'), options.token)) return refusal(new LichenError('not-authorised', name));
+  if (API[name].admin && !isToken(context.req.header('authorization'), options.token))
+    return refusal(new LichenError('not-authorised', name));
   const body: Bytes | null = API[name].method === 'POST' ? new Uint8Array(await context.req.arrayBuffer()) : null;
   const outcome = await options.call(name, { params: { ...context.req.query(), ...context.req.param() }, body });
   if (outcome instanceof LichenError) return refusal(outcome);
@@ -47,15 +50,22 @@ const answer = async (options: ApiOptions, name: CallName, context: HttpContext)
 
 export const openApi = (options: ApiOptions): Promise<ApiServer> => {
   const app = new Hono();
-  app.use(bodyLimit({ maxSize: LIMITS.bodyBytes, onError: () => refusal(new LichenError('too-large', `a body has at most ${LIMITS.bodyBytes} bytes`)) }));
-  for (const name of Object.keys(API) as CallName[]) app.on(API[name].method, API[name].path, (context) => answer(options, name, context));
+  app.use(
+    bodyLimit({
+      maxSize: LIMITS.bodyBytes,
+      onError: () => refusal(new LichenError('too-large', `a body has at most ${LIMITS.bodyBytes} bytes`)),
+    }),
+  );
+  for (const name of CALL_NAMES) app.on(API[name].method, API[name].path, (context) => answer(options, name, context));
   app.notFound((context) => refusal(new LichenError('not-found', context.req.path)));
   app.onError((thrown) => refusal(asLichenError(thrown)));
   return new Promise((resolve, reject) => {
-    const server = serve({ fetch: app.fetch, hostname: options.host, port: options.port }, (address) => {
+    const server: ServerType = serve({ fetch: app.fetch, hostname: options.host, port: options.port }, (address) => {
       resolve({ port: address.port, close: () => server.close() });
-    }) as Server;
-    server.once('error', (thrown) => reject(new LichenError('unavailable', `cannot listen on ${options.host}:${options.port}: ${thrown.message}`)));
-    server.requestTimeout = 30_000;
+    });
+    server.once('error', (thrown) =>
+      reject(new LichenError('unavailable', `cannot listen on ${options.host}:${options.port}: ${thrown.message}`)),
+    );
+    if ('requestTimeout' in server) server.requestTimeout = REQUEST_TIMEOUT_MS;
   });
 };

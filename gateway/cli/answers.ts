@@ -13,7 +13,7 @@ import {
 const hash = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'expected 64 digits of hex'));
 const hex = v.pipe(v.string(), v.regex(/^([0-9a-f]{2})*$/, 'expected hex'));
 /** Counters are decimal strings: JSON's numbers end at 2^53. */
-const decimal = v.pipe(v.string(), v.regex(/^\d{1,20}$/, 'expected a decimal number'), v.transform(BigInt));
+const decimal = v.pipe(v.string(), v.regex(/^\d{1,20}$/, 'expected a decimal number'), v.transform((digits) => BigInt(digits)));
 const vector = v.record(v.string(), uint);
 const rates = v.object({ wallHour: decimal, cpuSecond: decimal, memoryMibHour: decimal, netMib: decimal, diskMib: decimal });
 const close = v.object({ period: positive, vector, closedMs: uint });

@@ -12,22 +12,25 @@ export const below = <T>(rows: Exhibit<T>[], vector: Vector): Exhibit<T>[] => ro
 
 interface Rooted {
   version: number;
+  previous: Bytes | null;
   roots: Bytes[];
   threshold: number;
 }
 
 const enough = (of: Rooted, signers: Bytes[]): boolean => of.roots.filter((root) => signers.some((signer) => sameKey(signer, root))).length >= of.threshold;
 
+const succeeds = ({ previous }: Rooted, hash: string): boolean => previous !== null && hex(previous) === hash;
+
 const soundRoots = ({ roots, threshold }: Rooted): boolean => new Set(roots.map(hex)).size === roots.length && threshold <= roots.length;
 
-/** Version 1 names itself by its roots; each later one is signed by its own roots and by those before. */
+/** Version 1 names itself by its roots; each later one names the one before and is signed by its roots, too. */
 const lineage = <T extends Rooted>(crypto: Crypto, rows: Exhibit<T>[], kind: 'operator' | 'publisher', id: string): Exhibit<T>[] => {
   const line: Exhibit<T>[] = [];
   for (;;) {
     const before = line.at(-1);
     const heirs = rows
       .filter(({ value, signers }) => value.version === line.length + 1 && soundRoots(value) && enough(value, signers))
-      .filter(({ value, signers }) => (before === undefined ? trustId(crypto, kind, value) === id : enough(before.value, signers)))
+      .filter(({ value, signers }) => (before === undefined ? trustId(crypto, kind, value) === id : succeeds(value, before.hash) && enough(before.value, signers)))
       .sort((a, b) => (a.hash < b.hash ? -1 : 1));
     const [heir] = heirs;
     if (heir === undefined) return line;

@@ -4,10 +4,35 @@
  */
 import type { Bytes } from '../../runtime/protocol/bytes.ts';
 import type { Crypto, Signer } from '../../runtime/protocol/crypto.ts';
-import { fingerprint, idFrom, type BoardId, type OperatorId, type OwnerId, type PublisherId, type TenantId } from '../../runtime/protocol/ids.ts';
+import {
+  type BoardId,
+  fingerprint,
+  idFrom,
+  type OperatorId,
+  type OwnerId,
+  type PublisherId,
+  type TenantId,
+} from '../../runtime/protocol/ids.ts';
 import { payloadOf, seal, sealMany } from '../../runtime/protocol/noun.ts';
-import { type Binding, bindingNoun, type Rates, type Request, requestNoun, type Rotation, rotationNoun, type Voucher, voucherNoun } from '../../runtime/protocol/nouns/request.ts';
-import { type GatewayEntry, type OperatorDoc, operatorNoun, type PublisherDoc, publisherNoun, trustId } from '../../runtime/protocol/nouns/trust.ts';
+import {
+  type Binding,
+  bindingNoun,
+  type Rates,
+  type Request,
+  type Rotation,
+  requestNoun,
+  rotationNoun,
+  type Voucher,
+  voucherNoun,
+} from '../../runtime/protocol/nouns/request.ts';
+import {
+  type GatewayEntry,
+  type OperatorDoc,
+  operatorNoun,
+  type PublisherDoc,
+  publisherNoun,
+  trustId,
+} from '../../runtime/protocol/nouns/trust.ts';
 
 export const operatorIdOf = (crypto: Crypto, roots: Signer[], threshold: number): OperatorId =>
   idFrom<OperatorId>(trustId(crypto, 'operator', { roots: roots.map((root) => root.publicKey), threshold }));
@@ -20,27 +45,70 @@ export const firstOperator = (
 ): { doc: OperatorDoc; document: Bytes } => {
   const { threshold, name, gateways, peers, feePermille } = terms;
   const doc: OperatorDoc = {
-    v: 1, version: 1, name, roots: roots.map((root) => root.publicKey), threshold, revoked: [],
-    operator: operatorIdOf(crypto, roots, threshold), gateways, peers, retired: [], feePermille,
+    v: 1,
+    version: 1,
+    previous: null,
+    name,
+    roots: roots.map((root) => root.publicKey),
+    threshold,
+    revoked: [],
+    operator: operatorIdOf(crypto, roots, threshold),
+    gateways,
+    peers,
+    retired: [],
+    feePermille,
   };
   return { doc, document: sealMany(operatorNoun, doc, roots) };
 };
 
 /** `signers`: a threshold of the former roots and of the new ones. */
-export const nextOperator = (previous: OperatorDoc, change: Partial<Omit<OperatorDoc, 'v' | 'version' | 'operator'>>, signers: Signer[]): { doc: OperatorDoc; document: Bytes } => {
-  const doc: OperatorDoc = { ...previous, ...change, version: previous.version + 1 };
+export const nextOperator = (
+  crypto: Crypto,
+  previous: OperatorDoc,
+  change: Partial<Omit<OperatorDoc, 'v' | 'version' | 'operator'>>,
+  signers: Signer[],
+): { doc: OperatorDoc; document: Bytes } => {
+  const doc: OperatorDoc = {
+    ...previous,
+    ...change,
+    version: previous.version + 1,
+    previous: crypto.sha256(payloadOf(operatorNoun, previous)),
+  };
   return { doc, document: sealMany(operatorNoun, doc, signers) };
 };
 
-export const firstPublisher = (crypto: Crypto, roots: Signer[], terms: { threshold: number; name: string; keys: Bytes[] }): { doc: PublisherDoc; document: Bytes } => {
+export const firstPublisher = (
+  crypto: Crypto,
+  roots: Signer[],
+  terms: { threshold: number; name: string; keys: Bytes[] },
+): { doc: PublisherDoc; document: Bytes } => {
   const { threshold, name, keys } = terms;
   const publicKeys = roots.map((root) => root.publicKey);
   const publisher = idFrom<PublisherId>(trustId(crypto, 'publisher', { roots: publicKeys, threshold }));
-  const doc: PublisherDoc = { v: 1, version: 1, name, roots: publicKeys, threshold, revoked: [], publisher, keys };
+  const doc: PublisherDoc = { v: 1, version: 1, previous: null, name, roots: publicKeys, threshold, revoked: [], publisher, keys };
   return { doc, document: sealMany(publisherNoun, doc, roots) };
 };
 
-export const makeVoucher = (crypto: Crypto, tenant: Signer, terms: Pick<Voucher, 'serial' | 'currency' | 'capMicro' | 'notAfterMs'>): { hash: Bytes; document: Bytes } => {
+export const nextPublisher = (
+  crypto: Crypto,
+  previous: PublisherDoc,
+  change: Partial<Omit<PublisherDoc, 'v' | 'version' | 'publisher'>>,
+  signers: Signer[],
+): { doc: PublisherDoc; document: Bytes } => {
+  const doc: PublisherDoc = {
+    ...previous,
+    ...change,
+    version: previous.version + 1,
+    previous: crypto.sha256(payloadOf(publisherNoun, previous)),
+  };
+  return { doc, document: sealMany(publisherNoun, doc, signers) };
+};
+
+export const makeVoucher = (
+  crypto: Crypto,
+  tenant: Signer,
+  terms: Pick<Voucher, 'serial' | 'currency' | 'capMicro' | 'notAfterMs'>,
+): { hash: Bytes; document: Bytes } => {
   const doc: Voucher = { v: 1, tenant: fingerprint<TenantId>(crypto, tenant.publicKey), ...terms };
   return { hash: crypto.sha256(payloadOf(voucherNoun, doc)), document: seal(voucherNoun, doc, tenant) };
 };
@@ -59,4 +127,10 @@ export const makeRotation = (from: Signer, to: Signer, board: BoardId, version: 
 };
 
 /** A price cap that no sane tariff reaches: "whatever it costs, up to the voucher". */
-export const ANY_PRICE: Rates = { wallHour: 10n ** 15n, cpuSecond: 10n ** 15n, memoryMibHour: 10n ** 15n, netMib: 10n ** 15n, diskMib: 10n ** 15n };
+export const ANY_PRICE: Rates = {
+  wallHour: 10n ** 15n,
+  cpuSecond: 10n ** 15n,
+  memoryMibHour: 10n ** 15n,
+  netMib: 10n ** 15n,
+  diskMib: 10n ** 15n,
+};

@@ -63,11 +63,21 @@ const tokenOf = (flags: ApiFlags): string => {
 const fill = (path: string, values: Record<string, string>): string =>
   path.replace(/:([a-z]+)/g, (_all, key: string) => encodeURIComponent(values[key] ?? refuse('internal', `${path} asks for ${key}`)));
 
+const REASONS: Record<string, string> = {
+  ECONNREFUSED: 'nothing listens there',
+  ECONNRESET: 'it hung up',
+  ENOTFOUND: 'there is no such host',
+  EAI_AGAIN: 'the host name could not be looked up',
+  UND_ERR_SOCKET: 'it hung up',
+};
+
 const reasonOf = (thrown: unknown): string => {
   if (!(thrown instanceof Error)) return String(thrown);
   if (thrown.name === 'TimeoutError') return `no answer within ${TIMEOUT_MS / 1000} s`;
-  const cause = thrown.cause;
-  return cause instanceof Error ? ('code' in cause ? String(cause.code) : cause.message) : thrown.message;
+  const { cause } = thrown;
+  if (!(cause instanceof Error)) return thrown.message;
+  const code = 'code' in cause ? String(cause.code) : '';
+  return REASONS[code] ?? cause.message;
 };
 
 const readAll = async (response: Response): Promise<Bytes> => {

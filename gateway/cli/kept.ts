@@ -8,8 +8,8 @@ import { decodeStatement } from '../../runtime/protocol/nouns/billing.ts';
 import type { Kept } from './audit-evidence.ts';
 
 const LENGTH_BYTES = 4;
-/** An entry is its body and a few fields around it. */
-const ENTRY_MAX = LIMITS.packetBytes + 1024;
+/** As in a peer frame. */
+const ENTRY_MAX = LIMITS.packetBytes;
 
 export const joinEntries = (entries: Bytes[]): Bytes => {
   const out = new Uint8Array(entries.reduce((sum, entry) => sum + LENGTH_BYTES + entry.length, 0));

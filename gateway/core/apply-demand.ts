@@ -5,7 +5,14 @@ import { fingerprint } from '../../runtime/protocol/ids.ts';
 import { type Sealed, unseal } from '../../runtime/protocol/noun.ts';
 import { type Manifest, manifestNoun } from '../../runtime/protocol/nouns/release.ts';
 import {
-  type Binding, bindingNoun, type Request, requestIdOf, requestNoun, verdictNoun, type Voucher, voucherNoun,
+  type Binding,
+  bindingNoun,
+  type Request,
+  requestIdOf,
+  requestNoun,
+  type Voucher,
+  verdictNoun,
+  voucherNoun,
 } from '../../runtime/protocol/nouns/request.ts';
 import type { Context, Rows } from './context.ts';
 import { isRevoked } from './directory.ts';
@@ -18,9 +25,13 @@ const checkTenant = (rows: Rows, context: Context, tenant: string, signer: Bytes
 
 export const openManifest = (rows: Rows, context: Context, body: Bytes): Sealed<Manifest> => {
   const sealed = unseal(context.crypto, manifestNoun, body);
-  const publisher = publishers.get(rows, sealed.value.publisher) ?? refuse('unknown-key', `publisher ${sealed.value.publisher} is not known here; push its trust document first`);
-  if (!publisher.doc.keys.some((key) => equal(key, sealed.signer))) refuse('wrong-publisher', `the key is not among those of publisher ${publisher.doc.name}`);
-  if (publisher.doc.revoked.some((key) => equal(key, sealed.signer))) refuse('revoked-key', `publisher ${publisher.doc.name} has revoked the key`);
+  const publisher =
+    publishers.get(rows, sealed.value.publisher) ??
+    refuse('unknown-key', `publisher ${sealed.value.publisher} is not known here; push its trust document first`);
+  if (!publisher.doc.keys.some((key) => equal(key, sealed.signer)))
+    refuse('wrong-publisher', `the key is not among those of publisher ${publisher.doc.name}`);
+  if (publisher.doc.revoked.some((key) => equal(key, sealed.signer)))
+    refuse('revoked-key', `publisher ${publisher.doc.name} has revoked the key`);
   return sealed;
 };
 
@@ -68,7 +79,7 @@ export const openBinding = (rows: Rows, context: Context, body: Bytes): Sealed<B
   if (board.owner !== sealed.value.owner || fingerprint(context.crypto, sealed.signer) !== board.owner) {
     refuse('wrong-signer', `board ${sealed.value.board} was paired for owner ${board.owner}, who did not sign this`);
   }
-  if (isRevoked(rows, context, sealed.signer)) refuse('revoked-key', 'the owner\'s key is revoked');
+  if (isRevoked(rows, context, sealed.signer)) refuse('revoked-key', "the owner's key is revoked");
   return sealed;
 };
 

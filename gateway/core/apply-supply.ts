@@ -1,7 +1,7 @@
 /** Entries about boards at work: where they are home, what they offer, what they lease, what they used. */
 import { type Bytes, equal } from '../../runtime/protocol/bytes.ts';
 import { refuse } from '../../runtime/protocol/errors.ts';
-import { type Sealed, decodeAs, unseal } from '../../runtime/protocol/noun.ts';
+import { decodeAs, type Sealed, unseal } from '../../runtime/protocol/noun.ts';
 import { helloNoun, homeNoun, type Usage, usageNoun } from '../../runtime/protocol/nouns/board.ts';
 import { type ChainPoint, leaseNoun } from '../../runtime/protocol/nouns/lease.ts';
 import { closeSchema, type LogEntry, presenceSchema } from '../../runtime/protocol/nouns/log.ts';
@@ -42,7 +42,8 @@ export const applyPresence = (rows: Rows, _context: Context, body: Bytes, entry:
 
 export const applyLease = (rows: Rows, context: Context, body: Bytes): void => {
   const { value, signer } = unseal(context.crypto, leaseNoun, body);
-  const guardian = allGateways(rows, context).find((entry) => entry.gateway === value.guardian) ?? refuse('unknown-key', `gateway ${value.guardian}`);
+  const guardian =
+    allGateways(rows, context).find((entry) => entry.gateway === value.guardian) ?? refuse('unknown-key', `gateway ${value.guardian}`);
   if (!equal(guardian.key, signer) || guardian.operator !== value.operator) refuse('wrong-signer', 'the guardian it names did not sign it');
   if (leases.get(rows, value.lease) !== null) return;
   leases.put(rows, { doc: value, document: body, opened: false, closed: false }, value.lease);
@@ -104,4 +105,3 @@ const rank = (close: { vector: Record<string, number>; closedMs: number }): stri
   const total = Object.values(close.vector).reduce((sum, size) => sum + size, 0);
   return `${ordinal(total)}/${ordinal(close.closedMs)}/${JSON.stringify(Object.entries(close.vector).sort())}`;
 };
-

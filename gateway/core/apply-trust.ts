@@ -1,5 +1,5 @@
 /** Entries about who is who: operators, publishers, tenants, boards and their keys. */
-import { type Bytes, equal } from '../../runtime/protocol/bytes.ts';
+import { type Bytes, equal, hex } from '../../runtime/protocol/bytes.ts';
 import { refuse } from '../../runtime/protocol/errors.ts';
 import { fingerprint } from '../../runtime/protocol/ids.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
@@ -10,13 +10,13 @@ import { operatorNoun, publisherNoun, unsealOperator, unsealPublisher } from '..
 import type { Context, Rows } from './context.ts';
 import { isRevoked } from './directory.ts';
 import { boards, documents, operators, parties, publishers } from './tables.ts';
-import { hex } from '../../runtime/protocol/bytes.ts';
 
 export const applyOperator = (rows: Rows, context: Context, body: Bytes): void => {
   const { value } = unsealMany(context.crypto, operatorNoun, body, 2 * LIMITS.rootKeys);
   const held = operators.get(rows, value.operator);
   const mine = operators.get(rows, context.operator)?.doc;
-  if (value.operator !== context.operator && mine?.peers.includes(value.operator) !== true) refuse('unknown-key', `operator ${value.operator} is not one this operator federates with`);
+  if (value.operator !== context.operator && mine?.peers.includes(value.operator) !== true)
+    refuse('unknown-key', `operator ${value.operator} is not one this operator federates with`);
   if (held !== null && held.doc.version >= value.version && held.documents.some((known) => equal(known, body))) return;
   const { value: doc } = unsealOperator(context.crypto, body, held?.doc ?? null);
   operators.put(rows, { doc, documents: [...(held?.documents ?? []), body] }, doc.operator);
@@ -38,7 +38,7 @@ export const applyAdmit = (rows: Rows, context: Context, body: Bytes): void => {
 
 export const applyPair = (rows: Rows, context: Context, body: Bytes, entry: LogEntry): void => {
   const { board, key, owner } = decodeAs(pairSchema, body, 'pair');
-  if (fingerprint(context.crypto, key) !== board) refuse('wrong-signer', 'the board\'s id is not that of its key');
+  if (fingerprint(context.crypto, key) !== board) refuse('wrong-signer', "the board's id is not that of its key");
   const held = boards.get(rows, board);
   if (held !== null) return;
   const row = { key, keyVersion: 0, owner, home: null, offer: null, here: false, sinceMs: entry.wallMs, quarantined: false };
@@ -49,7 +49,7 @@ export const applyPair = (rows: Rows, context: Context, body: Bytes, entry: LogE
 export const applyRotation = (rows: Rows, context: Context, body: Bytes): void => {
   const { value, signers } = unsealMany(context.crypto, rotationNoun, body, 2);
   const board = boards.get(rows, value.subject) ?? refuse('not-found', `board ${value.subject}`);
-  if (value.kind !== 'board') refuse('wrong-signer', 'a gateway\'s key changes in its operator\'s document');
+  if (value.kind !== 'board') refuse('wrong-signer', "a gateway's key changes in its operator's document");
   if (value.version === board.keyVersion && equal(value.to, board.key)) return;
   if (value.version !== board.keyVersion + 1) refuse('stale', `rotation ${board.keyVersion} is known, this is ${value.version}`);
   const both = [value.from, value.to].every((key) => signers.some((signer) => equal(signer, key)));

@@ -18,11 +18,14 @@ export const trusted = (rows: Rows, context: Context): OperatorDoc[] => {
 
 export const revokedKeys = (rows: Rows, context: Context): Bytes[] => trusted(rows, context).flatMap((doc) => doc.revoked);
 
-export const isRevoked = (rows: Rows, context: Context, key: Bytes): boolean => revokedKeys(rows, context).some((revoked) => equal(revoked, key));
+export const isRevoked = (rows: Rows, context: Context, key: Bytes): boolean =>
+  revokedKeys(rows, context).some((revoked) => equal(revoked, key));
 
 /** All gateways whose logs are read, retired ones too: what they logged stays true. */
 export const allGateways = (rows: Rows, context: Context): Listed[] =>
-  trusted(rows, context).flatMap((doc) => doc.gateways.map((entry) => ({ ...entry, operator: doc.operator, feePermille: doc.feePermille })));
+  trusted(rows, context).flatMap((doc) =>
+    doc.gateways.map((entry) => ({ ...entry, operator: doc.operator, feePermille: doc.feePermille })),
+  );
 
 /** Gateways that may serve now. */
 export const gateways = (rows: Rows, context: Context): Listed[] => {

@@ -10,7 +10,11 @@ const GUARDIANS = 3;
 
 /** The first min(3, n) serving gateways by rendezvous on the request. */
 export const guardiansOf = (rows: Rows, context: Context, request: RequestId): GatewayId[] =>
-  rendezvous(context.crypto, request, gateways(rows, context).map((entry) => entry.gateway)).slice(0, GUARDIANS);
+  rendezvous(
+    context.crypto,
+    request,
+    gateways(rows, context).map((entry) => entry.gateway),
+  ).slice(0, GUARDIANS);
 
 /** In reach now, or lost so recently that a hiccup is likelier than a death. */
 export const alive = (rows: Rows, context: Context, gateway: string, now: Instant): boolean => {

@@ -32,16 +32,24 @@ export const appendOwn = (rows: Rows, context: Context, kind: EntryKind, body: B
 export const signHead = (rows: Rows, context: Context): void => {
   const frontier = frontierOf(rows, context.me);
   if (frontier.size === 0 || heads.get(rows, context.me, ordinal(frontier.size)) !== null) return;
-  const note = signCheckpoint(context.crypto, { author: context.me, size: frontier.size, root: rootOf(context.crypto, frontier) }, context.signer);
+  const note = signCheckpoint(
+    context.crypto,
+    { author: context.me, size: frontier.size, root: rootOf(context.crypto, frontier) },
+    context.signer,
+  );
   heads.put(rows, { note }, context.me, ordinal(frontier.size));
 };
 
 export const entriesOf = (rows: Rows, author: string, from: number, limit: number): Bytes[] =>
-  rows.scan(`${logRows}/${author}/`, { limit, ...(from > 0 ? { after: `${logRows}/${author}/${ordinal(from - 1)}` } : {}) }).map(({ value }) => value);
+  rows
+    .scan(`${logRows}/${author}/`, { limit, ...(from > 0 ? { after: `${logRows}/${author}/${ordinal(from - 1)}` } : {}) })
+    .map(({ value }) => value);
 
 /** The first signed head that lies beyond `from` by at most `limit` entries, the farthest such; null if none. */
 export const headAfter = (rows: Rows, author: string, from: number, limit: number): { size: number; note: string } | null => {
-  const found = rows.scan(`head/${author}/`, { after: `head/${author}/${ordinal(from)}`, limit: 2 * limit }).map(({ key }) => Number(key.slice(`head/${author}/`.length)));
+  const found = rows
+    .scan(`head/${author}/`, { after: `head/${author}/${ordinal(from)}`, limit: 2 * limit })
+    .map(({ key }) => Number(key.slice(`head/${author}/`.length)));
   const size = found.filter((candidate) => candidate - from <= limit).at(-1) ?? found[0];
   const head = size === undefined ? null : heads.get(rows, author, ordinal(size));
   return size === undefined || head === null ? null : { size, note: head.note };
@@ -53,7 +61,15 @@ export const headOf = (rows: Rows, author: string): string | null => heads.get(r
  * Stores a batch of another gateway's log if its head is signed by `key` and covers exactly the tree that results.
  * Returns the entries that are new. Errors: `fork` when two histories are signed, `bad-signature`, `conflict` (a gap).
  */
-export const appendForeign = (rows: Rows, context: Context, author: GatewayId, key: Bytes, from: number, batch: Bytes[], note: string): LogEntry[] => {
+export const appendForeign = (
+  rows: Rows,
+  context: Context,
+  author: GatewayId,
+  key: Bytes,
+  from: number,
+  batch: Bytes[],
+  note: string,
+): LogEntry[] => {
   const frontier = frontierOf(rows, author);
   if (from > frontier.size) refuse('conflict', `entries from ${from}, but ${frontier.size} are held`);
   const fresh = batch.slice(frontier.size - from);
@@ -62,7 +78,8 @@ export const appendForeign = (rows: Rows, context: Context, author: GatewayId, k
   const grown = fresh.reduce((tree, data) => append(context.crypto, tree, data), frontier);
   const head = openCheckpoint(context.crypto, note, author, key);
   if (head.author !== author || head.size !== grown.size) refuse('bad-signature', `the head does not cover entries up to ${grown.size}`);
-  if (!equal(head.root, rootOf(context.crypto, grown))) refuse('fork', `the log of ${author} does not lead to its signed head at ${head.size}`);
+  if (!equal(head.root, rootOf(context.crypto, grown)))
+    refuse('fork', `the log of ${author} does not lead to its signed head at ${head.size}`);
   entries.forEach((entry, i) => {
     if (entry.author !== author || entry.seq !== frontier.size + i) refuse('bad-schema', `entry ${entry.seq} is out of its place`);
     rows.put(`${logRows}/${author}/${ordinal(entry.seq)}`, fresh[i] ?? new Uint8Array());

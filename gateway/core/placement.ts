@@ -44,7 +44,10 @@ export const leasesFor = (rows: Rows, board: string): HeldLease[] =>
   leases
     .all(rows)
     .map(({ value }) => value)
-    .filter(({ doc, closed }) => doc.board === board && !closed && stillWanted(rows, doc) && currentLease(rows, doc.request, doc.index)?.doc.lease === doc.lease);
+    .filter(
+      ({ doc, closed }) =>
+        doc.board === board && !closed && stillWanted(rows, doc) && currentLease(rows, doc.request, doc.index)?.doc.lease === doc.lease,
+    );
 
 interface Candidate {
   board: BoardId;
@@ -58,7 +61,10 @@ interface Candidate {
 
 /** Boards that may be given a lease now, with what is left of their offer. */
 const candidates = (rows: Rows, context: Context, now: Instant): Candidate[] => {
-  const open = leases.all(rows).map(({ value }) => value).filter(({ doc, closed }) => !closed && currentLease(rows, doc.request, doc.index)?.doc.lease === doc.lease);
+  const open = leases
+    .all(rows)
+    .map(({ value }) => value)
+    .filter(({ doc, closed }) => !closed && currentLease(rows, doc.request, doc.index)?.doc.lease === doc.lease);
   return boards.all(rows).flatMap(({ key, value: board }) => {
     const binding = bindings.get(rows, key);
     const reachable = board.home !== null && board.here && alive(rows, context, board.home.gateway, now);
@@ -98,10 +104,15 @@ const fits = (candidate: Candidate, request: Request, manifest: Manifest, region
 };
 
 const choose = (context: Context, fitting: Candidate[], request: RequestId, index: number): Candidate | undefined => {
-  const ties = rendezvous(context.crypto, `${request}/${index}`, fitting.map((candidate) => candidate.board));
+  const ties = rendezvous(
+    context.crypto,
+    `${request}/${index}`,
+    fitting.map((candidate) => candidate.board),
+  );
   const rank = new Map(ties.map((board, i) => [board, i]));
   return [...fitting].sort(
-    (a, b) => b.freePartitions - a.freePartitions || b.freeMemoryMib - a.freeMemoryMib || (rank.get(a.board) ?? 0) - (rank.get(b.board) ?? 0),
+    (a, b) =>
+      b.freePartitions - a.freePartitions || b.freeMemoryMib - a.freeMemoryMib || (rank.get(a.board) ?? 0) - (rank.get(b.board) ?? 0),
   )[0];
 };
 
@@ -110,7 +121,16 @@ const needsLease = (rows: Rows, context: Context, request: Request, held: HeldLe
   return awayMs(rows, context, held.doc.board, now) > request.patienceMs;
 };
 
-const contract = (rows: Rows, context: Context, id: RequestId, request: Request, index: number, term: number, chosen: Candidate, now: Instant): Lease | null => {
+const contract = (
+  rows: Rows,
+  context: Context,
+  id: RequestId,
+  request: Request,
+  index: number,
+  term: number,
+  chosen: Candidate,
+  now: Instant,
+): Lease | null => {
   const manifest = manifests.get(rows, hex(request.release));
   const voucher = vouchers.get(rows, hex(request.voucher));
   if (manifest === null || voucher === null) return null;
@@ -157,7 +177,9 @@ export const placements = (rows: Rows, context: Context, now: Instant): Lease[] 
       pool ??= candidates(rows, context, now);
       // The board of a lease that is being replaced may be taken again: what it holds of this request ends.
       const open = (candidate: Candidate): boolean => !candidate.held.has(id) || candidate.board === held?.doc.board;
-      const fitting = pool.filter((candidate) => open(candidate) && fits(candidate, request, manifest, regionOf(rows, context, candidate.board)));
+      const fitting = pool.filter(
+        (candidate) => open(candidate) && fits(candidate, request, manifest, regionOf(rows, context, candidate.board)),
+      );
       const chosen = choose(context, fitting, id, index);
       const lease = chosen === undefined ? null : contract(rows, context, id, request, index, (held?.doc.term ?? 0) + 1, chosen, now);
       if (chosen === undefined || lease === null) continue;

@@ -3,6 +3,7 @@
  * need not be folded again, and the little that is this gateway's alone (claims, acknowledgements, content wanted).
  */
 import * as v from 'valibot';
+import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { offerSchema } from '../../runtime/protocol/nouns/board.ts';
 import { chainPoint, leaseSchema } from '../../runtime/protocol/nouns/lease.ts';
 import { closeSchema } from '../../runtime/protocol/nouns/log.ts';
@@ -10,7 +11,6 @@ import { manifestSchema } from '../../runtime/protocol/nouns/release.ts';
 import { bindingSchema, requestSchema, voucherSchema } from '../../runtime/protocol/nouns/request.ts';
 import { operatorSchema, publisherSchema } from '../../runtime/protocol/nouns/trust.ts';
 import { bytes, gatewayId, hash, ownerId, positive, publicKey, text, uint, wallMs } from '../../runtime/protocol/schema.ts';
-import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { table, volatileTable } from '../../runtime/turn/table.ts';
 
 const document = bytes(LIMITS.packetBytes);
@@ -57,10 +57,7 @@ export const releases = table('release', v.strictObject({ missing: uint, logged:
 /** Hash → who waits for it. */
 export const wanted = table('wanted', v.strictObject({ kind: v.picklist(['page', 'chunk']), releases: v.array(text) }));
 
-export const leases = table(
-  'lease',
-  v.strictObject({ doc: leaseSchema, document, opened: v.boolean(), closed: v.boolean() }),
-);
+export const leases = table('lease', v.strictObject({ doc: leaseSchema, document, opened: v.boolean(), closed: v.boolean() }));
 /** request/index/term/lease → nothing; finds an instance's leases in order. */
 export const leaseIndex = table('lease-of', v.strictObject({}));
 

@@ -119,7 +119,7 @@ export class PeerLinks implements Peers {
 
   #mayDialHere(gateway: string): LichenError | null {
     const self = this.#options.identity.id;
-    return gateway < self ? null : new LichenError('not-authorised', `${gateway} dialled ${self}; of two gateways the smaller id dials`);
+    return gateway < self ? null : new LichenError('not-offered', `${gateway} dialled ${self}; of two gateways the smaller id dials`);
   }
 
   #forget(gateway: string, why: string): void {

@@ -13,7 +13,8 @@ const accepted = table('accepted', hash);
 /** Set when something happened upon which boards or requests may have to be looked at anew. */
 const flags = volatileTable<true>('flags');
 
-export const wasAccepted = (work: Work, service: Service, body: Bytes): boolean => accepted.get(work, hex(service.crypto.sha256(body))) !== null;
+export const wasAccepted = (work: Work, service: Service, body: Bytes): boolean =>
+  accepted.get(work, hex(service.crypto.sha256(body))) !== null;
 
 /** Returns the entry's place in the log. Throws what `applyEntry` throws; the turn then discards the event. */
 export const accept = (work: Work, service: Service, kind: EntryKind, body: Bytes, now: Instant): number => {

@@ -1,7 +1,8 @@
 /** The two-fold acknowledgement: stored here, and replicated: durable here and countersigned by one peer. */
+
+import { type BoardId, idFrom } from '../../runtime/protocol/ids.ts';
 import { seal } from '../../runtime/protocol/noun.ts';
 import { ackNoun } from '../../runtime/protocol/nouns/lease.ts';
-import { type BoardId, idFrom } from '../../runtime/protocol/ids.ts';
 import { usageHead } from '../core/apply-supply.ts';
 import { gateways } from '../core/directory.ts';
 import { acks, boardSessions, cosigned } from '../core/tables.ts';

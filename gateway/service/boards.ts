@@ -1,13 +1,13 @@
 /** What boards say: hello, report, wants, usage, gone. */
 import { type Bytes, equal, hex } from '../../runtime/protocol/bytes.ts';
 import { asLichenError, refuse } from '../../runtime/protocol/errors.ts';
+import { type BoardId, idFrom } from '../../runtime/protocol/ids.ts';
 import { PROTOCOL } from '../../runtime/protocol/limits.ts';
 import { decodeAs, encodeAs, seal, unseal } from '../../runtime/protocol/noun.ts';
 import { type Hello, helloNoun, homeNoun, offerSchema, reportNoun } from '../../runtime/protocol/nouns/board.ts';
 import { nowNoun } from '../../runtime/protocol/nouns/lease.ts';
 import { presenceSchema } from '../../runtime/protocol/nouns/log.ts';
 import { chunk, usageBatch, want } from '../../runtime/protocol/nouns/messages.ts';
-import { type BoardId, idFrom } from '../../runtime/protocol/ids.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { openUsage, placeInChain, quarantine, usageHead } from '../core/apply-supply.ts';
 import { trusted } from '../core/directory.ts';
@@ -19,12 +19,14 @@ import type { Event, Handler, Service, Work } from './events.ts';
 
 export type Message = Extract<Event, { kind: 'message' }>;
 
-const sameOffer = (a: Hello['offer'] | null, b: Hello['offer']): boolean => a !== null && equal(encodeAs(offerSchema, a, 'offer'), encodeAs(offerSchema, b, 'offer'));
+const sameOffer = (a: Hello['offer'] | null, b: Hello['offer']): boolean =>
+  a !== null && equal(encodeAs(offerSchema, a, 'offer'), encodeAs(offerSchema, b, 'offer'));
 
 /** The protocol version that both speak, the highest common one. Error: `version-unsupported`. */
 export const negotiate = (theirs: { min: number; max: number }): number => {
   const common = Math.min(theirs.max, PROTOCOL.max);
-  if (common < Math.max(theirs.min, PROTOCOL.min)) refuse('version-unsupported', `here ${PROTOCOL.min} to ${PROTOCOL.max}, there ${theirs.min} to ${theirs.max}`);
+  if (common < Math.max(theirs.min, PROTOCOL.min))
+    refuse('version-unsupported', `here ${PROTOCOL.min} to ${PROTOCOL.max}, there ${theirs.min} to ${theirs.max}`);
   return common;
 };
 
@@ -42,7 +44,16 @@ const hello: Handler<Message> = (work, service, event, now) => {
   boardSessions.put(work, event.session, event.id);
   const known = usageHead(work, event.id);
   const documents = trusted(work, service).flatMap((doc) => operators.get(work, doc.operator)?.documents.slice(-1) ?? []);
-  const answer = { v: 1 as const, board: value.board, gateway: service.me, nonce: value.nonce, speaks, wallMs: now.wallMs, known, operators: documents };
+  const answer = {
+    v: 1 as const,
+    board: value.board,
+    gateway: service.me,
+    nonce: value.nonce,
+    speaks,
+    wallMs: now.wallMs,
+    known,
+    operators: documents,
+  };
   work.emit({ kind: 'send', session: event.session, topic: 'now', payload: seal(nowNoun, answer, service.signer) });
   sendDesired(work, service, event.id, event.session, true);
 };
@@ -58,7 +69,8 @@ export const present = (work: Work, service: Service, id: string, here: boolean,
 const report: Handler<Message> = (work, service, event, now) => {
   const { value, signer } = unseal(service.crypto, reportNoun, event.payload);
   const board = boards.get(work, event.id);
-  if (value.board !== event.id || board === null || !equal(signer, board.key)) refuse('wrong-signer', 'the report is not signed by the board of this session');
+  if (value.board !== event.id || board === null || !equal(signer, board.key))
+    refuse('wrong-signer', 'the report is not signed by the board of this session');
   for (const { lease, state, promise, address, restarts, detail } of value.instances) {
     reports.put(work, { board: event.id, state, promise, address, restarts, detail, atMs: now.wallMs }, lease);
   }

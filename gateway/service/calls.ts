@@ -1,19 +1,21 @@
 /** The HTTP API's calls, as decisions over rows: reading ones write nothing. */
-import { type Bytes, fromHex, hex } from '../../runtime/protocol/bytes.ts';
+
+import * as v from 'valibot';
 import type { CallName } from '../../runtime/protocol/api.ts';
+import { type Bytes, fromHex, hex } from '../../runtime/protocol/bytes.ts';
 import { refuse } from '../../runtime/protocol/errors.ts';
 import { fingerprint } from '../../runtime/protocol/ids.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { encodeAs } from '../../runtime/protocol/noun.ts';
 import { admitSchema } from '../../runtime/protocol/nouns/log.ts';
 import { ownerId, parse, uint } from '../../runtime/protocol/schema.ts';
-import * as v from 'valibot';
 import type { Instant } from '../../runtime/turn/clock.ts';
+import { usageHead } from '../core/apply-supply.ts';
 import { allGateways, gateways, isRevoked } from '../core/directory.ts';
 import { alive } from '../core/homing.ts';
 import { entriesOf, headAfter, sizeOf, vectorOf } from '../core/log.ts';
 import { currentLease } from '../core/placement.ts';
-import { bindings, boardSessions, boards, leases, manifests, pendings, peers, releases, reports, requests } from '../core/tables.ts';
+import { acks, bindings, boardSessions, boards, leases, manifests, peers, pendings, releases, reports, requests } from '../core/tables.ts';
 import { acceptOnce } from './accept.ts';
 import type { ApiAnswer, ApiInput, Service, Work } from './events.ts';
 import { makeClaim } from './pairing.ts';
@@ -44,7 +46,9 @@ const status: Answer = (work, service, _input, now) =>
     vector: vectorOf(work),
     pending: pendings.all(work).length,
     boardsHere: boardSessions.all(work).map(({ key }) => key),
-    peers: peers.all(work).map(({ key, value }) => ({ gateway: key, up: value.up, forMs: Math.round(now.monoMs - value.sinceMs), vector: value.vector })),
+    peers: peers
+      .all(work)
+      .map(({ key, value }) => ({ gateway: key, up: value.up, forMs: Math.round(now.monoMs - value.sinceMs), vector: value.vector })),
   });
 
 const listGateways: Answer = (work, service, _input, now) =>
@@ -70,6 +74,8 @@ const listBoards: Answer = (work) =>
       here: value.here,
       sinceMs: value.sinceMs,
       quarantined: value.quarantined,
+      /** End of its usage chain as known here, and up to where a peer holds it too. */
+      usage: { seq: usageHead(work, key).seq, replicated: acks.get(work, key)?.replicated ?? 0 },
       offer: value.offer,
       labels: bindings.get(work, key)?.policy.labels ?? [],
       bound: bindings.get(work, key) !== null,
@@ -132,7 +138,11 @@ const listInstances: Answer = (work) =>
       })),
   );
 
-const admitInput = v.strictObject({ role: v.picklist(['tenant', 'owner', 'publisher']), key: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits')), name: v.string() });
+const admitInput = v.strictObject({
+  role: v.picklist(['tenant', 'owner', 'publisher']),
+  key: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits')),
+  name: v.string(),
+});
 
 const admit: Answer = (work, service, input, now) => {
   const { role, key, name } = parse(admitInput, readJson(input), 'admission');
@@ -158,7 +168,13 @@ const log: Answer = (work, _service, input) => {
   const from = parse(uint, Number(input.params.from ?? '0'), 'from');
   const head = headAfter(work, author, from, LIMITS.peerBatchEntries);
   if (head === null) return json({ author, from, size: sizeOf(work, author), head: null, entries: [] });
-  return json({ author, from, size: sizeOf(work, author), head: head.note, entries: entriesOf(work, author, from, head.size - from).map(hex) });
+  return json({
+    author,
+    from,
+    size: sizeOf(work, author),
+    head: head.note,
+    entries: entriesOf(work, author, from, head.size - from).map(hex),
+  });
 };
 
 export const CALLS: Record<CallName, Answer> = {

@@ -24,7 +24,10 @@ export const sendDesired = (work: Work, service: Service, board: string, session
   if (home === null || home === undefined || home.gateway !== service.me) return;
   const leases = leasesFor(work, board)
     .slice(0, LIMITS.partitionsPerBoard)
-    .map(({ doc, document }) => ({ lease: document, request: requests.get(work, doc.request)?.hash ?? refuse('internal', 'a lease without request') }));
+    .map(({ doc, document }) => ({
+      lease: document,
+      request: requests.get(work, doc.request)?.hash ?? refuse('internal', 'a lease without request'),
+    }));
   const content = service.crypto.sha256(concat(...leases.flatMap(({ lease, request }) => [lease, request])));
   const held = desireds.get(work, board);
   const changed = held === null || held.tenure !== home.tenure || !equal(held.content, content);

@@ -1,6 +1,7 @@
 /** What a gateway's turn takes in and lets out. */
-import type { Bytes } from '../../runtime/protocol/bytes.ts';
+
 import type { CallName } from '../../runtime/protocol/api.ts';
+import type { Bytes } from '../../runtime/protocol/bytes.ts';
 import type { LichenError } from '../../runtime/protocol/errors.ts';
 import type { PeerFrame } from '../../runtime/protocol/nouns/log.ts';
 import type { Paired } from '../../runtime/protocol/nouns/messages.ts';

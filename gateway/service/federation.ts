@@ -41,7 +41,11 @@ const have = (work: Work, service: Service, to: string): Frame<'have'> => {
   const note = headOf(work, to);
   const entry = gatewayById(work, service, to);
   const checkpoint = note === null || entry === undefined ? null : openCheckpoint(service.crypto, note, to, entry.key);
-  return { kind: 'have', vector: vectorOf(work), cosigned: checkpoint === null ? null : signCheckpoint(service.crypto, checkpoint, service.signer, service.me) };
+  return {
+    kind: 'have',
+    vector: vectorOf(work),
+    cosigned: checkpoint === null ? null : signCheckpoint(service.crypto, checkpoint, service.signer, service.me),
+  };
 };
 
 export const peerFrame: Handler<Extract<Event, { kind: 'peer-frame' }>> = (work, service, event) => {
@@ -50,7 +54,9 @@ export const peerFrame: Handler<Extract<Event, { kind: 'peer-frame' }>> = (work,
   const { frame } = event;
   if (frame.kind === 'have') onHave(work, service, event.gateway, peer, frame);
   else if (frame.kind === 'entries') onEntries(work, service, event.gateway, frame);
-  else if (frame.kind === 'want') for (const hash of frame.hashes) work.emit({ kind: 'peer-send', session: event.session, frame: { kind: 'blob', hash, bytes: blobs.get(work, hex(hash)) } });
+  else if (frame.kind === 'want')
+    for (const hash of frame.hashes)
+      work.emit({ kind: 'peer-send', session: event.session, frame: { kind: 'blob', hash, bytes: blobs.get(work, hex(hash)) } });
   else if (frame.bytes !== null && wanted.get(work, hex(service.crypto.sha256(frame.bytes))) !== null) {
     takeContent(work, service, frame.bytes);
     askContent(work, event.session);
@@ -62,17 +68,20 @@ const onHave = (work: Work, service: Service, from: string, peer: PeerState, fra
   if (frame.cosigned === null) return;
   const entry = gatewayById(work, service, from) ?? refuse('unknown-key', `gateway ${from}`);
   const checkpoint = openCheckpoint(service.crypto, frame.cosigned, from, entry.key);
-  if (checkpoint.author !== service.me || checkpoint.size > sizeOf(work, service.me)) refuse('fork', `${from} countersigned a log of ours that we do not have`);
+  if (checkpoint.author !== service.me || checkpoint.size > sizeOf(work, service.me))
+    refuse('fork', `${from} countersigned a log of ours that we do not have`);
   if ((cosigned.get(work, from)?.size ?? 0) >= checkpoint.size) return;
   cosigned.put(work, { size: checkpoint.size, note: frame.cosigned }, from);
   acknowledgeReplicated(work, service);
 };
 
 const onEntries = (work: Work, service: Service, from: string, frame: Frame<'entries'>): void => {
-  const author = gatewayById(work, service, frame.author) ?? refuse('unknown-key', `gateway ${frame.author} is in no trusted operator's document`);
+  const author =
+    gatewayById(work, service, frame.author) ?? refuse('unknown-key', `gateway ${frame.author} is in no trusted operator's document`);
   if (isRevoked(work, service, author.key)) refuse('revoked-key', `gateway ${frame.author}`);
   if (frame.author === service.me) {
-    if (frame.from + frame.entries.length > sizeOf(work, service.me)) refuse('fork', `${from} holds more of our log than we do; this store is an old copy`);
+    if (frame.from + frame.entries.length > sizeOf(work, service.me))
+      refuse('fork', `${from} holds more of our log than we do; this store is an old copy`);
     return;
   }
   const entries = appendForeign(work, service, frame.author, author.key, frame.from, frame.entries, frame.head);
@@ -98,7 +107,10 @@ const applied = (work: Work, entry: LogEntry): void => {
 };
 
 const askContent = (work: Work, session: string): void => {
-  const hashes = wanted.all(work).slice(0, LIMITS.wantWindow).map(({ key }) => fromHex(key));
+  const hashes = wanted
+    .all(work)
+    .slice(0, LIMITS.wantWindow)
+    .map(({ key }) => fromHex(key));
   if (hashes.length > 0) work.emit({ kind: 'peer-send', session, frame: { kind: 'want', hashes } });
 };
 
@@ -141,7 +153,8 @@ export const sync = (work: Work, service: Service): void => {
   }
 };
 
-const grew = (vector: Vector, told: Vector, me: string): boolean => Object.entries(vector).some(([author, size]) => author !== me && size > (told[author] ?? 0));
+const grew = (vector: Vector, told: Vector, me: string): boolean =>
+  Object.entries(vector).some(([author, size]) => author !== me && size > (told[author] ?? 0));
 
 /** One batch up to a signed head; the rest follows when the peer says it has this. */
 const sendEntries = (work: Work, session: string, author: GatewayId, from: number): number => {

@@ -8,7 +8,13 @@ import { gateways, isRevoked } from '../core/directory.ts';
 import { boards, parties } from '../core/tables.ts';
 
 /** A board keeps its id when its key is rotated, so a board names its id and is checked against its present key. */
-export const admitSession = (rows: Rows, context: Context, party: Party | 'gateway', id: string | null, key: Bytes): { id: string } | LichenError => {
+export const admitSession = (
+  rows: Rows,
+  context: Context,
+  party: Party | 'gateway',
+  id: string | null,
+  key: Bytes,
+): { id: string } | LichenError => {
   if (isRevoked(rows, context, key)) return new LichenError('revoked-key', `${party} ${id ?? fingerprint(context.crypto, key)}`);
   if (party === 'gateway') {
     const entry = gateways(rows, context).find((candidate) => equal(candidate.key, key));
@@ -16,7 +22,9 @@ export const admitSession = (rows: Rows, context: Context, party: Party | 'gatew
   }
   if (party === 'tenant') {
     const tenant = fingerprint(context.crypto, key);
-    return parties.get(rows, 'tenant', tenant) === null ? new LichenError('unknown-key', `tenant ${tenant} has not been admitted here`) : { id: tenant };
+    return parties.get(rows, 'tenant', tenant) === null
+      ? new LichenError('unknown-key', `tenant ${tenant} has not been admitted here`)
+      : { id: tenant };
   }
   const board = id === null ? null : boards.get(rows, id);
   if (id === null || board === null) return new LichenError('not-paired', `board ${id ?? ''}`);

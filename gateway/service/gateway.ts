@@ -29,7 +29,8 @@ const decideMessage = (work: Work, service: Service, event: Extract<Event, { kin
 const dropRevoked = (work: Work, service: Service): void => {
   for (const { key: session, value } of sessions.all(work)) {
     const key = value.party === 'board' ? boards.get(work, value.id)?.key : parties.get(work, 'tenant', value.id)?.key;
-    if (key !== undefined && isRevoked(work, service, key)) work.emit({ kind: 'drop', session, error: new LichenError('revoked-key', value.id) });
+    if (key !== undefined && isRevoked(work, service, key))
+      work.emit({ kind: 'drop', session, error: new LichenError('revoked-key', value.id) });
   }
 };
 
@@ -65,7 +66,12 @@ const refused = (work: Work, service: Service, event: Event, error: LichenError)
     case 'message':
       // A tenant hears why and stays; a board that breaks the protocol loses its session.
       if (event.topic === 'push') {
-        work.emit({ kind: 'send', session: event.session, topic: 'answer', payload: encodeAnswer(answerOf(service, event.payload, error)) });
+        work.emit({
+          kind: 'send',
+          session: event.session,
+          topic: 'answer',
+          payload: encodeAnswer(answerOf(service, event.payload, error)),
+        });
         return work.emit({ kind: 'settle', receipt: event.receipt, error: null });
       }
       work.emit({ kind: 'journal', line: `${event.party} ${event.id} ${event.topic}: ${error.message}` });

@@ -1,7 +1,6 @@
 /** Claims: made for an owner, shown once by a board that brings its own key. */
-import { hex } from '../../runtime/protocol/bytes.ts';
+import { equal, hex } from '../../runtime/protocol/bytes.ts';
 import { formatClaim } from '../../runtime/protocol/claim.ts';
-import { equal } from '../../runtime/protocol/bytes.ts';
 import { refuse } from '../../runtime/protocol/errors.ts';
 import { fingerprint, type OwnerId } from '../../runtime/protocol/ids.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
@@ -17,13 +16,21 @@ import type { Event, Handler, Service, Work } from './events.ts';
 export const makeClaim = (work: Work, service: Service, owner: OwnerId, now: Instant): string => {
   const token = service.entropy(32);
   claims.put(work, { owner, expiresMs: now.wallMs + LIMITS.claimMs, usedBy: null }, hex(service.crypto.sha256(token)));
-  return formatClaim({ v: 1, token, gateway: service.me, key: service.signer.publicKey, address: service.address, operator: service.operator });
+  return formatClaim({
+    v: 1,
+    token,
+    gateway: service.me,
+    key: service.signer.publicKey,
+    address: service.address,
+    operator: service.operator,
+  });
 };
 
 /** A board that lost the answer may show its claim again; another board may not. */
 export const pairing: Handler<Extract<Event, { kind: 'pairing' }>> = (work, service, event, now) => {
   const { value, signer } = event.pairing;
-  if (fingerprint(service.crypto, signer) !== value.board || !equal(signer, event.key)) refuse('wrong-signer', 'the pairing is not signed by the key of the connection');
+  if (fingerprint(service.crypto, signer) !== value.board || !equal(signer, event.key))
+    refuse('wrong-signer', 'the pairing is not signed by the key of the connection');
   if (isRevoked(work, service, signer)) refuse('revoked-key', `board ${value.board}`);
   const digest = service.crypto.sha256(value.token);
   const claim = claims.get(work, hex(digest)) ?? refuse('claim-unknown', 'this gateway has made no such claim');
@@ -31,8 +38,18 @@ export const pairing: Handler<Extract<Event, { kind: 'pairing' }>> = (work, serv
   if (claim.expiresMs < now.wallMs) refuse('claim-unknown', 'the claim has expired');
   claims.put(work, { ...claim, usedBy: signer }, hex(digest));
   if (boards.get(work, value.board) === null) {
-    accept(work, service, 'pair', encodeAs(pairSchema, { v: 1, board: value.board, key: signer, owner: claim.owner, claim: digest }, 'pair'), now);
+    accept(
+      work,
+      service,
+      'pair',
+      encodeAs(pairSchema, { v: 1, board: value.board, key: signer, owner: claim.owner, claim: digest }, 'pair'),
+      now,
+    );
   }
   const documents = trusted(work, service).map((doc) => operators.get(work, doc.operator)?.documents ?? []);
-  work.emit({ kind: 'answer-pairing', receipt: event.receipt, answer: { v: 1, gateway: service.me, wallMs: now.wallMs, operators: documents } });
+  work.emit({
+    kind: 'answer-pairing',
+    receipt: event.receipt,
+    answer: { v: 1, gateway: service.me, wallMs: now.wallMs, operators: documents },
+  });
 };

@@ -19,7 +19,8 @@ export const closePeriod = (work: Work, service: Service, now: Instant): Close =
 };
 
 const logUpTo = (work: Work, author: string, size: number): LogEntry[] => {
-  if (sizeOf(work, author) < size) refuse('missing-content', `the period counts ${size} entries of ${author}, ${sizeOf(work, author)} are here yet`);
+  if (sizeOf(work, author) < size)
+    refuse('missing-content', `the period counts ${size} entries of ${author}, ${sizeOf(work, author)} are here yet`);
   return entriesOf(work, author, 0, size).map((bytes) => decodeAs(entrySchema, bytes, 'entry'));
 };
 

@@ -5,11 +5,11 @@
 import { type Bytes, fromHex, hex } from '../../runtime/protocol/bytes.ts';
 import { typOf } from '../../runtime/protocol/cose.ts';
 import { type LichenError, refuse, tell } from '../../runtime/protocol/errors.ts';
-import { requestIdOf } from '../../runtime/protocol/nouns/request.ts';
 import { decodeAs, encodeAs } from '../../runtime/protocol/noun.ts';
 import type { EntryKind } from '../../runtime/protocol/nouns/log.ts';
 import { type Answer, answer as answerSchema } from '../../runtime/protocol/nouns/messages.ts';
 import { pageSchema } from '../../runtime/protocol/nouns/release.ts';
+import { requestIdOf } from '../../runtime/protocol/nouns/request.ts';
 import { checkPath } from '../../runtime/protocol/path.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { openBinding, openManifest, openRequest } from '../core/apply-demand.ts';
@@ -32,7 +32,8 @@ const once =
 const pushBinding: Push = (work, service, body, now) => {
   const { value } = openBinding(work, service, body);
   const held = bindings.get(work, value.board);
-  if (held !== null && held.version >= value.version && !wasAccepted(work, service, body)) refuse('stale', `version ${held.version} is known, this is ${value.version}`);
+  if (held !== null && held.version >= value.version && !wasAccepted(work, service, body))
+    refuse('stale', `version ${held.version} is known, this is ${value.version}`);
   return once('binding')(work, service, body, now);
 };
 
@@ -40,13 +41,17 @@ const pushRequest: Push = (work, service, body, now) => {
   const { value } = openRequest(work, service, body);
   const held = requests.get(work, requestIdOf(service.crypto, value.tenant, value.name));
   if (wasAccepted(work, service, body)) return [];
-  if (held !== null && held.doc.sequence >= value.sequence) refuse('stale', `sequence ${held.doc.sequence} of ${value.name} is known, this is ${value.sequence}`);
-  if (value.onIsolation === 'stop') refuse('not-offered', 'onIsolation: stop asks for a dead-man outside the runtime, which no board has yet');
-  const manifest = manifests.get(work, hex(value.release)) ?? refuse('not-found', `release ${hex(value.release)} is not known here; push it first`);
+  if (held !== null && held.doc.sequence >= value.sequence)
+    refuse('stale', `sequence ${held.doc.sequence} of ${value.name} is known, this is ${value.sequence}`);
+  if (value.onIsolation === 'stop')
+    refuse('not-offered', 'onIsolation: stop asks for a dead-man outside the runtime, which no board has yet');
+  const manifest =
+    manifests.get(work, hex(value.release)) ?? refuse('not-found', `release ${hex(value.release)} is not known here; push it first`);
   const undeclared = Object.keys(value.parameters).find((key) => !(key in manifest.doc.parameters));
   if (undeclared !== undefined) refuse('bad-schema', `parameter ${undeclared} is not declared by the release`);
   const voucher = vouchers.get(work, hex(value.voucher)) ?? refuse('not-found', 'the voucher is not known here; push it first');
-  if (voucher.tenant !== value.tenant || voucher.currency !== value.currency) refuse('wrong-signer', 'the voucher is another tenant\'s or of another currency');
+  if (voucher.tenant !== value.tenant || voucher.currency !== value.currency)
+    refuse('wrong-signer', "the voucher is another tenant's or of another currency");
   return once('request')(work, service, body, now);
 };
 
@@ -83,13 +88,19 @@ const chunksOf = (page: Bytes): Bytes[] => {
 };
 
 const missingOf = (work: Work, release: string): Bytes[] =>
-  wanted.all(work).filter(({ value }) => value.releases.includes(release)).slice(0, MISSING_TOLD).map(({ key }) => fromHex(key));
+  wanted
+    .all(work)
+    .filter(({ value }) => value.releases.includes(release))
+    .slice(0, MISSING_TOLD)
+    .map(({ key }) => fromHex(key));
 
 const pushManifest: Push = (work, service, body, now) => {
   const { value, hash } = openManifest(work, service, body);
   const release = hex(hash);
   if (manifests.get(work, release) === null) {
-    const newer = manifests.all(work).find(({ value: { doc } }) => doc.publisher === value.publisher && doc.recipe === value.recipe && doc.sequence >= value.sequence);
+    const newer = manifests
+      .all(work)
+      .find(({ value: { doc } }) => doc.publisher === value.publisher && doc.recipe === value.recipe && doc.sequence >= value.sequence);
     if (newer !== undefined) refuse('stale', `sequence ${newer.value.doc.sequence} of ${value.recipe} is known, this is ${value.sequence}`);
     accept(work, service, 'manifest', body, now);
   }

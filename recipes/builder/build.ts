@@ -100,7 +100,8 @@ const checkProgram = ({ recipe, complain }: ReadRecipe, items: Item[]): void => 
   const place = ['args', 0];
   if (found === null) complain([{ place, says: `the release has no ${program}${program === NODE_INSIDE ? ' (say "engine: node")' : ''}` }]);
   if (found?.kind === 'dir') complain([{ place, says: `${program} is a directory` }]);
-  if (found?.kind === 'file' && !found.executable) complain([{ place, says: `${program} is not executable: say "executable: true" at its source` }]);
+  if (found?.kind === 'file' && !found.executable)
+    complain([{ place, says: `${program} is not executable: say "executable: true" at its source` }]);
 };
 
 const readText = (path: string): string => {
@@ -117,7 +118,8 @@ const hostArch = (): Arch => (process.arch === 'arm64' ? 'arm64' : 'x64');
 const archOf = ({ arch, files }: Recipe, wanted: Arch | undefined): { arch: Manifest['arch']; packages: Arch } => {
   const host = hostArch();
   if (arch === 'each') return { arch: wanted ?? host, packages: wanted ?? host };
-  if (wanted !== undefined && wanted !== arch) refuse('bad-usage', `the recipe is for ${arch}; only "arch: each" lets the build choose ${wanted}`);
+  if (wanted !== undefined && wanted !== arch)
+    refuse('bad-usage', `the recipe is for ${arch}; only "arch: each" lets the build choose ${wanted}`);
   if (arch === 'any' && files.some((source) => 'package' in source)) {
     refuse('bad-recipe', 'recipe.yaml: with packages "arch: any" cannot hold; say "arch: each", or x64 or arm64');
   }
@@ -140,7 +142,13 @@ export const buildRelease = async (input: BuildInput): Promise<Bundle> => {
   const read = readRecipe(readText(fileName), fileName);
   const { recipe } = read;
   const { arch, packages } = archOf(recipe, input.arch);
-  const doors = { recipePath: input.recipePath, arch: packages, hostArch: hostArch(), cachePath: input.cachePath, run: input.run ?? runCommand };
+  const doors = {
+    recipePath: input.recipePath,
+    arch: packages,
+    hostArch: hostArch(),
+    cachePath: input.cachePath,
+    run: input.run ?? runCommand,
+  };
   const items = withParents(await collectItems(read, doors));
   const { entries, chunks, bytes } = pack(items);
   checked(entries, fileName);
@@ -154,7 +162,8 @@ export const buildRelease = async (input: BuildInput): Promise<Bundle> => {
     sequence: input.sequence,
     arch,
     pages: pages.map(({ hash }) => hash),
-    entries: entries.length,
+    // A continuation is no entry of its own.
+    entries: items.length,
     bytes,
     args: recipe.args,
     env: recipe.env,

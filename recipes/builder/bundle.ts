@@ -67,7 +67,8 @@ export const writeBundle = ({ manifest, pages, chunks }: Bundle, directory: stri
   writePiece(directory, MANIFEST_FILE, manifest);
 };
 
-const isWhole = (directory: string, name: string): boolean => hex(nodeCrypto.sha256(readFileSync(join(directory, name)))) === PIECE.exec(name)?.[2];
+const isWhole = (directory: string, name: string): boolean =>
+  hex(nodeCrypto.sha256(readFileSync(join(directory, name)))) === PIECE.exec(name)?.[2];
 
 const plain = ({ buffer, byteOffset, length }: Buffer): Bytes => new Uint8Array(buffer, byteOffset, length);
 
@@ -91,7 +92,8 @@ export const manifestOf = ({ manifest }: Pick<Bundle, 'manifest'>): Manifest => 
  */
 export const readBundle = (directory: string): Bundle => {
   const names = new Set(namesOf(directory));
-  if (!names.has(MANIFEST_FILE)) refuse('not-found', `${directory} holds no ${MANIFEST_FILE}: it is no bundle, or was not written to its end`);
+  if (!names.has(MANIFEST_FILE))
+    refuse('not-found', `${directory} holds no ${MANIFEST_FILE}: it is no bundle, or was not written to its end`);
   const manifest = plain(readFileSync(join(directory, MANIFEST_FILE)));
   const { value, hash: release } = unseal(nodeCrypto, manifestNoun, manifest);
   const lost: string[] = [];

@@ -63,7 +63,9 @@ export const build = async (options: BuildOptions): Promise<BuildReport> => {
 
 const sequenceOf = (text: string): number => {
   const sequence = Number(text);
-  return /^[1-9]\d*$/.test(text) && Number.isSafeInteger(sequence) ? sequence : refuse('bad-usage', `--sequence is a number from 1 on, not "${text}"`);
+  return /^[1-9]\d*$/.test(text) && Number.isSafeInteger(sequence)
+    ? sequence
+    : refuse('bad-usage', `--sequence is a number from 1 on, not "${text}"`);
 };
 
 const archOf = (text: string | undefined): Arch | undefined =>
@@ -95,7 +97,10 @@ export const registerReleaseBuild = (release: Command, print: (text: string) => 
     .option('--arch <processor>', 'x64 or arm64, for recipes that say "arch: each"')
     .option('--cache <folder>', 'where fetched packages are kept')
     .option('--json', 'print one JSON line')
-    .addHelpText('after', '\nExample:\n  lichen release build recipes/hello-sensor --key publisher.key --publisher <id> --sequence 1 --out hello-sensor-1')
+    .addHelpText(
+      'after',
+      '\nExample:\n  lichen release build recipes/hello-sensor --key publisher.key --publisher <id> --sequence 1 --out hello-sensor-1',
+    )
     .action(async (recipePath: string, flags: Flags) => {
       const report = await build({
         recipePath,

@@ -49,7 +49,8 @@ const locate = (top: Node | null, { place, atKey }: Complaint, resolve: (node: N
 
 /** `name`: how messages call the file. Errors: `too-large`, `bad-recipe`. */
 export const parsePlaced = (text: string, name: string): Placed => {
-  if (text.length > LIMITS.manifestBytes) refuse('too-large', `${name} has ${text.length} characters, at most ${LIMITS.manifestBytes} are read`);
+  if (text.length > LIMITS.manifestBytes)
+    refuse('too-large', `${name} has ${text.length} characters, at most ${LIMITS.manifestBytes} are read`);
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, strict: true, uniqueKeys: true });
   const at = (offset: number): string => {

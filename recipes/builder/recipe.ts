@@ -32,16 +32,20 @@ const problemOf = (path: string): string | null => {
   }
 };
 
-const path = v.pipe(v.string(), v.check((value) => problemOf(value) === null, (issue) => problemOf(issue.input) ?? 'not a path'));
+const path = v.pipe(
+  v.string(),
+  v.check(
+    (value) => problemOf(value) === null,
+    (issue) => problemOf(issue.input) ?? 'not a path',
+  ),
+);
 /** `.` is the top: of the recipe's directory, of the package, of the release. */
-const pathOrTop = v.union([v.literal('.'), path], (issue) => (typeof issue.input === 'string' ? (problemOf(issue.input) ?? '') : 'expected a path'));
+const pathOrTop = v.union([v.literal('.'), path], (issue) =>
+  typeof issue.input === 'string' ? (problemOf(issue.input) ?? '') : 'expected a path',
+);
 const QUOTE_IT = 'expected a text; put it in quotes';
 /** YAML reads `8080` as a number, and it is meant as the text it was. */
-const scalar = v.pipe(
-  v.union([v.string(), v.boolean(), v.pipe(v.number(), v.safeInteger(QUOTE_IT))], QUOTE_IT),
-  v.transform(String),
-  text,
-);
+const scalar = v.pipe(v.union([v.string(), v.boolean(), v.pipe(v.number(), v.safeInteger(QUOTE_IT))], QUOTE_IT), v.transform(String), text);
 
 const copied = words({ from: pathOrTop, to: pathOrTop, executable: v.optional(v.boolean()) });
 const bundled = words({ bundle: path, to: path });
@@ -83,7 +87,13 @@ const recipeSchema = words({
   arch: v.optional(v.picklist(['any', 'x64', 'arm64', 'each']), 'any'),
   engine: v.optional(v.picklist(['none', 'node']), 'none'),
   args: v.pipe(v.array(scalar), v.minLength(1), v.maxLength(64)),
-  env: v.optional(v.record(v.pipe(v.string(), v.regex(/^(?!LICHEN_)[A-Za-z_][A-Za-z0-9_]*$/, 'not a name of a variable, or one that parameters use')), scalar), {}),
+  env: v.optional(
+    v.record(
+      v.pipe(v.string(), v.regex(/^(?!LICHEN_)[A-Za-z_][A-Za-z0-9_]*$/, 'not a name of a variable, or one that parameters use')),
+      scalar,
+    ),
+    {},
+  ),
   parameters: v.optional(v.record(name, scalar), {}),
   limits: words(limits.entries),
   promises: v.optional(

@@ -11,7 +11,10 @@ const loadEsbuild = async (): Promise<typeof Esbuild> => {
   try {
     return await import(name);
   } catch {
-    return refuse('bad-recipe', 'esbuild is needed for "bundle": run `npm install esbuild`, or list a file that is bundled already with "from"');
+    return refuse(
+      'bad-recipe',
+      'esbuild is needed for "bundle": run `npm install esbuild`, or list a file that is bundled already with "from"',
+    );
   }
 };
 

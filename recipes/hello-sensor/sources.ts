@@ -119,7 +119,13 @@ const system = (files: KernelFiles, clocks: Clocks, startMicros: number): Source
     found.push({ source: pressure, kind: 'memory pressure', unit: '%', label: 'time some task waited for memory, last 10 s', read });
   }
   const read = () => clocks.realtimeMicros() - clocks.monotonicMicros() - startMicros;
-  found.push({ source: 'CLOCK_REALTIME - CLOCK_MONOTONIC', kind: 'clock drift', unit: 'µs', label: 'since the start of this program', read });
+  found.push({
+    source: 'CLOCK_REALTIME - CLOCK_MONOTONIC',
+    kind: 'clock drift',
+    unit: 'µs',
+    label: 'since the start of this program',
+    read,
+  });
   return found;
 };
 

@@ -44,7 +44,8 @@ export const removeTree = async (path: string, pace = pacer()): Promise<void> =>
   const directory = opendirSync(path);
   const names: { name: string; inner: boolean }[] = [];
   try {
-    for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) names.push({ name: entry.name, inner: entry.isDirectory() });
+    for (let entry = directory.readSync(); entry !== null; entry = directory.readSync())
+      names.push({ name: entry.name, inner: entry.isDirectory() });
   } finally {
     directory.closeSync();
   }

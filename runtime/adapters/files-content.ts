@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto';
 import { lstatSync, readdirSync, type Stats, unlinkSync } from 'node:fs';
 import { chmod, constants, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { FileRef } from '../protocol/nouns/release.ts';
 import { type Bytes, hex } from '../protocol/bytes.ts';
 import { refuse } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
+import type { FileRef } from '../protocol/nouns/release.ts';
 import { codeOf, pacer, removeTree, syncPath } from './disk.ts';
 
 export interface ContentStore {
@@ -20,7 +20,7 @@ export interface ContentStore {
   clearIncoming(): Promise<void>;
 }
 
-/** One buffer serves a whole file. Hashing it takes about a millisecond on a board without SHA instructions. */
+/** One buffer serves a whole file; hashed in one go, so it also bounds how long the loop stands still. */
 const READ_BYTES = 128 * 1024;
 
 /** The file's name, from bytes of a fixed number: no name from outside ever reaches the disk. */
@@ -94,7 +94,8 @@ export const openContent = (filesPath: string, incomingPath: string): ContentSto
   const write = async (file: FileRef, offset: number, bytes: Bytes): Promise<void> => {
     const name = nameOf(file);
     if (!Number.isSafeInteger(offset) || offset < 0) refuse('bad-schema', `${offset} is no place in a file`);
-    if (offset + bytes.length > LIMITS.releaseBytes) refuse('too-large', `byte ${offset + bytes.length} of a file, at most ${LIMITS.releaseBytes}`);
+    if (offset + bytes.length > LIMITS.releaseBytes)
+      refuse('too-large', `byte ${offset + bytes.length} of a file, at most ${LIMITS.releaseBytes}`);
     // A chunk that comes twice must not begin the file anew after it was sealed.
     if (statOf(name) !== undefined) return;
     const { O_WRONLY, O_CREAT, O_NOFOLLOW } = constants;

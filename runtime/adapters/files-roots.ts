@@ -27,7 +27,8 @@ const WHOLE = /^[0-9a-f]{64}$/;
 /** Files named when some are missing; all of them would be a message nobody reads. */
 const NAMED_MAX = 4;
 
-const nameOf = (release: Bytes): string => (release.length === 32 ? hex(release) : refuse('bad-schema', `a release's hash has 32 bytes, not ${release.length}`));
+const nameOf = (release: Bytes): string =>
+  release.length === 32 ? hex(release) : refuse('bad-schema', `a release's hash has 32 bytes, not ${release.length}`);
 
 export const openRoots = (rootsPath: string, content: ContentStore): Roots => {
   const isPlanted = (name: string): boolean => {
@@ -50,7 +51,8 @@ export const openRoots = (rootsPath: string, content: ContentStore): Roots => {
       await pace();
     }
     const shown = missing.slice(0, NAMED_MAX).join(', ');
-    if (missing.length > 0) refuse('missing-content', `${missing.length} files are not held: ${shown}${missing.length > NAMED_MAX ? ', …' : ''}`);
+    if (missing.length > 0)
+      refuse('missing-content', `${missing.length} files are not held: ${shown}${missing.length > NAMED_MAX ? ', …' : ''}`);
   };
 
   const linkFile = async (entry: Entry & { kind: 'file' }, target: string): Promise<void> => {

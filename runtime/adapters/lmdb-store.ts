@@ -27,7 +27,13 @@ const copy = (value: Buffer): Bytes => new Uint8Array(value);
 
 const rangeOf = (db: Db, range: Range): { key: Key; row: Row }[] => {
   const [start, end] = range.reverse ? [range.to, range.from] : [range.from, range.to];
-  const options = { start, end, reverse: range.reverse, versions: true, ...(range.limit < Number.MAX_SAFE_INTEGER ? { limit: range.limit } : {}) };
+  const options = {
+    start,
+    end,
+    reverse: range.reverse,
+    versions: true,
+    ...(range.limit < Number.MAX_SAFE_INTEGER ? { limit: range.limit } : {}),
+  };
   // Read to the end at once: an iterator left open holds its pages, and the file grows without bound.
   return [...db.getRange(options)].map(({ key, value, version }) => ({ key, row: { version: version ?? 0, value: copy(value) } }));
 };
@@ -61,7 +67,8 @@ export const openLmdbStore = (options: LmdbOptions): Store => {
   });
   const claim = (): void => {
     const schema = db.get(SCHEMA);
-    if (schema !== undefined && fromUtf8(schema) !== SCHEMA_NUMBER) throw new LichenError('storage-broken', `schema ${fromUtf8(schema)}, expected ${SCHEMA_NUMBER}`);
+    if (schema !== undefined && fromUtf8(schema) !== SCHEMA_NUMBER)
+      throw new LichenError('storage-broken', `schema ${fromUtf8(schema)}, expected ${SCHEMA_NUMBER}`);
     db.put(SCHEMA, Buffer.from(SCHEMA_NUMBER), 1);
     db.put(OWNER, Buffer.from(utf8(options.owner)), 1);
   };

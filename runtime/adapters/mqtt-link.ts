@@ -48,7 +48,10 @@ export class MqttLink implements Link {
     this.#call = call;
     const target = { address: gateway.address, alpn: ALPN.mqtt, identity, expectKey: gateway.key, timeoutMs };
     call.hangUp = this.#options.dial(target, (result) => {
-      if (this.#call !== call) return;
+      if (this.#call !== call) {
+        if (!(result instanceof LichenError)) result.stream.destroy();
+        return;
+      }
       if (result instanceof LichenError) this.#ended(call, result);
       else this.#open(call, result.stream);
     });

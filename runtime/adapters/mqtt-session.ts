@@ -108,7 +108,7 @@ export class MqttSession {
       protocolVersion: 4,
       clean: true,
       keepalive: keepaliveS,
-      // Else every publish of ours puts the next ping off, and a dead gateway is noticed late.
+      // Else each PUBACK puts the next ping off, and a gateway that dies after it is noticed a keep alive later.
       reschedulePings: false,
       connectTimeout: timeoutMs,
       reconnectPeriod: 0,

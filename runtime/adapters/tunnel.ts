@@ -1,7 +1,7 @@
 /** Dialling through an HTTP proxy (CONNECT, RFC 9110 §9.3.6): many sites let nothing else out. TLS stays end to end. */
 import { connect, type Socket } from 'node:net';
 import { LichenError } from '../protocol/errors.ts';
-import { type Dial, type DialOptions, type Dialled, dial, parseAddress } from './tls.ts';
+import { type Dial, type Dialled, type DialOptions, dial, parseAddress } from './tls.ts';
 
 const HEAD_MAX_BYTES = 8 * 1024;
 
@@ -44,7 +44,10 @@ export const dialThrough = (proxy: string): Dial => {
       if (result instanceof LichenError) undo();
       done(result);
     };
-    const timer = setTimeout(() => answer(new LichenError('unavailable', `proxy ${proxy} did not answer within ${options.timeoutMs} ms`)), options.timeoutMs);
+    const timer = setTimeout(
+      () => answer(new LichenError('unavailable', `proxy ${proxy} did not answer within ${options.timeoutMs} ms`)),
+      options.timeoutMs,
+    );
     openTunnel(socket, options.address, (error) => {
       if (error !== null) return answer(error);
       if (open) undo = dial({ ...options, over: socket }, answer);

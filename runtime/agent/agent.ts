@@ -1,8 +1,9 @@
 /** The board as one core around the shared turn. */
+
+import { instances, lastReports, links, ONE, probes, runs } from '../core/tables.ts';
 import { type LichenError, refuse } from '../protocol/errors.ts';
 import type { Instant } from '../turn/clock.ts';
 import type { Core } from '../turn/turn.ts';
-import { instances, lastReports, links, ONE, probes, runs } from '../core/tables.ts';
 import { desired, freshRun } from './assignment.ts';
 import { askLate, checked, filesRefused, gotChunk, planted, sealed, written } from './content.ts';
 import type { Board, Effect, Event, Of, Work } from './events.ts';

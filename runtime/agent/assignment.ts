@@ -1,28 +1,39 @@
 /** Taking an assignment: what is on it is wanted, what is not on it any more ends. */
-import { equal, hex } from '../protocol/bytes.ts';
-import { asLichenError, refuse } from '../protocol/errors.ts';
-import { unseal } from '../protocol/noun.ts';
-import { desiredNoun } from '../protocol/nouns/lease.ts';
-import type { Bytes } from '../protocol/bytes.ts';
-import { ZERO } from '../protocol/money.ts';
-import type { Instant } from '../turn/clock.ts';
+
 import { assignments, documents, homes, type Instance, instances, ONE, type Run, runs } from '../core/tables.ts';
 import { openLease, openRequest } from '../core/trust.ts';
+import type { Bytes } from '../protocol/bytes.ts';
+import { equal, hex } from '../protocol/bytes.ts';
+import { asLichenError, refuse } from '../protocol/errors.ts';
+import { ZERO } from '../protocol/money.ts';
+import { unseal } from '../protocol/noun.ts';
+import { desiredNoun } from '../protocol/nouns/lease.ts';
+import type { Instant } from '../turn/clock.ts';
 import { needDocuments } from './content.ts';
 import type { Board, Work } from './events.ts';
 import { fromHome, serving } from './session.ts';
 
 export const freshRun = (process: Run['process']): Run => ({
-  process, busy: false, rootPath: null, startedMonoMs: 0, restarts: 0, retryMonoMs: 0, address: null, promises: {}, error: '',
+  process,
+  busy: false,
+  rootPath: null,
+  startedMonoMs: 0,
+  restarts: 0,
+  retryMonoMs: 0,
+  address: null,
+  promises: {},
+  error: '',
 });
 
 export const desired = (work: Work, board: Board, payload: Bytes): void => {
   const { value, signer } = unseal(board.crypto, desiredNoun, payload);
   fromHome(work, board, signer, value);
   const home = homes.get(work, ONE);
-  if (home === null || value.tenure !== home.tenure) refuse('stale', `an assignment of tenure ${value.tenure}, the present one is ${home?.tenure}`);
+  if (home === null || value.tenure !== home.tenure)
+    refuse('stale', `an assignment of tenure ${value.tenure}, the present one is ${home?.tenure}`);
   const held = assignments.get(work, ONE);
-  if (held !== null && held.tenure === value.tenure && value.seq < held.seq) refuse('stale', `assignment ${held.seq} is known, this is ${value.seq}`);
+  if (held !== null && held.tenure === value.tenure && value.seq < held.seq)
+    refuse('stale', `assignment ${held.seq} is known, this is ${value.seq}`);
   const listed = new Set<string>();
   for (const { lease, request } of value.leases) listed.add(takeLease(work, board, lease, request));
   for (const { key, value: instance } of instances.all(work)) {
@@ -52,7 +63,15 @@ const takeLease = (work: Work, board: Board, document: Bytes, request: Bytes): s
 };
 
 const newInstance = (board: Board): Omit<Instance, 'lease' | 'request'> => ({
-  sequence: 0, wanted: 'unknown', opened: false, closed: false, unpaid: false, registers: ZERO, base: ZERO, bootId: board.bootId, recordedMonoMs: 0,
+  sequence: 0,
+  wanted: 'unknown',
+  opened: false,
+  closed: false,
+  unpaid: false,
+  registers: ZERO,
+  base: ZERO,
+  bootId: board.bootId,
+  recordedMonoMs: 0,
 });
 
 /** Learns from the tenant's own document what it wants; an older one than was obeyed before is not obeyed. */
@@ -60,7 +79,8 @@ export const obey = (work: Work, board: Board, id: string, instance: Instance, n
   if (instance.wanted !== 'unknown' || !needDocuments(work, [instance.request], now)) return instance;
   const document = documents.get(work, hex(instance.request)) ?? refuse('internal', 'document');
   const request = openRequest(board.crypto, instance.lease, instance.request, document);
-  if (request.sequence < instance.sequence) refuse('stale', `sequence ${instance.sequence} of ${request.name} was obeyed, this is ${request.sequence}`);
+  if (request.sequence < instance.sequence)
+    refuse('stale', `sequence ${instance.sequence} of ${request.name} was obeyed, this is ${request.sequence}`);
   const wanted = request.state === 'destroyed' ? 'gone' : request.state;
   const next: Instance = { ...instance, sequence: request.sequence, wanted };
   instances.put(work, next, id);

@@ -1,18 +1,28 @@
 /** Fetching: documents and pages into the store, chunks into files, a bounded number at a time. */
+
+import { entriesOf, fileKey, filesOf, targetsOf } from '../core/content.ts';
+import { type Content, contents, documents, docWants, links, ONE, type Target } from '../core/tables.ts';
 import { type Bytes, equal, fromHex, hex } from '../protocol/bytes.ts';
-import { openMany, open1, typOf } from '../protocol/cose.ts';
+import { open1, openMany, typOf } from '../protocol/cose.ts';
 import { refuse } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { decodeAs, encodeAs } from '../protocol/noun.ts';
 import { chunk as chunkSchema, want } from '../protocol/nouns/messages.ts';
 import type { Manifest } from '../protocol/nouns/release.ts';
 import type { Instant } from '../turn/clock.ts';
-import { entriesOf, fileKey, filesOf, targetsOf } from '../core/content.ts';
-import { type Content, contents, documents, docWants, links, ONE, type Target } from '../core/tables.ts';
 import type { Board, Handler, Of, Work } from './events.ts';
 
 const EMPTY: Content = {
-  phase: 'pages', targets: [], cursor: 0, inflight: new Map(), left: new Map(), unsealed: 0, window: LIMITS.wantWindow, rootPath: null, error: '', movedMonoMs: 0,
+  phase: 'pages',
+  targets: [],
+  cursor: 0,
+  inflight: new Map(),
+  left: new Map(),
+  unsealed: 0,
+  window: LIMITS.wantWindow,
+  rootPath: null,
+  error: '',
+  movedMonoMs: 0,
 };
 
 const BUSY = new Set<Content['phase']>(['checking', 'fetching', 'planting']);
@@ -23,7 +33,11 @@ const online = (work: Work): boolean => links.get(work, ONE)?.phase === 'welcome
 
 const ask = (work: Work, hashes: Bytes[]): void => {
   for (let at = 0; at < hashes.length && online(work); at += LIMITS.wantHashes) {
-    work.emit({ kind: 'publish', topic: 'want', payload: encodeAs(want, { v: 1, hashes: hashes.slice(at, at + LIMITS.wantHashes) }, 'want') });
+    work.emit({
+      kind: 'publish',
+      topic: 'want',
+      payload: encodeAs(want, { v: 1, hashes: hashes.slice(at, at + LIMITS.wantHashes) }, 'want'),
+    });
   }
 };
 
@@ -52,7 +66,8 @@ export const fetchRelease = (work: Work, manifest: Manifest, release: Bytes, now
 const pagesOf = (work: Work, manifest: Manifest): Bytes[] =>
   manifest.pages.map((page) => documents.get(work, hex(page)) ?? refuse('missing-content', `page ${hex(page)}`));
 
-const inPhase = (work: Work, phase: Content['phase']): { key: string; value: Content }[] => contents.all(work).filter(({ value }) => value.phase === phase);
+const inPhase = (work: Work, phase: Content['phase']): { key: string; value: Content }[] =>
+  contents.all(work).filter(({ value }) => value.phase === phase);
 
 export type ManifestOf = (work: Work, release: string) => Manifest | null;
 
@@ -117,7 +132,8 @@ export const gotChunk = (work: Work, board: Board, payload: Bytes): void => {
   const key = hex(hash);
   if (docWants.get(work, key) !== null) {
     if (bytes === null) return;
-    if (!equal(identity(board, bytes), hash) && !equal(board.crypto.sha256(bytes), hash)) refuse('bad-signature', `what came for ${key} is something else`);
+    if (!equal(identity(board, bytes), hash) && !equal(board.crypto.sha256(bytes), hash))
+      refuse('bad-signature', `what came for ${key} is something else`);
     documents.put(work, bytes, key);
     docWants.remove(work, key);
     return;
@@ -125,7 +141,8 @@ export const gotChunk = (work: Work, board: Board, payload: Bytes): void => {
   for (const { key: release, value: content } of inPhase(work, 'fetching')) {
     const flying = content.inflight.get(key);
     if (flying === undefined || bytes === null) continue;
-    if (!equal(board.crypto.sha256(bytes), hash) || bytes.length !== flying.target.chunk[1]) refuse('bad-signature', `chunk ${key} is not what it says`);
+    if (!equal(board.crypto.sha256(bytes), hash) || bytes.length !== flying.target.chunk[1])
+      refuse('bad-signature', `chunk ${key} is not what it says`);
     const inflight = new Map(content.inflight);
     inflight.delete(key);
     // Widen slowly after a halving.
@@ -176,7 +193,10 @@ export const filesRefused: Handler<Of<'files-refused'>> = (work, _board, event) 
 /** After a new session: whatever was on its way may be lost. */
 export const askAgain = (work: Work, now: Instant): void => {
   for (const { key } of docWants.all(work)) docWants.put(work, now.monoMs, key);
-  ask(work, docWants.all(work).map(({ key }) => fromHex(key)));
+  ask(
+    work,
+    docWants.all(work).map(({ key }) => fromHex(key)),
+  );
   for (const { value: content } of inPhase(work, 'fetching')) ask(work, [...content.inflight.keys()].map(fromHex));
 };
 
@@ -185,7 +205,10 @@ export const askLate = (work: Work, board: Board, manifestOf: ManifestOf, now: I
   const late = (since: number): boolean => now.monoMs - since > board.pace.patienceMs;
   const lateDocs = docWants.all(work).filter(({ value }) => late(value));
   for (const { key } of lateDocs) docWants.put(work, now.monoMs, key);
-  ask(work, lateDocs.map(({ key }) => fromHex(key)));
+  ask(
+    work,
+    lateDocs.map(({ key }) => fromHex(key)),
+  );
   for (const { key, value: content } of inPhase(work, 'fetching')) {
     if (now.monoMs - content.movedMonoMs > STANDSTILL * board.pace.patienceMs) {
       contents.put(work, { ...EMPTY, error: 'missing-content', movedMonoMs: now.monoMs + STANDSTILL * board.pace.patienceMs }, key);
@@ -196,9 +219,11 @@ export const askLate = (work: Work, board: Board, manifestOf: ManifestOf, now: I
       const inflight = new Map(content.inflight);
       for (const [hash, { target }] of lost) inflight.set(hash, { target, askedMonoMs: now.monoMs });
       contents.put(work, { ...content, inflight, window: Math.max(1, content.window >> 1) }, key);
-      ask(work, lost.map(([hash]) => fromHex(hash)));
+      ask(
+        work,
+        lost.map(([hash]) => fromHex(hash)),
+      );
     }
     pump(work, key, manifestOf, now);
   }
 };
-

@@ -1,16 +1,17 @@
 /** What a board's turn takes in and lets out. */
+
+import type { FilesEvent, FilesStep } from '../ports/files.ts';
+import type { LinkEvent } from '../ports/link.ts';
+import type { PartitionEvent, PartitionStep } from '../ports/partitions.ts';
 import type { Bytes } from '../protocol/bytes.ts';
 import type { Crypto, Signer } from '../protocol/crypto.ts';
 import type { BoardId, OperatorId } from '../protocol/ids.ts';
 import type { Offer } from '../protocol/nouns/board.ts';
 import type { GatewayEntry } from '../protocol/nouns/trust.ts';
 import type { TopicName } from '../protocol/topics.ts';
-import type { FilesEvent, FilesStep } from '../ports/files.ts';
-import type { LinkEvent } from '../ports/link.ts';
-import type { PartitionEvent, PartitionStep } from '../ports/partitions.ts';
+import type { Instant } from '../turn/clock.ts';
 import type { Draft } from '../turn/draft.ts';
 import type { Entropy } from '../turn/entropy.ts';
-import type { Instant } from '../turn/clock.ts';
 
 export type Event =
   | { kind: 'boot' }

@@ -1,12 +1,16 @@
 /** Carrying instances from what is to what is wanted, one step at a time. */
-import { hex } from '../protocol/bytes.ts';
-import { asLichenError, refuse } from '../protocol/errors.ts';
-import type { Manifest } from '../protocol/nouns/release.ts';
-import type { PartitionSpec } from '../ports/partitions.ts';
-import type { Instant } from '../turn/clock.ts';
+
 import { plan, restartDelayMs, type Step } from '../core/plan.ts';
 import { contents, documents, type Instance, instances, meters, type Run, runs } from '../core/tables.ts';
 import { openManifest, openRequest } from '../core/trust.ts';
+import type { PartitionSpec } from '../ports/partitions.ts';
+import { type Bytes, hex } from '../protocol/bytes.ts';
+import { asLichenError, refuse } from '../protocol/errors.ts';
+import { LIMITS } from '../protocol/limits.ts';
+import { unsealMany } from '../protocol/noun.ts';
+import type { Manifest } from '../protocol/nouns/release.ts';
+import { publisherNoun } from '../protocol/nouns/trust.ts';
+import type { Instant } from '../turn/clock.ts';
 import { freshRun, obey } from './assignment.ts';
 import { fetchRelease, needDocuments } from './content.ts';
 import type { Board, Handler, Of, Work } from './events.ts';
@@ -20,10 +24,23 @@ export const manifestOf = (work: Work, board: Board, release: string): Manifest 
   for (const { value } of instances.all(work)) {
     if (hex(value.lease.release) !== release) continue;
     const manifest = documents.get(work, release);
-    const publisher = documents.get(work, hex(value.lease.publisher));
-    if (manifest !== null && publisher !== null) return openManifest(board.crypto, value.lease, publisher, manifest);
+    const publisher = publisherChain(work, board, value.lease.publisher);
+    if (manifest !== null && publisher.missing === null) return openManifest(board.crypto, value.lease, publisher.held, manifest);
   }
   return null;
+};
+
+/** A publisher's versions as far as they are held, first one first, and the next that has to be asked for. */
+const publisherChain = (work: Work, board: Board, newest: Bytes): { held: Bytes[]; missing: Bytes | null } => {
+  const held: Bytes[] = [];
+  let next: Bytes | null = newest;
+  while (next !== null) {
+    const document = documents.get(work, hex(next));
+    if (document === null) return { held, missing: next };
+    held.unshift(document);
+    next = unsealMany(board.crypto, publisherNoun, document, 2 * LIMITS.rootKeys).value.previous;
+  }
+  return { held, missing: null };
 };
 
 const patch = (work: Work, id: string, change: Partial<Run>): void => {
@@ -51,18 +68,22 @@ const advanceOne = (work: Work, board: Board, id: string, first: Instance, now: 
   for (let step: Step | null = 'open'; instance !== null && (step === 'open' || step === 'close'); instance = instances.get(work, id)) {
     const run = runs.get(work, id);
     if (run === null) return;
-    step = plan(instance, run, manifestHeld(work, instance), contents.get(work, hex(instance.lease.release)), now.monoMs);
+    step = plan(instance, run, manifestHeld(work, board, instance), contents.get(work, hex(instance.lease.release)), now.monoMs);
     if (step !== null) STEPS[step](work, board, id, instance, now);
   }
 };
 
-const manifestHeld = (work: Work, instance: Instance): boolean =>
-  [instance.lease.release, instance.lease.publisher, instance.request].every((hash) => documents.get(work, hex(hash)) !== null);
+const manifestHeld = (work: Work, board: Board, { lease, request }: Instance): boolean =>
+  [lease.release, request].every((hash) => documents.get(work, hex(hash)) !== null) &&
+  publisherChain(work, board, lease.publisher).missing === null;
 
 type Act = (work: Work, board: Board, id: string, instance: Instance, now: Instant) => void;
 
 const STEPS: Record<Step, Act> = {
-  verify: (work, _board, _id, { lease, request }, now) => void needDocuments(work, [lease.release, lease.publisher, request], now),
+  verify: (work, board, _id, { lease, request }, now) => {
+    const { missing } = publisherChain(work, board, lease.publisher);
+    needDocuments(work, [lease.release, request, ...(missing === null ? [] : [missing])], now);
+  },
   fetch: (work, board, _id, { lease }, now) => {
     const manifest = manifestOf(work, board, hex(lease.release));
     if (manifest !== null) fetchRelease(work, manifest, lease.release, now);
@@ -92,11 +113,18 @@ const STEPS: Record<Step, Act> = {
 const specOf = (work: Work, board: Board, instance: Instance): PartitionSpec => {
   const { lease } = instance;
   const manifest = manifestOf(work, board, hex(lease.release)) ?? refuse('missing-content', 'manifest');
-  const request = openRequest(board.crypto, lease, instance.request, documents.get(work, hex(instance.request)) ?? refuse('missing-content', 'request'));
+  const request = openRequest(
+    board.crypto,
+    lease,
+    instance.request,
+    documents.get(work, hex(instance.request)) ?? refuse('missing-content', 'request'),
+  );
   const rootPath = contents.get(work, hex(lease.release))?.rootPath ?? refuse('missing-content', 'root');
   const parameters = { ...manifest.parameters, ...request.parameters };
   const args = manifest.args.map((arg) => arg.replace(/\{\{([a-z][a-z0-9-]*)\}\}/g, (whole, name: string) => parameters[name] ?? whole));
-  const env = Object.fromEntries(Object.entries(parameters).map(([name, value]) => [`LICHEN_${name.toUpperCase().replaceAll('-', '_')}`, value]));
+  const env = Object.fromEntries(
+    Object.entries(parameters).map(([name, value]) => [`LICHEN_${name.toUpperCase().replaceAll('-', '_')}`, value]),
+  );
   return { partition: lease.lease, rootPath, args, env: { ...manifest.env, ...env }, engine: manifest.engine, limits: lease.limits };
 };
 
@@ -122,7 +150,12 @@ export const exited: Handler<Of<'exited'>> = (work, _board, event, now) => {
   if (run === null || run.process !== 'running') return;
   const how = event.exit.oomKilled ? 'out of memory' : `exit ${event.exit.code ?? event.exit.signal}`;
   work.emit({ kind: 'journal', line: `instance ${event.partition}: ${how}` });
-  patch(work, event.partition, { process: 'stopping', busy: true, restarts: run.restarts + 1, retryMonoMs: now.monoMs + restartDelayMs(run.restarts) });
+  patch(work, event.partition, {
+    process: 'stopping',
+    busy: true,
+    restarts: run.restarts + 1,
+    retryMonoMs: now.monoMs + restartDelayMs(run.restarts),
+  });
   work.emit({ kind: 'partition', step: { kind: 'stop', partition: event.partition, graceMs: 0 } });
 };
 
@@ -137,7 +170,12 @@ export const stepRefused: Handler<Of<'refused'>> = (work, _board, event, now) =>
   const run = event.partition === null ? null : runs.get(work, event.partition);
   if (run === null || event.partition === null || event.step === 'probe' || event.step === 'sample') return;
   const back: Run['process'] = event.step === 'start' ? 'stopped' : event.step === 'stop' ? 'running' : 'stopped';
-  patch(work, event.partition, { process: back, busy: false, restarts: run.restarts + 1, retryMonoMs: now.monoMs + restartDelayMs(run.restarts) });
+  patch(work, event.partition, {
+    process: back,
+    busy: false,
+    restarts: run.restarts + 1,
+    retryMonoMs: now.monoMs + restartDelayMs(run.restarts),
+  });
 };
 
 /** After a start of the runtime: instances that still run are adopted, what belongs to no lease is taken away. */
@@ -152,7 +190,11 @@ export const surveyed: Handler<Of<'surveyed'>> = (work, board, event, now) => {
       runs.put(work, freshRun('none'), id);
     } else {
       const manifest = safeManifest(work, board, hex(instance.lease.release));
-      runs.put(work, { ...freshRun(alive.running ? 'running' : 'stopping'), promises: freshPromises(manifest, now), busy: !alive.running }, id);
+      runs.put(
+        work,
+        { ...freshRun(alive.running ? 'running' : 'stopping'), promises: freshPromises(manifest, now), busy: !alive.running },
+        id,
+      );
       if (!alive.running) work.emit({ kind: 'partition', step: { kind: 'stop', partition: id, graceMs: 0 } });
     }
   }

@@ -1,4 +1,7 @@
 /** Samples into registers, registers into signed records, records into the outbox. */
+
+import { advance, meterFrom, registersOf, type Sample } from '../core/meter.ts';
+import { anchors, chains, floors, type Instance, instances, type Meter, meters, ONE, outbox, runs, schedules } from '../core/tables.ts';
 import { refuse } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { costMicro } from '../protocol/money.ts';
@@ -6,8 +9,6 @@ import { payloadOf, seal } from '../protocol/noun.ts';
 import { type Registers, type Usage, usageNoun } from '../protocol/nouns/board.ts';
 import type { Instant } from '../turn/clock.ts';
 import { ordinal } from '../turn/table.ts';
-import { advance, meterFrom, registersOf, type Sample } from '../core/meter.ts';
-import { anchors, chains, floors, type Instance, instances, type Meter, meters, ONE, outbox, runs, schedules } from '../core/tables.ts';
 import type { Board, Of, Work } from './events.ts';
 import { chainOf, settle } from './session.ts';
 
@@ -52,7 +53,15 @@ export const record = (work: Work, board: Board, id: string, kind: Usage['kind']
   chains.put(work, { ...chain, end: { seq: usage.seq, hash: board.crypto.sha256(payloadOf(usageNoun, usage)) }, amnesia: false }, ONE);
   instances.put(
     work,
-    { ...instance, registers, opened: true, closed: instance.closed || kind === 'close', bootId: board.bootId, recordedMonoMs: Math.round(now.monoMs), unpaid: instance.unpaid || spent(instance, registers) },
+    {
+      ...instance,
+      registers,
+      opened: true,
+      closed: instance.closed || kind === 'close',
+      bootId: board.bootId,
+      recordedMonoMs: Math.round(now.monoMs),
+      unpaid: instance.unpaid || spent(instance, registers),
+    },
     id,
   );
 };
@@ -68,11 +77,16 @@ const due = (work: Work, what: string, everyMs: number, now: Instant): boolean =
   return true;
 };
 
-const metered = (work: Work): string[] => runs.all(work).filter(({ value }) => value.process === 'running').map(({ key }) => key);
+const metered = (work: Work): string[] =>
+  runs
+    .all(work)
+    .filter(({ value }) => value.process === 'running')
+    .map(({ key }) => key);
 
 export const tickMeters = (work: Work, board: Board, now: Instant): void => {
   const partitions = metered(work);
-  if (partitions.length > 0 && due(work, 'meter', board.pace.meterMs, now)) work.emit({ kind: 'partition', step: { kind: 'sample', partitions } });
+  if (partitions.length > 0 && due(work, 'meter', board.pace.meterMs, now))
+    work.emit({ kind: 'partition', step: { kind: 'sample', partitions } });
 };
 
 export const sampled = (work: Work, board: Board, event: Of<'sampled'>, now: Instant): void => {
@@ -84,7 +98,6 @@ export const sampled = (work: Work, board: Board, event: Of<'sampled'>, now: Ins
   settle(work, board, now);
 };
 
-
 /** Registers as they are now become the base of the next cgroup's counters. */
 export const rebase = (work: Work, board: Board, id: string, now: Instant): void => {
   const instance = instances.get(work, id);
@@ -93,4 +106,3 @@ export const rebase = (work: Work, board: Board, id: string, now: Instant): void
   instances.put(work, { ...instance, registers, base: registers, bootId: board.bootId, recordedMonoMs: Math.round(now.monoMs) }, id);
   meters.remove(work, id);
 };
-

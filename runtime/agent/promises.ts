@@ -1,13 +1,16 @@
 /** Promises: probed while an instance runs, held or broken, and told in the report. */
+
+import { instances, type PromiseState, probes, type Run, runs } from '../core/tables.ts';
 import { hex } from '../protocol/bytes.ts';
 import type { Manifest } from '../protocol/nouns/release.ts';
 import type { Instant } from '../turn/clock.ts';
-import { instances, type PromiseState, type Run, runs, probes } from '../core/tables.ts';
 import type { ManifestOf } from './content.ts';
 import type { Of, Work } from './events.ts';
 
 export const freshPromises = (manifest: Manifest | null, now: Instant): Record<string, PromiseState> =>
-  Object.fromEntries((manifest?.promises ?? []).map(({ name }) => [name, { held: null, everHeld: false, dueMonoMs: now.monoMs, detail: '' }]));
+  Object.fromEntries(
+    (manifest?.promises ?? []).map(({ name }) => [name, { held: null, everHeld: false, dueMonoMs: now.monoMs, detail: '' }]),
+  );
 
 /** One probe at a time per instance, so that a slow one cannot pile up. */
 export const tickPromises = (work: Work, manifestFor: ManifestOf, now: Instant): void => {
@@ -40,7 +43,12 @@ export const probed = (work: Work, event: Of<'probed'>, manifestFor: ManifestOf,
   const promise = manifestFor(work, hex(instance.lease.release))?.promises.find((candidate) => candidate.name === name);
   const eager = !event.ok && !state.everHeld && now.monoMs - run.startedMonoMs < (promise?.graceMs ?? 0);
   if (eager) work.emit({ kind: 'wake', afterMs: EAGER_MS });
-  const next: PromiseState = { held: event.ok, everHeld: state.everHeld || event.ok, dueMonoMs: eager ? now.monoMs + EAGER_MS : state.dueMonoMs, detail: event.detail.slice(0, 200) };
+  const next: PromiseState = {
+    held: event.ok,
+    everHeld: state.everHeld || event.ok,
+    dueMonoMs: eager ? now.monoMs + EAGER_MS : state.dueMonoMs,
+    detail: event.detail.slice(0, 200),
+  };
   set(work, event.partition, run, name, next);
 };
 

@@ -1,14 +1,21 @@
 /** What the board says of its instances: at once when something changed, else now and then. */
+
+import { contents, type Instance, instances, lastReports, links, ONE, type Run, runs } from '../core/tables.ts';
 import { equal, hex } from '../protocol/bytes.ts';
 import { encodeAs, seal } from '../protocol/noun.ts';
 import { type InstanceState, type Report, reportNoun, reportSchema } from '../protocol/nouns/board.ts';
 import type { Instant } from '../turn/clock.ts';
-import { contents, type Instance, instances, lastReports, links, ONE, type Run, runs } from '../core/tables.ts';
 import type { Board, Work } from './events.ts';
 import { promiseOf } from './promises.ts';
 
 const STATE: Record<Run['process'], InstanceState> = {
-  unknown: 'starting', none: 'fetching', starting: 'starting', running: 'running', stopping: 'stopped', stopped: 'stopped', removing: 'starting',
+  unknown: 'starting',
+  none: 'fetching',
+  starting: 'starting',
+  running: 'running',
+  stopping: 'stopped',
+  stopped: 'stopped',
+  removing: 'starting',
 };
 
 const stateOf = (work: Work, instance: Instance, run: Run): InstanceState => {
@@ -16,7 +23,8 @@ const stateOf = (work: Work, instance: Instance, run: Run): InstanceState => {
   if (instance.wanted === 'gone') return 'closing';
   if (instance.unpaid) return 'unpaid';
   if (run.process === 'stopped' && instance.wanted === 'started') return 'crashed';
-  if (run.process === 'none' && contents.get(work, hex(instance.lease.release))?.phase === 'held') return instance.wanted === 'started' ? 'starting' : 'stopped';
+  if (run.process === 'none' && contents.get(work, hex(instance.lease.release))?.phase === 'held')
+    return instance.wanted === 'started' ? 'starting' : 'stopped';
   return STATE[run.process];
 };
 
@@ -31,7 +39,9 @@ const reportOf = (work: Work, now: Instant): Report['instances'] =>
     const failing = Object.entries(run.promises).find(([, state]) => state.held === false);
     const content = contents.get(work, hex(instance.lease.release))?.error ?? '';
     const detail = run.error !== '' ? run.error : failing !== undefined ? `${failing[0]}: ${failing[1].detail}` : content;
-    return [{ lease: instance.lease.lease, state: stateOf(work, instance, run), promise, restarts: run.restarts, address: run.address, detail }];
+    return [
+      { lease: instance.lease.lease, state: stateOf(work, instance, run), promise, restarts: run.restarts, address: run.address, detail },
+    ];
   });
 
 export const tickReport = (work: Work, board: Board, now: Instant): void => {

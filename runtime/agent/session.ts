@@ -1,4 +1,7 @@
 /** Finding a home, saying hello, being welcomed, settling usage. */
+
+import { backoffMs, homesFor, servingGateways } from '../core/homing.ts';
+import { anchors, chains, floors, homes, type LinkState, links, ONE, operators, outbox, pairings } from '../core/tables.ts';
 import { type Bytes, equal } from '../protocol/bytes.ts';
 import { asLichenError, refuse } from '../protocol/errors.ts';
 import { LIMITS, PROTOCOL } from '../protocol/limits.ts';
@@ -9,8 +12,6 @@ import { usageBatch } from '../protocol/nouns/messages.ts';
 import { type GatewayEntry, unsealOperator } from '../protocol/nouns/trust.ts';
 import type { Instant } from '../turn/clock.ts';
 import { ordinal } from '../turn/table.ts';
-import { backoffMs, homesFor, servingGateways } from '../core/homing.ts';
-import { anchors, chains, floors, homes, type LinkState, links, ONE, operators, outbox, pairings } from '../core/tables.ts';
 import { askAgain } from './content.ts';
 import type { Board, Handler, Of, Work } from './events.ts';
 
@@ -26,13 +27,16 @@ export const serving = (work: Work): GatewayEntry[] => {
   const pairing = pairings.get(work, ONE);
   const pinned = pairing === null ? null : operators.get(work, pairing.operator);
   if (pairing === null || pinned === null) return [];
-  return servingGateways(pinned.doc, operators.all(work).map(({ value }) => value.doc));
+  return servingGateways(
+    pinned.doc,
+    operators.all(work).map(({ value }) => value.doc),
+  );
 };
 
 export const paired: Handler<Of<'paired'>> = (work, board, event) => {
   pairings.put(work, { operator: event.operator, first: event.first }, ONE);
   for (const chain of event.chains) for (const document of chain) takeOperator(work, board, document);
-  if (operators.get(work, event.operator) === null) refuse('unknown-key', 'the gateway did not show its operator\'s document');
+  if (operators.get(work, event.operator) === null) refuse('unknown-key', "the gateway did not show its operator's document");
 };
 
 /** Versions come in order; what is known or out of order is left alone. */
@@ -110,7 +114,8 @@ export const linked: Handler<Of<'linked'>> = (work, board, event, now) => {
 /** Checks that a message is signed by the gateway of this session and meant for this board. */
 export const fromHome = (work: Work, board: Board, signer: Bytes, value: { board: string; gateway: string }): void => {
   const gateway = linkOf(work).gateway;
-  if (gateway === null || !equal(gateway.key, signer) || value.gateway !== gateway.gateway) refuse('wrong-signer', 'not signed by the gateway of this session');
+  if (gateway === null || !equal(gateway.key, signer) || value.gateway !== gateway.gateway)
+    refuse('wrong-signer', 'not signed by the gateway of this session');
   if (value.board !== board.id) refuse('wrong-signer', 'meant for another board');
 };
 
@@ -127,7 +132,11 @@ export const welcome = (work: Work, board: Board, payload: Bytes, now: Instant):
   // The newest writes were lost with the power: go on above what the federation holds, and say so.
   if (value.known.seq > chain.end.seq) chains.put(work, { end: value.known, pruned: value.known.seq, amnesia: true }, ONE);
   const from = Math.max(value.known.seq, chain.pruned);
-  links.put(work, { ...link, phase: 'welcomed', attempt: 0, atMonoMs: now.monoMs, sent: from, stored: from, sentAtMonoMs: now.monoMs }, ONE);
+  links.put(
+    work,
+    { ...link, phase: 'welcomed', attempt: 0, atMonoMs: now.monoMs, sent: from, stored: from, sentAtMonoMs: now.monoMs },
+    ONE,
+  );
   askAgain(work, now);
   settle(work, board, now);
 };

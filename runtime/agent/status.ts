@@ -11,6 +11,8 @@ export const statusOf = (board: string, work: Work) => {
     recordsSigned: chain?.end.seq ?? 0,
     recordsReplicated: chain?.pruned ?? 0,
     recordsHeld: outbox.page(work, '', LIMITS.outboxRecords).length,
-    instances: instances.all(work).map(({ key, value }) => ({ lease: key, name: value.lease.name, wanted: value.wanted, opened: value.opened, closed: value.closed })),
+    instances: instances
+      .all(work)
+      .map(({ key, value }) => ({ lease: key, name: value.lease.name, wanted: value.wanted, opened: value.opened, closed: value.closed })),
   };
 };

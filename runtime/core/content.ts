@@ -14,7 +14,11 @@ export const entriesOf = (manifest: Manifest, pages: Bytes[]): Entry[] => {
   const entries = pages.flatMap((page) => decodeAs(pageSchema, page, 'page').entries);
   const files = entries.filter((entry) => entry.kind !== 'more');
   const bytes = entries.reduce((sum, entry) => sum + (entry.kind === 'file' ? entry.bytes : 0), 0);
-  if (files.length !== manifest.entries || bytes !== manifest.bytes) refuse('bad-schema', `the pages hold ${files.length} entries of ${bytes} bytes, the manifest says ${manifest.entries} of ${manifest.bytes}`);
+  if (files.length !== manifest.entries || bytes !== manifest.bytes)
+    refuse(
+      'bad-schema',
+      `the pages hold ${files.length} entries of ${bytes} bytes, the manifest says ${manifest.entries} of ${manifest.bytes}`,
+    );
   if (files.length > LIMITS.entries) refuse('too-large', `more than ${LIMITS.entries} entries`);
   checkTree(entries);
   return entries;

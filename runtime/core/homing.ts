@@ -15,12 +15,18 @@ export const servingGateways = (pinned: OperatorDoc, peers: OperatorDoc[]): Gate
   const docs = [pinned, ...peers.filter((doc) => pinned.peers.includes(doc.operator))];
   const revoked: Bytes[] = docs.flatMap((doc) => doc.revoked);
   const retired = new Set<string>(docs.flatMap((doc) => doc.retired));
-  return docs.flatMap((doc) => doc.gateways).filter((entry) => !retired.has(entry.gateway) && !revoked.some((key) => equal(key, entry.key)));
+  return docs
+    .flatMap((doc) => doc.gateways)
+    .filter((entry) => !retired.has(entry.gateway) && !revoked.some((key) => equal(key, entry.key)));
 };
 
 /** The first three by rendezvous on the board's id, in the order in which to dial them. */
 export const homesFor = (crypto: Crypto, board: string, serving: GatewayEntry[]): GatewayEntry[] =>
-  rendezvous(crypto, board, serving.map((entry) => entry.gateway))
+  rendezvous(
+    crypto,
+    board,
+    serving.map((entry) => entry.gateway),
+  )
     .slice(0, HOMES)
     .flatMap((id) => serving.find((entry) => entry.gateway === id) ?? []);
 

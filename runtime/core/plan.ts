@@ -6,7 +6,6 @@ import type { Content, Instance, Run } from './tables.ts';
 
 export type Step = 'verify' | 'fetch' | 'open' | 'start' | 'stop' | 'close' | 'remove' | 'forget';
 
-
 const ending = (instance: Instance, run: Run): Step | null => {
   if (run.process === 'running') return 'stop';
   if (instance.opened && !instance.closed) return 'close';
@@ -36,4 +35,3 @@ const RESTART_MAX_MS = 60_000;
 
 /** Doubles with each restart; without jitter, since no two instances share what they might collide on. */
 export const restartDelayMs = (restarts: number): number => Math.min(RESTART_MAX_MS, RESTART_BASE_MS * 2 ** Math.min(restarts, 20));
-

@@ -14,10 +14,7 @@ import type { LichenError } from '../protocol/errors.ts';
 export type Tier = 'full' | 'reduced' | 'dev';
 
 /** What a promise asks of an instance: `http` wants a 2xx, `tcp` an accepted connection, `exec` an exit status 0 inside. */
-export type Probe =
-  | { kind: 'http'; port: number; path: string }
-  | { kind: 'tcp'; port: number }
-  | { kind: 'exec'; args: string[] };
+export type Probe = { kind: 'http'; port: number; path: string } | { kind: 'tcp'; port: number } | { kind: 'exec'; args: string[] };
 
 export interface PartitionLimits {
   memoryMib: number;

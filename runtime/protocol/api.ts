@@ -22,8 +22,14 @@ export const API = {
   claim: { method: 'POST', path: '/1/claims', admin: true, says: 'makes a one-time pairing token for an owner' },
   close: { method: 'POST', path: '/1/periods', admin: true, says: 'closes the billing period at what is known now' },
   periods: { method: 'GET', path: '/1/periods', admin: false, says: 'closed periods with their vectors' },
-  statement: { method: 'GET', path: '/1/periods/:period/statement', admin: false, says: 'the statement of a period: the same bytes at every gateway' },
+  statement: {
+    method: 'GET',
+    path: '/1/periods/:period/statement',
+    admin: false,
+    says: 'the statement of a period: the same bytes at every gateway',
+  },
   log: { method: 'GET', path: '/1/logs/:author', admin: false, says: 'entries of an author from ?from, with the signed head' },
 } as const satisfies Record<string, Call>;
 
 export type CallName = keyof typeof API;
+export const CALL_NAMES = Object.keys(API) as CallName[];

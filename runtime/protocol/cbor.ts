@@ -113,7 +113,8 @@ export const scan = (bytes: Bytes, { keys, itemsMax }: Reading = DOCUMENT): void
     if (major === 3) fromUtf8(bytes.subarray(next, end));
     if (major === 1 && next === at + 9 && (bytes[at + 1] ?? 0) >= 0x80) refuse('bad-cbor', 'an integer does not fit 64 bits');
     if (major === 6) refuse('bad-cbor', 'tags are not allowed here');
-    if (major === 7 && (next !== at + 1 || argument < 20 || argument > 22)) refuse('bad-cbor', 'floats and other simple values are not allowed');
+    if (major === 7 && (next !== at + 1 || argument < 20 || argument > 22))
+      refuse('bad-cbor', 'floats and other simple values are not allowed');
     if (open !== undefined) {
       if (isKey(open)) checkKey(open, bytes.subarray(at, end), major, keys);
       open.left--;

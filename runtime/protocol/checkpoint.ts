@@ -27,7 +27,8 @@ const fromBase64 = (text: string): Bytes => {
 const keyHash = (crypto: Crypto, keyName: string, key: Bytes): Bytes =>
   crypto.sha256(concat(utf8(`${keyName}\n`), ED25519, key)).subarray(0, 4);
 
-export const bodyOf = (checkpoint: Checkpoint): string => `${ORIGIN}${checkpoint.author}\n${checkpoint.size}\n${toBase64(checkpoint.root)}\n`;
+export const bodyOf = (checkpoint: Checkpoint): string =>
+  `${ORIGIN}${checkpoint.author}\n${checkpoint.size}\n${toBase64(checkpoint.root)}\n`;
 
 /** One signature line; `keyName` is the id of the gateway that signs. */
 export const signLine = (crypto: Crypto, body: string, keyName: string, signer: Signer): string =>
@@ -42,7 +43,7 @@ const parseBody = (body: string): Checkpoint => {
   const [origin = '', size = '', root = '', ...rest] = body.split('\n');
   if (!origin.startsWith(ORIGIN) || !/^(0|[1-9][0-9]{0,15})$/.test(size) || rest.join('') !== '') refuse('bad-schema', 'not a checkpoint');
   const parsed = { author: origin.slice(ORIGIN.length), size: Number(size), root: fromBase64(root) };
-  return parsed.root.length === 32 ? parsed : refuse('bad-schema', 'a checkpoint\'s root has 32 bytes');
+  return parsed.root.length === 32 ? parsed : refuse('bad-schema', "a checkpoint's root has 32 bytes");
 };
 
 /** Verifies that `key`, under the name `keyName`, signed the note. Errors: `bad-schema`, `bad-signature`. */
@@ -51,10 +52,13 @@ export const openCheckpoint = (crypto: Crypto, note: string, keyName: string, ke
   if (split < 0) refuse('bad-schema', 'not a signed note');
   const body = note.slice(0, split + 1);
   const checkpoint = parseBody(body);
-  const line = note.slice(split + 2).split('\n').find((candidate) => candidate.startsWith(`\u2014 ${keyName} `));
+  const line = note
+    .slice(split + 2)
+    .split('\n')
+    .find((candidate) => candidate.startsWith(`\u2014 ${keyName} `));
   const blob = fromBase64(line?.split(' ')[2] ?? refuse('bad-signature', `${keyName} did not sign the checkpoint`));
   if (!equal(blob.subarray(0, 4), keyHash(crypto, keyName, key)) || !crypto.verify(key, utf8(body), blob.subarray(4))) {
-    refuse('bad-signature', 'the checkpoint\'s signature does not verify');
+    refuse('bad-signature', "the checkpoint's signature does not verify");
   }
   return checkpoint;
 };

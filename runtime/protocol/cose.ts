@@ -26,7 +26,11 @@ export interface Opened {
 const protectedHeader = (entries: [number, Value][]): Bytes => encode(new Map(entries));
 
 export const sign1 = (typ: string, payload: Bytes, signer: Signer): Bytes => {
-  const header = protectedHeader([[ALG, ED25519], [KID, signer.publicKey], [TYP, typ]]);
+  const header = protectedHeader([
+    [ALG, ED25519],
+    [KID, signer.publicKey],
+    [TYP, typ],
+  ]);
   const signature = signer.sign(encode(['Signature1', header, NONE, payload]));
   return concat(TAG_SIGN1, encode([header, {}, payload, signature]));
 };
@@ -35,7 +39,10 @@ export const sign1 = (typ: string, payload: Bytes, signer: Signer): Bytes => {
 export const signMany = (typ: string, payload: Bytes, signers: Signer[]): Bytes => {
   const body = protectedHeader([[TYP, typ]]);
   const signatures = signers.map((signer) => {
-    const header = protectedHeader([[ALG, ED25519], [KID, signer.publicKey]]);
+    const header = protectedHeader([
+      [ALG, ED25519],
+      [KID, signer.publicKey],
+    ]);
     return [header, {}, signer.sign(encode(['Signature', body, header, NONE, payload]))];
   });
   return concat(TAG_SIGN, encode([body, {}, payload, signatures]));
@@ -52,7 +59,12 @@ const headerOf = (bytes: Bytes, keys: number[]): Map<unknown, unknown> => {
 };
 
 const checkEmpty = (value: unknown): void => {
-  const empty = typeof value === 'object' && value !== null && !(value instanceof Uint8Array) && !Array.isArray(value) && Object.keys(value).length === 0;
+  const empty =
+    typeof value === 'object' &&
+    value !== null &&
+    !(value instanceof Uint8Array) &&
+    !Array.isArray(value) &&
+    Object.keys(value).length === 0;
   if (!empty || value instanceof Map) refuse('bad-cbor', 'the unprotected COSE header is not empty');
 };
 
@@ -91,7 +103,8 @@ export const openMany = (crypto: Crypto, typ: string, bytes: Bytes, signaturesMa
   checkEmpty(unprotectedHeader);
   checkTyp(headerOf(body, [TYP]), typ);
   const signatures = arrayOf(rawSignatures, null);
-  if (signatures.length === 0 || signatures.length > signaturesMax) refuse('bad-signature', `between 1 and ${signaturesMax} signatures are expected`);
+  if (signatures.length === 0 || signatures.length > signaturesMax)
+    refuse('bad-signature', `between 1 and ${signaturesMax} signatures are expected`);
   const signers = signatures.map((entry) => {
     const [rawSigner, none, signature] = arrayOf(entry, 3);
     checkEmpty(none);

@@ -1,5 +1,5 @@
 /** Names of things. An id is 160 bits of SHA-256 as 32 letters of base32; a hash is the whole 32 bytes. */
-import { base32, type Bytes, concat, utf8 } from './bytes.ts';
+import { type Bytes, base32, concat, utf8 } from './bytes.ts';
 import type { Crypto } from './crypto.ts';
 import { refuse } from './errors.ts';
 
@@ -18,7 +18,8 @@ export type LeaseId = Branded<'lease'>;
 const FORM = /^[a-z2-7]{32}$/;
 
 /** Takes a text for an id of the kind that the caller names; `bad-schema` unless it has an id's form. */
-export const idFrom = <Id extends string>(text: string): Id => (FORM.test(text) ? (text as Id) : refuse('bad-schema', `"${text.slice(0, 40)}" is not an id of 32 letters`));
+export const idFrom = <Id extends string>(text: string): Id =>
+  FORM.test(text) ? (text as Id) : refuse('bad-schema', `"${text.slice(0, 40)}" is not an id of 32 letters`);
 
 const short = <Id extends string>(crypto: Crypto, data: Bytes): Id => idFrom<Id>(base32(crypto.sha256(data).subarray(0, 20)));
 

@@ -5,6 +5,8 @@
 export const LIMITS = {
   /** An MQTT packet, fixed header included (guard and both ends). */
   packetBytes: 128 * 1024,
+  /** What is left of it for the payload: topic and headers take less than the rest. */
+  payloadBytes: 127 * 1024,
   /** What may arrive before CONNECT was accepted. */
   packetBeforeConnectBytes: 4 * 1024,
   /** From the TCP accept to an accepted CONNECT; a pairing has to be over by then. */

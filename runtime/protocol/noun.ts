@@ -27,7 +27,12 @@ export interface MultiSealed<T> extends Omit<Sealed<T>, 'signer'> {
   signers: Bytes[];
 }
 
-export const noun = <T>(name: string, maxBytes: number, schema: Schema<T>): Noun<T> => ({ name, typ: `lichen.${name}+cbor`, schema, maxBytes });
+export const noun = <T>(name: string, maxBytes: number, schema: Schema<T>): Noun<T> => ({
+  name,
+  typ: `lichen.${name}+cbor`,
+  schema,
+  maxBytes,
+});
 
 const checkSize = (kind: Noun<unknown>, bytes: Bytes): void => {
   if (bytes.length > kind.maxBytes) refuse('too-large', `a ${kind.name} has at most ${kind.maxBytes} bytes, this one ${bytes.length}`);
@@ -76,4 +81,5 @@ export const encodeAs = <T>(schema: Schema<T>, value: T, what: string, itemsMax?
   return out;
 };
 
-export const decodeAs = <T>(schema: Schema<T>, bytes: Bytes, what: string, itemsMax?: number): T => parse(schema, decode(bytes, itemsMax), what);
+export const decodeAs = <T>(schema: Schema<T>, bytes: Bytes, what: string, itemsMax?: number): T =>
+  parse(schema, decode(bytes, itemsMax), what);

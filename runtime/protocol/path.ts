@@ -7,7 +7,8 @@ import type { Entry } from './nouns/release.ts';
 export const checkPath = (path: string): string => {
   const segments = path.split('/');
   if (segments.length > LIMITS.pathSegments) refuse('bad-path', `${path}: more than ${LIMITS.pathSegments} segments`);
-  if (segments.some((segment) => segment === '' || segment === '.' || segment === '..')) refuse('bad-path', `${path}: empty, "." or ".." segment`);
+  if (segments.some((segment) => segment === '' || segment === '.' || segment === '..'))
+    refuse('bad-path', `${path}: empty, "." or ".." segment`);
   if (/[\u0000-\u001f\\]/.test(path)) refuse('bad-path', 'a path holds a control character or a backslash');
   return path;
 };

@@ -35,7 +35,8 @@ export const amount: Schema<bigint> = v.pipe(counter, v.maxValue(BigInt(LIMITS.c
 const bytesOf = (length: number) =>
   v.custom<Bytes>((input) => input instanceof Uint8Array && input.length === length, `expected ${length} bytes`);
 
-export const bytes = (max: number) => v.custom<Bytes>((input) => input instanceof Uint8Array && input.length <= max, `expected at most ${max} bytes`);
+export const bytes = (max: number) =>
+  v.custom<Bytes>((input) => input instanceof Uint8Array && input.length <= max, `expected at most ${max} bytes`);
 export const publicKey = bytesOf(32);
 export const hash = bytesOf(32);
 export const nonce = bytesOf(16);
@@ -44,7 +45,8 @@ export const text = v.pipe(v.string(), v.maxBytes(LIMITS.textBytes));
 /** Names that appear in topics, paths and tables. */
 export const name = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]{0,62}$/, 'expected a name: a-z, 0-9, -, at most 63'));
 
-const idOf = <Id extends string>() => v.custom<Id>((input) => typeof input === 'string' && /^[a-z2-7]{32}$/.test(input), 'expected an id of 32 letters');
+const idOf = <Id extends string>() =>
+  v.custom<Id>((input) => typeof input === 'string' && /^[a-z2-7]{32}$/.test(input), 'expected an id of 32 letters');
 export const boardId = idOf<BoardId>();
 export const gatewayId = idOf<GatewayId>();
 export const operatorId = idOf<OperatorId>();

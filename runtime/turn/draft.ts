@@ -60,7 +60,12 @@ export class Draft<Effect> {
     const limit = options.limit ?? Number.MAX_SAFE_INTEGER;
     const pending = [...this.#whole.writes, ...this.#event.writes].filter(([key]) => key.startsWith(prefix));
     const from = options.after === undefined ? prefix : `${options.after}\u0000`;
-    const range: Range = { from, to: `${prefix}\uffff`, limit: Math.min(limit + pending.length, Number.MAX_SAFE_INTEGER), reverse: options.reverse ?? false };
+    const range: Range = {
+      from,
+      to: `${prefix}\uffff`,
+      limit: Math.min(limit + pending.length, Number.MAX_SAFE_INTEGER),
+      reverse: options.reverse ?? false,
+    };
     const rows = this.#snapshot.range(range);
     if (rows === UNREAD) throw new Unread({ range });
     const merged = new Map<Key, Bytes | null>();

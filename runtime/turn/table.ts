@@ -19,7 +19,10 @@ export interface Table<T> {
 
 export const table = <T>(name: string, schema: Schema<T>): Table<T> => {
   const keyOf = (key: string[]): string => [name, ...key].join('/');
-  const read = ({ key, value }: { key: string; value: Bytes }) => ({ key: key.slice(name.length + 1), value: decodeAs(schema, value, name) });
+  const read = ({ key, value }: { key: string; value: Bytes }) => ({
+    key: key.slice(name.length + 1),
+    value: decodeAs(schema, value, name),
+  });
   return {
     get: (draft, ...key) => {
       const bytes = draft.get(keyOf(key));

@@ -18,7 +18,13 @@ export interface BoardSetup {
 const argsOf = (runtime: string, setup: BoardSetup): string[] => [
   // Less of V8's young generation, which a board has no use for.
   '--max-semi-space-size=1',
-  runtime, '--data', setup.data, '--capacity', setup.capacity, '--claim', setup.claim,
+  runtime,
+  '--data',
+  setup.data,
+  '--capacity',
+  setup.capacity,
+  '--claim',
+  setup.claim,
   ...Object.entries(setup.paces).flatMap(([name, value]) => [`--${name}`, String(value)]),
   ...(setup.proxyPort === null ? [] : ['--proxy', `127.0.0.1:${setup.proxyPort}`]),
   ...(setup.tier === null ? [] : ['--tier', setup.tier]),

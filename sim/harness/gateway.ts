@@ -30,9 +30,27 @@ export const startGateway = (entry: string, setup: GatewaySetup): GatewayProcess
   const address = `127.0.0.1:${setup.port}`;
   const documents = setup.operatorFiles.flatMap((path) => ['--operator', path]);
   const args = [
-    entry, 'gateway', 'run', '--data', setup.data, '--operator-id', setup.operator, ...documents,
-    '--name', setup.name, '--region', setup.region, '--listen', address, '--address', address,
-    '--api-listen', `127.0.0.1:${setup.apiPort}`, '--silence-ms', String(setup.silenceMs), '--json',
+    entry,
+    'gateway',
+    'run',
+    '--data',
+    setup.data,
+    '--operator-id',
+    setup.operator,
+    ...documents,
+    '--name',
+    setup.name,
+    '--region',
+    setup.region,
+    '--listen',
+    address,
+    '--address',
+    address,
+    '--api-listen',
+    `127.0.0.1:${setup.apiPort}`,
+    '--silence-ms',
+    String(setup.silenceMs),
+    '--json',
   ];
   const process = start({ name: setup.name, args, logPath: `${setup.data}.log` });
   return { ...setup, address, api: `http://127.0.0.1:${setup.apiPort}`, process };
@@ -56,18 +74,26 @@ const request = async (gateway: GatewayProcess, name: CallName, { params = {}, b
   const query = new URLSearchParams(rest).toString();
   const headers = { authorization: `Bearer ${tokenOf(gateway)}` };
   const sent = body === undefined ? {} : { body: typeof body === 'string' ? body : new Uint8Array(body) };
-  const response = await fetch(`${gateway.api}${filled}${query === '' ? '' : `?${query}`}`, { method, headers, signal: AbortSignal.timeout(20_000), ...sent });
+  const response = await fetch(`${gateway.api}${filled}${query === '' ? '' : `?${query}`}`, {
+    method,
+    headers,
+    signal: AbortSignal.timeout(20_000),
+    ...sent,
+  });
   if (!response.ok) throw new LichenError('unavailable', `${gateway.name} ${name}: ${response.status} ${await response.text()}`);
   return response;
 };
 
-export const askJson = async (gateway: GatewayProcess, name: CallName, asked: Asked = {}): Promise<unknown> => (await request(gateway, name, asked)).json();
+export const askJson = async (gateway: GatewayProcess, name: CallName, asked: Asked = {}): Promise<unknown> =>
+  (await request(gateway, name, asked)).json();
 
 export const askBytes = async (gateway: GatewayProcess, name: CallName, asked: Asked = {}): Promise<Uint8Array> =>
   new Uint8Array(await (await request(gateway, name, asked)).arrayBuffer());
 
 export const ready = (gateway: GatewayProcess): Promise<unknown> =>
-  until(`gateway ${gateway.name} to answer`, 20_000, () => (gateway.process.exitCode() === null ? askJson(gateway, 'status') : failed(gateway)));
+  until(`gateway ${gateway.name} to answer`, 20_000, () =>
+    gateway.process.exitCode() === null ? askJson(gateway, 'status') : failed(gateway),
+  );
 
 const failed = (gateway: GatewayProcess): never => {
   throw new LichenError('unavailable', `gateway ${gateway.name} ended with ${gateway.process.exitCode()}; see ${gateway.process.logPath}`);

@@ -25,7 +25,10 @@ export const cpuMicrosOf = (lease: string): bigint | null => {
 };
 
 const procsUnder = (group: string): number[] => {
-  const own = readFileSync(join(group, 'cgroup.procs'), 'utf8').split('\n').filter((line) => line !== '').map(Number);
+  const own = readFileSync(join(group, 'cgroup.procs'), 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map(Number);
   const below = readdirSync(group, { withFileTypes: true }).filter((entry) => entry.isDirectory());
   return [...own, ...below.flatMap((entry) => procsUnder(join(group, entry.name)))];
 };
@@ -43,23 +46,42 @@ export const processesOf = (lease: string): string[] => {
 /** Field 22 of /proc/<pid>/stat, in clock ticks since boot; null when it is gone. */
 const startOf = (pid: number): string | null => {
   try {
-    return readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')[19] ?? null;
+    return (
+      readFileSync(`/proc/${pid}/stat`, 'utf8')
+        .replace(/^.*\) /s, '')
+        .split(' ')[19] ?? null
+    );
   } catch {
     return null;
   }
 };
 
-export const rssBytesOf = (pid: number): number => Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
+export const rssBytesOf = (pid: number): number =>
+  Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
 
 /** What must not be left behind: groups, network namespaces, mounts and processes that carry one of these names. */
 export const leftovers = (names: string[]): string[] => {
   const named = (text: string): boolean => names.some((name) => text.includes(name));
-  const trees = [ROOT, ...readdirSync(ROOT, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => join(ROOT, entry.name))];
-  const groups = trees.flatMap((tree) => readdirSync(tree).filter((name) => name.startsWith('lichen-') && named(name)).map((name) => join(tree, name)));
+  const trees = [
+    ROOT,
+    ...readdirSync(ROOT, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => join(ROOT, entry.name)),
+  ];
+  const groups = trees.flatMap((tree) =>
+    readdirSync(tree)
+      .filter((name) => name.startsWith('lichen-') && named(name))
+      .map((name) => join(tree, name)),
+  );
   const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n').filter(named);
   const spaces = existsSync('/run/netns') ? readdirSync('/run/netns').filter(named) : [];
   const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid && named(commandOf(name)));
-  return [...groups, ...mounts, ...spaces.map((space) => `netns ${space}`), ...processes.map((pid) => `process ${pid} ${commandOf(pid).replaceAll('\0', ' ').slice(0, 80)}`)];
+  return [
+    ...groups,
+    ...mounts,
+    ...spaces.map((space) => `netns ${space}`),
+    ...processes.map((pid) => `process ${pid} ${commandOf(pid).replaceAll('\0', ' ').slice(0, 80)}`),
+  ];
 };
 
 const commandOf = (pid: string): string => {

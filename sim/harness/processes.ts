@@ -47,4 +47,5 @@ export const killAll = (): void => {
 };
 
 /** The end of a log, for people who want to know why. */
-export const tailOf = (process: Process, lines: number): string => readFileSync(process.logPath, 'utf8').trimEnd().split('\n').slice(-lines).join('\n');
+export const tailOf = (process: Process, lines: number): string =>
+  readFileSync(process.logPath, 'utf8').trimEnd().split('\n').slice(-lines).join('\n');

@@ -2,7 +2,7 @@
  * A link that can be cut: an HTTP CONNECT proxy in front of one board. While cut it forwards nothing and closes
  * nothing, as a broken cable does; connections that ended meanwhile are told so only when it is mended.
  */
-import { createServer, type Server, type Socket, connect } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 
 export interface CuttableLink {
   port: number;

@@ -4,7 +4,11 @@ import { LichenError } from '../../runtime/protocol/errors.ts';
 const STEP_MS = 50;
 
 /** Polls until `look` gives something; `unavailable` with what was waited for when it takes too long. */
-export const until = async <T>(what: string, timeoutMs: number, look: () => T | null | undefined | false | Promise<T | null | undefined | false>): Promise<T> => {
+export const until = async <T>(
+  what: string,
+  timeoutMs: number,
+  look: () => T | null | undefined | false | Promise<T | null | undefined | false>,
+): Promise<T> => {
   const end = performance.now() + timeoutMs;
   let last = '';
   while (performance.now() < end) {

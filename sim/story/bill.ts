@@ -1,11 +1,11 @@
 /** Act 6: the period is closed, every survivor computes the same bytes, and the bill is held against the kernel's count. */
 import * as v from 'valibot';
 import { makeRequest } from '../../gateway/cli/ceremony.ts';
+import { openPush } from '../../gateway/cli/mqtt-push.ts';
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { type Bytes, equal, fromHex } from '../../runtime/protocol/bytes.ts';
 import { decodeStatement, type Posting, type Statement } from '../../runtime/protocol/nouns/billing.ts';
 import { parse } from '../../runtime/protocol/schema.ts';
-import { openPush } from '../../gateway/cli/mqtt-push.ts';
 import { askBytes, askJson, type GatewayProcess } from '../harness/gateway.ts';
 import { cpuMicrosOf } from '../harness/kernel.ts';
 import { until } from '../harness/wait.ts';
@@ -30,7 +30,13 @@ const south = (stage: Stage): GatewayProcess => {
 export const pushState = async (stage: Stage, state: 'started' | 'stopped' | 'destroyed'): Promise<void> => {
   const gateway = south(stage);
   const { tenant, tenantId } = stage.cast;
-  const door = await openPush({ address: gateway.address, gatewayKey: gateway.key, tenant: tenantId, seed: tenant.seed, timeoutMs: 10_000 });
+  const door = await openPush({
+    address: gateway.address,
+    gatewayKey: gateway.key,
+    tenant: tenantId,
+    seed: tenant.seed,
+    timeoutMs: 10_000,
+  });
   try {
     for (const [name, terms] of stage.requests) {
       const next = { ...terms, state, sequence: terms.sequence + 1 };
@@ -57,7 +63,9 @@ export const stopAll = async (stage: Stage): Promise<Map<string, bigint>> => {
   for (const { lease, name, index } of stopped) {
     const micros = cpuMicrosOf(lease);
     if (micros !== null) kernel.set(lease, micros);
-    stage.teller.say(`${name}/${index}: the kernel counted ${micros === null ? 'nothing readable' : `${(Number(micros) / 1e6).toFixed(3)} s of CPU`}`);
+    stage.teller.say(
+      `${name}/${index}: the kernel counted ${micros === null ? 'nothing readable' : `${(Number(micros) / 1e6).toFixed(3)} s of CPU`}`,
+    );
   }
   await pushState(stage, 'destroyed');
   await until('every lease to be closed everywhere', 30_000, async () => {
@@ -90,11 +98,16 @@ export const closeAndState = async (stage: Stage, kernel: Map<string, bigint>): 
   const closer = south(stage);
   const { period } = parse(v.object({ period: v.number() }), await askJson(closer, 'close', { body: '' }), 'close');
   const statements = await Promise.all(
-    stage.gateways.map((gateway) => until(`the statement at ${gateway.name}`, 15_000, () => askBytes(gateway, 'statement', { params: { period: String(period) } }))),
+    stage.gateways.map((gateway) =>
+      until(`the statement at ${gateway.name}`, 15_000, () => askBytes(gateway, 'statement', { params: { period: String(period) } })),
+    ),
   );
   const [bytes = new Uint8Array()] = statements;
   const sameBytes = statements.length === stage.gateways.length && statements.every((other) => equal(other, bytes));
-  stage.teller.check(sameBytes, `period ${period} is closed; ${stage.gateways.map(({ name }) => name).join(' and ')} compute the same ${bytes.length} bytes`);
+  stage.teller.check(
+    sameBytes,
+    `period ${period} is closed; ${stage.gateways.map(({ name }) => name).join(' and ')} compute the same ${bytes.length} bytes`,
+  );
   const logs = new Map<string, { entries: Bytes[]; head: string }>();
   for (const author of Object.keys((await statusOf(closer)).vector)) logs.set(author, await fetchLog(closer, author));
   return { statement: decodeStatement(bytes), bytes, sameBytes, kernel, logs };

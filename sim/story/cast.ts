@@ -2,10 +2,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { firstOperator, firstPublisher, operatorIdOf } from '../../gateway/cli/ceremony.ts';
-import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
+import { nodeCrypto, signerFromSeed } from '../../runtime/adapters/crypto.ts';
 import { kernelEntropy } from '../../runtime/adapters/entropy.ts';
 import { type KeyFile, openKeyFile } from '../../runtime/adapters/keyfile.ts';
-import { signerFromSeed } from '../../runtime/adapters/crypto.ts';
 import { type BoardId, fingerprint, type GatewayId, type OwnerId, type TenantId } from '../../runtime/protocol/ids.ts';
 import type { GatewayEntry } from '../../runtime/protocol/nouns/trust.ts';
 import { rendezvous } from '../../runtime/protocol/rendezvous.ts';
@@ -31,6 +30,7 @@ export interface Cast {
 export const SILENCE_MS = 3_000;
 
 const ownerIdOf = (key: KeyFile): OwnerId => fingerprint<OwnerId>(nodeCrypto, key.signer.publicKey);
+
 export { ownerIdOf };
 
 const castGateways = async (dir: string): Promise<GatewaySetup[]> => {
@@ -46,13 +46,26 @@ const castGateways = async (dir: string): Promise<GatewaySetup[]> => {
     const data = join(dir, `gateway-${row.name}`);
     mkdirSync(data, { recursive: true, mode: 0o700 });
     const publicKey = openKeyFile(join(data, 'gateway.key')).signer.publicKey;
-    return { ...row, data, key: publicKey, gateway: fingerprint<GatewayId>(nodeCrypto, publicKey), port: ports[2 * i] ?? 0, apiPort: ports[2 * i + 1] ?? 0 };
+    return {
+      ...row,
+      data,
+      key: publicKey,
+      gateway: fingerprint<GatewayId>(nodeCrypto, publicKey),
+      port: ports[2 * i] ?? 0,
+      apiPort: ports[2 * i + 1] ?? 0,
+    };
   });
   const files = [alder, birch].map((root, o) => {
     const gateways: GatewayEntry[] = plan
       .filter((row) => row.operator === o)
       .map(({ gateway, key, name, region, port }) => ({ gateway, key, name, region, address: `127.0.0.1:${port}` }));
-    const terms = { threshold: 1, name: o === 0 ? 'alder' : 'birch', gateways, peers: ids.filter((_id, i) => i !== o), feePermille: o === 0 ? 80 : 100 };
+    const terms = {
+      threshold: 1,
+      name: o === 0 ? 'alder' : 'birch',
+      gateways,
+      peers: ids.filter((_id, i) => i !== o),
+      feePermille: o === 0 ? 80 : 100,
+    };
     const path = join(dir, `operator-${terms.name}.cose`);
     writeFileSync(path, firstOperator(nodeCrypto, [root.signer], terms).document);
     return path;
@@ -95,7 +108,11 @@ export const makeCast = async (dir: string): Promise<Cast> => {
   const key = (name: string): KeyFile => openKeyFile(join(dir, 'keys', `${name}.key`));
   const gateways = await castGateways(dir);
   const signer = key('publisher-release');
-  const { doc, document } = firstPublisher(nodeCrypto, [key('publisher-root').signer], { threshold: 1, name: 'meadow', keys: [signer.signer.publicKey] });
+  const { doc, document } = firstPublisher(nodeCrypto, [key('publisher-root').signer], {
+    threshold: 1,
+    name: 'meadow',
+    keys: [signer.signer.publicKey],
+  });
   const tenant = key('tenant-tess');
   return {
     dir,

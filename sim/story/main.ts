@@ -6,11 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { asLichenError, tell } from '../../runtime/protocol/errors.ts';
 import { killAll } from '../harness/processes.ts';
-import { openLinkProxy } from '../harness/proxy.ts';
-import { makeCast } from './cast.ts';
 import { curtain } from './curtain.ts';
 import { play } from './play.ts';
-import type { Stage } from './stage.ts';
+import { openStage } from './stage.ts';
 import { openTeller } from './tell.ts';
 import { watch } from './watch.ts';
 
@@ -38,15 +36,7 @@ const run = async (values: Values): Promise<number> => {
   const startedMs = performance.now();
   const teller = openTeller(values.json, startedMs);
   const dir = mkdtempSync(join(tmpdir(), 'lichen-story-'));
-  const stage: Stage = {
-    cast: await makeCast(dir),
-    teller,
-    gateways: [],
-    boards: new Map(),
-    link: await openLinkProxy(),
-    requests: new Map(),
-    runtime: join(ROOT, 'dist', 'lichen-runtime.mjs'),
-  };
+  const stage = await openStage(dir, join(ROOT, 'dist', 'lichen-runtime.mjs'), teller);
   let stopAsked: (() => void) | null = null;
   const asked = new Promise<void>((done) => {
     stopAsked = done;
@@ -70,7 +60,14 @@ const run = async (values: Values): Promise<number> => {
   const ok = teller.failed().length === 0;
   if (ok) rmSync(dir, { recursive: true, force: true });
   else teller.say(`logs and stores are left in ${dir}`);
-  const line = { ok, setupSeconds: Number(process.env.LICHEN_SETUP_SECONDS ?? 0), seconds: seconds(), ...result, failed: teller.failed(), keep };
+  const line = {
+    ok,
+    setupSeconds: Number(process.env.LICHEN_SETUP_SECONDS ?? 0),
+    seconds: seconds(),
+    ...result,
+    failed: teller.failed(),
+    keep,
+  };
   if (values.json) process.stdout.write(`${JSON.stringify(line)}\n`);
   return ok ? 0 : 1;
 };

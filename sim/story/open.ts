@@ -1,5 +1,4 @@
 /** Acts 1 to 4: gateways federate, boards are paired, software is pushed and placed, promises turn green. */
-import { readFileSync } from 'node:fs';
 import { request as httpGet } from 'node:http';
 import { join } from 'node:path';
 import * as v from 'valibot';
@@ -44,7 +43,16 @@ export const pairBoards = async (stage: Stage, tier: 'dev' | null): Promise<void
   for (const [i, { name, board, owner, data }] of stage.cast.boards.entries()) {
     const answer = await askJson(at(stage, i), 'claim', { body: JSON.stringify({ owner: ownerIdOf(owner) }) });
     const { claim } = parse(v.object({ claim: v.string() }), answer, 'claim');
-    const setup = { name, board, data, capacity: 'memory=256,cpu=1500,partitions=4', claim, proxyPort: i === 1 ? stage.link.port : null, tier, paces: PACES };
+    const setup = {
+      name,
+      board,
+      data,
+      capacity: 'memory=256,cpu=1500,partitions=4',
+      claim,
+      proxyPort: i === 1 ? stage.link.port : null,
+      tier,
+      paces: PACES,
+    };
     stage.boards.set(board, { setup, process: startBoard(stage.runtime, setup) });
   }
   for (const { name, board } of stage.cast.boards) {
@@ -57,7 +65,14 @@ export const pairBoards = async (stage: Stage, tier: 'dev' | null): Promise<void
 /** HTTP is the second door to the same thing. */
 const bindBoards = async (stage: Stage): Promise<void> => {
   for (const { board, owner } of stage.cast.boards) {
-    const terms = { board, payee: `iban:${ownerIdOf(owner).slice(0, 8)}`, version: 1, currency: CURRENCY, rates: RATES, policy: { partitions: 4, labels: [] } };
+    const terms = {
+      board,
+      payee: `iban:${ownerIdOf(owner).slice(0, 8)}`,
+      version: 1,
+      currency: CURRENCY,
+      rates: RATES,
+      policy: { partitions: 4, labels: [] },
+    };
     await until('the pairing to reach the south', 10_000, async () => (await boardsOf(at(stage, 1))).some((row) => row.board === board));
     await askJson(at(stage, 1), 'push', { body: makeBinding(nodeCrypto, owner.signer, terms) });
   }
@@ -65,7 +80,7 @@ const bindBoards = async (stage: Stage): Promise<void> => {
     const rows = await boardsOf(at(stage, 0));
     return rows.length === 3 && rows.every((row) => row.bound) ? rows : null;
   });
-  stage.teller.check(bound.length === 3, 'three boards paired over TLS 1.3, bound to their owners\' tariffs');
+  stage.teller.check(bound.length === 3, "three boards paired over TLS 1.3, bound to their owners' tariffs");
 };
 
 const pushAll = async (door: Push, bundle: Bundle): Promise<number> => {
@@ -93,11 +108,26 @@ export const pushSoftware = async (stage: Stage, root: string): Promise<void> =>
   const { cast, teller } = stage;
   const north = at(stage, 0);
   await askJson(north, 'admit', { body: JSON.stringify({ role: 'tenant', key: hex(cast.tenant.signer.publicKey), name: 'tess' }) });
-  const door = await openPush({ address: north.address, gatewayKey: north.key, tenant: cast.tenantId, seed: cast.tenant.seed, timeoutMs: 10_000 });
+  const door = await openPush({
+    address: north.address,
+    gatewayKey: north.key,
+    tenant: cast.tenantId,
+    seed: cast.tenant.seed,
+    timeoutMs: 10_000,
+  });
   try {
     await expectOk(door, cast.publisher.document);
-    for (const [name, replicas] of [['hello-sensor', 2], ['primes', 1]] as const) {
-      const bundle = await buildRelease({ recipePath: join(root, 'recipes', name), publisherId: cast.publisher.id, signer: cast.publisher.signer.signer, sequence: 1, cachePath: join(root, 'node_modules', '.cache', 'recipes') });
+    for (const [name, replicas] of [
+      ['hello-sensor', 2],
+      ['primes', 1],
+    ] as const) {
+      const bundle = await buildRelease({
+        recipePath: join(root, 'recipes', name),
+        publisherId: cast.publisher.id,
+        signer: cast.publisher.signer.signer,
+        sequence: 1,
+        cachePath: join(root, 'node_modules', '.cache', 'recipes'),
+      });
       const pieces = await pushAll(door, bundle);
       teller.say(`release ${name} ${hex(bundle.release).slice(0, 12)}: ${pieces} pieces pushed over MQTT to ${north.name}`);
       await pushRequest(stage, door, name, bundle.release, replicas);
@@ -114,11 +144,26 @@ const expectOk = async (door: Push, document: Bytes): Promise<void> => {
 
 const pushRequest = async (stage: Stage, door: Push, name: string, release: Bytes, replicas: number): Promise<void> => {
   const signer = stage.cast.tenant.signer;
-  const voucher = makeVoucher(nodeCrypto, signer, { serial: stage.requests.size + 1, currency: CURRENCY, capMicro: 5_000_000n, notAfterMs: 4_102_444_800_000 });
+  const voucher = makeVoucher(nodeCrypto, signer, {
+    serial: stage.requests.size + 1,
+    currency: CURRENCY,
+    capMicro: 5_000_000n,
+    notAfterMs: 4_102_444_800_000,
+  });
   await expectOk(door, voucher.document);
   const terms: Omit<Request, 'v' | 'tenant'> = {
-    name, sequence: 1, state: 'started', release, replicas, parameters: name === 'primes' ? { limit: '1000000' } : {}, filter: {},
-    priceCap: ANY_PRICE, currency: CURRENCY, voucher: voucher.hash, onIsolation: 'continue', patienceMs: 120_000,
+    name,
+    sequence: 1,
+    state: 'started',
+    release,
+    replicas,
+    parameters: name === 'primes' ? { limit: '1000000' } : {},
+    filter: {},
+    priceCap: ANY_PRICE,
+    currency: CURRENCY,
+    voucher: voucher.hash,
+    onIsolation: 'continue',
+    patienceMs: 120_000,
   };
   stage.requests.set(name, terms);
   await expectOk(door, makeRequest(nodeCrypto, signer, terms).document);
@@ -134,9 +179,14 @@ export const awaitPromises = async (stage: Stage): Promise<Instance[]> => {
   });
   for (const { name, index, board, report } of found) {
     const home = await homeOf(stage, board);
-    stage.teller.say(`${name}/${index} runs on ${nameOfBoard(stage, board)} (${home === null ? '?' : nameOfGateway(stage, home.gateway)}), promise ${report?.promise}, ${report?.address ?? 'no address of its own'}`);
+    stage.teller.say(
+      `${name}/${index} runs on ${nameOfBoard(stage, board)} (${home === null ? '?' : nameOfGateway(stage, home.gateway)}), promise ${report?.promise}, ${report?.address ?? 'no address of its own'}`,
+    );
   }
-  stage.teller.check(new Set(found.filter(({ name }) => name === 'hello-sensor').map(({ board }) => board)).size === 2, 'the two replicas of hello-sensor are on two boards');
+  stage.teller.check(
+    new Set(found.filter(({ name }) => name === 'hello-sensor').map(({ board }) => board)).size === 2,
+    'the two replicas of hello-sensor are on two boards',
+  );
   return found;
 };
 
@@ -154,5 +204,3 @@ export const readSensor = (address: string | null): Promise<string | null> => {
     asked.on('error', reject).end();
   });
 };
-
-export const bundleBytes = (path: string): number => readFileSync(path).length;

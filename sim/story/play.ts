@@ -6,8 +6,8 @@ import { audit } from '../../gateway/cli/audit.ts';
 import { writeKept } from '../../gateway/cli/kept.ts';
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { NOT_PAYABLE } from '../../runtime/protocol/money.ts';
-import { usageNoun } from '../../runtime/protocol/nouns/board.ts';
 import { decodeAs, unseal } from '../../runtime/protocol/noun.ts';
+import { usageNoun } from '../../runtime/protocol/nouns/board.ts';
 import { entrySchema } from '../../runtime/protocol/nouns/log.ts';
 import { parse } from '../../runtime/protocol/schema.ts';
 import { startBoard, statusOfBoard } from '../harness/board.ts';
@@ -67,18 +67,34 @@ const checkBill = (stage: Stage, bill: Bill, tier: string) => {
   const overlapCpuMicros = sum(postings.map(({ uncharged, reason }) => (reason === 'overlap' ? uncharged.cpuMicros : 0n)));
   const billedCpuMicros = sum(postings.map(({ used, uncharged }) => used.cpuMicros - uncharged.cpuMicros));
   const kernelCpuMicros = sum(bill.kernel.values());
-  for (const invoice of bill.statement.invoices) teller.say(`invoice: ${invoice.postings.length} slices, ${(Number(invoice.totalMicro) / 1e6).toFixed(6)} ${invoice.currency}`);
-  for (const payout of bill.statement.payouts) teller.say(`owner ${payout.owner.slice(0, 8)} earns ${(Number(payout.creditMicro) / 1e6).toFixed(6)} ${payout.currency}`);
-  for (const fee of bill.statement.fees) teller.say(`operator ${fee.operator.slice(0, 8)} takes a fee of ${(Number(fee.feeMicro) / 1e6).toFixed(6)} ${fee.currency}`);
+  for (const invoice of bill.statement.invoices)
+    teller.say(`invoice: ${invoice.postings.length} slices, ${(Number(invoice.totalMicro) / 1e6).toFixed(6)} ${invoice.currency}`);
+  for (const payout of bill.statement.payouts)
+    teller.say(`owner ${payout.owner.slice(0, 8)} earns ${(Number(payout.creditMicro) / 1e6).toFixed(6)} ${payout.currency}`);
+  for (const fee of bill.statement.fees)
+    teller.say(`operator ${fee.operator.slice(0, 8)} takes a fee of ${(Number(fee.feeMicro) / 1e6).toFixed(6)} ${fee.currency}`);
   const totals = bill.statement.totals;
-  const [charges, earnings, fees, rounding] = (['chargesMicro', 'earningsMicro', 'feesMicro', 'roundingMicro'] as const).map((key) => sum(totals.map((row) => row[key])));
-  teller.check(totals.length > 0 && charges === (earnings ?? 0n) + (fees ?? 0n) + (rounding ?? 0n), `charges ${charges} = earnings ${earnings} + fees ${fees} + rounding ${rounding} (micro-units)`);
+  const [charges, earnings, fees, rounding] = (['chargesMicro', 'earningsMicro', 'feesMicro', 'roundingMicro'] as const).map((key) =>
+    sum(totals.map((row) => row[key])),
+  );
+  teller.check(
+    totals.length > 0 && charges === (earnings ?? 0n) + (fees ?? 0n) + (rounding ?? 0n),
+    `charges ${charges} = earnings ${earnings} + fees ${fees} + rounding ${rounding} (micro-units)`,
+  );
   teller.check(bill.kernel.size === postings.length, `the kernel's counters were read for all ${postings.length} leases`);
-  teller.check(agree(kernelCpuMicros, billedCpuMicros + overlapCpuMicros, tier !== 'dev'), `the kernel counted ${kernelCpuMicros} µs of CPU, the bill says ${billedCpuMicros} µs and ${overlapCpuMicros} µs uncharged overlap`);
+  teller.check(
+    agree(kernelCpuMicros, billedCpuMicros + overlapCpuMicros, tier !== 'dev'),
+    `the kernel counted ${kernelCpuMicros} µs of CPU, the bill says ${billedCpuMicros} µs and ${overlapCpuMicros} µs uncharged overlap`,
+  );
   teller.check(kernelCpuMicros > 1_000_000n, 'the bill is about more than a second of CPU');
   return {
-    chargesMicro: String(charges), earningsMicro: String(earnings), feesMicro: String(fees), roundingMicro: String(rounding),
-    kernelCpuMicros: String(kernelCpuMicros), billedCpuMicros: String(billedCpuMicros), overlapCpuMicros: String(overlapCpuMicros),
+    chargesMicro: String(charges),
+    earningsMicro: String(earnings),
+    feesMicro: String(fees),
+    roundingMicro: String(rounding),
+    kernelCpuMicros: String(kernelCpuMicros),
+    billedCpuMicros: String(billedCpuMicros),
+    overlapCpuMicros: String(overlapCpuMicros),
   };
 };
 
@@ -86,7 +102,11 @@ const sensors = async (stage: Stage, running: Instance[]): Promise<void> => {
   for (const { name, index, report } of running.filter((instance) => instance.name === 'hello-sensor')) {
     const text = await readSensor(report?.address ?? null);
     if (text !== null) {
-      const { source, kind, value, unit } = parse(v.object({ source: v.string(), kind: v.string(), value: v.number(), unit: v.string() }), JSON.parse(text), 'readings');
+      const { source, kind, value, unit } = parse(
+        v.object({ source: v.string(), kind: v.string(), value: v.number(), unit: v.string() }),
+        JSON.parse(text),
+        'readings',
+      );
       stage.teller.say(`${name}/${index} serves ${kind} ${value} ${unit} from ${source}`);
     }
   }
@@ -102,14 +122,14 @@ const awaitWork = async (stage: Stage): Promise<void> => {
 export const play = async (stage: Stage, { root, tier, keep, once }: Staging): Promise<Record<string, unknown>> => {
   const { teller } = stage;
   teller.act(1, 'Three gateways of two operators federate');
-  await openGateways(stage, process.env.GW ?? join(root, 'gateway', 'lichen.ts'));
+  await openGateways(stage, join(root, 'gateway', 'lichen.ts'));
   teller.act(2, 'Three boards are paired');
   await pairBoards(stage, tier);
   const [north] = stage.gateways;
   const offers = (north === undefined ? [] : await boardsOf(north)).flatMap(({ offer }) => (offer === null ? [] : [offer]));
   const worst = offers.some((offer) => offer.tier === 'dev') ? 'dev' : (offers[0]?.tier ?? 'dev');
   teller.say(`tier ${worst}, engine ${offers[0]?.engine ?? '?'}`);
-  teller.act(3, 'A publisher\'s releases and a tenant\'s requests are pushed over MQTT');
+  teller.act(3, "A publisher's releases and a tenant's requests are pushed over MQTT");
   await pushSoftware(stage, root);
   teller.act(4, 'Instances run in partitions, promises turn green, the kernel counts');
   const running = await awaitPromises(stage);
@@ -122,7 +142,10 @@ export const play = async (stage: Stage, { root, tier, keep, once }: Staging): P
     const seen = await instances(stage);
     return seen.length === running.length && seen.every(({ report }) => report?.promise === 'held') ? seen : null;
   });
-  teller.check(held.every(({ lease }) => running.some((before) => before.lease === lease)), 'the same leases hold as before the trouble');
+  teller.check(
+    held.every(({ lease }) => running.some((before) => before.lease === lease)),
+    'the same leases hold as before the trouble',
+  );
   teller.act(6, 'The period is closed and the bill is checked');
   const kernel = await stopAll(stage);
   const bill = await closeAndState(stage, kernel);
@@ -130,8 +153,12 @@ export const play = async (stage: Stage, { root, tier, keep, once }: Staging): P
   const kept = { logs: bill.logs, statement: bill.bytes };
   const report = audit(kept, nodeCrypto);
   for (const finding of report.findings.slice(0, 5)) teller.say(`audit: ${finding.kind} ${finding.subject}: ${finding.says}`);
-  teller.check(report.ok, `the audit recomputes the bill from ${report.verified.signatures} signatures: ${report.ok ? 'the same, bit for bit' : 'NOT the same'}`);
-  if (keep !== null) writeKept(keep, kept, { cpuMicros: Object.fromEntries([...kernel].map(([lease, micros]) => [lease, String(micros)])) });
+  teller.check(
+    report.ok,
+    `the audit recomputes the bill from ${report.verified.signatures} signatures: ${report.ok ? 'the same, bit for bit' : 'NOT the same'}`,
+  );
+  if (keep !== null)
+    writeKept(keep, kept, { cpuMicros: Object.fromEntries([...kernel].map(([lease, micros]) => [lease, String(micros)])) });
   const vector = await statusOf(stage.gateways[0] ?? missing());
   teller.check(vector.pending === 0, 'no log entry waits for another');
   const records = await countRecords(stage, bill);

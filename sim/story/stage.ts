@@ -2,11 +2,11 @@
 import * as v from 'valibot';
 import type { Request } from '../../runtime/protocol/nouns/request.ts';
 import { parse } from '../../runtime/protocol/schema.ts';
-import { askJson, type GatewayProcess } from '../harness/gateway.ts';
 import type { BoardSetup } from '../harness/board.ts';
+import { askJson, type GatewayProcess } from '../harness/gateway.ts';
 import type { Process } from '../harness/processes.ts';
-import type { CuttableLink } from '../harness/proxy.ts';
-import type { Cast } from './cast.ts';
+import { type CuttableLink, openLinkProxy } from '../harness/proxy.ts';
+import { type Cast, makeCast } from './cast.ts';
 import type { Teller } from './tell.ts';
 
 export interface BoardOnStage {
@@ -26,24 +26,59 @@ export interface Stage {
   runtime: string;
 }
 
-const report = v.object({ state: v.string(), promise: v.string(), address: v.nullable(v.string()), restarts: v.number(), detail: v.string(), atMs: v.number() });
-const instance = v.object({ lease: v.string(), name: v.string(), index: v.number(), term: v.number(), board: v.string(), currency: v.string(), opened: v.boolean(), report: v.nullable(report) });
+/** Empty yet: nothing runs but the proxy through which one board will dial. */
+export const openStage = async (dir: string, runtime: string, teller: Teller): Promise<Stage> => ({
+  cast: await makeCast(dir),
+  teller,
+  gateways: [],
+  boards: new Map(),
+  link: await openLinkProxy(),
+  requests: new Map(),
+  runtime,
+});
+
+const report = v.object({
+  state: v.string(),
+  promise: v.string(),
+  address: v.nullable(v.string()),
+  restarts: v.number(),
+  detail: v.string(),
+  atMs: v.number(),
+});
+const instance = v.object({
+  lease: v.string(),
+  name: v.string(),
+  index: v.number(),
+  term: v.number(),
+  board: v.string(),
+  currency: v.string(),
+  opened: v.boolean(),
+  report: v.nullable(report),
+});
 export type Instance = v.InferOutput<typeof instance>;
 const board = v.object({
   board: v.string(),
   here: v.boolean(),
   bound: v.boolean(),
+  usage: v.object({ seq: v.number(), replicated: v.number() }),
   home: v.nullable(v.object({ tenure: v.number(), gateway: v.string() })),
   offer: v.nullable(v.object({ tier: v.picklist(['dev', 'reduced', 'full']), engine: v.string(), model: v.string() })),
 });
 export type Board = v.InferOutput<typeof board>;
-const status = v.object({ boardsHere: v.array(v.string()), vector: v.record(v.string(), v.number()), pending: v.number(), peers: v.array(v.object({ gateway: v.string(), up: v.boolean() })) });
+const status = v.object({
+  boardsHere: v.array(v.string()),
+  vector: v.record(v.string(), v.number()),
+  pending: v.number(),
+  peers: v.array(v.object({ gateway: v.string(), up: v.boolean() })),
+});
 export type Status = v.InferOutput<typeof status>;
 const request = v.object({ name: v.string(), sequence: v.number(), state: v.string(), leases: v.array(v.nullable(v.string())) });
 export type RequestRow = v.InferOutput<typeof request>;
 
-const look = <T>(schema: v.GenericSchema<unknown, T>, call: 'status' | 'boards' | 'instances' | 'requests') => async (gateway: GatewayProcess): Promise<T> =>
-  parse(schema, await askJson(gateway, call), call);
+const look =
+  <T>(schema: v.GenericSchema<unknown, T>, call: 'status' | 'boards' | 'instances' | 'requests') =>
+  async (gateway: GatewayProcess): Promise<T> =>
+    parse(schema, await askJson(gateway, call), call);
 
 export const statusOf = look(status, 'status');
 export const boardsOf = look(v.array(board), 'boards');

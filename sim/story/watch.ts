@@ -9,9 +9,13 @@ const screen = async (stage: Stage): Promise<string[]> => {
   const [gateway] = stage.gateways;
   if (gateway === undefined) return [];
   const boards = (await boardsOf(gateway)).map(
-    ({ board, here, home, offer }) => `  ${nameOfBoard(stage, board).padEnd(8)} ${here ? pc.green('here') : pc.red('away')}  at ${nameOfGateway(stage, home?.gateway ?? '').padEnd(6)} tier ${offer?.tier ?? '?'}`,
+    ({ board, here, home, offer }) =>
+      `  ${nameOfBoard(stage, board).padEnd(8)} ${here ? pc.green('here') : pc.red('away')}  at ${nameOfGateway(stage, home?.gateway ?? '').padEnd(6)} tier ${offer?.tier ?? '?'}`,
   );
-  const rows = (await instances(stage)).map(({ name, index, board, report }) => `  ${`${name}/${index}`.padEnd(16)} on ${nameOfBoard(stage, board).padEnd(8)} ${report?.state ?? '?'} ${report?.promise === 'held' ? pc.green('held') : pc.yellow(report?.promise ?? '?')}  ${report?.address ?? ''}`);
+  const rows = (await instances(stage)).map(
+    ({ name, index, board, report }) =>
+      `  ${`${name}/${index}`.padEnd(16)} on ${nameOfBoard(stage, board).padEnd(8)} ${report?.state ?? '?'} ${report?.promise === 'held' ? pc.green('held') : pc.yellow(report?.promise ?? '?')}  ${report?.address ?? ''}`,
+  );
   return [pc.bold('boards'), ...boards, pc.bold('instances'), ...(rows.length > 0 ? rows : ['  none'])];
 };
 

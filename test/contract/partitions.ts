@@ -1,181 +1,13 @@
 /** What every partition engine must do, whatever it is made of. Run by each engine's own test. */
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../../runtime/adapters/partitions/run.ts';
-import type { Counters, PartitionLimits, PartitionSpec, Probe } from '../../runtime/ports/partitions.ts';
+import type { Probe } from '../../runtime/ports/partitions.ts';
 import type { LichenError } from '../../runtime/protocol/errors.ts';
-import { Life, remainsOf } from '../runtime/adapters/partitions/driver.ts';
-import { plantRoot } from '../runtime/adapters/partitions/root.ts';
-
-export interface Subject {
-  name: string;
-  tier: 'best' | 'dev';
-  /** Who runs the runtime; `null` is whoever runs the test. */
-  uid: number | null;
-  /** A further suite over the same bench, for what only this engine promises. */
-  more?: (bench: () => Bench) => void;
-}
-
-const LIMITS: PartitionLimits = { memoryMib: 64, cpuMillis: 1_000, pids: 16, tmpMib: 1 };
-/** Above the first gap, where libuv stops marking what it inherited. */
-const STRAY = 200;
-const LETTERS = 'abcdefghijklmnopqrstuvwxyz234567';
-
-/** A board's name of its own for each run: two test runs may share the machine. */
-const freshId = (salt: number): string => {
-  let seed = (process.pid * 7_919 + salt * 104_729) >>> 0;
-  return Array.from({ length: 32 }, () => {
-    seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
-    return LETTERS[seed >>> 27];
-  }).join('');
-};
-
-let boards = 0;
-
-export class Bench {
-  readonly subject: Subject;
-  readonly board: string;
-  readonly directory = mkdtempSync(join(tmpdir(), 'lichen-partitions-'));
-  readonly dataPath = join(this.directory, 'data');
-  readonly rootPath = join(this.directory, 'root');
-  readonly #used = new Set<string>();
-  #life: Life | null = null;
-
-  constructor(subject: Subject) {
-    this.subject = subject;
-    boards += 1;
-    this.board = freshId(boards);
-  }
-
-  async open(): Promise<void> {
-    mkdirSync(this.dataPath);
-    mkdirSync(this.rootPath);
-    chmodSync(this.directory, 0o755);
-    await plantRoot(this.rootPath, existsSync('/usr/bin/perl'));
-    if (this.subject.uid !== null) this.#give(this.directory, this.subject.uid);
-    this.#life = await this.begin();
-  }
-
-  /** The life that most checks share. */
-  get life(): Life {
-    if (this.#life === null) throw new Error('the bench is not open');
-    return this.#life;
-  }
-
-  /** Every life inherits a descriptor that Node does not close by itself. */
-  begin(): Promise<Life> {
-    const { uid, tier } = this.subject;
-    const user = uid === null ? [] : ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups'];
-    const careless = ['bash', '-c', `exec ${STRAY}< /dev/null; exec "$@"`, 'bash'];
-    return Life.begin({ board: this.board, dataPath: this.dataPath, tier, prefix: [...careless, ...user] });
-  }
-
-  /** The shared life is killed as by a power cut of the runtime alone, and a next one begins. */
-  async restart(meanwhile: () => Promise<void> = async () => undefined): Promise<Life> {
-    await this.life.kill();
-    await meanwhile();
-    this.#life = await this.begin();
-    return this.#life;
-  }
-
-  partition(): string {
-    const partition = freshId(1_000 + boards * 100 + this.#used.size);
-    this.#used.add(partition);
-    return partition;
-  }
-
-  spec(
-    partition: string,
-    script: string,
-    more: Partial<Omit<PartitionSpec, 'limits'>> & { limits?: Partial<PartitionLimits> } = {},
-  ): PartitionSpec {
-    return {
-      partition,
-      rootPath: this.rootPath,
-      args: ['/bin/busybox', 'sh', '-c', script],
-      env: { PATH: '/bin' },
-      engine: 'none',
-      ...more,
-      limits: { ...LIMITS, ...more.limits },
-    };
-  }
-
-  data(partition: string, name = ''): string {
-    return join(this.dataPath, 'partitions', partition, 'data', name);
-  }
-
-  /** What the workload wrote there; waits until it has. */
-  async report(partition: string, name = 'report'): Promise<string> {
-    expect(await until(() => existsSync(this.data(partition, name)), 10_000), `${name} was written; log: ${this.log(partition)}`).toBe(
-      true,
-    );
-    return readFileSync(this.data(partition, name), 'utf8');
-  }
-
-  log(partition: string): string {
-    const path = join(this.dataPath, 'partitions', partition, 'log');
-    return existsSync(path) ? readFileSync(path, 'utf8') : '';
-  }
-
-  async counters(partition: string, life = this.life): Promise<Counters> {
-    const { counters } = await life.do({ kind: 'sample', partitions: [partition] });
-    const found = counters.get(partition);
-    if (found === undefined) throw new Error(`no counters of ${partition}`);
-    return found;
-  }
-
-  /** Asked again until it holds: a server needs a moment to listen. */
-  async probe(partition: string, probe: Probe): Promise<string> {
-    let detail = '';
-    for (let tries = 0; tries < 40; tries += 1) {
-      const probed = await this.life.do({ kind: 'probe', partition, probe, timeoutMs: 2_000 });
-      if (probed.ok) return probed.detail;
-      detail = probed.detail;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    throw new Error(`the probe never held: ${detail}; log: ${this.log(partition)}`);
-  }
-
-  async end(partition: string): Promise<Counters> {
-    const { counters } = await this.life.do({ kind: 'stop', partition, graceMs: 50 });
-    await this.life.do({ kind: 'remove', partition, data: true });
-    return counters;
-  }
-
-  remains(): string[] {
-    return remainsOf(this.board, this.dataPath, this.#used);
-  }
-
-  async close(): Promise<void> {
-    try {
-      if (this.#life === null) return;
-      await this.life.do({ kind: 'survey' });
-      for (const partition of this.#used) await this.life.do({ kind: 'remove', partition, data: true });
-      await this.life.close();
-    } finally {
-      rmSync(this.directory, { recursive: true, force: true });
-    }
-  }
-
-  #give(path: string, uid: number): void {
-    chownSync(path, uid, uid);
-    if (statSync(path).isDirectory()) for (const name of readdirSync(path)) this.#give(join(path, name), uid);
-  }
-}
+import { Bench, STRAY, type Subject } from '../runtime/adapters/partitions/bench.ts';
+import { type Life, remainsOf } from '../runtime/adapters/partitions/driver.ts';
 
 /** Says who it is and what it can reach, then waits. */
 const LOOK = `
@@ -396,6 +228,56 @@ const steps = (bench: () => Bench): void => {
   });
 };
 
+const books = (bench: () => Bench): void => {
+  it('ends and removes what is in the kernel but not in the books', async () => {
+    const partition = bench().partition();
+    await bench().life.do({ kind: 'start', spec: bench().spec(partition, 'exec busybox sleep 1000') });
+    const life = await bench().restart(async () => rmSync(`${bench().dataPath}/partitions/${partition}/state.json`));
+    const { found } = await life.do({ kind: 'survey' });
+    expect(found.map((one) => one.partition)).not.toContain(partition);
+    expect(life.logged.join('\n')).toContain(partition);
+    expect(
+      await until(
+        () =>
+          bench()
+            .remains()
+            .filter((line) => line.includes(partition)).length === 0,
+        3_000,
+      ),
+      bench().remains().join('\n'),
+    ).toBe(true);
+    await life.do({ kind: 'remove', partition, data: true });
+  });
+
+  it('starts over what a cut start left half made', async () => {
+    const partition = bench().partition();
+    const spec = bench().spec(partition, 'echo x >> /data/report; exec busybox sleep 1000');
+    await bench().life.do({ kind: 'start', spec });
+    await bench().report(partition);
+    const path = `${bench().dataPath}/partitions/${partition}/state.json`;
+    const life = await bench().restart(async () => {
+      writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), first: null, reaper: null, address: null }));
+    });
+    expect((await life.do({ kind: 'survey' })).found).toContainEqual(expect.objectContaining({ partition, running: false }));
+    rmSync(bench().data(partition, 'report'));
+    await life.do({ kind: 'start', spec });
+    expect(await bench().report(partition)).toBe('x\n');
+    await bench().end(partition);
+  });
+
+  it('takes a reboot for what it is: over, with nothing known of the end', async () => {
+    const partition = bench().partition();
+    await bench().life.do({ kind: 'start', spec: bench().spec(partition, 'exec busybox sleep 1000') });
+    await bench().life.do({ kind: 'stop', partition, graceMs: 0 });
+    const path = `${bench().dataPath}/partitions/${partition}/state.json`;
+    const life = await bench().restart(async () => {
+      writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), bootId: 'another', ended: false, exit: null }));
+    });
+    expect((await life.do({ kind: 'survey' })).found).toContainEqual({ partition, running: false, exit: null });
+    await bench().end(partition);
+  });
+};
+
 /** Burns by its own clock of CPU time, so that a busy machine changes nothing. */
 const BURN = `
   const { writeFileSync } = require('node:fs');
@@ -477,6 +359,7 @@ export const partitionsContract = (subject: Subject): void => {
     describe('steps', () => steps(current));
     describe('isolation', () => isolation(current));
     describe('restarts of the runtime', () => restarts(current));
+    describe('books', () => books(current));
     describe('node', () => node(current));
     const { more } = subject;
     if (more !== undefined) describe('its own', () => more(current));

@@ -9,7 +9,7 @@ import { type BoardId, fingerprint, type GatewayId, type OperatorId, type OwnerI
 import { open1, typOf } from '../../runtime/protocol/cose.ts';
 import { append, EMPTY, rootOf } from '../../runtime/protocol/merkle.ts';
 import { ZERO } from '../../runtime/protocol/money.ts';
-import { encodeAs, payloadOf, seal, sealMany } from '../../runtime/protocol/noun.ts';
+import { encodeAs, type Noun, payloadOf, seal, sealMany } from '../../runtime/protocol/noun.ts';
 import { type Registers, type Usage, usageNoun } from '../../runtime/protocol/nouns/board.ts';
 import { type ChainPoint, type Lease, leaseIdOf, leaseNoun } from '../../runtime/protocol/nouns/lease.ts';
 import { type Close, closeSchema, type EntryKind, entryBytes, type LogEntry, pairSchema, type Vector } from '../../runtime/protocol/nouns/log.ts';
@@ -39,9 +39,10 @@ export const PUBLISHER = trustId(testCrypto, 'publisher', firstRoots) as Publish
 export const TENANT = idOf<TenantId>('tenant');
 export const OWNER = idOf<OwnerId>('owner');
 
-export const operatorDoc = (changes: Partial<OperatorDoc> = {}): OperatorDoc => ({
+const firstOperatorDoc = (changes: Partial<OperatorDoc> = {}): OperatorDoc => ({
   v: 1,
   version: 1,
+  previous: null,
   name: 'Lower Saxony Lichen',
   ...firstRoots,
   revoked: [],
@@ -59,11 +60,23 @@ export const operatorDoc = (changes: Partial<OperatorDoc> = {}): OperatorDoc => 
   ...changes,
 });
 
+/** A second version says by itself which one it follows. */
+export const operatorDoc = (changes: Partial<OperatorDoc> = {}): OperatorDoc => {
+  const doc = firstOperatorDoc(changes);
+  return doc.version === 2 && doc.previous === null ? { ...doc, previous: testCrypto.sha256(payloadOf(operatorNoun, firstOperatorDoc())) } : doc;
+};
+
+export const hashOf = <T>(kind: Noun<T>, value: T): Bytes => testCrypto.sha256(payloadOf(kind, value));
+
 export const signedOperator = (changes: Partial<OperatorDoc> = {}, roots: string[] = ['root 1', 'root 3']): Fact =>
   fact('operator', sealMany(operatorNoun, operatorDoc(changes), roots.map(keyOf)));
 
+/** What follows on `operatorDoc()`. */
+export const secondOperator = (changes: Partial<OperatorDoc> = {}): Fact =>
+  signedOperator({ version: 2, previous: hashOf(operatorNoun, operatorDoc()), ...changes }, ROOTS);
+
 const publisherDoc = {
-  ...{ v: 1 as const, version: 1, name: 'Crustose Press', ...firstRoots, revoked: [] },
+  ...{ v: 1 as const, version: 1, previous: null, name: 'Crustose Press', ...firstRoots, revoked: [] },
   ...{ publisher: PUBLISHER, keys: [keyOf('release key').publicKey] },
 };
 const manifest = {
@@ -73,8 +86,8 @@ const manifest = {
   limits: { memoryMib: 32, cpuMillis: 500, pids: 16, tmpMib: 8 },
 };
 
-export const RELEASE = testCrypto.sha256(payloadOf(manifestNoun, manifest));
-const PUBLISHER_HASH = testCrypto.sha256(payloadOf(publisherNoun, publisherDoc));
+export const RELEASE = hashOf(manifestNoun, manifest);
+const PUBLISHER_HASH = hashOf(publisherNoun, publisherDoc);
 
 export const voucher = (changes: Partial<Voucher> = {}): Voucher => ({
   v: 1,
@@ -86,7 +99,7 @@ export const voucher = (changes: Partial<Voucher> = {}): Voucher => ({
   ...changes,
 });
 
-export const VOUCHER = testCrypto.sha256(payloadOf(voucherNoun, voucher()));
+export const VOUCHER = hashOf(voucherNoun, voucher());
 
 export const request = (changes: Partial<Request> = {}): Request => ({
   v: 1,
@@ -189,7 +202,7 @@ export const usageChain = (board: string, points: Point[], start = EMPTY_CHAIN, 
       ...point,
     };
     ({ seq } = usage);
-    prev = testCrypto.sha256(payloadOf(usageNoun, usage));
+    prev = hashOf(usageNoun, usage);
     return fact('usage', seal(usageNoun, usage, keyOf(key)));
   });
 };

@@ -32,8 +32,16 @@ const TRIAL_LIMITS = { memoryMib: 64, cpuMillis: 500, pids: 32, tmpMib: 1 };
 const TRIAL_UID = 65_534;
 const CRUN_MIN = [1, 21] as const;
 
+/**
+ * Far above what any of it takes (the whole trial: 0.2 s on a PC, 2.5 s on an emulated board under load). A board that
+ * is merely busy must not be taken for one without crun, or it would run its tenants unlimited and unpaid.
+ */
+const PATIENCE_MS = 15_000;
+
 const versionOf = async (tool: string): Promise<string | null> => {
-  const { code, stdout } = await run(tool, ['--version'], { timeoutMs: 1_000 });
+  const { code, stdout, timedOut } = await run(tool, ['--version'], { timeoutMs: PATIENCE_MS });
+  if (timedOut)
+    throw new LichenError('unavailable', `${tool} did not tell its version in ${PATIENCE_MS} ms; the board is too busy to start`);
   return code === 0 ? (/\d+\.\d+(\.\d+)?/.exec(stdout)?.[0] ?? '') : null;
 };
 
@@ -86,7 +94,7 @@ const trial = async (detection: Detection, engine: CrunEngine, layout: Layout): 
       limits: TRIAL_LIMITS,
     } as const;
     const launched = await engine.launch({ ...spec, args: [...spec.args] }, TRIAL_UID);
-    const ended = await until(() => engine.readExit(TRIAL) !== null, 1_000);
+    const ended = await until(() => engine.readExit(TRIAL) !== null, PATIENCE_MS);
     if (!ended || engine.readExit(TRIAL)?.code === null)
       throw new LichenError('engine-failed', 'the trial partition did not end by itself');
     const held = heldLimits(layout, new PartitionCgroup(layout, detection.board, TRIAL));
@@ -146,8 +154,8 @@ export interface DetectedDev {
 export const detectDev = async (detection: Detection, whyNotCrun: string): Promise<DetectedDev> => {
   const root = process.getuid?.() === 0;
   const [tried, ip] = await Promise.all([
-    run('unshare', [...namespaceFlags(root), '--', 'true'], { timeoutMs: 1_000 }),
-    run('ip', ['-V'], { timeoutMs: 1_000 }),
+    run('unshare', [...namespaceFlags(root), '--', 'true'], { timeoutMs: PATIENCE_MS }),
+    run('ip', ['-V'], { timeoutMs: PATIENCE_MS }),
   ]);
   if (tried.code !== 0) {
     throw new LichenError(

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Counters, Exit, PartitionSpec, Probe } from '../../ports/partitions.ts';
 import { LichenError } from '../../protocol/errors.ts';
 import type { Backend, Launched, Probed, Running } from './backend.ts';
@@ -16,12 +16,13 @@ import { type Bind, nodeBinds } from './node-engine.ts';
 import { probedExec } from './probe.ts';
 import { ProcessTree } from './process-tree.ts';
 import { run, TOOL_ENV, until } from './run.ts';
-import { identify, isAlive, type ProcessId, readState, readText, signal, writeDurably } from './state.ts';
+import { identify, isAlive, list, type ProcessId, readState, readText, signal, writeDurably } from './state.ts';
 import { withoutStrays } from './strays.ts';
 
 const START_LIMIT_MS = 20_000;
 const KILL_LIMIT_MS = 10_000;
 const SYNC_FD = 3;
+const REAPER_NAME = 'lichen-reaper';
 /** Status of what was killed by SIGKILL, also of `timeout --signal=KILL` when the time was over. */
 const KILLED = 137;
 /** What a workload is inside its own user namespace; outside it is whoever runs the runtime. */
@@ -104,7 +105,7 @@ export class DevEngine implements Backend {
       'sh',
       '-c',
       REAPER,
-      'lichen-reaper',
+      REAPER_NAME,
       `${this.exitsPath}/${partition}`,
       `${directory}/log`,
       'unshare',
@@ -144,8 +145,7 @@ export class DevEngine implements Backend {
     if (isAlive(first)) this.#killed.add(partition);
     signal(first, 'SIGKILL');
     const gone = await until(() => !isAlive(first), KILL_LIMIT_MS);
-    // Of a start that was cut before the first process was told: its reaper is the handle.
-    if (first === null) signal(reaper ?? this.#reapers.get(partition) ?? null, 'SIGKILL');
+    if (first === null && !isAlive(reaper)) this.#killByName(partition);
     return gone;
   }
 
@@ -176,9 +176,9 @@ export class DevEngine implements Backend {
     return { ...now, cpuMicros, netInBytes: 0n, netOutBytes: 0n, diskWrittenBytes: 0n };
   }
 
-  /** Without cgroups nothing in the kernel carries a partition's name. */
+  /** Without cgroups it is the reapers' command lines that carry a partition's name. */
   left(): string[] {
-    return [];
+    return [...new Set(this.#reapersByName().map(({ partition }) => partition))];
   }
 
   async probe(running: Running, probe: Probe, timeoutMs: number): Promise<Probed> {
@@ -271,6 +271,27 @@ export class DevEngine implements Backend {
     const binds = await this.#nodeBinds;
     for (const { target } of binds) plantMountPoint(spec.rootPath, { target, kind: 'file' });
     return binds;
+  }
+
+  /** The reaper of an instance, and its shells that have the same command line. */
+  #reapersByName(): { pid: number; partition: string }[] {
+    return list('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .flatMap((name) => {
+        const command = (readText(`/proc/${name}/cmdline`) ?? '').split('\0');
+        const exitFile = command[command.indexOf(REAPER_NAME) + 1];
+        if (!command.includes(REAPER_NAME) || exitFile === undefined || dirname(exitFile) !== this.exitsPath) return [];
+        return [{ pid: Number(name), partition: basename(exitFile) }];
+      });
+  }
+
+  /** Of a start that was cut before anyone was told a number. */
+  #killByName(partition: string): void {
+    const tree = new ProcessTree();
+    const families = this.#reapersByName()
+      .filter((one) => one.partition === partition)
+      .map(({ pid }) => tree.family(pid));
+    for (const pid of new Set(families.flat())) signal(identify(pid), 'SIGKILL');
   }
 
   #forget(partition: string): void {

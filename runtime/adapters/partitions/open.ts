@@ -20,7 +20,7 @@ export interface PartitionsOptions {
   log: (line: string) => void;
 }
 
-/** Errors: `not-offered` when neither engine works here, with what to do in its detail. */
+/** Errors: `not-offered` when neither engine works here, with what to do in its detail; `unavailable` when none could be tried. */
 export const openPartitions = async (options: PartitionsOptions): Promise<Partitions> => {
   const { board, log } = options;
   if (!isId(board)) throw new LichenError('internal', `${JSON.stringify(board)} is not the id of a board`);
@@ -45,6 +45,8 @@ const detect = async (detection: Parameters<typeof detectCrun>[0], forceDev: boo
   try {
     return await detectCrun(detection);
   } catch (error) {
-    return detectDev(detection, asLichenError(error).detail);
+    const { code, detail } = asLichenError(error);
+    if (code !== 'not-offered') throw error;
+    return detectDev(detection, detail);
   }
 };

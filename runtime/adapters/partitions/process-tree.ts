@@ -63,6 +63,11 @@ export class ProcessTree {
     return this.#rows.get(pid)?.parent ?? null;
   }
 
+  /** Every process below one, itself included. */
+  family(pid: number): number[] {
+    return [pid, ...[...this.#below(pid)].map((row) => row.pid)];
+  }
+
   *#below(pid: number): Generator<Row> {
     for (const row of this.#children.get(pid) ?? []) {
       yield row;

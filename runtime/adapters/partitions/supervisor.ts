@@ -58,8 +58,7 @@ export class Supervisor {
     }
     for (const partition of this.#backend.left().filter((name) => !known.has(name))) {
       this.#options.log(`partition ${partition} is in the kernel but not in the books: ended and removed`);
-      await this.#backend.kill({ partition, first: null, reaper: null, address: null });
-      await this.#backend.discard(partition);
+      await this.#forget(partition);
     }
     return found;
   }
@@ -68,7 +67,8 @@ export class Supervisor {
     const { partition } = spec;
     const directory = this.directory(partition);
     const before = readState(directory);
-    if (before !== null && !before.ended && before.bootId === this.#bootId) {
+    if (before !== null && before.bootId !== this.#bootId) await this.#forget(partition);
+    else if (before !== null && !before.ended) {
       if (isAlive(before.first)) throw new LichenError('conflict', `partition ${partition} is running; stop it first`);
       await this.#backend.kill({ ...before, partition });
     }
@@ -153,7 +153,8 @@ export class Supervisor {
   }
 
   async #find(partition: string, state: State): Promise<Found> {
-    if (!state.ended && state.bootId === this.#bootId) {
+    if (state.bootId !== this.#bootId) await this.#forget(partition);
+    else if (!state.ended) {
       if (isAlive(state.first)) {
         this.#running.set(partition, state);
         return { partition, running: true, exit: null };
@@ -164,6 +165,12 @@ export class Supervisor {
     }
     if (!state.ended) this.#settle(partition, state, state.bootId === this.#bootId ? this.#backend.readExit(partition) : null);
     return { partition, running: false, exit: state.exit };
+  }
+
+  /** Of another boot or of nobody: no process is known by number, only what carries the partition's name. */
+  async #forget(partition: string): Promise<void> {
+    await this.#backend.kill({ partition, first: null, reaper: null, address: null });
+    await this.#backend.discard(partition);
   }
 
   #settle(partition: string, state: State, exit: Exit | null): void {

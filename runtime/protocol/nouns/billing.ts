@@ -4,7 +4,22 @@ import type { Bytes } from '../bytes.ts';
 import type { Crypto } from '../crypto.ts';
 import { LIMITS } from '../limits.ts';
 import { decodeAs, encodeAs } from '../noun.ts';
-import { boardId, counter, currency, hash, leaseId, name, operatorId, ownerId, positive, requestId, tenantId, tier, uint, version1 } from '../schema.ts';
+import {
+  boardId,
+  counter,
+  currency,
+  hash,
+  leaseId,
+  name,
+  operatorId,
+  ownerId,
+  positive,
+  requestId,
+  tenantId,
+  tier,
+  uint,
+  version1,
+} from '../schema.ts';
 import { registers } from './board.ts';
 import { vectorSchema } from './log.ts';
 
@@ -63,9 +78,7 @@ export const statementSchema = v.strictObject({
   invoices: v.array(invoiceSchema),
   payouts: v.array(v.strictObject({ owner: ownerId, currency, creditMicro: micro })),
   fees: v.array(v.strictObject({ operator: operatorId, currency, feeMicro: micro })),
-  totals: v.array(
-    v.strictObject({ currency, chargesMicro: micro, earningsMicro: micro, feesMicro: micro, roundingMicro: micro }),
-  ),
+  totals: v.array(v.strictObject({ currency, chargesMicro: micro, earningsMicro: micro, feesMicro: micro, roundingMicro: micro })),
 });
 /** All of a period; invoices, payouts, fees and totals in the order of ids and currencies, so that its bytes are one. */
 export type Statement = v.InferOutput<typeof statementSchema>;

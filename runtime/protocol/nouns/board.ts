@@ -2,9 +2,7 @@
 import * as v from 'valibot';
 import { LIMITS } from '../limits.ts';
 import { type Noun, noun } from '../noun.ts';
-import {
-  boardId, bytes, counter, gatewayId, hash, leaseId, nonce, positive, text, tier, uint, version1, wallMs,
-} from '../schema.ts';
+import { boardId, bytes, counter, gatewayId, hash, leaseId, nonce, positive, text, tier, uint, version1, wallMs } from '../schema.ts';
 import { chainPoint } from './lease.ts';
 
 /** Sent once over TLS 1.3; `exporter` (RFC 9266 tls-exporter) ties it to this very connection. */
@@ -70,7 +68,7 @@ export const reportSchema = v.strictObject({
   ),
 });
 export type Report = v.InferOutput<typeof reportSchema>;
-export const reportNoun: Noun<Report> = noun('report', LIMITS.packetBytes - 1024, reportSchema);
+export const reportNoun: Noun<Report> = noun('report', LIMITS.payloadBytes, reportSchema);
 
 /** Order of the registers in a record; all cumulative since the lease's zero record. */
 export const REGISTERS = ['wallMs', 'cpuMicros', 'memoryMibS', 'netInBytes', 'netOutBytes', 'diskBytes', 'diskMibS', 'energyMj'] as const;

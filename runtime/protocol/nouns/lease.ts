@@ -9,8 +9,24 @@ import { derive, type LeaseId, type RequestId } from '../ids.ts';
 import { LIMITS } from '../limits.ts';
 import { type Noun, noun } from '../noun.ts';
 import {
-  amount, boardId, bytes, currency, gatewayId, hash, leaseId, name, nonce, operatorId, ownerId, positive, requestId, tenantId, uint, uintUpTo,
-  version1, wallMs,
+  amount,
+  boardId,
+  bytes,
+  currency,
+  gatewayId,
+  hash,
+  leaseId,
+  name,
+  nonce,
+  operatorId,
+  ownerId,
+  positive,
+  requestId,
+  tenantId,
+  uint,
+  uintUpTo,
+  version1,
+  wallMs,
 } from '../schema.ts';
 import { limits } from './release.ts';
 import { rates } from './request.ts';
@@ -67,7 +83,7 @@ export const desiredSchema = v.strictObject({
   ),
 });
 export type Desired = v.InferOutput<typeof desiredSchema>;
-export const desiredNoun: Noun<Desired> = noun('desired', LIMITS.packetBytes - 1024, desiredSchema);
+export const desiredNoun: Noun<Desired> = noun('desired', LIMITS.payloadBytes, desiredSchema);
 
 /** A point of a board's usage chain; seq 0 with a zero hash is the empty chain. */
 export const chainPoint = v.strictObject({ seq: uint, hash });
@@ -88,7 +104,7 @@ export const nowSchema = v.strictObject({
   operators: v.pipe(v.array(bytes(LIMITS.trustBytes)), v.maxLength(6)),
 });
 export type Now = v.InferOutput<typeof nowSchema>;
-export const nowNoun: Noun<Now> = noun('now', LIMITS.packetBytes - 1024, nowSchema);
+export const nowNoun: Noun<Now> = noun('now', LIMITS.payloadBytes, nowSchema);
 
 /** `stored`: durable here. `replicated`: durable here and at one peer; the board prunes up to it and no further. */
 export const ackSchema = v.strictObject({ v: version1, board: boardId, gateway: gatewayId, stored: chainPoint, replicated: uint });

@@ -10,8 +10,22 @@ import { boardId, bytes, gatewayId, hash, ownerId, positive, publicKey, text, ui
 
 /** Kinds whose body is a signed document, and those (`admit`, `pair`, `presence`, `close`) that the author itself states. */
 export const entryKind = v.picklist([
-  'operator', 'publisher', 'manifest', 'request', 'voucher', 'verdict', 'binding', 'rotation', 'home', 'lease', 'usage',
-  'admit', 'pair', 'presence', 'offer', 'close',
+  'operator',
+  'publisher',
+  'manifest',
+  'request',
+  'voucher',
+  'verdict',
+  'binding',
+  'rotation',
+  'home',
+  'lease',
+  'usage',
+  'admit',
+  'pair',
+  'presence',
+  'offer',
+  'close',
 ]);
 export type EntryKind = v.InferOutput<typeof entryKind>;
 
@@ -22,7 +36,7 @@ export const entrySchema = v.strictObject({
   seq: uint,
   wallMs,
   kind: entryKind,
-  body: bytes(LIMITS.packetBytes),
+  body: bytes(LIMITS.payloadBytes),
 });
 export type LogEntry = v.InferOutput<typeof entrySchema>;
 
@@ -56,7 +70,13 @@ export const peerFrame = v.variant('kind', [
     /** The receiver's own log's head, countersigned by the sender: durable there up to its size. */
     cosigned: v.nullable(text),
   }),
-  v.strictObject({ kind: v.literal('entries'), author: gatewayId, from: uint, entries: v.pipe(v.array(bytes(LIMITS.packetBytes)), v.maxLength(LIMITS.peerBatchEntries)), head: text }),
+  v.strictObject({
+    kind: v.literal('entries'),
+    author: gatewayId,
+    from: uint,
+    entries: v.pipe(v.array(bytes(LIMITS.packetBytes)), v.maxLength(LIMITS.peerBatchEntries)),
+    head: text,
+  }),
   v.strictObject({ kind: v.literal('want'), hashes: v.pipe(v.array(hash), v.maxLength(LIMITS.wantHashes)) }),
   v.strictObject({ kind: v.literal('blob'), hash, bytes: v.nullable(bytes(LIMITS.packetBytes)) }),
 ]);

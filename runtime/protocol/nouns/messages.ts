@@ -4,7 +4,10 @@ import { LIMITS } from '../limits.ts';
 import { bytes, gatewayId, hash, text, uint, version1 } from '../schema.ts';
 
 /** Signed usage records, oldest first. */
-export const usageBatch = v.strictObject({ v: version1, records: v.pipe(v.array(bytes(LIMITS.usageRecordBytes)), v.maxLength(LIMITS.cborItems)) });
+export const usageBatch = v.strictObject({
+  v: version1,
+  records: v.pipe(v.array(bytes(LIMITS.usageRecordBytes)), v.maxLength(LIMITS.cborItems)),
+});
 export type UsageBatch = v.InferOutput<typeof usageBatch>;
 
 /** Documents and chunks wanted, by hash. */

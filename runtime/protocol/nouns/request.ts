@@ -4,7 +4,23 @@ import type { Crypto } from '../crypto.ts';
 import { derive, type RequestId, type TenantId } from '../ids.ts';
 import { LIMITS } from '../limits.ts';
 import { type Noun, noun } from '../noun.ts';
-import { amount, boardId, counter, currency, hash, name, ownerId, positive, publicKey, tenantId, text, tier, uint, version1, wallMs } from '../schema.ts';
+import {
+  amount,
+  boardId,
+  counter,
+  currency,
+  hash,
+  name,
+  ownerId,
+  positive,
+  publicKey,
+  tenantId,
+  text,
+  tier,
+  uint,
+  version1,
+  wallMs,
+} from '../schema.ts';
 
 /** Rates in nano-units of the currency; see `money.ts` for the unit each is per. */
 export const rates = v.strictObject({
@@ -51,7 +67,14 @@ export const requestIdOf = (crypto: Crypto, tenant: TenantId, requestName: strin
   derive<RequestId>(crypto, 'request', tenant, requestName);
 
 /** A tenant's promise to pay up to a cap; enforced by the board even offline, through the lease. */
-export const voucherSchema = v.strictObject({ v: version1, tenant: tenantId, serial: positive, currency, capMicro: amount, notAfterMs: wallMs });
+export const voucherSchema = v.strictObject({
+  v: version1,
+  tenant: tenantId,
+  serial: positive,
+  currency,
+  capMicro: amount,
+  notAfterMs: wallMs,
+});
 export type Voucher = v.InferOutput<typeof voucherSchema>;
 export const voucherNoun: Noun<Voucher> = noun('voucher', LIMITS.documentBytes, voucherSchema);
 
@@ -92,4 +115,3 @@ export const rotationSchema = v.strictObject({
 export type Rotation = v.InferOutput<typeof rotationSchema>;
 /** Signed by both keys: the old one hands over, the new one shows that it is held. */
 export const rotationNoun: Noun<Rotation> = noun('rotation', LIMITS.documentBytes, rotationSchema);
-

@@ -4,17 +4,19 @@
  * minority cannot. The id is the hash of the first roots: it certifies itself, and whoever pins it pins all that follow.
  */
 import * as v from 'valibot';
-import { base32, type Bytes, compare } from '../bytes.ts';
+import { type Bytes, base32, compare, equal } from '../bytes.ts';
 import { encode } from '../cbor.ts';
 import type { Crypto } from '../crypto.ts';
 import { refuse } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { type MultiSealed, type Noun, noun, unsealMany } from '../noun.ts';
-import { gatewayId, name, operatorId, positive, publicKey, publisherId, text, uintUpTo, version1 } from '../schema.ts';
+import { type MultiSealed, type Noun, noun, payloadOf, unsealMany } from '../noun.ts';
+import { gatewayId, hash, name, operatorId, positive, publicKey, publisherId, text, uintUpTo, version1 } from '../schema.ts';
 
 const roots = {
   v: version1,
   version: positive,
+  /** Hash of the version before, so that whoever has never seen it can ask for the whole chain; null in the first. */
+  previous: v.nullable(hash),
   name: text,
   roots: v.pipe(v.array(publicKey), v.minLength(1), v.maxLength(LIMITS.rootKeys)),
   threshold: positive,
@@ -45,12 +47,17 @@ export const operatorSchema = v.strictObject({
 export type OperatorDoc = v.InferOutput<typeof operatorSchema>;
 export const operatorNoun: Noun<OperatorDoc> = noun('operator', LIMITS.trustBytes, operatorSchema);
 
-export const publisherSchema = v.strictObject({ ...roots, publisher: publisherId, keys: v.pipe(v.array(publicKey), v.maxLength(LIMITS.rootKeys)) });
+export const publisherSchema = v.strictObject({
+  ...roots,
+  publisher: publisherId,
+  keys: v.pipe(v.array(publicKey), v.maxLength(LIMITS.rootKeys)),
+});
 export type PublisherDoc = v.InferOutput<typeof publisherSchema>;
 export const publisherNoun: Noun<PublisherDoc> = noun('publisher', LIMITS.trustBytes, publisherSchema);
 
 interface Roots {
   version: number;
+  previous: Bytes | null;
   roots: Bytes[];
   threshold: number;
 }
@@ -64,31 +71,40 @@ const reached = (of: Roots, signers: Bytes[]): boolean =>
 
 const checkRoots = (doc: Roots): void => {
   const distinct = new Set(doc.roots.map((root) => root.join()));
-  if (distinct.size !== doc.roots.length || doc.threshold > doc.roots.length) refuse('bad-schema', 'roots repeat, or the threshold exceeds them');
+  if (distinct.size !== doc.roots.length || doc.threshold > doc.roots.length)
+    refuse('bad-schema', 'roots repeat, or the threshold exceeds them');
 };
 
 const unsealTrust = <T extends Roots>(
-  crypto: Crypto, kind: Noun<T>, idOf: (doc: T) => string, what: 'operator' | 'publisher', bytes: Bytes, previous: T | null,
+  crypto: Crypto,
+  kind: Noun<T>,
+  idOf: (doc: T) => string,
+  what: 'operator' | 'publisher',
+  bytes: Bytes,
+  held: T | null,
 ): MultiSealed<T> => {
   const sealed = unsealMany(crypto, kind, bytes, 2 * LIMITS.rootKeys);
   const doc = sealed.value;
   checkRoots(doc);
   if (!reached(doc, sealed.signers)) refuse('bad-signature', `fewer than ${doc.threshold} roots of version ${doc.version} signed`);
-  if (previous === null) {
+  if (held === null) {
     if (doc.version !== 1) refuse('unknown-key', `version ${doc.version} of an unknown ${what}; version 1 comes first`);
     if (trustId(crypto, what, doc) !== idOf(doc)) refuse('wrong-signer', `the id is not that of the first roots`);
     return sealed;
   }
-  if (idOf(previous) !== idOf(doc)) refuse('wrong-signer', `another ${what}'s document`);
-  if (doc.version <= previous.version) refuse('stale', `version ${previous.version} is known, this is ${doc.version}`);
-  if (doc.version !== previous.version + 1) refuse('conflict', `version ${previous.version + 1} must come before ${doc.version}`);
-  if (!reached(previous, sealed.signers)) refuse('bad-signature', `fewer than ${previous.threshold} roots of version ${previous.version} signed`);
+  if (idOf(held) !== idOf(doc)) refuse('wrong-signer', `another ${what}'s document`);
+  if (doc.version <= held.version) refuse('stale', `version ${held.version} is known, this is ${doc.version}`);
+  if (doc.version !== held.version + 1) refuse('conflict', `version ${held.version + 1} must come before ${doc.version}`);
+  if (!reached(held, sealed.signers)) refuse('bad-signature', `fewer than ${held.threshold} roots of version ${held.version} signed`);
+  const before = crypto.sha256(payloadOf(kind, held));
+  if (doc.previous === null || !equal(doc.previous, before))
+    refuse('fork', `version ${doc.version} does not follow from the version ${held.version} held`);
   return sealed;
 };
 
-/** `previous`: the newest version held, or null. Versions come one by one, so that each is signed by the last. */
-export const unsealOperator = (crypto: Crypto, bytes: Bytes, previous: OperatorDoc | null): MultiSealed<OperatorDoc> =>
-  unsealTrust(crypto, operatorNoun, (doc) => doc.operator, 'operator', bytes, previous);
+/** `held`: the newest version held, or null. Versions come one by one, so that each is signed by the last. */
+export const unsealOperator = (crypto: Crypto, bytes: Bytes, held: OperatorDoc | null): MultiSealed<OperatorDoc> =>
+  unsealTrust(crypto, operatorNoun, (doc) => doc.operator, 'operator', bytes, held);
 
-export const unsealPublisher = (crypto: Crypto, bytes: Bytes, previous: PublisherDoc | null): MultiSealed<PublisherDoc> =>
-  unsealTrust(crypto, publisherNoun, (doc) => doc.publisher, 'publisher', bytes, previous);
+export const unsealPublisher = (crypto: Crypto, bytes: Bytes, held: PublisherDoc | null): MultiSealed<PublisherDoc> =>
+  unsealTrust(crypto, publisherNoun, (doc) => doc.publisher, 'publisher', bytes, held);

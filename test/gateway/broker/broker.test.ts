@@ -1,11 +1,13 @@
 /** The broker from outside: real sockets, real TLS, and packets that no client library would send. */
-import type { Duplex } from 'node:stream';
+import { type Duplex, duplexPair } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Broker } from '../../../gateway/broker/broker.ts';
+import { openClock } from '../../../runtime/adapters/clock.ts';
 import { LichenError } from '../../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../../runtime/protocol/limits.ts';
 import { TOPICS, topicOf } from '../../../runtime/protocol/topics.ts';
-import { CONNECTED, connect, PINGREQ, PINGRESP, publish, refusedWith, remainingLength, subscribe } from './packets.ts';
-import { ofKind, someone, untilBytes, untilClosed, World } from './world.ts';
+import { CONNECTED, connect, PINGREQ, PINGRESP, packet, publish, refusedWith, remainingLength, subscribe } from './packets.ts';
+import { ofKind, someone, Trace, untilBytes, untilClosed, World } from './world.ts';
 
 const board = someone(1);
 const other = someone(2);
@@ -309,6 +311,70 @@ describe('published means durable', () => {
   });
 });
 
+describe('the broker without a network', () => {
+  const order = new Trace<string>();
+  let broker: Broker;
+  beforeEach(async () => {
+    order.all.length = 0;
+    broker = await Broker.open({
+      id: world.gateway.id,
+      gatekeeper: world.gatekeeper,
+      listener: (event) => order.add('session' in event ? `${event.kind} ${event.session}` : event.kind),
+      clock: openClock(),
+      note: () => {},
+      prefix: 'x-',
+      connectDeadlineMs: 10_000,
+      settleDeadlineMs: 10_000,
+    });
+  });
+  afterEach(() => broker.close());
+
+  /** The far end of a stream on which the board has said CONNECT, and more. */
+  const come = (...more: Buffer[]): Duplex => {
+    const [near, far] = duplexPair();
+    broker.accept(near, board.signer.publicKey, () => {});
+    far.write(Buffer.concat([connect({ clientId: board.id }), ...more]));
+    far.resume();
+    return far;
+  };
+  const turns = async (count: number): Promise<void> => {
+    for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
+  };
+
+  test('a client that is faster than its own CONNACK is announced before it is heard', async () => {
+    const far = come();
+    far.once('data', () => far.write(publish(topicOf('hello', board.id), Buffer.from('x'), { qos: 1 })));
+    await order.next((event) => event.startsWith('message'));
+    expect(order.all).toEqual(['connected x-m1', 'message x-m1']);
+  });
+
+  test('whenever the one before goes, the newest session alone stands', async () => {
+    let count = 0;
+    for (let pause = 0; pause < 16; pause++) {
+      const subscribes = subscribe([[topicOf('now', board.id), 1]]);
+      const first = come(subscribes);
+      await order.next((event) => event === `connected x-m${count + 1}`);
+      await turns(4);
+      // The second comes while the first goes, at every moment of its going; the third takes over from the second.
+      if (pause < 8) first.destroy();
+      const second = come(subscribes);
+      await turns(pause % 8);
+      first.destroy();
+      await order.next((event) => event === `connected x-m${count + 2}`);
+      await turns(10);
+      come();
+      await order.next((event) => event === `connected x-m${count + 3}`);
+      await order.next((event) => event === `disconnected x-m${count + 2}`);
+      await turns(10);
+      const ends = order.all.filter((event) => event.startsWith('disconnected'));
+      const begins = order.all.filter((event) => event.startsWith('connected'));
+      expect(begins.length - ends.length).toBe(1);
+      expect(second.destroyed || second.readableEnded).toBe(true);
+      count += 3;
+    }
+  });
+});
+
 describe('sessions', () => {
   test('what is sent reaches the one client', async () => {
     const [one, two] = [await world.session('board', board), await world.session('board', other)];
@@ -323,13 +389,42 @@ describe('sessions', () => {
     expect(two.heard.all).toEqual([]);
   });
 
-  test('nothing is sent to a client that has not subscribed', async () => {
+  test('nothing is sent to a client that has not subscribed, or no longer', async () => {
     const stream = await connected();
     const { session } = await world.events.next(ofKind('connected'));
-    world.door.front.send(session, 'desired', Uint8Array.of(7));
-    const alive = untilBytes(stream, PINGRESP.length);
-    stream.write(PINGREQ);
-    expect(await alive).toEqual(PINGRESP);
+    const rest: number[] = [];
+    stream.on('data', (chunk: Buffer) => rest.push(...chunk));
+    const roundTrip = async (packet: Buffer, answerType: number) => {
+      const answered = untilBytes(stream, 2);
+      stream.write(packet);
+      expect((await answered).readUInt8(0)).toBe(answerType);
+      rest.length = 0;
+    };
+    const sendAndPing = async (): Promise<number[]> => {
+      world.door.front.send(session, 'desired', Uint8Array.of(7));
+      // aedes writes a message one turn after it was given it.
+      await new Promise((resolve) => setImmediate(resolve));
+      const answered = new Promise<void>((resolve) => stream.on('data', () => rest.at(-2) === 0xd0 && resolve()));
+      stream.write(PINGREQ);
+      await answered;
+      return rest.splice(0);
+    };
+    expect(await sendAndPing()).toEqual([...PINGRESP]);
+    await roundTrip(subscribe([[topicOf('desired', board.id), 1]]), 0x90);
+    expect((await sendAndPing()).length).toBeGreaterThan(PINGRESP.length);
+    const topic = topicOf('desired', board.id);
+    await roundTrip(packet(0xa2, Buffer.from([0, 2, 0, topic.length]), Buffer.from(topic)), 0xb0);
+    expect(await sendAndPing()).toEqual([...PINGRESP]);
+  });
+
+  test('what does not fit into a packet is not sent, and the session goes on', async () => {
+    const client = await world.session('board', board);
+    const { session } = await world.events.next(ofKind('connected'));
+    world.door.front.send(session, 'ack', new Uint8Array(TOPICS.ack.maxBytes + 1));
+    world.door.front.send(session, 'desired', new Uint8Array(LIMITS.packetBytes));
+    world.door.front.send(session, 'ack', Uint8Array.of(1));
+    expect(await client.heard.next(() => true)).toEqual({ topic: 'ack', payload: Uint8Array.of(1) });
+    expect(world.notes.all.filter(({ code }) => code === 'internal')).toHaveLength(2);
   });
 
   test('a second session of a board takes over, and the events tell the two apart', async () => {

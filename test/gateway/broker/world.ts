@@ -103,8 +103,8 @@ export class World {
 
   readonly gatekeeper: Gatekeeper = (party, id, key) => {
     const name = hex(key);
-    if (this.revoked.has(name)) return new LichenError('revoked-key', 'revoked');
     const found = this.known.get(name);
+    if (found?.party === party && this.revoked.has(name)) return new LichenError('revoked-key', 'revoked');
     if (found === undefined || found.party !== party) return new LichenError('unknown-key', `no ${party} ${id} holds this key`);
     return { id: found.id };
   };

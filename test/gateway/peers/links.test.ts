@@ -148,7 +148,7 @@ describe('who is let in', () => {
 
   test.each([
     ['an unknown key', someone(77), 'unknown-key'],
-    ['a gateway with the larger id, which ought to wait', large, 'not-authorised'],
+    ['a gateway with the larger id, which ought to wait', large, 'not-offered'],
   ])('not %s', async (_name, identity, code) => {
     const { stream } = await byHand(world, identity);
     await untilClosed(stream);

@@ -1,6 +1,18 @@
 /** Recipes into releases: the same bytes anywhere, everything checked before it is signed, folders that can be pushed. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Command } from 'commander';
@@ -9,6 +21,7 @@ import { type BuildInput, buildRelease } from '../../../recipes/builder/build.ts
 import { type Bundle, manifestOf, readBundle, writeBundle } from '../../../recipes/builder/bundle.ts';
 import { build, registerReleaseBuild } from '../../../recipes/builder/cli.ts';
 import { nodeCrypto, signerFromSeed } from '../../../runtime/adapters/crypto.ts';
+import { entriesOf as entriesOnBoard, filesOf as filesOnBoard } from '../../../runtime/core/content.ts';
 import { hex } from '../../../runtime/protocol/bytes.ts';
 import { LichenError } from '../../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../../runtime/protocol/limits.ts';
@@ -103,7 +116,9 @@ describe('a release', () => {
     chmodSync(join(path, 'data/a'), 0o600);
     chmodSync(join(path, 'data'), 0o700);
     expect(pieces(await make(path))).toEqual(pieces(first));
-    expect(content(first, 'app/main.mjs')).toBe('// src/a.ts\nvar a = "ä";\n\n// src/side.ts\nconsole.log("side");\n\n// src/main.ts\nconsole.log(a);\n');
+    expect(content(first, 'app/main.mjs')).toBe(
+      '// src/a.ts\nvar a = "ä";\n\n// src/side.ts\nconsole.log("side");\n\n// src/main.ts\nconsole.log(a);\n',
+    );
   });
 
   test('of a recipe of this project is the same from a copy of it', async () => {
@@ -116,6 +131,22 @@ describe('a release', () => {
     const imports = [...content(bundle, 'app/main.mjs').matchAll(/^import .* from "(.*)";$/gm)].map(([, from]) => from);
     expect(imports.length).toBeGreaterThan(0);
     expect(imports.filter((from) => !from?.startsWith('node:'))).toEqual([]);
+  });
+
+  test('of a file with thousands of chunks is one that a board takes', async () => {
+    const path = recipe(`${HEAD}files:\n  ${RUN}  - { from: big, to: big }\n`, { 'run.sh': '#!' });
+    const big = new Uint8Array(12 * 1024 * 1024);
+    for (let at = 0, state = 1; at < big.length; at++) {
+      state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+      big[at] = state >>> 16;
+    }
+    writeFileSync(join(path, 'big'), big);
+    const bundle = await make(path);
+    const entries = entriesOnBoard(manifestOf(bundle), [...bundle.pages.values()]);
+    expect(entries.filter(({ kind }) => kind === 'more').length).toBeGreaterThan(0);
+    const file = filesOnBoard(entries).find(({ bytes }) => bytes === big.length);
+    const whole = Buffer.concat((file?.chunks ?? []).map(([hash]) => bundle.chunks.get(hex(hash)) ?? new Uint8Array()));
+    expect(Buffer.compare(whole, big)).toBe(0);
   });
 
   test('keeps the executable bit of a file unless told otherwise', async () => {
@@ -141,19 +172,84 @@ describe('a release', () => {
 describe('a recipe that cannot be built', () => {
   const node = HEAD.replace('/bin/run', '/usr/bin/node').replace('label', 'engine: node\nlabel');
   const wrong: [string, string, Record<string, string>, string | RegExp][] = [
-    ['names a file that is not there', `${HEAD}files:\n  - { from: gone, to: bin/run }\n`, {}, 'bad-recipe: recipe.yaml:6:13: gone: there is no such file in the recipe'],
-    ['gives two sources for one file', `${HEAD}files:\n  ${RUN}  - { from: run.sh, to: bin/run }\n`, {}, 'bad-recipe: recipe.yaml:7:13: bin/run comes from source 1 already'],
-    ['has no such program', `${HEAD}files:\n  - { from: run.sh, to: bin/other }\n`, {}, 'bad-recipe: recipe.yaml:3:8: the release has no /bin/run'],
-    ['has a program that may not run', `${HEAD}files:\n  - { from: run.sh, to: bin/run }\n`, {}, 'bad-recipe: recipe.yaml:3:8: /bin/run is not executable: say "executable: true" at its source'],
-    ['has a directory for a program', `${HEAD}files:\n  - { from: run.sh, to: bin/run/x }\n`, {}, 'bad-recipe: recipe.yaml:3:8: /bin/run is a directory'],
-    ['forgets the engine', `${HEAD.replace('/bin/run', '/usr/bin/node')}files:\n  ${RUN}`, {}, 'bad-recipe: recipe.yaml:3:8: the release has no /usr/bin/node (say "engine: node")'],
-    ['puts a file below a file', `${HEAD}files:\n  ${RUN}  - { from: run.sh, to: bin/run/x }\n`, {}, /^bad-recipe: recipe\.yaml: files: bin\/run\/x: its parent is not a directory/],
-    ['links out', `${HEAD}files:\n  ${RUN}  - { link: ../../etc, at: bin/x }\n`, {}, /^bad-recipe: recipe\.yaml: files: bin\/x: its target \.\.\/\.\.\/etc leaves the root/],
-    ['has a program that does not compile', `${node}files:\n  - { bundle: main.ts, to: app/main.mjs }\n`, { 'main.ts': 'const a = 1;\nconst = 2;\n' }, /^bad-recipe: recipe\.yaml:7:15: main\.ts:2:7: Expected identifier/],
-    ['has a program that is not there', `${node}files:\n  - { bundle: gone.ts, to: app/main.mjs }\n`, {}, /^bad-recipe: recipe\.yaml:7:15: .*gone\.ts/],
-    ['has a program that imports what is not there', `${node}files:\n  - { bundle: main.ts, to: app/main.mjs }\n`, { 'main.ts': "import 'left-pad';" }, /^bad-recipe: recipe\.yaml:7:15: main\.ts:1:8: Could not resolve "left-pad"/],
-    ['has a program that reaches outside', `${node}files:\n  - { bundle: main.ts, to: app/main.mjs }\n`, { 'main.ts': "import '../outside.ts';", '../outside.ts': 'console.log(1);' }, 'bad-recipe: recipe.yaml:7:15: main.ts imports ../outside.ts, which is not part of the recipe'],
-    ['is for any processor and has a package', `${HEAD}files:\n  ${RUN}  - { package: busybox-static, files: [{ from: bin/busybox, to: b }] }\n`, {}, /^bad-recipe: recipe\.yaml: with packages "arch: any" cannot hold/],
+    [
+      'names a file that is not there',
+      `${HEAD}files:\n  - { from: gone, to: bin/run }\n`,
+      {},
+      'bad-recipe: recipe.yaml:6:13: gone: there is no such file in the recipe',
+    ],
+    [
+      'gives two sources for one file',
+      `${HEAD}files:\n  ${RUN}  - { from: run.sh, to: bin/run }\n`,
+      {},
+      'bad-recipe: recipe.yaml:7:13: bin/run comes from source 1 already',
+    ],
+    [
+      'has no such program',
+      `${HEAD}files:\n  - { from: run.sh, to: bin/other }\n`,
+      {},
+      'bad-recipe: recipe.yaml:3:8: the release has no /bin/run',
+    ],
+    [
+      'has a program that may not run',
+      `${HEAD}files:\n  - { from: run.sh, to: bin/run }\n`,
+      {},
+      'bad-recipe: recipe.yaml:3:8: /bin/run is not executable: say "executable: true" at its source',
+    ],
+    [
+      'has a directory for a program',
+      `${HEAD}files:\n  - { from: run.sh, to: bin/run/x }\n`,
+      {},
+      'bad-recipe: recipe.yaml:3:8: /bin/run is a directory',
+    ],
+    [
+      'forgets the engine',
+      `${HEAD.replace('/bin/run', '/usr/bin/node')}files:\n  ${RUN}`,
+      {},
+      'bad-recipe: recipe.yaml:3:8: the release has no /usr/bin/node (say "engine: node")',
+    ],
+    [
+      'puts a file below a file',
+      `${HEAD}files:\n  ${RUN}  - { from: run.sh, to: bin/run/x }\n`,
+      {},
+      /^bad-recipe: recipe\.yaml: files: bin\/run\/x: its parent is not a directory/,
+    ],
+    [
+      'links out',
+      `${HEAD}files:\n  ${RUN}  - { link: ../../etc, at: bin/x }\n`,
+      {},
+      /^bad-recipe: recipe\.yaml: files: bin\/x: its target \.\.\/\.\.\/etc leaves the root/,
+    ],
+    [
+      'has a program that does not compile',
+      `${node}files:\n  - { bundle: main.ts, to: app/main.mjs }\n`,
+      { 'main.ts': 'const a = 1;\nconst = 2;\n' },
+      /^bad-recipe: recipe\.yaml:7:15: main\.ts:2:7: Expected identifier/,
+    ],
+    [
+      'has a program that is not there',
+      `${node}files:\n  - { bundle: gone.ts, to: app/main.mjs }\n`,
+      {},
+      /^bad-recipe: recipe\.yaml:7:15: .*gone\.ts/,
+    ],
+    [
+      'has a program that imports what is not there',
+      `${node}files:\n  - { bundle: main.ts, to: app/main.mjs }\n`,
+      { 'main.ts': "import 'left-pad';" },
+      /^bad-recipe: recipe\.yaml:7:15: main\.ts:1:8: Could not resolve "left-pad"/,
+    ],
+    [
+      'has a program that reaches outside',
+      `${node}files:\n  - { bundle: main.ts, to: app/main.mjs }\n`,
+      { 'main.ts': "import '../outside.ts';", '../outside.ts': 'console.log(1);' },
+      'bad-recipe: recipe.yaml:7:15: main.ts imports ../outside.ts, which is not part of the recipe',
+    ],
+    [
+      'is for any processor and has a package',
+      `${HEAD}files:\n  ${RUN}  - { package: busybox-static, files: [{ from: bin/busybox, to: b }] }\n`,
+      {},
+      /^bad-recipe: recipe\.yaml: with packages "arch: any" cannot hold/,
+    ],
   ];
   test.each(wrong)('because it %s says so', async (_name, yaml, files, expected) => {
     const said = await refusal(recipe(yaml, { 'run.sh': '#!', ...files }));

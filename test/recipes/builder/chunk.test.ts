@@ -66,7 +66,12 @@ describe('chunks', () => {
     );
   });
 
-  const edits = fc.record({ seed: fc.nat(1000), at: fc.nat(50_000), insert: fc.uint8Array({ minLength: 1, maxLength: 200 }), cut: fc.nat(200) });
+  const edits = fc.record({
+    seed: fc.nat(1000),
+    at: fc.nat(50_000),
+    insert: fc.uint8Array({ minLength: 1, maxLength: 200 }),
+    cut: fc.nat(200),
+  });
   test.each([
     ['noise', (seed: number) => noise(seed, 500_000)],
     ['prose', (seed: number) => prose(seed, 10_000)],
@@ -95,7 +100,9 @@ describe('chunks', () => {
 
   test('are cut where they were cut in the first version', () => {
     expect(hexOf(new Uint8Array(gear.buffer))).toBe('5adc8794558eb8ad7c0c5f5e55da1b90976c36cdf1d7902d3c637f0aa1860aa6');
-    expect(chunksOf(noise(1, 200_000), gear).map(({ length }) => length)).toEqual([19779, 17410, 33649, 24897, 21385, 20462, 13366, 15602, 21480, 11970]);
+    expect(chunksOf(noise(1, 200_000), gear).map(({ length }) => length)).toEqual([
+      19779, 17410, 33649, 24897, 21385, 20462, 13366, 15602, 21480, 11970,
+    ]);
     expect(chunksOf(prose(1, 3000), gear).map(({ length }) => length)).toEqual([16168, 18541, 25233, 14599, 19475, 20043, 12639, 4612]);
   });
 });

@@ -31,7 +31,10 @@ const makeDeb = (path: string, program = 'bin/tiny'): void => {
   const tree = join(home, 'tree');
   rmSync(tree, { recursive: true, force: true });
   for (const directory of ['DEBIAN', join(program, '..'), 'usr/share/tiny']) mkdirSync(join(tree, directory), { recursive: true });
-  writeFileSync(join(tree, 'DEBIAN/control'), 'Package: tiny\nVersion: 1:2.0-1\nArchitecture: amd64\nMaintainer: nobody <a@b>\nDescription: x\n');
+  writeFileSync(
+    join(tree, 'DEBIAN/control'),
+    'Package: tiny\nVersion: 1:2.0-1\nArchitecture: amd64\nMaintainer: nobody <a@b>\nDescription: x\n',
+  );
   writeFileSync(join(tree, program), 'tiny program');
   chmodSync(join(tree, program), 0o755);
   writeFileSync(join(tree, 'usr/share/tiny/b'), 'b');
@@ -96,7 +99,11 @@ describe.skipIf(!hasDpkg)('a package', () => {
   test('is fetched once, checked, unpacked once', async () => {
     const run = machine({ listed: hashOfDeb(), download: copyModel });
     expect((await build(run)).map(told)).toEqual([PROGRAM]);
-    expect(calls.map((call) => call.split(' /')[0])).toEqual(['apt-get download --print-uris tiny', 'apt-get download tiny', expect.stringMatching(/^dpkg-deb -x/)]);
+    expect(calls.map((call) => call.split(' /')[0])).toEqual([
+      'apt-get download --print-uris tiny',
+      'apt-get download tiny',
+      expect.stringMatching(/^dpkg-deb -x/),
+    ]);
     calls = [];
     expect((await build(run)).map(told)).toEqual([PROGRAM]);
     expect(calls).toEqual(['apt-get download --print-uris tiny']);
@@ -121,7 +128,12 @@ describe.skipIf(!hasDpkg)('a package', () => {
 
   test('comes from lists of our own for another processor, which are fetched when needed', async () => {
     await build(machine({ listed: hashOfDeb(), download: copyModel, listedAfterUpdate: true }), WANTED, 'arm64');
-    expect(calls.slice(0, 4)).toEqual(['apt-get download --print-uris tiny', 'apt-get update', 'apt-get download --print-uris tiny', 'apt-get download tiny']);
+    expect(calls.slice(0, 4)).toEqual([
+      'apt-get download --print-uris tiny',
+      'apt-get update',
+      'apt-get download --print-uris tiny',
+      'apt-get download tiny',
+    ]);
     expect(existsSync(join(home, 'cache', 'debian', 'arm64', FILE))).toBe(true);
   });
 
@@ -186,7 +198,8 @@ describe('a package that cannot be fetched', () => {
     ['does not own the file', { ...installed, owned: `other: ${process.execPath}` }, {}, 'x64'],
   ];
   test.each(unfit)('and %s is an error that says what to do', async (_name, on, more, arch) => {
-    const why = /^bad-recipe: the package tiny( 3)? for (amd64|arm64) cannot be fetched \(E: Unable to locate package tiny\)\. On Debian run "apt-get update" and build again; elsewhere put tiny_<version>_(amd64|arm64)\.deb into /;
+    const why =
+      /^bad-recipe: the package tiny( 3)? for (amd64|arm64) cannot be fetched \(E: Unable to locate package tiny\)\. On Debian run "apt-get update" and build again; elsewhere put tiny_<version>_(amd64|arm64)\.deb into /;
     await expect(build(machine(on), { ...program, ...more }, arch)).rejects.toThrow(why);
   });
 

@@ -55,9 +55,17 @@ describe('pages', () => {
 
   test('with one more file among thousands are almost all the same', () => {
     const paths = Array.from({ length: 4000 }, (_, at) => `usr/share/${hex(hashOf(String(at))).slice(0, 12)}`).sort();
-    const before = new Set(pagesOf(nodeCrypto, paths.map((path) => file(path, 1))).map((page) => hex(nodeCrypto.sha256(page))));
+    const before = new Set(
+      pagesOf(
+        nodeCrypto,
+        paths.map((path) => file(path, 1)),
+      ).map((page) => hex(nodeCrypto.sha256(page))),
+    );
     const more = [...paths, 'usr/share/000'].sort();
-    const after = pagesOf(nodeCrypto, more.map((path) => file(path, 1))).map((page) => hex(nodeCrypto.sha256(page)));
+    const after = pagesOf(
+      nodeCrypto,
+      more.map((path) => file(path, 1)),
+    ).map((page) => hex(nodeCrypto.sha256(page)));
     expect(before.size).toBeGreaterThan(10);
     expect(after.filter((page) => !before.has(page)).length).toBeLessThanOrEqual(2);
   });

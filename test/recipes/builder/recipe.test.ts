@@ -58,24 +58,49 @@ describe('a recipe', () => {
     ['a misspelt key', 'label: 1', 'labl: 1', ['1:1: the key "label" is missing', '2:1: unknown key "labl"; did you mean "label"?']],
     ['a key that is far from all', 'label: 1', 'label: 1\nqqqqqqqq: 1', [/^3:1: unknown key "qqqqqqqq"; known here: name, label, /.source]],
     ['a misspelt limit', 'cpuMillis: 100', 'cpuMilis: 100, cpuMillis: 100', ['6:26: unknown key "cpuMilis"; did you mean "cpuMillis"?']],
-    ['a misspelt key in a promise', '- name: web', '- name: web\n    intervallMs: 5', ['9:5: unknown key "intervallMs"; did you mean "intervalMs"?']],
+    [
+      'a misspelt key in a promise',
+      '- name: web',
+      '- name: web\n    intervallMs: 5',
+      ['9:5: unknown key "intervallMs"; did you mean "intervalMs"?'],
+    ],
     ['a misspelt key in a probe', 'port: 8080', 'port: 8080, prot: 1', ['9:38: unknown key "prot"; did you mean "port"?']],
     ['a misspelt key of a file', 'executable: true', 'executabel: true', ['13:5: unknown key "executabel"; did you mean "executable"?']],
     ['a source of no kind', 'from: run.sh', 'form: run.sh', [/^11:5: expected a source: .*; did you mean "from"\?$/.source]],
     ['a source that is a word', '- from: run.sh\n    to: bin/run\n    executable: true', '- run.sh', [/^11:5: expected a source/.source]],
     ['an unknown kind of promise', 'kind: http', 'kind: htp', [/^9:20: kind: .*"http" \| "tcp" \| "exec"/.source]],
     ['a port of a string', 'port: 8080', 'port: "8080"', [/^9:32: port: /.source]],
-    ['an absolute place', 'to: bin/run', 'to: /bin/run', ['12:9: to: /bin/run: write it without the leading "/"; it counts from the root of the release']],
+    [
+      'an absolute place',
+      'to: bin/run',
+      'to: /bin/run',
+      ['12:9: to: /bin/run: write it without the leading "/"; it counts from the root of the release'],
+    ],
     ['a way out', 'from: run.sh', 'from: ../run.sh', [/^11:11: from: \.\.\/run\.sh: .*"\.\."/.source]],
     ['a relative program', '/bin/run', 'bin/run', ['3:8: the program is an absolute path inside the release']],
     ['an unknown parameter', '{{interval-ms}}', '{{interval}}', ['3:18: {{interval}} is not a parameter; did you mean "interval-ms"?']],
     ['a fraction', 'interval-ms: 500', 'interval-ms: 0.5', ['5:16: interval-ms: expected a text; put it in quotes']],
     ['a parameter with a bad name', 'interval-ms: 500', 'interval-ms: 500\n  Big: 1', [/^6:3: expected a name/.source]],
     ['a variable of the parameters', 'parameters:', 'env: { LICHEN_X: 1 }\nparameters:', [/^4:8: not a name of a variable/.source]],
-    ['two promises of one name', 'promises:', 'promises:\n  - { name: web, probe: { kind: tcp, port: 1 } }', ['9:11: two promises are called "web"']],
-    ['a package that is an option', 'from: run.sh\n    to: bin/run\n    executable: true', 'package: -o\n    files: [{ from: a, to: a }]', ['11:14: package: not a name of a Debian package']],
-    ['a package without files', 'from: run.sh\n    to: bin/run\n    executable: true', 'package: busybox\n    files: []', ['12:12: files: list the files that are wanted from the package']],
-    ['no files', /files:[^]*/, 'files: []\n', ['10:8: files: a release holds at least one file']],
+    [
+      'two promises of one name',
+      'promises:',
+      'promises:\n  - { name: web, probe: { kind: tcp, port: 1 } }',
+      ['9:11: two promises are called "web"'],
+    ],
+    [
+      'a package that is an option',
+      'from: run.sh\n    to: bin/run\n    executable: true',
+      'package: -o\n    files: [{ from: a, to: a }]',
+      ['11:14: package: not a name of a Debian package'],
+    ],
+    [
+      'a package without files',
+      'from: run.sh\n    to: bin/run\n    executable: true',
+      'package: busybox\n    files: []',
+      ['12:12: files: list the files that are wanted from the package'],
+    ],
+    ['no files', /files:[\s\S]*/, 'files: []\n', ['10:8: files: a release holds at least one file']],
     ['a key that is there twice', 'label: 1', 'label: 1\nlabel: 2', ['3:1: Map keys must be unique']],
     ['an unknown tag', 'label: 1', 'label: !secret 1', [/^2:8: Unresolved tag/.source]],
     ['no YAML', 'label: 1', 'label: [', [/^3:1: |^2:/.source]],
@@ -94,17 +119,31 @@ describe('a recipe', () => {
   });
 
   test('that grows when it is read is refused', () => {
-    const layers = Array.from({ length: 9 }, (_, at) => `a${at}: &a${at} [${at === 0 ? '1,1,1,1,1,1,1,1,1' : Array(9).fill(`*a${at - 1}`).join()}]`);
+    const layers = Array.from(
+      { length: 9 },
+      (_, at) =>
+        `a${at}: &a${at} [${
+          at === 0
+            ? '1,1,1,1,1,1,1,1,1'
+            : Array(9)
+                .fill(`*a${at - 1}`)
+                .join()
+        }]`,
+    );
     expect(refusal(layers.join('\n'))[0]).toMatch(/alias/);
   });
 
   test('has at most so many bytes, parameters and promises', () => {
     expect(refusal(`${GOOD}#${'x'.repeat(LIMITS.manifestBytes)}`)[0]).toMatch(/at most 65536/);
-    const parameters = (count: number) => change('parameters:', `parameters:\n${Array.from({ length: count - 1 }, (_, at) => `  p${at}: x\n`).join('')}`);
+    const parameters = (count: number) =>
+      change('parameters:', `parameters:\n${Array.from({ length: count - 1 }, (_, at) => `  p${at}: x\n`).join('')}`);
     expect(refusal(parameters(LIMITS.parameters))).toEqual([]);
     expect(refusal(parameters(LIMITS.parameters + 1))).toEqual([`recipe.yaml:4:1: at most ${LIMITS.parameters} parameters`]);
     const promises = (count: number) =>
-      change('promises:', `promises:\n${Array.from({ length: count - 1 }, (_, at) => `  - { name: p${at}, probe: { kind: tcp, port: 1 } }\n`).join('')}`);
+      change(
+        'promises:',
+        `promises:\n${Array.from({ length: count - 1 }, (_, at) => `  - { name: p${at}, probe: { kind: tcp, port: 1 } }\n`).join('')}`,
+      );
     expect(refusal(promises(LIMITS.promises))).toEqual([]);
     expect(refusal(promises(LIMITS.promises + 1))).toEqual([expect.stringMatching(/^recipe\.yaml:8:3: promises: at most 8 promises$/)]);
   });

@@ -22,11 +22,10 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openFiles } from '../../../runtime/adapters/files.ts';
 import type { Files, FilesEvent, FilesStep } from '../../../runtime/ports/files.ts';
-import type { FileRef } from '../../../runtime/protocol/nouns/release.ts';
 import { type Bytes, hex, utf8 } from '../../../runtime/protocol/bytes.ts';
 import type { ErrorCode } from '../../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../../runtime/protocol/limits.ts';
-import type { Entry } from '../../../runtime/protocol/nouns/release.ts';
+import type { Entry, FileRef } from '../../../runtime/protocol/nouns/release.ts';
 
 const sha256 = (bytes: Bytes): Bytes => new Uint8Array(createHash('sha256').update(bytes).digest());
 const refOf = (bytes: Bytes, executable = false): FileRef => ({ hash: sha256(bytes), executable });
@@ -261,14 +260,37 @@ describe('a root', () => {
     ['holds a NUL', [fileEntry('evil\0', text)]],
     ['holds a line end', [fileEntry('evil\n', text)]],
     ['holds a backslash', [fileEntry('a\\evil', text)]],
-    ['is too deep', Array.from({ length: 17 }, (_, at): Entry => ({ kind: 'dir', path: Array(at + 1).fill('d').join('/') }))],
+    [
+      'is too deep',
+      Array.from(
+        { length: 17 },
+        (_, at): Entry => ({
+          kind: 'dir',
+          path: Array(at + 1)
+            .fill('d')
+            .join('/'),
+        }),
+      ),
+    ],
     ['goes through a link', [{ kind: 'link', path: 'a', target: '/tmp' }, fileEntry('a/evil', text)]],
-    ['goes through a link that was a directory', [{ kind: 'dir', path: 'a' }, { kind: 'link', path: 'a', target: 'b' }]],
+    [
+      'goes through a link that was a directory',
+      [
+        { kind: 'dir', path: 'a' },
+        { kind: 'link', path: 'a', target: 'b' },
+      ],
+    ],
     ['goes through a file', [fileEntry('a', text), fileEntry('a/evil', text)]],
     ['has no directory', [fileEntry('a/evil', text)]],
     ['stands there twice', [fileEntry('a', text), fileEntry('a', tool, true)]],
     ['links out', [{ kind: 'link', path: 'a', target: '../evil' }]],
-    ['links out by a detour', [{ kind: 'dir', path: 'a' }, { kind: 'link', path: 'a/b', target: 'c/../../../evil' }]],
+    [
+      'links out by a detour',
+      [
+        { kind: 'dir', path: 'a' },
+        { kind: 'link', path: 'a/b', target: 'c/../../../evil' },
+      ],
+    ],
     ['goes on without a beginning', [{ kind: 'more', path: 'a', chunks: [] }]],
   ];
   test.each(tricks)('is not planted when a path %s', async (_name, entries) => {
@@ -386,7 +408,11 @@ const runIn = (directory: string, body: string, wrapper: string[] = []) => {
 };
 
 const works = (command: string, ...args: string[]): boolean => spawnSync(command, args, { stdio: 'ignore' }).status === 0;
-const namespaces = [['unshare', '-m'], ['unshare', '-rm']].find((words) => works(words[0]!, ...words.slice(1), 'true')) ?? [];
+const namespaces =
+  [
+    ['unshare', '-m'],
+    ['unshare', '-rm'],
+  ].find((words) => works(words[0]!, ...words.slice(1), 'true')) ?? [];
 const canTrace = works('strace', '-o', '/dev/null', 'true');
 
 describe('on a disk that is small', () => {

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Identity } from '../../../runtime/adapters/certificate.ts';
 import { type Listening, listen } from '../../../runtime/adapters/tls.ts';
 
-const TYPE = { connect: 1, subscribe: 8, ping: 12, disconnect: 14 } as const;
+const TYPE = { connect: 1, publish: 3, subscribe: 8, ping: 12 } as const;
 
 export class HandBroker {
   readonly streams: Duplex[] = [];
@@ -49,6 +49,7 @@ export class HandBroker {
     this.heard.push(type);
     if (type === TYPE.connect) this.onConnect(stream);
     if (type === TYPE.ping) this.onPing(stream);
+    if (type === TYPE.publish && (packet.readUInt8(0) & 6) !== 0) stream.write(Buffer.concat([Buffer.from([0x40, 2]), packetId(packet)]));
     if (type === TYPE.subscribe && this.grant !== null) {
       const granted = topicsOf(packet).map(() => this.grant ?? 0);
       const body = packet.length > 129 ? 3 : 2;
@@ -56,6 +57,13 @@ export class HandBroker {
     }
   }
 }
+
+/** Of a PUBLISH at QoS 1: it stands behind the topic. */
+const packetId = (publish: Buffer): Buffer => {
+  const head = publish.length > 16_386 ? 4 : publish.length > 129 ? 3 : 2;
+  const at = head + 2 + publish.readUInt16BE(head);
+  return publish.subarray(at, at + 2);
+};
 
 const packetEnd = (bytes: Buffer): number | null => {
   let [length, at] = [0, 1];

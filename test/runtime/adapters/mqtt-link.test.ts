@@ -1,9 +1,10 @@
 /** The board's link: against the real door, and against gateways that are hostile, dead or slow. */
-import type { Duplex } from 'node:stream';
+import { type Duplex, duplexPair } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MqttLink, type MqttLinkOptions } from '../../../runtime/adapters/mqtt-link.ts';
 import { type Dial, dial } from '../../../runtime/adapters/tls.ts';
 import type { LinkEvent } from '../../../runtime/ports/link.ts';
+import { LichenError } from '../../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../../runtime/protocol/limits.ts';
 import type { GatewayEntry } from '../../../runtime/protocol/nouns/trust.ts';
 import { TOPICS, topicOf } from '../../../runtime/protocol/topics.ts';
@@ -158,6 +159,25 @@ describe('with a gateway', () => {
     }
   });
 
+  test('a dial that answers though it was undone changes nothing', async () => {
+    const answers: Parameters<Dial>[1][] = [];
+    const silent: Dial = (_options, done) => {
+      answers.push(done);
+      return () => {};
+    };
+    const { link, events } = newLink({ dial: silent });
+    link.dial(world.entry);
+    link.hangUp();
+    const [near, far] = duplexPair();
+    answers[0]?.({ stream: near, exporter: new Uint8Array(32) });
+    await new Promise((resolve) => far.resume().once('end', resolve));
+    expect([near.destroyed, far.readableLength]).toEqual([true, 0]);
+    link.dial(world.entry);
+    answers[0]?.(new LichenError('unavailable', 'of the former one'));
+    answers[1]?.(new LichenError('unavailable', 'of this one'));
+    expect(events.all).toEqual([{ kind: 'unlinked', gateway: world.entry, error: new LichenError('unavailable', 'of this one') }]);
+  });
+
   test('of many dials in a row only the last one answers', async () => {
     const { events, link } = newLink();
     const entries = Array.from({ length: 10 }, (_, at) => ({
@@ -199,8 +219,8 @@ describe('with a gateway that is not as it should be', () => {
       pings.add(1);
     };
     const link = await newLink({ keepaliveS: 1 }).linked(entry());
-    // Publishing does not put the ping off.
-    const busy = setInterval(() => link.link.publish('want', Uint8Array.of(1)), 100);
+    // Neither publishing nor its acknowledgement puts the ping off.
+    const busy = setInterval(() => link.link.publish('report', Uint8Array.of(1)), 100);
     try {
       await pings.next(() => pings.all.length === 2);
     } finally {

@@ -151,7 +151,10 @@ describe('a tree', () => {
       .map((parts) => parts.join('/'));
     const entry = fc.oneof(
       { weight: 1, arbitrary: fc.constantFrom(dir('x'), dir('b/x'), file('a/y'), file('a/b/x')) },
-      { weight: 6, arbitrary: fc.tuple(fc.constantFrom('x', 'y', 'a/x', 'a/y', 'a/b/x', 'a/b/y', 'b/y'), target).map(([at, to]) => link(at, to)) },
+      {
+        weight: 6,
+        arbitrary: fc.tuple(fc.constantFrom('x', 'y', 'a/x', 'a/y', 'a/b/x', 'a/b/y', 'b/y'), target).map(([at, to]) => link(at, to)),
+      },
     );
     const scaffold = [dir('a'), dir('a/b'), dir('b'), dir('b/a')];
 

@@ -1,10 +1,11 @@
 /** The engine of a board. What it holds is tried by workloads that do what it must not let them do, small and bounded. */
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { linkOf } from '../../../../runtime/adapters/partitions/names.ts';
 import { until } from '../../../../runtime/adapters/partitions/run.ts';
-import { type Bench, partitionsContract } from '../../../contract/partitions.ts';
+import { partitionsContract } from '../../../contract/partitions.ts';
+import type { Bench } from './bench.ts';
 import { busyboxPath } from './root.ts';
 
 /** Number of each system call on x86-64 and on arm64, and what it is called with; all must be refused as if forbidden. */
@@ -140,58 +141,6 @@ const walls = (bench: () => Bench): void => {
   });
 };
 
-const books = (bench: () => Bench): void => {
-  it('ends and removes what is in the kernel but not in the books', async () => {
-    const partition = bench().partition();
-    await bench().life.do({ kind: 'start', spec: bench().spec(partition, 'exec busybox sleep 1000') });
-    const life = await bench().restart(async () => rmSync(`${bench().dataPath}/partitions/${partition}/state.json`));
-    const { found } = await life.do({ kind: 'survey' });
-    expect(found.map((one) => one.partition)).not.toContain(partition);
-    expect(life.logged.join('\n')).toContain(partition);
-    expect(
-      await until(
-        () =>
-          bench()
-            .remains()
-            .filter((line) => line.includes(partition)).length === 0,
-        3_000,
-      ),
-      bench().remains().join('\n'),
-    ).toBe(true);
-    await life.do({ kind: 'remove', partition, data: true });
-  });
-
-  it('starts over what a cut start left half made', async () => {
-    const partition = bench().partition();
-    const spec = bench().spec(partition, 'echo x >> /data/report; exec busybox sleep 1000');
-    await bench().life.do({ kind: 'start', spec });
-    await bench().report(partition);
-    const path = `${bench().dataPath}/partitions/${partition}/state.json`;
-    const life = await bench().restart(async () => {
-      const { writeFileSync } = await import('node:fs');
-      writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), first: null, reaper: null, address: null }));
-    });
-    expect((await life.do({ kind: 'survey' })).found).toContainEqual(expect.objectContaining({ partition, running: false }));
-    rmSync(bench().data(partition, 'report'));
-    await life.do({ kind: 'start', spec });
-    expect(await bench().report(partition)).toBe('x\n');
-    await bench().end(partition);
-  });
-
-  it('takes a reboot for what it is: over, with nothing known of the end', async () => {
-    const partition = bench().partition();
-    await bench().life.do({ kind: 'start', spec: bench().spec(partition, 'exec busybox sleep 1000') });
-    await bench().life.do({ kind: 'stop', partition, graceMs: 0 });
-    const path = `${bench().dataPath}/partitions/${partition}/state.json`;
-    const life = await bench().restart(async () => {
-      const { writeFileSync } = await import('node:fs');
-      writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), bootId: 'another', ended: false, exit: null }));
-    });
-    expect((await life.do({ kind: 'survey' })).found).toContainEqual({ partition, running: false, exit: null });
-    await bench().end(partition);
-  });
-};
-
 if (process.getuid?.() !== 0) {
   describe('partitions: crun', () => it.skip('needs root: cgroups and namespaces of the machine', () => undefined));
 } else if (busyboxPath() === null || !existsSync('/usr/bin/crun') || !existsSync('/usr/bin/conmon')) {
@@ -206,7 +155,6 @@ if (process.getuid?.() !== 0) {
         expect(bench().life.enforcement).toMatchObject({ engine: expect.stringContaining('crun'), memory: true, cpu: true, pids: true }));
       limits(bench);
       walls(bench);
-      books(bench);
     },
   });
 }

@@ -18,6 +18,15 @@ const ANSWER_OF = {
   probe: 'probed',
 } as const satisfies Record<PartitionStep['kind'], PartitionEvent['kind']>;
 
+/** A line of life.ts. */
+interface Said {
+  id?: number;
+  event?: PartitionEvent;
+  early?: boolean;
+  unasked?: PartitionEvent;
+  log?: string;
+}
+
 export interface LifeOptions {
   board: string;
   dataPath: string;
@@ -38,7 +47,7 @@ export class Life {
   private constructor(child: ChildProcess, enforcement: Enforcement, lines: ReturnType<typeof createInterface>) {
     this.#child = child;
     this.enforcement = enforcement;
-    lines.on('line', (line) => this.#take(fromLine(line)));
+    lines.on('line', (line) => this.#take(fromLine<Said>(line)));
   }
 
   static async begin({ board, dataPath, tier, prefix }: LifeOptions): Promise<Life> {
@@ -50,7 +59,7 @@ export class Life {
       lines.once('line', resolve);
       child.once('exit', (code) => reject(new Error(`the life ended with status ${code} before it opened`)));
     });
-    const { enforcement, refused } = fromLine(first);
+    const { enforcement, refused } = fromLine<{ enforcement: Enforcement; refused?: { code: string; detail: string } }>(first);
     if (refused !== undefined) throw new Error(`${refused.code}: ${refused.detail}`);
     return new Life(child, enforcement, lines);
   }
@@ -95,7 +104,7 @@ export class Life {
     });
   }
 
-  #take(said: { id?: number; event?: PartitionEvent; early?: boolean; unasked?: PartitionEvent; log?: string }): void {
+  #take(said: Said): void {
     if (said.log !== undefined) this.logged.push(said.log);
     if (said.unasked !== undefined) this.unasked.push(said.unasked);
     if (said.id !== undefined && said.event !== undefined) {

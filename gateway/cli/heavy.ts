@@ -1,0 +1,32 @@
+/**
+ * What only some verbs need and what costs much to load. The entry hands it in: the command line itself sees the
+ * protocol and can do nothing that the public API cannot.
+ */
+import type { Command } from 'commander';
+
+export interface RunOptions {
+  data: string;
+  gateway?: string;
+  operator: string;
+  operatorDocs: string[];
+  name: string;
+  region: string;
+  host: string;
+  port: number;
+  address: string;
+  apiHost: string;
+  apiPort: number;
+  silenceMs: number;
+}
+
+export interface Running {
+  gateway: string;
+  port: number;
+  apiPort: number;
+  close(): Promise<void>;
+}
+
+export interface Heavy {
+  gateway(): Promise<(options: RunOptions) => Promise<Running>>;
+  builder(): Promise<(release: Command, print: (text: string) => void) => void>;
+}

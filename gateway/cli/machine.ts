@@ -1,0 +1,133 @@
+/**
+ * What this machine brings for running boards, read without changing anything. Facts are read here and judged apart,
+ * so that a verdict can be tested without the machine that it is about. What a kernel really enforces only a trial
+ * shows, which the runtime makes at its start.
+ */
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+
+export interface Facts {
+  platform: string;
+  node: string;
+  root: boolean;
+  /** Version of each program, empty if it does not say; null: not installed. */
+  programs: Record<'crun' | 'conmon' | 'ip' | 'nft', string | null>;
+  /** Null: no cgroups are mounted. */
+  cgroup: { version: 1 | 2; controllers: string[] } | null;
+  userNamespaces: boolean;
+}
+
+export interface Check {
+  name: string;
+  /** `lacks`: it works, with less. */
+  state: 'ok' | 'lacks' | 'broken';
+  says: string;
+  /** Empty when there is nothing to do. */
+  fix: string;
+}
+
+const readText = (path: string): string => {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+};
+
+const PROBE_MS = 2_000;
+
+const versionOf = (program: string, flag: string): Promise<string | null> =>
+  new Promise((resolve) => {
+    const env = { ...process.env, LC_ALL: 'C', PATH: `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin` };
+    execFile(program, [flag], { env, timeout: PROBE_MS }, (error, stdout, stderr) => {
+      resolve(error === null ? (/\d+(\.\d+)+/.exec(stdout + stderr)?.[0] ?? '') : null);
+    });
+  });
+
+/** /proc/mounts: source, path, type, options; v1 names its controllers in the options. */
+const cgroupOf = (mounts: string): Facts['cgroup'] => {
+  const groups = mounts
+    .split('\n')
+    .map((line) => line.split(' '))
+    .filter(([, , type]) => type === 'cgroup' || type === 'cgroup2');
+  if (groups.length === 0) return null;
+  const old = groups.filter(([, , type]) => type === 'cgroup');
+  if (old.length > 0) return { version: 1, controllers: old.flatMap(([, , , options = '']) => options.split(',')) };
+  return { version: 2, controllers: readText(`${groups[0]?.[1]}/cgroup.controllers`).trim().split(/\s+/) };
+};
+
+/** Three switches, each of which forbids them: the kernel's, Debian's, Ubuntu's. */
+const userNamespacesOf = (): boolean =>
+  Number(readText('/proc/sys/user/max_user_namespaces') || '0') > 0 &&
+  readText('/proc/sys/kernel/unprivileged_userns_clone').trim() !== '0' &&
+  readText('/proc/sys/kernel/apparmor_restrict_unprivileged_userns').trim() !== '1';
+
+export const readMachine = async (): Promise<Facts> => {
+  const [crun = null, conmon = null, ip = null, nft = null] = await Promise.all([versionOf('crun', '--version'), versionOf('conmon', '--version'), versionOf('ip', '-V'), versionOf('nft', '--version')]);
+  return {
+    platform: process.platform,
+    node: process.versions.node,
+    root: process.getuid?.() === 0,
+    programs: { crun, conmon, ip, nft },
+    cgroup: cgroupOf(readText('/proc/mounts')),
+    userNamespaces: userNamespacesOf(),
+  };
+};
+
+const NODE_MAJOR = 24;
+/** Older ones compile the system call filter at every start. */
+const CRUN_MIN = [1, 21] as const;
+
+const ok = (name: string, says: string): Check => ({ name, state: 'ok', says, fix: '' });
+const lacks = (name: string, says: string, fix: string): Check => ({ name, state: 'lacks', says, fix });
+const broken = (name: string, says: string, fix: string): Check => ({ name, state: 'broken', says, fix });
+
+const nodeCheck = ({ node }: Facts): Check =>
+  Number.parseInt(node, 10) >= NODE_MAJOR ? ok('node', `Node ${node}`) : broken('node', `Node ${node} is too old`, `Install Node ${NODE_MAJOR} or newer.`);
+
+const platformCheck = ({ platform }: Facts): Check =>
+  platform === 'linux' ? ok('system', 'Linux') : lacks('system', `boards and partitions need Linux, this is ${platform}`, 'Run boards on Linux; the command line and gateways run here.');
+
+const crunCheck = ({ crun }: Facts['programs']): Check => {
+  if (crun === null) return lacks('crun', 'crun is not installed: only unlimited, unpaid partitions run here', 'apt-get install crun');
+  const [major = 0, minor = 0] = crun.split('.').map(Number);
+  const recent = major > CRUN_MIN[0] || (major === CRUN_MIN[0] && minor >= CRUN_MIN[1]);
+  return recent ? ok('crun', `crun ${crun}`) : lacks('crun', `crun ${crun} compiles its system call filter at every start`, `Install crun ${CRUN_MIN.join('.')} or newer (Debian 13 has it).`);
+};
+
+const programCheck = (name: 'conmon' | 'ip' | 'nft', version: string | null, without: string, packageName: string): Check =>
+  version === null ? lacks(name, `${name} is not installed: ${without}`, `apt-get install ${packageName}`) : ok(name, `${name} ${version}`.trim());
+
+const NEEDED = ['cpu', 'memory', 'pids'];
+
+const cgroupCheck = ({ cgroup }: Facts): Check => {
+  if (cgroup === null) return lacks('cgroups', 'no cgroups are mounted: nothing is limited or metered exactly', 'Mount cgroup2 on /sys/fs/cgroup.');
+  const missing = NEEDED.filter((name) => !cgroup.controllers.includes(name));
+  if (missing.includes('memory')) return lacks('cgroups', `cgroup v${cgroup.version} without the memory controller`, 'Add cgroup_enable=memory to the kernel command line (cmdline.txt on a Raspberry Pi).');
+  if (missing.length > 0) return lacks('cgroups', `cgroup v${cgroup.version} without ${missing.join(' and ')}`, 'Use a kernel with CONFIG_CFS_BANDWIDTH and CONFIG_CGROUP_PIDS.');
+  if (cgroup.version === 1) return lacks('cgroups', 'cgroup v1 does not count bytes written, so the tier is "reduced"', 'Boot with cgroup_no_v1=all and mount cgroup2 on /sys/fs/cgroup.');
+  if (!cgroup.controllers.includes('io')) return lacks('cgroups', 'cgroup v2 without the io controller: bytes written are not counted', 'Use a kernel with CONFIG_BLK_CGROUP.');
+  return ok('cgroups', 'cgroup v2');
+};
+
+const namespaceCheck = ({ root, userNamespaces }: Facts): Check => {
+  if (userNamespaces) return ok('user namespaces', 'allowed');
+  const fix = 'sysctl -w kernel.unprivileged_userns_clone=1 user.max_user_namespaces=15000, or see the AppArmor restriction of your distribution.';
+  return root ? lacks('user namespaces', 'not allowed; only root runs partitions here', fix) : broken('user namespaces', 'not allowed, and this is not root: no partition runs here', fix);
+};
+
+export const judgeMachine = (facts: Facts): Check[] => {
+  const { programs } = facts;
+  const always = [nodeCheck(facts), platformCheck(facts)];
+  if (facts.platform !== 'linux') return always;
+  return [
+    ...always,
+    facts.root ? ok('user', 'root') : lacks('user', 'not root: only unlimited, unpaid partitions run here', 'Run the runtime as root, e.g. by its systemd unit.'),
+    crunCheck(programs),
+    programCheck('conmon', programs.conmon, 'partitions do not outlive a restart of the runtime, so crun is not used', 'conmon'),
+    programCheck('ip', programs.ip, 'partitions have no network', 'iproute2'),
+    programCheck('nft', programs.nft, 'partitions can open connections to this machine', 'nftables'),
+    cgroupCheck(facts),
+    namespaceCheck(facts),
+  ];
+};

@@ -1,0 +1,102 @@
+/** The command line: its nouns, each loaded when it is named, and what becomes of what they throw. */
+import { Command, CommanderError } from 'commander';
+import { LichenError } from '../../runtime/protocol/errors.ts';
+import type { Heavy } from './heavy.ts';
+import { fail, paint } from './output.ts';
+
+/** `wanted`: the verb that was named, if any. */
+type Register = (at: Command, heavy: Heavy, wanted: string | undefined) => void | Promise<void>;
+
+interface Noun {
+  name: string;
+  says: string;
+  /** It has no verbs: the noun itself is one. */
+  alone?: true;
+  load(): Promise<Register>;
+}
+
+export const NOUNS: Noun[] = [
+  { name: 'status', says: 'gateway, peers, boards and instances on one screen', alone: true, load: async () => (await import('./status.ts')).register },
+  { name: 'doctor', says: 'problems of this machine and of the gateway, each with its fix', alone: true, load: async () => (await import('./doctor.ts')).register },
+  { name: 'key', says: 'make and show keys', load: async () => (await import('./key.ts')).register },
+  { name: 'operator', says: 'the document that names a federation\'s gateways', load: async () => (await import('./operator.ts')).register },
+  { name: 'gateway', says: 'run a gateway, list and look at them', load: async () => (await import('./gateway.ts')).register },
+  { name: 'tenant', says: 'who may request', load: async () => (await import('./tenant.ts')).register },
+  { name: 'board', says: 'pair, bind and list boards', load: async () => (await import('./board.ts')).register },
+  { name: 'publisher', says: 'the document that names release keys', load: async () => (await import('./publisher.ts')).register },
+  { name: 'release', says: 'build, push and list releases', load: async () => (await import('./release.ts')).register },
+  { name: 'request', says: 'wish for software: make, push, start, stop, destroy, list', load: async () => (await import('./request.ts')).register },
+  { name: 'instance', says: 'what runs where', load: async () => (await import('./instance.ts')).register },
+  { name: 'invoice', says: 'close, show, keep and audit billing periods', load: async () => (await import('./invoice.ts')).register },
+];
+
+const EXAMPLES = `Examples:
+  lichen status
+  lichen board claim --owner-key owner.key --token-file gateway/admin.token
+  lichen release push hello-sensor-1 --publisher publisher-1.cose
+  lichen request make --tenant-key tenant.key --release HEX --name museum --cap 5.00 --currency EUR
+`;
+
+const ENVIRONMENT = `
+Environment:
+  LICHEN_API    URL of the gateway's API (http://127.0.0.1:8080)
+  LICHEN_TOKEN  the operator's token
+  NO_COLOR      no colours, whatever the terminal can do
+`;
+
+const bare = (version: string): Command =>
+  new Command('lichen')
+    .description('A decentralised cloud that lives on small boards.')
+    .version(version, '--version', 'print the version')
+    .helpOption('-h, --help', 'show help')
+    .helpCommand(false)
+    .addHelpText('before', EXAMPLES)
+    .addHelpText('after', ENVIRONMENT)
+    .configureHelp({ styleTitle: (text) => paint.bold(text) })
+    // What it has to say is said by `fail`, in the one form that errors have.
+    .configureOutput({ outputError: () => {} })
+    .exitOverride();
+
+/** All nouns by name; those in `loaded` with their verbs. */
+export const makeProgram = async (version: string, heavy: Heavy, loaded: (noun: string) => boolean, wanted?: string): Promise<Command> => {
+  const program = bare(version);
+  for (const { name, says, alone, load } of NOUNS) {
+    if (alone) {
+      if (loaded(name)) await (await load())(program, heavy, wanted);
+      else program.command(name).description(says);
+      continue;
+    }
+    const noun = program.command(name).description(says).usage('<verb>').helpCommand(false);
+    if (loaded(name)) await (await load())(noun, heavy, wanted);
+  }
+  return program;
+};
+
+/** Commander's own complaints, in our words and with the help that goes with them. */
+const asUsage = (error: CommanderError, path: string): LichenError => {
+  const text = error.message.replace(/^error: /, '').replaceAll('\n', ' ').trim();
+  const missing = error.code === 'commander.help' ? 'a verb is missing; the help above lists them' : `${text}; \`${path} --help\` shows what there is`;
+  return new LichenError('bad-usage', missing);
+};
+
+const isShown = ({ code }: CommanderError): boolean => code === 'commander.helpDisplayed' || code === 'commander.version';
+
+/** Runs one command line and returns its exit status; a gateway that was started goes on running. */
+export const runCommandLine = async (args: string[], version: string, heavy: Heavy): Promise<number> => {
+  const words = args[0] === 'help' ? [...args.slice(1), '--help'] : args;
+  const [noun = '', verb] = words.filter((word) => !word.startsWith('-'));
+  try {
+    const program = await makeProgram(version, heavy, (name) => name === noun, verb);
+    if (words.length === 0) {
+      program.outputHelp();
+      return 0;
+    }
+    await program.parseAsync(words, { from: 'user' });
+    return Number(process.exitCode ?? 0);
+  } catch (thrown) {
+    if (!(thrown instanceof CommanderError)) return fail(thrown, words.includes('--json'));
+    if (isShown(thrown)) return 0;
+    const path = ['lichen', ...[noun].filter((word) => NOUNS.some(({ name }) => name === word))].join(' ');
+    return fail(asUsage(thrown, path), words.includes('--json'));
+  }
+};

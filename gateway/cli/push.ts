@@ -1,0 +1,95 @@
+/** Pushing signed documents: over HTTP, or over MQTT as any MQTT client can. Both doors lead to the same place. */
+import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
+import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
+import { LichenError } from '../../runtime/protocol/errors.ts';
+import { fingerprint } from '../../runtime/protocol/ids.ts';
+import { type ApiFlags, openClient, toldError } from './client.ts';
+import { describe, type Document, rankOf, readDocument } from './documents.ts';
+import { emit, type JsonFlag, say } from './output.ts';
+import { readKey } from './keys.ts';
+import { hexBytes, hostPort, misused } from './words.ts';
+
+export interface PushFlags extends ApiFlags {
+  mqtt?: string;
+  gatewayKey?: string;
+  tenantKey?: string;
+}
+
+export interface Pusher {
+  /** Where it pushes, for people. */
+  to: string;
+  /** Hex of what is still missing for a release. Errors: what the gateway refuses with, `unavailable`. */
+  push(bytes: Bytes): Promise<string[]>;
+  close(): void;
+}
+
+/** For connecting and for each answer. */
+const MQTT_TIMEOUT_MS = 20_000;
+
+const openMqtt = async (address: string, flags: PushFlags): Promise<Pusher> => {
+  hostPort(address, '--mqtt');
+  const gatewayKey = hexBytes(flags.gatewayKey ?? misused('--mqtt asks for --gateway-key HEX'), '--gateway-key');
+  const { seed, signer } = readKey(flags.tenantKey ?? misused('--mqtt asks for --tenant-key FILE'));
+  const { openPush } = await import('./mqtt-push.ts');
+  const tenant = fingerprint(nodeCrypto, signer.publicKey);
+  const session = await openPush({ address, gatewayKey, tenant, seed, timeoutMs: MQTT_TIMEOUT_MS, suffix: `cli-${process.pid}` });
+  return {
+    to: `mqtts://${address}`,
+    push: async (bytes) => {
+      const { ok, code, why, next, missing } = await session.push(bytes);
+      if (!ok) throw toldError({ code, says: '', why, next });
+      return missing.map(hex);
+    },
+    close: () => session.close(),
+  };
+};
+
+export const openPusher = async (flags: PushFlags): Promise<Pusher> => {
+  if (flags.mqtt !== undefined) return await openMqtt(flags.mqtt, flags);
+  if (flags.gatewayKey !== undefined) misused('--gateway-key goes with --mqtt');
+  const client = openClient(flags);
+  return { to: client.url, push: async (body) => (await client.ask('push', { body })).missing, close: () => {} };
+};
+
+/** Runs with a pusher and closes it, whatever happened. */
+export const withPusher = async <T>(flags: PushFlags, run: (pusher: Pusher) => Promise<T>): Promise<T> => {
+  const pusher = await openPusher(flags);
+  try {
+    return await run(pusher);
+  } finally {
+    pusher.close();
+  }
+};
+
+/** Of a refused document its file is named. */
+const pushOne = async (pusher: Pusher, path: string, document: Document): Promise<void> => {
+  try {
+    await pusher.push(document.bytes);
+  } catch (thrown) {
+    throw thrown instanceof LichenError ? new LichenError(thrown.code, `${path}: ${thrown.detail}`) : thrown;
+  }
+};
+
+const rowOf = (path: string, { kind, bytes, hash }: Document) => ({ file: path, kind, hash: hex(hash), bytes: bytes.length });
+
+export const PUSHED = ['to', 'dryRun', 'documents'] as const;
+
+/** Every file is opened before the first is sent: a typo in the last one leaves nothing half done. */
+export const pushFiles = async (paths: string[], flags: PushFlags & JsonFlag & { dryRun?: boolean }): Promise<void> => {
+  const opened = paths.map((path) => ({ path, document: readDocument(path) })).sort((a, b) => rankOf(a.document) - rankOf(b.document));
+  const report = (to: string) => ({ to, dryRun: flags.dryRun === true, documents: opened.map(({ path, document }) => rowOf(path, document)) });
+  if (flags.dryRun === true) {
+    const to = flags.mqtt === undefined ? openClient(flags).url : `mqtts://${flags.mqtt}`;
+    const documents = opened.map(({ path, document }) => ({ ...rowOf(path, document), signers: document.signers, document: document.value }));
+    emit(flags, { ...report(to), documents }, () => opened.map(({ path, document }) => `would push ${path}: ${describe(document)} to ${to}`).join('\n'));
+    return;
+  }
+  const to = await withPusher(flags, async (pusher) => {
+    for (const { path, document } of opened) {
+      await pushOne(pusher, path, document);
+      say(`${path}: accepted`);
+    }
+    return pusher.to;
+  });
+  emit(flags, report(to), () => opened.map(({ document }) => describe(document)).join('\n'));
+};

@@ -1,0 +1,38 @@
+/** docs/cli.md: what the help of every verb says, in one file. A test fails when it is not this. */
+import type { Command } from 'commander';
+import { ERRORS } from '../../runtime/protocol/errors.ts';
+
+const helpOf = (command: Command): string => {
+  let text = '';
+  command.configureOutput({ writeOut: (part) => (text += part), getOutHasColors: () => false, getOutHelpWidth: () => 110 });
+  command.outputHelp();
+  return text.trimEnd();
+};
+
+const fenced = (text: string): string => `\`\`\`text\n${text}\n\`\`\``;
+
+const sectionOf = (command: Command, path: string): string[] =>
+  command.commands.length === 0
+    ? [`## ${path}`, fenced(helpOf(command))]
+    : [`## ${path}`, `${command.description()}.`, ...command.commands.flatMap((verb) => [`### ${path} ${verb.name()}`, fenced(helpOf(verb))])];
+
+const exitTable = (): string => {
+  const codes = new Map<number, string[]>();
+  for (const [code, { exit }] of Object.entries(ERRORS)) codes.set(exit, [...(codes.get(exit) ?? []), `\`${code}\``]);
+  const rows = [...codes].sort(([a], [b]) => a - b).map(([exit, names]) => `| ${exit} | ${names.join(', ')} |`);
+  return ['| status | errors |', '|---|---|', '| 0 | none |', ...rows].join('\n');
+};
+
+const PREFACE = `# The command line
+
+This file is generated from the command line itself (\`gateway/cli/reference.ts\`); \`npm test -- -u test/gateway/cli/reference.test.ts\` writes it anew.
+
+Data goes to stdout, messages go to stderr. Nothing ever asks a question. With \`--json\` the last line of stdout is one JSON value: that of the
+verb, whose keys its help lists, or \`{"error": {"code", "says", "why", "next"}}\`. Further keys may be added, none is taken away within a
+major version. Bytes are hex, counters and money are decimal strings: prices in nano-units of the currency, amounts in micro-units.
+
+Where money is typed it is in units of the currency, \`1.50\`, or with a prefix: \`20n\`, \`3.5u\`, \`2m\` for nano, micro and milli. Durations are
+\`90s\`, \`5m\`, \`12h\`, \`30d\`; a bare number is milliseconds. A key is named by its file, or by its public half in 64 digits of hex.`;
+
+export const makeReference = (program: Command): string =>
+  `${[PREFACE, fenced(helpOf(program)), ...program.commands.flatMap((noun) => sectionOf(noun, `lichen ${noun.name()}`)), '## Exit status', exitTable()].join('\n\n')}\n`;

@@ -1,0 +1,61 @@
+/** `lichen release`: push one from the folder in which it was built, and look at those there are. */
+import type { Command } from 'commander';
+import { keysOf } from './answers.ts';
+import { type ApiFlags, openClient } from './client.ts';
+import type { Heavy } from './heavy.ts';
+import { brief, emit, type JsonFlag, print, progress, say, table } from './output.ts';
+import { openPusher, type PushFlags } from './push.ts';
+import { pushPublisher, pushRelease, readRelease } from './release-push.ts';
+import { addApi, addPush, addVerb } from './verbs.ts';
+
+const push = async (directory: string, flags: PushFlags & JsonFlag & { publisher?: string }): Promise<void> => {
+  const release = readRelease(directory);
+  const pusher = await openPusher(flags);
+  const line = progress();
+  try {
+    if (flags.publisher !== undefined) await pushPublisher(pusher, flags.publisher, say);
+    const done = await pushRelease(pusher, release, (count) => line.show(`${release.recipe}: ${count} pieces pushed`));
+    line.end();
+    const { hash, recipe, sequence } = release;
+    emit(flags, { release: hash, recipe, sequence, to: pusher.to, ...done }, () => `${recipe} ${hash}\n${done.pieces} pieces, ${done.bytes} bytes pushed; it is complete at ${pusher.to}`);
+  } finally {
+    line.end();
+    pusher.close();
+  }
+};
+
+const list = async (flags: ApiFlags & JsonFlag): Promise<void> => {
+  const releases = await openClient(flags).ask('releases');
+  emit(flags, releases, () =>
+    table(
+      ['RELEASE', 'RECIPE', 'LABEL', 'SEQUENCE', 'PUBLISHER', 'BYTES', 'CONTENT'],
+      releases.map(({ release, recipe, label, sequence, publisher, bytes, missing }) => {
+        const content = missing === 0 ? 'complete' : missing === null ? 'not here' : `${missing} pieces missing`;
+        return [release, recipe, label, String(sequence), brief(publisher), String(bytes), content];
+      }),
+      'No releases. `lichen release build` and `lichen release push` bring one.',
+    ),
+  );
+};
+
+/** `build` is the builder's own verb; its module is loaded only when that is called for. */
+export const register = async (noun: Command, heavy: Heavy, wanted: string | undefined): Promise<void> => {
+  if (wanted !== 'push' && wanted !== 'list') {
+    const registerReleaseBuild = await heavy.builder();
+    registerReleaseBuild(noun, print);
+  }
+  addPush(
+    addVerb(noun, {
+      usage: 'push <folder>',
+      says: 'push a release: its manifest, then whatever the gateway lacks. Run again it goes on where it stopped',
+      examples: [
+        'release push hello-sensor-1 --publisher publisher-1.cose',
+        'release push hello-sensor-1 --mqtt gateway.example:8883 --gateway-key HEX --tenant-key tenant.key',
+      ],
+      gives: { keys: ['release', 'recipe', 'sequence', 'to', 'pieces', 'bytes'] },
+    }),
+  )
+    .option('--publisher <file>', "push the publisher's signed document first")
+    .action(push);
+  addApi(addVerb(noun, { usage: 'list', says: 'releases known here and whether their content is complete', examples: ['release list'], gives: { keys: keysOf.release, list: true } })).action(list);
+};

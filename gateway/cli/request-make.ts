@@ -1,0 +1,125 @@
+/** A request from the words of a command line, with the voucher that pays for it, and the next sequence of one. */
+import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
+import { type Bytes, fromHex, hex } from '../../runtime/protocol/bytes.ts';
+import type { Signer } from '../../runtime/protocol/crypto.ts';
+import { refuse } from '../../runtime/protocol/errors.ts';
+import { fingerprint, type TenantId } from '../../runtime/protocol/ids.ts';
+import { LIMITS } from '../../runtime/protocol/limits.ts';
+import { unseal } from '../../runtime/protocol/noun.ts';
+import { filter as filterSchema, type Request, requestIdOf, requestSchema, voucherNoun } from '../../runtime/protocol/nouns/request.ts';
+import { amount, currency as currencySchema, name as nameSchema } from '../../runtime/protocol/schema.ts';
+import type { StandingRequest } from './answers.ts';
+import { ANY_PRICE, makeRequest, makeVoucher } from './ceremony.ts';
+import { type ApiFlags, type Client, openClient } from './client.ts';
+import { readAs, writeDocument } from './documents.ts';
+import { readKey } from './keys.ts';
+import { ratesOf } from './rates.ts';
+import { duration, hexBytes, misused, money, pairs, wholeNumber, word } from './words.ts';
+
+export interface MakeFlags extends ApiFlags {
+  tenantKey: string;
+  release: string;
+  name: string;
+  replicas: string;
+  state: string;
+  param?: string[];
+  filter?: string[];
+  sequence?: string;
+  voucher?: string;
+  cap?: string;
+  currency?: string;
+  valid: string;
+  priceCap?: string[];
+  patience: string;
+  onIsolation: string;
+  out?: string;
+}
+
+const MICRO_DECIMALS = 6;
+
+interface Payment {
+  hash: Bytes;
+  currency: string;
+  /** To be written beside the request; null for one that was made before. */
+  document: Bytes | null;
+}
+
+const heldVoucher = (path: string, tenant: TenantId, flags: MakeFlags): Payment => {
+  const { value, hash } = readAs(voucherNoun, path, unseal);
+  if (value.tenant !== tenant) refuse('wrong-signer', `${path} is the voucher of tenant ${value.tenant}, the key is that of ${tenant}`);
+  if (flags.currency !== undefined && flags.currency !== value.currency) misused(`--currency ${flags.currency}, but ${path} is in ${value.currency}`);
+  return { hash, currency: value.currency, document: null };
+};
+
+/** The serial only has to differ from that of every other voucher of this tenant: the time of making does. */
+const newVoucher = (cap: string, signer: Signer, flags: MakeFlags): Payment => {
+  const currency = word(currencySchema, flags.currency ?? misused('--cap asks for --currency, e.g. EUR'), '--currency');
+  const capMicro = word(amount, money(cap, MICRO_DECIMALS, '--cap'), '--cap');
+  const serial = Date.now();
+  return { currency, ...makeVoucher(nodeCrypto, signer, { serial, currency, capMicro, notAfterMs: serial + duration(flags.valid, '--valid') }) };
+};
+
+const paymentOf = (flags: MakeFlags, signer: Signer, tenant: TenantId): Payment => {
+  if ((flags.voucher === undefined) === (flags.cap === undefined)) misused('either --voucher FILE or --cap AMOUNT --currency CODE is needed');
+  return flags.voucher === undefined ? newVoucher(flags.cap ?? '', signer, flags) : heldVoucher(flags.voucher, tenant, flags);
+};
+
+const standing = async (client: Client, tenant: TenantId, name: string): Promise<StandingRequest | undefined> =>
+  (await client.ask('requests')).find((row) => row.tenant === tenant && row.name === name);
+
+const nextSequence = async (flags: MakeFlags, tenant: TenantId): Promise<number> =>
+  ((await standing(openClient(flags), tenant, flags.name))?.sequence ?? 0) + 1;
+
+const FIELDS = requestSchema.entries;
+
+export interface Made {
+  request: string;
+  name: string;
+  sequence: number;
+  state: Request['state'];
+  tenant: string;
+  /** Hash of the voucher. */
+  voucher: string;
+  /** In the order in which they are pushed. */
+  files: string[];
+}
+
+/** All words are read before the gateway is asked and before anything is written. */
+export const makeFiles = async (flags: MakeFlags): Promise<Made> => {
+  const { signer } = readKey(flags.tenantKey);
+  const tenant = fingerprint<TenantId>(nodeCrypto, signer.publicKey);
+  const payment = paymentOf(flags, signer, tenant);
+  const terms = {
+    name: word(nameSchema, flags.name, '--name'),
+    state: word(FIELDS.state, flags.state, '--state'),
+    release: hexBytes(flags.release, '--release'),
+    replicas: wholeNumber(flags.replicas, '--replicas', 1, LIMITS.replicas),
+    parameters: word(FIELDS.parameters, pairs(flags.param ?? [], '--param'), '--param'),
+    filter: word(filterSchema, pairs(flags.filter ?? [], '--filter'), '--filter'),
+    priceCap: ratesOf(flags.priceCap ?? [], '--price-cap', ANY_PRICE),
+    currency: payment.currency,
+    voucher: payment.hash,
+    onIsolation: word(FIELDS.onIsolation, flags.onIsolation, '--on-isolation'),
+    patienceMs: word(FIELDS.patienceMs, duration(flags.patience, '--patience'), '--patience'),
+  };
+  const sequence = flags.sequence === undefined ? await nextSequence(flags, tenant) : wholeNumber(flags.sequence, '--sequence', 1);
+  const { document } = makeRequest(nodeCrypto, signer, { ...terms, sequence });
+  const out = flags.out ?? `${terms.name}-${sequence}.request`;
+  const voucherFile = flags.voucher ?? `${out}.voucher`;
+  if (payment.document !== null) writeDocument(voucherFile, payment.document, false);
+  writeDocument(out, document, false);
+  const request = requestIdOf(nodeCrypto, tenant, terms.name);
+  return { request, name: terms.name, sequence, state: terms.state, tenant, voucher: hex(payment.hash), files: [voucherFile, out] };
+};
+
+/** The newest request of that name in another state, signed. Error: `not-found`. */
+export const nextOf = async (name: string, state: Request['state'], keyFile: string, client: Client): Promise<{ document: Bytes; request: string; sequence: number }> => {
+  const { signer } = readKey(keyFile);
+  const tenant = fingerprint<TenantId>(nodeCrypto, signer.publicKey);
+  const held = (await standing(client, tenant, name)) ?? refuse('not-found', `tenant ${tenant} has no request ${name} at ${client.url}`);
+  const { replicas, parameters, filter, priceCap, currency, onIsolation, patienceMs, request } = held;
+  const sequence = held.sequence + 1;
+  const kept = { replicas, parameters, filter, priceCap, currency, onIsolation, patienceMs };
+  const { document } = makeRequest(nodeCrypto, signer, { name, sequence, state, release: fromHex(held.release), voucher: fromHex(held.voucher), ...kept });
+  return { document, request, sequence };
+};

@@ -1,0 +1,96 @@
+/** `lichen request`: what a tenant wishes for, signed on its own machine. */
+import type { Command } from 'commander';
+import { keysOf } from './answers.ts';
+import { type ApiFlags, openClient } from './client.ts';
+import { brief, emit, type JsonFlag, table } from './output.ts';
+import { PUSHED, type PushFlags, pushFiles, withPusher } from './push.ts';
+import { type MakeFlags, makeFiles, nextOf } from './request-make.ts';
+import { addApi, addPush, addVerb } from './verbs.ts';
+import { misused } from './words.ts';
+
+const make = async (flags: MakeFlags & JsonFlag): Promise<void> => {
+  const made = await makeFiles(flags);
+  emit(flags, made, () => [`${made.name}, sequence ${made.sequence}, ${made.state}`, `Push it: lichen request push ${made.files.join(' ')}`].join('\n'));
+};
+
+const list = async (flags: ApiFlags & JsonFlag): Promise<void> => {
+  const requests = await openClient(flags).ask('requests');
+  emit(flags, requests, () =>
+    table(
+      ['NAME', 'STATE', 'PLACED', 'SEQUENCE', 'TENANT', 'RELEASE', 'REQUEST'],
+      requests.map(({ name, state, leases, replicas, sequence, tenant, release, request }) => {
+        const placed = leases.filter((lease) => lease !== null).length;
+        return [name, state, `${placed}/${replicas}`, String(sequence), brief(tenant), brief(release), request];
+      }),
+      'No requests. `lichen request make` and `lichen request push` bring one.',
+    ),
+  );
+};
+
+const STATES = { start: 'started', stop: 'stopped', destroy: 'destroyed' } as const;
+const SAYS = {
+  start: 'ask for an instance again, with the terms of its newest request',
+  stop: 'stop it; its partition, data and meter stay',
+  destroy: 'end it; its leases are closed and billed to the last record',
+} as const;
+
+const change = async (name: string, state: (typeof STATES)[keyof typeof STATES], flags: PushFlags & JsonFlag): Promise<void> => {
+  const keyFile = flags.tenantKey ?? misused('--tenant-key FILE is needed: the tenant signs what becomes of its request');
+  const { document, request, sequence } = await nextOf(name, state, keyFile, openClient(flags));
+  await withPusher(flags, (pusher) => pusher.push(document));
+  emit(flags, { request, name, sequence, state }, () => `${name} is to be ${state} (sequence ${sequence})`);
+};
+
+const addMakeOptions = (command: Command): Command =>
+  addApi(command)
+    .requiredOption('--tenant-key <file>', "the tenant's key file")
+    .requiredOption('--release <hex>', 'which release')
+    .requiredOption('--name <name>', 'what the tenant calls it; the same name again replaces the former request')
+    .option('--replicas <number>', 'how many instances, each on another board', '1')
+    .option('--state <state>', 'started, stopped or destroyed', 'started')
+    .option('--param <key=value...>', 'a parameter that the release declares')
+    .option('--filter <key=value...>', 'tier=full|reduced|dev, board=ID, owner=ID or region=NAME')
+    .option('--sequence <number>', 'rises with every request of this name; by default the gateway is asked for the next one')
+    .option('--voucher <file>', 'the signed voucher that pays for it')
+    .option('--cap <amount>', 'make a voucher over this amount, e.g. 5.00, instead')
+    .option('--currency <code>', 'with --cap: its currency')
+    .option('--valid <duration>', 'with --cap: how long it is valid', '365d')
+    .option('--price-cap <rate...>', 'take no board that is dearer, e.g. cpuSecond=30n; by default any, up to the voucher')
+    .option('--patience <duration>', 'how long a board may be out of reach before another takes over', '5m')
+    .option('--on-isolation <what>', 'continue or stop', 'continue')
+    .option('--out <file>', 'where the signed request goes; by default NAME-SEQUENCE.request');
+
+export const register = (noun: Command): void => {
+  addMakeOptions(
+    addVerb(noun, {
+      usage: 'make',
+      says: 'sign a request and write it to a file',
+      examples: [
+        'request make --tenant-key tenant.key --release HEX --name museum --cap 5.00 --currency EUR',
+        'request make --tenant-key tenant.key --release HEX --name museum --replicas 2 --param port=8081 --filter region=north --voucher museum-1.request.voucher --out museum-2.request',
+      ],
+      gives: { keys: ['request', 'name', 'sequence', 'state', 'tenant', 'voucher', 'files'] },
+    }),
+  ).action(make);
+  addPush(
+    addVerb(noun, {
+      usage: 'push <file...>',
+      says: 'push signed documents, whatever they are, in the order in which they stand on each other',
+      examples: ['request push museum-1.request.voucher museum-1.request', 'request push museum-1.request --dry-run'],
+      gives: { keys: PUSHED },
+    }),
+  )
+    .option('--dry-run', 'open them, check their signatures and show what would be sent')
+    .action((files: string[], flags: PushFlags & JsonFlag & { dryRun?: boolean }) => pushFiles(files, flags));
+  addApi(addVerb(noun, { usage: 'list', says: 'standing requests', examples: ['request list'], gives: { keys: keysOf.request, list: true } })).action(list);
+  for (const verb of ['start', 'stop', 'destroy'] as const) {
+    addPush(
+      addVerb(noun, {
+        usage: `${verb} <name>`,
+        says: SAYS[verb],
+        examples: [`request ${verb} museum --tenant-key tenant.key`],
+        gives: { keys: ['request', 'name', 'sequence', 'state'] },
+      }),
+    ).action((name: string, flags: PushFlags & JsonFlag) => change(name, STATES[verb], flags));
+  }
+};

@@ -1,0 +1,83 @@
+/** What operators' and publishers' documents have in common: roots that sign, a threshold of them, and versions. */
+import type { Command } from 'commander';
+import { type Bytes, equal } from '../../runtime/protocol/bytes.ts';
+import type { Signer } from '../../runtime/protocol/crypto.ts';
+import { LIMITS } from '../../runtime/protocol/limits.ts';
+import { readSigners, publicKeyOf } from './keys.ts';
+import { type PushFlags, pushFiles, PUSHED } from './push.ts';
+import { addPush, addVerb } from './verbs.ts';
+import { misused, wholeNumber } from './words.ts';
+
+export interface RootFlags {
+  root: string[];
+  threshold?: string;
+}
+
+export interface NextFlags extends RootFlags {
+  addRoot?: string[];
+  dropRoot?: string[];
+  name?: string;
+  revoke?: string[];
+  out: string;
+}
+
+/** The threshold of a first version; by default all roots must sign. */
+export const readRoots = ({ root, threshold }: RootFlags): { roots: Signer[]; threshold: number } => {
+  const roots = readSigners(root, '--root');
+  return { roots, threshold: threshold === undefined ? roots.length : wholeNumber(threshold, '--threshold', 1, roots.length) };
+};
+
+export const without = (keys: Bytes[], dropped: Bytes[], flag: string): Bytes[] => {
+  const unknown = dropped.findIndex((drop) => !keys.some((key) => equal(key, drop)));
+  if (unknown >= 0) misused(`${flag}: the document does not list this key`);
+  return keys.filter((key) => !dropped.some((drop) => equal(drop, key)));
+};
+
+export const withNew = (keys: Bytes[], added: Bytes[]): Bytes[] => [...keys, ...added.filter((add) => !keys.some((key) => equal(key, add)))];
+
+interface Roots {
+  name: string;
+  roots: Bytes[];
+  threshold: number;
+  revoked: Bytes[];
+}
+
+/** A new root signs along, to show that it is held. */
+export const nextRoots = (previous: Roots, flags: NextFlags): { change: Roots; signers: Signer[] } => {
+  const added = readSigners(flags.addRoot ?? [], '--add-root');
+  const signers = readSigners([...flags.root, ...(flags.addRoot ?? [])], '--root');
+  const dropped = (flags.dropRoot ?? []).map((text) => publicKeyOf(text, '--drop-root'));
+  const roots = withNew(without(previous.roots, dropped, '--drop-root'), added.map(({ publicKey }) => publicKey));
+  const threshold = flags.threshold === undefined ? previous.threshold : wholeNumber(flags.threshold, '--threshold', 1, LIMITS.rootKeys);
+  const revoked = withNew(previous.revoked, (flags.revoke ?? []).map((text) => publicKeyOf(text, '--revoke')));
+  const strangers = signers.filter(({ publicKey }) => ![...roots, ...previous.roots].some((root) => equal(root, publicKey)));
+  if (strangers.length > 0) misused('--root names a key that is a root of neither version; --add-root makes it one');
+  return { change: { name: flags.name ?? previous.name, roots, threshold, revoked }, signers };
+};
+
+export const addRoots = (command: Command): Command =>
+  command
+    .requiredOption('--root <file...>', 'key files of the roots')
+    .option('--threshold <number>', 'how many roots must sign; all of them by default');
+
+export const addNextRoots = (command: Command): Command =>
+  command
+    .requiredOption('--root <file...>', 'key files of the roots that sign: enough for the former version and for this one')
+    .option('--add-root <file...>', 'key file of a new root; it signs, too')
+    .option('--drop-root <key...>', 'a root (hex or file) that is one no longer')
+    .option('--threshold <number>', 'how many roots must sign from now on')
+    .option('--name <text>', 'a new name')
+    .option('--revoke <key...>', 'a key (hex or file) that is believed no longer')
+    .requiredOption('--out <file>', 'where the signed document goes');
+
+/** Where a trust document is needed it is pushed like any other. */
+export const addTrustPush = (noun: Command, who: string): void => {
+  addPush(
+    addVerb(noun, {
+      usage: 'push <file...>',
+      says: `push ${who} documents to a gateway`,
+      examples: [`${noun.name()} push ${noun.name()}-2.cose`],
+      gives: { keys: PUSHED },
+    }),
+  ).action((files: string[], flags: PushFlags) => pushFiles(files, flags));
+};
