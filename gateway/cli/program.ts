@@ -50,6 +50,8 @@ const bare = (version: string): Command =>
     .version(version, '--version', 'print the version')
     .helpOption('-h, --help', 'show help')
     .helpCommand(false)
+    // `--version` is the program's before the noun, and a verb's own behind it.
+    .enablePositionalOptions()
     .addHelpText('before', EXAMPLES)
     .addHelpText('after', ENVIRONMENT)
     .configureHelp({ styleTitle: (text) => paint.bold(text) })

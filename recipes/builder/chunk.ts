@@ -40,7 +40,6 @@ const NORMALISATION_BITS = 2;
 /** Length of the first chunk of `bytes` from `start`; all that is left when that is not more than the minimum. */
 const chunkLength = (bytes: Bytes, start: number, gear: Gear, bounds: ChunkBounds): number => {
   const left = bytes.length - start;
-  if (left <= bounds.minBytes) return left;
   const bits = Math.log2(bounds.meanBytes);
   const strict = topBits(bits + NORMALISATION_BITS);
   const loose = topBits(bits - NORMALISATION_BITS);

@@ -35,6 +35,7 @@ export const dialThrough = (proxy: string): Dial => {
   if (via === null) throw new LichenError('bad-usage', `--proxy: ${proxy} is not host:port`);
   return (options: DialOptions, done: (result: Dialled | LichenError) => void): (() => void) => {
     const socket = connect(via);
+    socket.setNoDelay(true);
     let undo = (): void => void socket.destroy();
     let open = true;
     const answer = (result: Dialled | LichenError): void => {

@@ -12,6 +12,7 @@ interface Topic {
   /** `up`: the client publishes; `down`: it subscribes. */
   direction: Direction;
   qos: 0 | 1;
+  /** Of the payload; the packet with its headers has a limit of its own beside it. */
   maxBytes: number;
   /** Who signs the payload; null: nobody, the session vouches. */
   signer: 'board' | 'gateway' | 'anyone' | null;
@@ -28,7 +29,7 @@ export const TOPICS = {
     says: 'who I am, what I offer, where my usage chain ends',
   },
   gone: { party: 'board', direction: 'up', qos: 1, maxBytes: 64, signer: null, says: 'last will' },
-  report: { party: 'board', direction: 'up', qos: 1, maxBytes: LIMITS.payloadBytes, signer: 'board', says: 'state of every instance' },
+  report: { party: 'board', direction: 'up', qos: 1, maxBytes: LIMITS.packetBytes, signer: 'board', says: 'state of every instance' },
   usage: {
     party: 'board',
     direction: 'up',
@@ -49,7 +50,7 @@ export const TOPICS = {
     party: 'board',
     direction: 'down',
     qos: 1,
-    maxBytes: LIMITS.payloadBytes,
+    maxBytes: LIMITS.packetBytes,
     signer: 'gateway',
     says: 'answer to hello: time, version, what is known',
   },
@@ -57,11 +58,11 @@ export const TOPICS = {
     party: 'board',
     direction: 'down',
     qos: 1,
-    maxBytes: LIMITS.payloadBytes,
+    maxBytes: LIMITS.packetBytes,
     signer: 'gateway',
     says: 'all that this board is to run',
   },
-  chunk: { party: 'board', direction: 'down', qos: 0, maxBytes: LIMITS.payloadBytes, signer: null, says: 'one document or chunk' },
+  chunk: { party: 'board', direction: 'down', qos: 0, maxBytes: LIMITS.packetBytes, signer: null, says: 'one document or chunk' },
   ack: {
     party: 'board',
     direction: 'down',
@@ -74,11 +75,11 @@ export const TOPICS = {
     party: 'tenant',
     direction: 'up',
     qos: 1,
-    maxBytes: LIMITS.payloadBytes,
+    maxBytes: LIMITS.packetBytes,
     signer: 'anyone',
     says: 'a signed document, or a piece of a release',
   },
-  answer: { party: 'tenant', direction: 'down', qos: 1, maxBytes: LIMITS.payloadBytes, signer: null, says: 'what became of a push' },
+  answer: { party: 'tenant', direction: 'down', qos: 1, maxBytes: LIMITS.packetBytes, signer: null, says: 'what became of a push' },
 } as const satisfies Record<string, Topic>;
 
 export type TopicName = keyof typeof TOPICS;

@@ -16,7 +16,7 @@ const groupsUnder = (tree: string, lease: string): string[] => {
 };
 
 /** CPU time of a lease's group and all below it, in whole microseconds; null when it has none. */
-export const cpuMicrosOf = (lease: string): bigint | null => {
+const groupCpuMicrosOf = (lease: string): bigint | null => {
   const [v1] = groupsUnder(join(ROOT, 'cpuacct'), lease);
   if (v1 !== undefined) return BigInt(readFileSync(join(v1, 'cpuacct.usage'), 'utf8').trim()) / 1000n;
   const [v2] = groupsUnder(ROOT, lease);
@@ -33,28 +33,56 @@ const procsUnder = (group: string): number[] => {
   return [...own, ...below.flatMap((entry) => procsUnder(join(group, entry.name)))];
 };
 
+/** Fields of /proc/<pid>/stat from the third on (proc_pid_stat(5)); null when it is gone. */
+const statOf = (pid: number): string[] | null => {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .trim()
+      .split(' ');
+  } catch {
+    return null;
+  }
+};
+
+const allPids = (): number[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+
+/** Where there are no groups: the process that was started for the lease, which carries its name, and all below it. */
+const familyOf = (lease: string): number[] => {
+  const parents = new Map(allPids().map((pid) => [pid, Number(statOf(pid)?.[1] ?? 0)]));
+  const family = new Set(allPids().filter((pid) => commandOf(String(pid)).includes(lease)));
+  for (let grown = -1; grown !== family.size; ) {
+    grown = family.size;
+    for (const [pid, parent] of parents) if (family.has(parent)) family.add(pid);
+  }
+  return [...family];
+};
+
+/** In clock ticks of 10 ms: own time and that of children waited for. */
+const familyCpuMicrosOf = (lease: string): bigint | null => {
+  const family = familyOf(lease);
+  if (family.length === 0) return null;
+  const ticks = family.map((pid) => (statOf(pid) ?? []).slice(11, 15).reduce((sum, field) => sum + Number(field), 0));
+  return BigInt(ticks.reduce((sum, own) => sum + own, 0)) * 10_000n;
+};
+
+/** What the kernel says a lease has used: exactly where it has a group, else what /proc says of its processes while they live. */
+export const cpuMicrosOf = (lease: string): bigint | null => groupCpuMicrosOf(lease) ?? familyCpuMicrosOf(lease);
+
 /** Processes of a lease with their start times, so that a pid used again is not taken for the same process. */
 export const processesOf = (lease: string): string[] => {
   const [group] = [...groupsUnder(join(ROOT, 'cpuacct'), lease), ...groupsUnder(ROOT, lease)];
-  if (group === undefined) return [];
-  return procsUnder(group).flatMap((pid) => {
+  return (group === undefined ? familyOf(lease) : procsUnder(group)).flatMap((pid) => {
     const start = startOf(pid);
     return start === null ? [] : [`${pid}@${start}`];
   });
 };
 
-/** Field 22 of /proc/<pid>/stat, in clock ticks since boot; null when it is gone. */
-const startOf = (pid: number): string | null => {
-  try {
-    return (
-      readFileSync(`/proc/${pid}/stat`, 'utf8')
-        .replace(/^.*\) /s, '')
-        .split(' ')[19] ?? null
-    );
-  } catch {
-    return null;
-  }
-};
+/** In clock ticks since boot; null when it is gone. */
+const startOf = (pid: number): string | null => statOf(pid)?.[19] ?? null;
 
 export const rssBytesOf = (pid: number): number =>
   Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;

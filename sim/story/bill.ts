@@ -54,6 +54,8 @@ export const pushState = async (stage: Stage, state: 'started' | 'stopped' | 'de
  * then destroyed, upon which the boards sign the final records and take the groups away.
  */
 export const stopAll = async (stage: Stage): Promise<Map<string, bigint>> => {
+  // Without groups there is nothing to read once the processes have ended, so what they had used before counts.
+  const before = new Map((await instances(stage)).map(({ lease }) => [lease, cpuMicrosOf(lease)]));
   await pushState(stage, 'stopped');
   const stopped = await until('every instance to have stopped', 30_000, async () => {
     const seen = await instances(stage);
@@ -61,7 +63,7 @@ export const stopAll = async (stage: Stage): Promise<Map<string, bigint>> => {
   });
   const kernel = new Map<string, bigint>();
   for (const { lease, name, index } of stopped) {
-    const micros = cpuMicrosOf(lease);
+    const micros = cpuMicrosOf(lease) ?? before.get(lease) ?? null;
     if (micros !== null) kernel.set(lease, micros);
     stage.teller.say(
       `${name}/${index}: the kernel counted ${micros === null ? 'nothing readable' : `${(Number(micros) / 1e6).toFixed(3)} s of CPU`}`,

@@ -83,23 +83,24 @@ const bindBoards = async (stage: Stage): Promise<void> => {
   stage.teller.check(bound.length === 3, "three boards paired over TLS 1.3, bound to their owners' tariffs");
 };
 
+/** Pieces under way at once: the gateway commits those that arrive together in one go. */
+const PUSH_WINDOW = 8;
+
+/** Pushes the manifest and whatever the gateway says is missing, until nothing is. Returns the number of pieces. */
 const pushAll = async (door: Push, bundle: Bundle): Promise<number> => {
-  let { ok, why, missing } = await door.push(bundle.manifest);
   let pushed = 0;
-  while (ok && missing.length > 0) {
-    const next: Bytes[] = [];
-    for (const hash of missing) {
-      const piece = bundle.pages.get(hex(hash)) ?? bundle.chunks.get(hex(hash));
-      if (piece === undefined) throw new LichenError('missing-content', hex(hash));
-      const answer = await door.push(piece);
-      if (!answer.ok) throw new LichenError('unavailable', answer.why);
-      next.push(...answer.missing);
-      pushed++;
+  const pushPiece = async (hash: Bytes): Promise<Bytes[]> => {
+    const piece = bundle.pages.get(hex(hash)) ?? bundle.chunks.get(hex(hash));
+    if (piece === undefined) throw new LichenError('missing-content', hex(hash));
+    pushed++;
+    return expectOk(door, piece);
+  };
+  for (let missing = await expectOk(door, bundle.manifest); missing.length > 0; missing = await expectOk(door, bundle.manifest)) {
+    while (missing.length > 0) {
+      const named = await Promise.all(missing.splice(0, PUSH_WINDOW).map(pushPiece));
+      missing.push(...named.flat());
     }
-    missing = next;
-    ({ ok, why, missing } = missing.length > 0 ? { ok, why, missing } : await door.push(bundle.manifest));
   }
-  if (!ok) throw new LichenError('unavailable', why);
   return pushed;
 };
 
@@ -137,9 +138,11 @@ export const pushSoftware = async (stage: Stage, root: string): Promise<void> =>
   }
 };
 
-const expectOk = async (door: Push, document: Bytes): Promise<void> => {
-  const { ok, why } = await door.push(document);
+/** What is still missing of a release; nothing for other documents. */
+const expectOk = async (door: Push, document: Bytes): Promise<Bytes[]> => {
+  const { ok, why, missing } = await door.push(document);
   if (!ok) throw new LichenError('unavailable', why);
+  return [...missing];
 };
 
 const pushRequest = async (stage: Stage, door: Push, name: string, release: Bytes, replicas: number): Promise<void> => {

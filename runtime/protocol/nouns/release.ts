@@ -45,7 +45,7 @@ export const manifestSchema = v.strictObject({
   env: v.record(v.string(), text),
   engine: v.picklist(['none', 'node']),
   /** Parameters a request may set, with their defaults; passed as `LICHEN_<NAME>`. */
-  parameters: v.record(name, text),
+  parameters: v.pipe(v.record(name, text), v.maxEntries(LIMITS.parameters)),
   limits,
   promises: v.pipe(v.array(promise), v.maxLength(LIMITS.promises)),
   /** The least tier it may run on. */

@@ -48,7 +48,7 @@ export const requestSchema = v.strictObject({
   state: v.picklist(['started', 'stopped', 'destroyed']),
   release: hash,
   replicas: v.pipe(positive, v.maxValue(LIMITS.replicas)),
-  parameters: v.record(name, text),
+  parameters: v.pipe(v.record(name, text), v.maxEntries(LIMITS.parameters)),
   filter,
   /** No board is taken whose rates exceed these. */
   priceCap: rates,

@@ -100,9 +100,9 @@ describe('a release', () => {
   test('has the same bytes in another folder, on another day, from files that came in another order', async () => {
     const yaml = `${HEAD.replace('/bin/run', '/usr/bin/node, /app/main.mjs').replace('label', 'engine: node\nlabel')}files:\n  - { bundle: src/main.ts, to: app/main.mjs }\n  - { from: data, to: data }\n`;
     const files = {
-      'src/main.ts': "import { a } from './a.ts';\nimport './side.ts';\nconsole.log(a as string);\n",
+      'src/main.ts': "import { a, B } from './a.ts';\nimport './side.ts';\nconsole.log(a as string, new B());\n",
       'src/side.ts': "console.log('side');\n",
-      'src/a.ts': "export const a: string = 'ä';\n",
+      'src/a.ts': "export const a: string = 'ä';\nexport class B {\n  x = 1;\n}\n",
       'data/b': 'b',
       'data/a': 'a',
       'data/Z': 'z',
@@ -117,7 +117,7 @@ describe('a release', () => {
     chmodSync(join(path, 'data'), 0o700);
     expect(pieces(await make(path))).toEqual(pieces(first));
     expect(content(first, 'app/main.mjs')).toBe(
-      '// src/a.ts\nvar a = "ä";\n\n// src/side.ts\nconsole.log("side");\n\n// src/main.ts\nconsole.log(a);\n',
+      '// src/a.ts\nvar a = "ä";\nvar B = class {\n  x = 1;\n};\n\n// src/side.ts\nconsole.log("side");\n\n// src/main.ts\nconsole.log(a, new B());\n',
     );
   });
 

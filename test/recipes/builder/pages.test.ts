@@ -53,6 +53,17 @@ describe('pages', () => {
     expect(read(pages)).toHaveLength(400);
   });
 
+  test('are filled to the last byte and never past it', () => {
+    // No page ends before a continuation unless it is full, and each length of a path moves the end by a byte.
+    const longest = Array.from({ length: 64 }, (_, length) => {
+      const path = 'p'.repeat(length + 1);
+      const [, ...rest] = Array.from({ length: 1200 }, (): Entry => ({ kind: 'more', path, chunks: chunksOf('same', 1) }));
+      return Math.max(...pagesOf(nodeCrypto, [file(path, 1), ...rest]).map(({ length: bytes }) => bytes));
+    });
+    expect(Math.max(...longest)).toBeLessThanOrEqual(LIMITS.pageBytes);
+    expect(Math.max(...longest)).toBeGreaterThan(LIMITS.pageBytes - 4);
+  });
+
   test('with one more file among thousands are almost all the same', () => {
     const paths = Array.from({ length: 4000 }, (_, at) => `usr/share/${hex(hashOf(String(at))).slice(0, 12)}`).sort();
     const before = new Set(

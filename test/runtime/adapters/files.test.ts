@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
+  chownSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -124,6 +125,7 @@ describe('a file', () => {
   test('that is held takes late pieces and another seal without harm', async () => {
     const file = await put(utf8('held'));
     expect(await perform({ kind: 'write', file, offset: 0, bytes: utf8('HELD') })).toMatchObject({ kind: 'written' });
+    expect(readdirSync(join(path, 'incoming'))).toEqual([]);
     expect(await perform({ kind: 'seal', file, bytes: 4 })).toEqual({ kind: 'file-sealed', file });
     expect(readFileSync(sealedPath(file), 'utf8')).toBe('held');
     expect(readdirSync(join(path, 'incoming'))).toEqual([]);
@@ -235,11 +237,13 @@ describe('a root', () => {
     expect(await plant()).toBe(root);
     expect(await plant(RELEASE, [])).toBe(root);
     expect(lstatSync(root).ino).toBe(before);
+    expect(existsSync(join(root, 'bin/tool'))).toBe(true);
   });
 
-  test('that is not whole is planted anew', async () => {
+  test.each([null, '', 'torn'])('whose mark is %j is planted anew', async (mark) => {
     const root = await plant();
     rmSync(join(root, '..', 'planted'));
+    if (mark !== null) writeFileSync(join(root, '..', 'planted'), mark);
     chmodSync(root, 0o755);
     writeFileSync(join(root, 'stray'), '');
     expect(await plant()).toBe(root);
@@ -386,6 +390,7 @@ const adapter = pathToFileURL(join(import.meta.dirname, '../../../runtime/adapte
 /** A program that opens a store in its working directory; `body` may use `perform`, `put` and `refOf`. */
 const program = (body: string): string => `
   import { createHash } from 'node:crypto';
+  import { readdirSync } from 'node:fs';
   import { openFiles } from ${JSON.stringify(adapter)};
   const files = openFiles({ path: process.cwd() });
   const perform = (step) => new Promise((answer) => files.perform(step, answer));
@@ -424,7 +429,7 @@ describe('on a disk that is small', () => {
         const event = await perform({ kind: 'plant', release: new Uint8Array(32).fill(byte), entries });
         return event.kind === 'planted' ? event.kind : event.error.code;
       };
-      const said = [await put(big(1)), await plant(1), await put(big(2)), await put(new Uint8Array(100).fill(3)), await plant(2)];
+      const said = [await put(big(1)), await plant(1), await put(big(2)), await put(new Uint8Array(100).fill(3)), await plant(2), readdirSync('roots').length];
       await perform({ kind: 'sweep', keep: [new Uint8Array(32).fill(1)] });
       said.push(await put(new Uint8Array(100).fill(3)), await plant(2));
       await perform({ kind: 'sweep', keep: [] });
@@ -437,7 +442,7 @@ describe('on a disk that is small', () => {
     expect(stderr).toBe('');
     expect(JSON.parse(stdout)).toEqual([
       ...['sealed', 'planted'],
-      ...['storage-full', 'storage-full', 'storage-full'],
+      ...['storage-full', 'storage-full', 'storage-full', 1],
       ...['sealed', 'planted', 'sealed'],
     ]);
   });
@@ -476,6 +481,56 @@ describe('a power cut', () => {
     ]).toContainEqual(found);
     expect(readdirSync(join(path, 'roots'))).toEqual(['00'.repeat(32)]);
     expect(readdirSync(join(path, 'incoming'))).toEqual([]);
+  });
+});
+
+describe('on the way to the disk', () => {
+  test.skipIf(!canTrace)('nothing is believed before it is durable', () => {
+    const log = join(path, 'log');
+    const body = `
+      await put(new Uint8Array([1]));
+      const entries = [{ kind: 'dir', path: 'd' }, { kind: 'file', path: 'd/one', ...refOf(new Uint8Array([1])), bytes: 1, chunks: [] }];
+      await perform({ kind: 'plant', release: new Uint8Array(32), entries });
+    `;
+    const calls = 'trace=/^(fsync|fdatasync|rename(at2?)?)$';
+    expect(runIn(path, body, ['strace', '-f', '-y', '-qq', '-o', log, '-e', calls]).stderr).toBe('');
+    const name = hex(sha256(new Uint8Array([1])));
+    const steps = [...readFileSync(log, 'utf8').matchAll(/ (fsync|rename)\w*\((.*)\) = 0$/gm)].map(([, call, what = '']) => {
+      const paths = [...what.matchAll(/["<]([^">]*)[">]/g)].map(([, one = '']) => one.replace(`${path}/`, ''));
+      return [call, ...paths].join(' ').replaceAll(name, 'ONE').replaceAll('00'.repeat(32), 'RELEASE');
+    });
+    expect(steps).toEqual([
+      'fsync incoming/ONE',
+      'fsync files',
+      `rename incoming/ONE files/${name.slice(0, 2)}/ONE`,
+      `fsync files/${name.slice(0, 2)}`,
+      'fsync roots/RELEASE.draft/root/d',
+      'fsync roots/RELEASE.draft/root',
+      'fsync roots/RELEASE.draft/planted',
+      'fsync roots/RELEASE.draft',
+      'rename roots/RELEASE.draft roots/RELEASE',
+      'fsync roots',
+    ]);
+  });
+});
+
+const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+const canBeNobody = works(nobody[0]!, ...nobody.slice(1), process.execPath, '--version');
+
+describe('without the rights of root', () => {
+  test.skipIf(!canBeNobody)('roots are planted and taken away too', () => {
+    chownSync(path, 65_534, 65_534);
+    for (const name of ['files', 'incoming', 'roots']) rmSync(join(path, name), { recursive: true, force: true });
+    const body = `
+      await put(new Uint8Array([1]));
+      const entries = [{ kind: 'dir', path: 'd' }, { kind: 'file', path: 'd/one', ...refOf(new Uint8Array([1])), bytes: 1, chunks: [] }];
+      const steps = [{ kind: 'plant', release: new Uint8Array(32), entries }, { kind: 'sweep', keep: [] }];
+      for (const step of steps) process.stdout.write((await perform(step)).kind + ' ');
+      process.stdout.write(JSON.stringify(readdirSync('roots')));
+    `;
+    const { stdout, stderr } = runIn(path, body, nobody);
+    expect({ stdout, stderr }).toEqual({ stdout: 'planted swept []', stderr: '' });
+    files = openFiles({ path });
   });
 });
 

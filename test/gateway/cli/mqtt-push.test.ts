@@ -7,7 +7,7 @@ import { LIMITS } from '../../../runtime/protocol/limits.ts';
 import { encodeAs } from '../../../runtime/protocol/noun.ts';
 import { type Answer, answer } from '../../../runtime/protocol/nouns/messages.ts';
 import { topicOf } from '../../../runtime/protocol/topics.ts';
-import { type EventOf, ofKind, refusal, someone, World } from './world.ts';
+import { type EventOf, ofKind, refusal, someone, World } from '../broker/world.ts';
 
 const tenant = someone(3);
 const seed = new Uint8Array(32).fill(3);

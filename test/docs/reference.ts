@@ -1,0 +1,68 @@
+/** docs/reference.md, made from the tables that the code itself runs on. */
+import { API } from '../../runtime/protocol/api.ts';
+import { ERRORS } from '../../runtime/protocol/errors.ts';
+import { LIMITS } from '../../runtime/protocol/limits.ts';
+import { TOPICS, topicOf } from '../../runtime/protocol/topics.ts';
+
+const table = (head: string[], rows: string[][]): string =>
+  [head, head.map(() => '---'), ...rows].map((row) => `| ${row.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`).join('\n');
+
+const topics = (): string =>
+  table(
+    ['topic', 'direction', 'QoS', 'max bytes', 'signed by', 'says'],
+    (Object.keys(TOPICS) as (keyof typeof TOPICS)[]).map((name) => {
+      const { party, direction, qos, maxBytes, signer, says } = TOPICS[name];
+      return [
+        `\`${topicOf(name, `<${party}>`)}\``,
+        direction === 'up' ? `${party} → gateway` : `gateway → ${party}`,
+        String(qos),
+        String(maxBytes),
+        signer ?? 'session',
+        says,
+      ];
+    }),
+  );
+
+const calls = (): string =>
+  table(
+    ['call', 'route', "operator's token", 'says'],
+    Object.entries(API).map(([name, { method, path, admin, says }]) => [`\`${name}\``, `\`${method} ${path}\``, admin ? 'yes' : '', says]),
+  );
+
+const errors = (): string =>
+  table(
+    ['code', 'exit', 'HTTP', 'says', 'what to do next'],
+    Object.entries(ERRORS).map(([code, { exit, http, says, next }]) => [`\`${code}\``, String(exit), String(http), says, next]),
+  );
+
+const limits = (): string =>
+  table(
+    ['limit', 'number'],
+    Object.entries(LIMITS).map(([name, value]) => [`\`${name}\``, String(value)]),
+  );
+
+export const reference = (): string =>
+  `# Reference
+
+Made from the tables in \`runtime/protocol\`; a test fails when it drifts (\`LICHEN_UPDATE=1\` writes it anew).
+
+## Topics
+MQTT 3.1.1 over TLS 1.3 (ALPN \`mqtt\`), clean sessions, nothing retained.
+
+${topics()}
+
+## HTTP API
+Bodies and answers are JSON unless said otherwise; money and counters are decimal strings, bytes are hex.
+
+${calls()}
+
+## Errors
+The exit status is that of the command line (sysexits.h).
+
+${errors()}
+
+## Limits
+Bytes, milliseconds and seconds as the name's last word says; else a count.
+
+${limits()}
+`;

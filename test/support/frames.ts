@@ -1,0 +1,163 @@
+/**
+ * One fixed value for every noun and message, and one more for each form it can take. What they encode to is pinned in
+ * test/vectors; they stand in no relation to each other.
+ */
+import type { Bytes } from '../../runtime/protocol/bytes.ts';
+import type { Signer } from '../../runtime/protocol/crypto.ts';
+import type { BoardId, GatewayId, OperatorId, OwnerId, TenantId } from '../../runtime/protocol/ids.ts';
+import { type Noun, seal, sealMany } from '../../runtime/protocol/noun.ts';
+import { invoiceSchema, postingSchema, statementSchema } from '../../runtime/protocol/nouns/billing.ts';
+import { type Hello, helloNoun, homeNoun, offerSchema, pairingNoun, type Report, reportNoun, usageNoun } from '../../runtime/protocol/nouns/board.ts';
+import { ackNoun, chainPoint, desiredNoun, leaseNoun, nowNoun } from '../../runtime/protocol/nouns/lease.ts';
+import { admitSchema, closeSchema, entrySchema, pairSchema, peerFrame, presenceSchema } from '../../runtime/protocol/nouns/log.ts';
+import { answer, chunk, claim, gone, pairAnswer, paired, refusal, usageBatch, want } from '../../runtime/protocol/nouns/messages.ts';
+import { type Manifest, manifestNoun, pageSchema } from '../../runtime/protocol/nouns/release.ts';
+import { bindingNoun, requestNoun, rotationNoun, verdictNoun, voucherNoun } from '../../runtime/protocol/nouns/request.ts';
+import { operatorNoun, publisherNoun } from '../../runtime/protocol/nouns/trust.ts';
+import type { Schema } from '../../runtime/protocol/schema.ts';
+import { keyOf } from './crypto.ts';
+import * as on from './federation.ts';
+
+const v = 1 as const;
+const fill = (byte: number, length = 32): Bytes => new Uint8Array(length).fill(byte);
+const board = on.idOf<BoardId>('board 1');
+const gateway = on.idOf<GatewayId>('gateway a');
+const tenant = on.idOf<TenantId>('tenant');
+const owner = on.idOf<OwnerId>('owner');
+const wallMs = 1_763_856_000_123;
+const registers = {
+  ...{ wallMs: 86_400_000n, cpuMicros: 4_294_967_296n, memoryMibS: 2_764_800n, netInBytes: 9_007_199_254_740_993n },
+  ...{ netOutBytes: 18_446_744_073_709_551_615n, diskBytes: 0n, diskMibS: 23n, energyMj: 24n },
+};
+const lease = on.lease({ on: 'board 1' });
+const head = { seq: 7, hash: fill(7) };
+
+const offer = {
+  ...{ tier: 'full' as const, arch: 'arm64' as const, memoryMib: 400, cpuMillis: 4000, partitions: 8 },
+  enforces: { memory: true, cpu: true, pids: true, network: true, disk: false },
+  ...{ engine: 'crun 1.21', model: 'Raspberry Pi Zero 2 W' },
+};
+const hello: Hello = {
+  ...{ v, board, speaks: { min: 1, max: 1 }, software: '0.1.0', bootId: '00000000-0000-4000-8000-000000000001', nonce: fill(1, 16) },
+  ...{ home: fill(2, 40), head, offer },
+};
+const report: Report = {
+  ...{ v, board, bootId: hello.bootId, monoMs: 5_000_000_000 },
+  instances: [
+    { lease: lease.lease, state: 'running', promise: 'held', restarts: 0, address: 'fd00:17c4:e400::1', detail: '' },
+    { lease: on.lease({ on: 'board 1', index: 1 }).lease, state: 'refused', promise: 'unknown', restarts: 3, address: null, detail: 'bad-signature' },
+  ],
+};
+const manifest: Manifest = {
+  ...{ v, publisher: on.PUBLISHER, recipe: 'echo', label: '1.0 «äöü» 水', sequence: 42, arch: 'any', pages: [fill(3), fill(4)] },
+  ...{ entries: 200_000, bytes: 4_294_967_296, args: ['bin/node', 'main.mjs', '{{port}}'], env: { LANG: 'C.UTF-8', TZ: 'UTC' }, engine: 'node' },
+  ...{ parameters: { port: '8080', greeting: '' }, limits: { memoryMib: 64, cpuMillis: 500, pids: 32, tmpMib: 0 }, demands: 'reduced' },
+  promises: [
+    { name: 'answers', probe: { kind: 'http', port: 8080, path: '/' }, intervalMs: 1000, timeoutMs: 500, graceMs: 3000 },
+    { name: 'listens', probe: { kind: 'tcp', port: 65_535 }, intervalMs: 100, timeoutMs: 1, graceMs: 0 },
+    { name: 'checks', probe: { kind: 'exec', args: ['bin/check', '--all'] }, intervalMs: 60_000, timeoutMs: 10_000, graceMs: 60_000 },
+  ],
+};
+const usage = {
+  ...{ v, board, seq: 8, prev: fill(7), lease: lease.lease, kind: 'point' as const, bootId: hello.bootId, monoMs: 5_000_000_000, wallMs },
+  ...{ quality: 'interpolated' as const, tier: 'full' as const, amnesia: false, registers },
+};
+const posting = {
+  ...{ lease: lease.lease, board, tenant, owner, operator: on.OPERATOR, request: on.REQUEST, name: 'echo', index: 0, term: 1 },
+  ...{ tier: 'full' as const, currency: 'EUR', fromSeq: 1, toSeq: 8, used: registers, uncharged: { ...registers, netOutBytes: 0n } },
+  ...{ reason: 'overlap, cap' as const, debitMicro: 1_000_001n, creditMicro: 863_000n, feeMicro: 137_000n, roundingMicro: 1n },
+};
+const vector = { [gateway]: 12, [on.idOf<GatewayId>('gateway b')]: 4_294_967_296 };
+const invoice = { v, tenant, period: 2, vector, closedMs: wallMs, currency: 'EUR', postings: [posting], totalMicro: 1_000_001n };
+const statement = {
+  ...{ v, period: 2, previous: fill(9), vector, closedMs: wallMs, invoices: [invoice] },
+  payouts: [{ owner, currency: 'EUR', creditMicro: 863_000n }],
+  fees: [{ operator: on.OPERATOR, currency: 'EUR', feeMicro: 137_000n }],
+  totals: [{ currency: 'EUR', chargesMicro: 1_000_001n, earningsMicro: 863_000n, feesMicro: 137_000n, roundingMicro: 1n }],
+};
+const trust = { v, version: 2, previous: fill(5), threshold: 1, roots: [keyOf('root 1').publicKey], revoked: [keyOf('lost key').publicKey] };
+
+/** A signed noun with its value; the rule of its name in the CDDL says what it may hold. */
+export interface SignedFrame {
+  name: string;
+  rule: string;
+  noun: Noun<unknown>;
+  value: unknown;
+  document: Bytes;
+}
+
+export interface PlainFrame {
+  name: string;
+  rule: string;
+  schema: Schema<unknown>;
+  value: unknown;
+}
+
+const one = <T>(noun: Noun<T>, value: T, by: string, form = ''): SignedFrame => ({
+  ...{ name: noun.name + form, rule: noun.name, noun, value, document: seal(noun, value, keyOf(by)) },
+});
+const many = <T>(noun: Noun<T>, value: T, by: Signer[]): SignedFrame => ({
+  ...{ name: noun.name, rule: noun.name, noun, value, document: sealMany(noun, value, by) },
+});
+const plain = <T>(rule: string, schema: Schema<T>, value: T, form = ''): PlainFrame => ({ name: rule + form, rule, schema, value });
+
+export const SIGNED: SignedFrame[] = [
+  many(operatorNoun, on.operatorDoc({ ...trust, peers: [on.idOf<OperatorId>('peer')], retired: [gateway], feePermille: 1000 }), [keyOf('root 1'), keyOf('root 2')]),
+  many(publisherNoun, { ...trust, name: 'Crustose Press', publisher: on.PUBLISHER, keys: [keyOf('release key').publicKey] }, [keyOf('root 1')]),
+  one(manifestNoun, manifest, 'release key'),
+  one(requestNoun, on.request(), 'tenant'),
+  one(requestNoun, on.request({ state: 'stopped', parameters: { port: '81' }, filter: { tier: 'full', board, owner, region: 'north' }, onIsolation: 'stop' }), 'tenant', '/filtered'),
+  one(voucherNoun, on.voucher(), 'tenant'),
+  one(verdictNoun, { v, tenant, period: 2, invoice: fill(6), verdict: 'dispute', reason: 'The board was off.' }, 'tenant'),
+  one(bindingNoun, on.binding('board 1', { policy: { partitions: 4, labels: ['attic', 'solar'] } }), 'owner'),
+  many(rotationNoun, { v, kind: 'board', subject: board, version: 1, from: keyOf('board 1').publicKey, to: keyOf('new key').publicKey }, ['board 1', 'new key'].map(keyOf)),
+  one(leaseNoun, lease, 'gateway a'),
+  one(desiredNoun, { v, board, gateway, tenure: 3, seq: 9, leases: [{ lease: fill(1, 60), request: fill(2) }] }, 'gateway a'),
+  one(nowNoun, { v, board, gateway, nonce: fill(1, 16), speaks: 1, wallMs, known: head, operators: [fill(4, 50)] }, 'gateway a'),
+  one(ackNoun, { v, board, gateway, stored: head, replicated: 5 }, 'gateway a'),
+  one(pairingNoun, { v, board, token: fill(8), exporter: fill(9) }, 'board 1'),
+  one(homeNoun, { v, board, tenure: 3, gateway }, 'board 1'),
+  one(helloNoun, hello, 'board 1'),
+  one(reportNoun, report, 'board 1'),
+  one(usageNoun, usage, 'board 1'),
+  one(usageNoun, { ...usage, kind: 'open', amnesia: true, quality: 'bounded', tier: 'dev' }, 'board 1', '/open'),
+];
+
+export const PLAIN: PlainFrame[] = [
+  plain('entry', entrySchema, { v, author: gateway, seq: 11, wallMs, kind: 'usage', body: fill(1, 30) }),
+  plain('admit', admitSchema, { v, role: 'tenant', key: keyOf('tenant').publicKey, name: 'Ådne' }),
+  plain('pair', pairSchema, { v, board, key: keyOf('board 1').publicKey, owner, claim: fill(8) }),
+  plain('presence', presenceSchema, { v, board, here: false, tenure: 3, sinceMs: wallMs }),
+  plain('close', closeSchema, { v, period: 2, vector, closedMs: wallMs }),
+  plain('offer', offerSchema, offer),
+  plain('chain-point', chainPoint, head),
+  plain('peer-frame', peerFrame, { kind: 'have', vector, cosigned: null }, '/have'),
+  plain('peer-frame', peerFrame, { kind: 'have', vector: {}, cosigned: 'lichen/log/…\n' }, '/cosigned'),
+  plain('peer-frame', peerFrame, { kind: 'entries', author: gateway, from: 3, entries: [fill(1, 5), fill(2, 300)], head: 'lichen/log/…\n' }, '/entries'),
+  plain('peer-frame', peerFrame, { kind: 'want', hashes: [fill(1)] }, '/want'),
+  plain('peer-frame', peerFrame, { kind: 'blob', hash: fill(1), bytes: fill(3, 5) }, '/blob'),
+  plain('peer-frame', peerFrame, { kind: 'blob', hash: fill(1), bytes: null }, '/absent'),
+  plain('page', pageSchema, {
+    v,
+    entries: [
+      { kind: 'dir', path: 'bin' },
+      { kind: 'link', path: 'bin/sh', target: 'busybox' },
+      { kind: 'file', path: 'bin/busybox', executable: true, bytes: 65_537, hash: fill(1), chunks: [[fill(2), 65_536]] },
+      { kind: 'more', path: 'bin/busybox', chunks: [[fill(3), 1]] },
+    ],
+  }),
+  plain('usage-batch', usageBatch, { v, records: [fill(1, 200), fill(2, 201)] }),
+  plain('want', want, { v, hashes: [fill(1), fill(2)] }),
+  plain('chunk', chunk, { v, hash: fill(1), bytes: fill(2, 300) }),
+  plain('chunk', chunk, { v, hash: fill(1), bytes: null }, '/absent'),
+  plain('gone', gone, { v }),
+  plain('answer', answer, { v, of: fill(1), ok: false, code: 'stale', why: 'sequence 3 is known', next: 'Sign again.', missing: [fill(2)] }),
+  plain('claim', claim, { v, token: fill(8), gateway, key: keyOf('gateway a').publicKey, address: 'gateway-a.example:8883', operator: on.OPERATOR }),
+  plain('paired', paired, { v, gateway, wallMs, operators: [[fill(1, 20), fill(2, 21)], []] }),
+  plain('refusal', refusal, { v, code: 'claim-used', why: '', next: 'Ask for a new one.' }),
+  plain('pair-answer', pairAnswer, { kind: 'paired', paired: { v, gateway, wallMs, operators: [] } }, '/paired'),
+  plain('pair-answer', pairAnswer, { kind: 'refused', refusal: { v, code: 'claim-unknown', why: '', next: '' } }, '/refused'),
+  plain('posting', postingSchema, posting),
+  plain('invoice', invoiceSchema, invoice),
+  plain('statement', statementSchema, statement),
+];
