@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { identityFromSeed } from './adapters/certificate.ts';
+import { type Identity, identityFromSeed } from './adapters/certificate.ts';
 import { bootId, openClock } from './adapters/clock.ts';
 import { nodeCrypto } from './adapters/crypto.ts';
 import { kernelEntropy } from './adapters/entropy.ts';
@@ -16,9 +16,10 @@ import { pair } from './adapters/pair.ts';
 import { openPartitions } from './adapters/partitions/open.ts';
 import { dialThrough } from './adapters/tunnel.ts';
 import { boardCore } from './agent/agent.ts';
-import type { Board, Effect, Event, Pace } from './agent/events.ts';
+import type { Board, Effect, Event, Of, Pace } from './agent/events.ts';
 import { statusOf } from './agent/status.ts';
 import { type Capacity, offerOf, parseCapacity } from './core/capacity.ts';
+import { ONE, pairings } from './core/tables.ts';
 import type { Files } from './ports/files.ts';
 import type { Link } from './ports/link.ts';
 import type { PartitionEvent, PartitionStep, Partitions } from './ports/partitions.ts';
@@ -167,7 +168,8 @@ const run = async (values: Values): Promise<void> => {
   partitions.watch(turn.submit);
   link.watch(turn.submit);
   turn.submit({ kind: 'boot' });
-  if (typeof values.claim === 'string') await pairWith(values.claim, identity, id, turn);
+  const isPaired = pairings.get(new Draft<Effect>(store.snapshot(), new Map()), ONE) !== null;
+  if (typeof values.claim === 'string' && !isPaired) turn.submit(await pairWith(values.claim, identity, id, clock));
   journal('running', { board: id, tier: offer.tier, engine: offer.engine, lacks: partitions.enforcement.lacks });
   const tick = (): void => {
     turn.submit({ kind: 'tick' });
@@ -199,12 +201,23 @@ const evict = async (partitions: Partitions): Promise<void> => {
   }
 };
 
-/** Shown again after a restart the claim does no harm: the gateway knows who used it. */
-const pairWith = async (line: string, identity: ReturnType<typeof identityFromSeed>, id: BoardId, turn: Turn<Event>): Promise<void> => {
+const PAIR_RETRY_MS = 5_000;
+
+/** A first boot may come before the network does: only an answer ends the trying, silence does not. */
+const pairWith = async (line: string, identity: Identity, id: BoardId, clock: Clock): Promise<Of<'paired'>> => {
   const claim = parseClaim(line);
-  const paired = await pair({ claim, identity, boardId: id, timeoutMs: 10_000 });
   const first = { gateway: claim.gateway, key: claim.key, name: 'first', region: 'first', address: claim.address };
-  turn.submit({ kind: 'paired', operator: idFrom<OperatorId>(claim.operator), first, chains: paired.operators });
+  for (;;) {
+    try {
+      const { operators } = await pair({ claim, identity, boardId: id, timeoutMs: 10_000 });
+      return { kind: 'paired', operator: idFrom<OperatorId>(claim.operator), first, chains: operators };
+    } catch (thrown) {
+      const error = asLichenError(thrown);
+      if (error.code !== 'unavailable') throw error;
+      journal(`pairing: ${error.message}`);
+      await new Promise<void>((resolve) => clock.after(PAIR_RETRY_MS, resolve));
+    }
+  }
 };
 
 const fail = (thrown: unknown): void => {

@@ -42,7 +42,8 @@ interface Account {
   postedSeq: number;
 }
 
-const outranks = (a: Story, b: Story): boolean => a.lease.term > b.lease.term || (a.lease.term === b.lease.term && a.lease.lease > b.lease.lease);
+const outranks = (a: Story, b: Story): boolean =>
+  a.lease.term > b.lease.term || (a.lease.term === b.lease.term && a.lease.lease > b.lease.lease);
 
 const meet = (a: Stretch, b: Stretch): boolean => Math.max(a.startMs, b.startMs) < Math.min(a.endMs, b.endMs);
 
@@ -51,7 +52,10 @@ const TIERS = ['dev', 'reduced', 'full'] as const;
 const doubled = (account: Account, others: Account[], stretch: Stretch, period: number): boolean =>
   others.some(
     (other) =>
-      (other.story.begun !== null && other.story.begun.period <= period && outranks(other.story, account.story) && stretch.endMs > other.story.begun.wallMs) ||
+      (other.story.begun !== null &&
+        other.story.begun.period <= period &&
+        outranks(other.story, account.story) &&
+        stretch.endMs > other.story.begun.wallMs) ||
       other.paid.some((paid) => meet(paid, stretch)),
   );
 
@@ -115,7 +119,9 @@ const charge = (account: Account, others: Account[], period: number): Charged | 
 const chargePeriod = (accounts: Account[], period: number): Posting[] => {
   const results = accounts.map((account) => {
     const { request, index, lease } = account.story.lease;
-    const others = accounts.filter(({ story }) => story.lease.request === request && story.lease.index === index && story.lease.lease !== lease);
+    const others = accounts.filter(
+      ({ story }) => story.lease.request === request && story.lease.index === index && story.lease.lease !== lease,
+    );
     return { account, charged: charge(account, others, period) };
   });
   for (const { account, charged } of results) {
@@ -128,7 +134,8 @@ const chargePeriod = (accounts: Account[], period: number): Posting[] => {
 
 const ascending = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 const distinct = (keys: string[]): string[] => [...new Set(keys)].sort(ascending);
-const total = (rows: Posting[], name: 'debitMicro' | 'creditMicro' | 'feeMicro' | 'roundingMicro'): bigint => rows.reduce((sum, row) => sum + row[name], 0n);
+const total = (rows: Posting[], name: 'debitMicro' | 'creditMicro' | 'feeMicro' | 'roundingMicro'): bigint =>
+  rows.reduce((sum, row) => sum + row[name], 0n);
 
 const invoicesOf = (close: Close, postings: Posting[]): Invoice[] =>
   distinct(postings.map((row) => `${row.tenant} ${row.currency}`)).flatMap((key) => {

@@ -12,10 +12,25 @@ import { append, EMPTY, rootOf } from '../../runtime/protocol/merkle.ts';
 import { decodeAs, type Noun, unseal, unsealMany } from '../../runtime/protocol/noun.ts';
 import { type Usage, usageNoun } from '../../runtime/protocol/nouns/board.ts';
 import { type Lease, leaseNoun } from '../../runtime/protocol/nouns/lease.ts';
-import { type Close, closeSchema, type EntryKind, entrySchema, type LogEntry, type Pair, pairSchema } from '../../runtime/protocol/nouns/log.ts';
+import {
+  type Close,
+  closeSchema,
+  type EntryKind,
+  entrySchema,
+  type LogEntry,
+  type Pair,
+  pairSchema,
+} from '../../runtime/protocol/nouns/log.ts';
 import { type Manifest, manifestNoun } from '../../runtime/protocol/nouns/release.ts';
 import {
-  type Binding, bindingNoun, type Request, type Rotation, requestNoun, rotationNoun, type Voucher, voucherNoun,
+  type Binding,
+  bindingNoun,
+  type Request,
+  type Rotation,
+  requestNoun,
+  rotationNoun,
+  type Voucher,
+  voucherNoun,
 } from '../../runtime/protocol/nouns/request.ts';
 import { type OperatorDoc, operatorNoun, type PublisherDoc, publisherNoun } from '../../runtime/protocol/nouns/trust.ts';
 
@@ -60,22 +75,36 @@ export interface Evidence {
 }
 
 const none = (): Evidence => ({
-  operators: [], publishers: [], manifests: [], requests: [], vouchers: [], bindings: [], pairs: [], rotations: [], leases: [], usage: [], closes: [],
+  operators: [],
+  publishers: [],
+  manifests: [],
+  requests: [],
+  vouchers: [],
+  bindings: [],
+  pairs: [],
+  rotations: [],
+  leases: [],
+  usage: [],
+  closes: [],
   sizes: new Map(),
   signatures: 0,
 });
 
 type Open<T> = (crypto: Crypto, body: Bytes) => Omit<Exhibit<T>, 'author' | 'seq'>;
 
-const signed = <T>(kind: Noun<T>): Open<T> => (crypto, body) => {
-  const { value, hash, signer } = unseal(crypto, kind, body);
-  return { value, hash: hex(hash), signers: [signer] };
-};
+const signed =
+  <T>(kind: Noun<T>): Open<T> =>
+  (crypto, body) => {
+    const { value, hash, signer } = unseal(crypto, kind, body);
+    return { value, hash: hex(hash), signers: [signer] };
+  };
 
-const signedByMany = <T>(kind: Noun<T>): Open<T> => (crypto, body) => {
-  const { value, hash, signers } = unsealMany(crypto, kind, body, 2 * LIMITS.rootKeys);
-  return { value, hash: hex(hash), signers };
-};
+const signedByMany =
+  <T>(kind: Noun<T>): Open<T> =>
+  (crypto, body) => {
+    const { value, hash, signers } = unsealMany(crypto, kind, body, 2 * LIMITS.rootKeys);
+    return { value, hash: hex(hash), signers };
+  };
 
 const file = <T>(crypto: Crypto, entry: LogEntry, rows: Exhibit<T>[], open: Open<T>): number => {
   const opened = open(crypto, entry.body);
@@ -137,7 +166,8 @@ export const checkHeads = (crypto: Crypto, kept: Kept, keysOf: (author: string) 
     });
     const [checkpoint] = opened;
     if (checkpoint === undefined) refute('no key listed for the gateway signed this head');
-    else if (checkpoint.author !== author || checkpoint.size !== entries.length) refute(`the head is of ${checkpoint.author} at ${checkpoint.size}, not of these ${entries.length} entries`);
+    else if (checkpoint.author !== author || checkpoint.size !== entries.length)
+      refute(`the head is of ${checkpoint.author} at ${checkpoint.size}, not of these ${entries.length} entries`);
     else if (!equal(checkpoint.root, rootOf(crypto, tree))) refute('the entries do not lead to the signed head');
   }
 };

@@ -2,8 +2,8 @@
 import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
 import type { Crypto } from '../../runtime/protocol/crypto.ts';
 import type { Lease } from '../../runtime/protocol/nouns/lease.ts';
-import type { Vector } from '../../runtime/protocol/nouns/log.ts';
 import { leaseIdOf } from '../../runtime/protocol/nouns/lease.ts';
+import type { Vector } from '../../runtime/protocol/nouns/log.ts';
 import { type Rates, requestIdOf } from '../../runtime/protocol/nouns/request.ts';
 import { type OperatorDoc, type PublisherDoc, trustId } from '../../runtime/protocol/nouns/trust.ts';
 import { bornWith, type Evidence, type Exhibit, sameKey } from './audit-evidence.ts';
@@ -17,7 +17,8 @@ interface Rooted {
   threshold: number;
 }
 
-const enough = (of: Rooted, signers: Bytes[]): boolean => of.roots.filter((root) => signers.some((signer) => sameKey(signer, root))).length >= of.threshold;
+const enough = (of: Rooted, signers: Bytes[]): boolean =>
+  of.roots.filter((root) => signers.some((signer) => sameKey(signer, root))).length >= of.threshold;
 
 const succeeds = ({ previous }: Rooted, hash: string): boolean => previous !== null && hex(previous) === hash;
 
@@ -30,7 +31,9 @@ const lineage = <T extends Rooted>(crypto: Crypto, rows: Exhibit<T>[], kind: 'op
     const before = line.at(-1);
     const heirs = rows
       .filter(({ value, signers }) => value.version === line.length + 1 && soundRoots(value) && enough(value, signers))
-      .filter(({ value, signers }) => (before === undefined ? trustId(crypto, kind, value) === id : succeeds(value, before.hash) && enough(before.value, signers)))
+      .filter(({ value, signers }) =>
+        before === undefined ? trustId(crypto, kind, value) === id : succeeds(value, before.hash) && enough(before.value, signers),
+      )
       .sort((a, b) => (a.hash < b.hash ? -1 : 1));
     const [heir] = heirs;
     if (heir === undefined) return line;
@@ -65,7 +68,9 @@ export const trustedIn = (crypto: Crypto, evidence: Evidence, vector: Vector): T
 
 /** Keys under which a gateway is listed, in any version of any operator's document. */
 export const gatewayKeys = (trusted: Trusted, gateway: string): Bytes[] =>
-  [...trusted.operators.values()].flatMap((line) => line.flatMap((doc) => doc.gateways.filter((entry) => entry.gateway === gateway).map(({ key }) => key)));
+  [...trusted.operators.values()].flatMap((line) =>
+    line.flatMap((doc) => doc.gateways.filter((entry) => entry.gateway === gateway).map(({ key }) => key)),
+  );
 
 /** Hex of the keys a board was born with and rotated to. */
 export const boardKeys = (crypto: Crypto, evidence: Evidence, board: string, vector: Vector): Set<string> => {
@@ -73,7 +78,9 @@ export const boardKeys = (crypto: Crypto, evidence: Evidence, board: string, vec
   const keys = new Set(born.map(({ value }) => hex(value.key)));
   const handovers = below(evidence.rotations, vector).filter(
     ({ value, signers }) =>
-      value.kind === 'board' && value.subject === board && [value.from, value.to].every((key) => signers.some((signer) => sameKey(signer, key))),
+      value.kind === 'board' &&
+      value.subject === board &&
+      [value.from, value.to].every((key) => signers.some((signer) => sameKey(signer, key))),
   );
   // A board hands over at most as often as there are documents of it, in whatever order they are read.
   for (const _round of handovers) for (const { value } of handovers) if (keys.has(hex(value.from))) keys.add(hex(value.to));
@@ -81,44 +88,72 @@ export const boardKeys = (crypto: Crypto, evidence: Evidence, board: string, vec
 };
 
 const RATE_NAMES = ['wallHour', 'cpuSecond', 'memoryMibHour', 'netMib', 'diskMib'] as const;
-const allRates = (a: Rates, b: Rates, holds: (x: bigint, y: bigint) => boolean): boolean => RATE_NAMES.every((name) => holds(a[name], b[name]));
+const allRates = (a: Rates, b: Rates, holds: (x: bigint, y: bigint) => boolean): boolean =>
+  RATE_NAMES.every((name) => holds(a[name], b[name]));
 
 /** XTS, not payable, stands in for any currency. */
 const fits = (lease: Lease, currency: string): boolean => [currency, 'XTS'].includes(lease.currency);
 
 /** Why a lease does not stand on what was signed up to the vector; null when it does. */
-export const objectionTo = (crypto: Crypto, evidence: Evidence, trusted: Trusted, { value: lease, signers }: Exhibit<Lease>, vector: Vector): string | null => {
+export const objectionTo = (
+  crypto: Crypto,
+  evidence: Evidence,
+  trusted: Trusted,
+  { value: lease, signers }: Exhibit<Lease>,
+  vector: Vector,
+): string | null => {
   const fresh = ({ signers: keys }: { signers: Bytes[] }): boolean => keys.every((key) => !trusted.revoked.has(hex(key)));
   const line = trusted.operators.get(lease.operator) ?? [];
-  const listed = line.some((doc) => doc.gateways.some(({ gateway, key }) => gateway === lease.guardian && signers.some((signer) => sameKey(signer, key))));
+  const listed = line.some((doc) =>
+    doc.gateways.some(({ gateway, key }) => gateway === lease.guardian && signers.some((signer) => sameKey(signer, key))),
+  );
   if (lease.lease !== leaseIdOf(crypto, lease.request, lease.index, lease.term, lease.guardian)) return 'its id is not that of its parts';
   if (!listed) return 'it is not signed by a gateway that its operator lists';
   if (!fresh({ signers })) return 'the key that signed it is revoked';
   if (!line.some((doc) => doc.feePermille === lease.feePermille)) return "its fee is not its operator's";
   const requests = below(evidence.requests, vector).filter(
     (row) =>
-      row.value.tenant === lease.tenant && bornWith(crypto, lease.tenant, row.signers) && fresh(row) &&
-      requestIdOf(crypto, row.value.tenant, row.value.name) === lease.request && row.value.name === lease.name,
+      row.value.tenant === lease.tenant &&
+      bornWith(crypto, lease.tenant, row.signers) &&
+      fresh(row) &&
+      requestIdOf(crypto, row.value.tenant, row.value.name) === lease.request &&
+      row.value.name === lease.name,
   );
   if (requests.length === 0) return 'no request signed by its tenant stands behind it';
   const asking = requests.filter(
     ({ value }) =>
-      value.state !== 'destroyed' && hex(value.release) === hex(lease.release) && lease.index < value.replicas &&
-      value.onIsolation === lease.onIsolation && fits(lease, value.currency) && allRates(lease.rates, value.priceCap, (x, y) => x <= y),
+      value.state !== 'destroyed' &&
+      hex(value.release) === hex(lease.release) &&
+      lease.index < value.replicas &&
+      value.onIsolation === lease.onIsolation &&
+      fits(lease, value.currency) &&
+      allRates(lease.rates, value.priceCap, (x, y) => x <= y),
   );
   if (asking.length === 0) return 'no request of its tenant asks for this release at these rates';
-  const vouchers = below(evidence.vouchers, vector).filter((row) => row.value.tenant === lease.tenant && bornWith(crypto, lease.tenant, row.signers) && fresh(row));
+  const vouchers = below(evidence.vouchers, vector).filter(
+    (row) => row.value.tenant === lease.tenant && bornWith(crypto, lease.tenant, row.signers) && fresh(row),
+  );
   const covered = asking.some(({ value: request }) =>
     vouchers.some(
       ({ value, hash }) =>
-        hash === hex(request.voucher) && value.currency === request.currency && lease.capMicro <= value.capMicro && lease.openedMs <= value.notAfterMs,
+        hash === hex(request.voucher) &&
+        value.currency === request.currency &&
+        lease.capMicro <= value.capMicro &&
+        lease.openedMs <= value.notAfterMs,
     ),
   );
   if (!covered) return 'no voucher of its tenant covers it';
-  const paired = below(evidence.pairs, vector).some(({ value }) => value.board === lease.board && bornWith(crypto, lease.board, [value.key]) && value.owner === lease.owner);
+  const paired = below(evidence.pairs, vector).some(
+    ({ value }) => value.board === lease.board && bornWith(crypto, lease.board, [value.key]) && value.owner === lease.owner,
+  );
   if (!paired) return 'its board was not paired for its owner';
   const bindings = below(evidence.bindings, vector).filter(
-    (row) => row.value.board === lease.board && row.value.version === lease.binding && row.value.owner === lease.owner && bornWith(crypto, lease.owner, row.signers) && fresh(row),
+    (row) =>
+      row.value.board === lease.board &&
+      row.value.version === lease.binding &&
+      row.value.owner === lease.owner &&
+      bornWith(crypto, lease.owner, row.signers) &&
+      fresh(row),
   );
   if (bindings.length === 0) return 'no binding signed by its owner stands behind it';
   const agreed = bindings.some(({ value }) => fits(lease, value.currency) && allRates(lease.rates, value.rates, (x, y) => x === y));
@@ -131,7 +166,11 @@ export const releaseObjection = (evidence: Evidence, trusted: Trusted, lease: Le
   if (manifests.length === 0) return 'its manifest is not among the evidence';
   const signed = manifests.some(({ value, signers }) =>
     (trusted.publishers.get(value.publisher) ?? []).some(
-      (doc) => doc.hash === hex(lease.publisher) && signers.every((signer) => doc.value.keys.some((key) => sameKey(key, signer)) && !doc.value.revoked.some((key) => sameKey(key, signer))),
+      (doc) =>
+        doc.hash === hex(lease.publisher) &&
+        signers.every(
+          (signer) => doc.value.keys.some((key) => sameKey(key, signer)) && !doc.value.revoked.some((key) => sameKey(key, signer)),
+        ),
     ),
   );
   return signed ? null : 'its publisher did not sign it';

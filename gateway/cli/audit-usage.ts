@@ -75,7 +75,9 @@ const follow = (trail: Trail, rows: Exhibit<Usage>[], revoked: Set<string>): Tra
   const known = numbered(rows);
   const fresh: Trail['records'] = [];
   const outlived = (row: Exhibit<Usage>): boolean => trail.records.some(({ row: mark }) => older(mark.value, row.value));
-  const built = trail.records.find(({ row }) => (known.get(row.value.seq) ?? []).some((other) => other.hash !== row.hash && !outlived(other)));
+  const built = trail.records.find(({ row }) =>
+    (known.get(row.value.seq) ?? []).some((other) => other.hash !== row.hash && !outlived(other)),
+  );
   if (trail.split === null && built !== undefined) trail.split = built.row.value.seq;
   while (trail.split === null) {
     const at = trail.records.length + 1;
@@ -107,7 +109,8 @@ const tell = (story: Story, { row, charges, amnesia }: Trail['records'][number],
   if (story.ended) return 'follows the close of its lease';
   const { last } = story;
   if (last === null) {
-    if (usage.kind !== 'open' || REGISTERS.some((name) => usage.registers[name] !== 0n)) return 'the lease does not begin with a zero record';
+    if (usage.kind !== 'open' || REGISTERS.some((name) => usage.registers[name] !== 0n))
+      return 'the lease does not begin with a zero record';
     story.begun = { seq: usage.seq, wallMs: usage.wallMs, period };
     story.last = { usage, latestMs: usage.wallMs };
   } else {
@@ -166,7 +169,8 @@ export const readUsage = (crypto: Crypto, evidence: Evidence, closes: Close[]): 
       pending.delete(id);
     }
   }
-  for (const [board, { split }] of trails) if (split !== null) notes.push(`board ${board} has two histories from record ${split} on; nothing of it is charged from there`);
+  for (const [board, { split }] of trails)
+    if (split !== null) notes.push(`board ${board} has two histories from record ${split} on; nothing of it is charged from there`);
   for (const [lease, records] of pending) notes.push(`${records.length} records of lease ${lease} wait: it does not stand`);
   return { stories, notes };
 };

@@ -37,7 +37,9 @@ const emptyReport = (findings: Finding[]): AuditReport => ({
 });
 
 const higher = (a: Vector, b: Vector): Vector =>
-  Object.fromEntries([...new Set([...Object.keys(a), ...Object.keys(b)])].map((author) => [author, Math.max(a[author] ?? 0, b[author] ?? 0)]));
+  Object.fromEntries(
+    [...new Set([...Object.keys(a), ...Object.keys(b)])].map((author) => [author, Math.max(a[author] ?? 0, b[author] ?? 0)]),
+  );
 
 const mass = (vector: Vector): number => Object.values(vector).reduce((sum, size) => sum + size, 0);
 
@@ -63,11 +65,13 @@ const closesFor = (evidence: Evidence, statement: Statement, findings: Finding[]
     reached = higher(reached, close.vector);
     return { ...close, vector: reached };
   });
-  const sameVector = (a: Vector, b: Vector): boolean => Object.keys({ ...a, ...b }).every((author) => (a[author] ?? 0) === (b[author] ?? 0));
+  const sameVector = (a: Vector, b: Vector): boolean =>
+    Object.keys({ ...a, ...b }).every((author) => (a[author] ?? 0) === (b[author] ?? 0));
   if (logged !== undefined && (!sameVector(higher(reached, logged.vector), vector) || logged.closedMs !== closedMs)) {
     findings.push({ kind: 'close', subject: `period ${period}`, says: 'the logs close this period at another vector or time' });
   }
-  if (!sameVector(higher(reached, vector), vector)) findings.push({ kind: 'close', subject: `period ${period}`, says: 'the vector lies below that of an earlier close' });
+  if (!sameVector(higher(reached, vector), vector))
+    findings.push({ kind: 'close', subject: `period ${period}`, says: 'the vector lies below that of an earlier close' });
   return [...closes, { v: 1, period, vector, closedMs }];
 };
 
@@ -77,7 +81,11 @@ const checkComplete = (evidence: Evidence, closes: Close[], findings: Finding[])
     Object.entries(vector).flatMap(([author, size]) => ((evidence.sizes.get(author) ?? 0) < size ? [{ period, author, size }] : [])),
   );
   for (const { period, author, size } of missing) {
-    findings.push({ kind: 'log', subject: author, says: `period ${period} counts ${size} entries, ${evidence.sizes.get(author) ?? 0} are in evidence` });
+    findings.push({
+      kind: 'log',
+      subject: author,
+      says: `period ${period} counts ${size} entries, ${evidence.sizes.get(author) ?? 0} are in evidence`,
+    });
   }
   return missing.length === 0;
 };
@@ -96,10 +104,18 @@ const checkRecords = (crypto: Crypto, evidence: Evidence, whole: Vector, finding
 const once = <T>(rows: Exhibit<T>[]): Exhibit<T>[] => [...new Map(rows.map((row) => [row.hash, row])).values()];
 
 /** Every lease under which something was metered stands on its request, binding and release. */
-const checkLeases = (crypto: Crypto, evidence: Evidence, trusted: Trusted, whole: Vector, stories: Map<string, Story>, findings: Finding[]): void => {
+const checkLeases = (
+  crypto: Crypto,
+  evidence: Evidence,
+  trusted: Trusted,
+  whole: Vector,
+  stories: Map<string, Story>,
+  findings: Finding[],
+): void => {
   const metered = new Set(evidence.usage.map(({ value }) => value.lease));
   const known = new Set(evidence.leases.map(({ value }) => value.lease));
-  for (const id of [...metered].filter((lease) => !known.has(lease))) findings.push({ kind: 'lease', subject: id, says: 'it was metered, and no gateway signed it' });
+  for (const id of [...metered].filter((lease) => !known.has(lease)))
+    findings.push({ kind: 'lease', subject: id, says: 'it was metered, and no gateway signed it' });
   for (const row of once(evidence.leases)) {
     const { lease } = row.value;
     if (!metered.has(lease)) continue;
@@ -159,8 +175,11 @@ export const audit = (kept: Kept, crypto: Crypto): AuditReport => {
   checkLeases(crypto, evidence, trusted, whole, stories, findings);
   const bill = billAll(crypto, stories, closes);
   if (bill !== null) comparePostings(statement, bill.statement, findings);
-  if (bill === null || !equal(bill.bytes, kept.statement)) findings.push({ kind: 'statement', subject: `period ${statement.period}`, says: 'its bytes are not those that the evidence gives' });
-  const operators = [...trusted.operators].flatMap(([operator, line]) => line.slice(-1).map(({ name, version }) => ({ operator, name, version })));
+  if (bill === null || !equal(bill.bytes, kept.statement))
+    findings.push({ kind: 'statement', subject: `period ${statement.period}`, says: 'its bytes are not those that the evidence gives' });
+  const operators = [...trusted.operators].flatMap(([operator, line]) =>
+    line.slice(-1).map(({ name, version }) => ({ operator, name, version })),
+  );
   return {
     ok: findings.length === 0,
     findings,

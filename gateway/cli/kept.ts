@@ -30,7 +30,8 @@ export const splitEntries = (file: Bytes): Bytes[] => {
   for (let at = 0; at < file.length; ) {
     if (at + LENGTH_BYTES > file.length) refuse('bad-schema', 'the log ends inside a length');
     const length = view.getUint32(at);
-    if (length > ENTRY_MAX || at + LENGTH_BYTES + length > file.length) refuse('bad-schema', `entry ${entries.length} does not end inside the log`);
+    if (length > ENTRY_MAX || at + LENGTH_BYTES + length > file.length)
+      refuse('bad-schema', `entry ${entries.length} does not end inside the log`);
     entries.push(file.slice(at + LENGTH_BYTES, at + LENGTH_BYTES + length));
     at += LENGTH_BYTES + length;
   }
@@ -62,7 +63,8 @@ export const readKept = (directory: string): Kept => {
     try {
       return from();
     } catch (thrown) {
-      if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return refuse('not-found', `${directory} holds no ${what}`);
+      if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT')
+        return refuse('not-found', `${directory} holds no ${what}`);
       throw thrown;
     }
   };

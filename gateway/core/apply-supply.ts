@@ -8,7 +8,7 @@ import { closeSchema, type LogEntry, presenceSchema } from '../../runtime/protoc
 import { ordinal } from '../../runtime/turn/table.ts';
 import type { Context, Rows } from './context.ts';
 import { allGateways, isRevoked } from './directory.ts';
-import { boards, closes, leaseIndex, leases, usageHeads, usageSeen } from './tables.ts';
+import { boards, closes, leaseIndex, leases, openLeases, usageHeads, usageSeen } from './tables.ts';
 
 /** A document signed by the present key of the board that it names. */
 const checkBoard = (rows: Rows, context: Context, id: string, signer: Bytes) => {
@@ -47,6 +47,7 @@ export const applyLease = (rows: Rows, context: Context, body: Bytes): void => {
   if (!equal(guardian.key, signer) || guardian.operator !== value.operator) refuse('wrong-signer', 'the guardian it names did not sign it');
   if (leases.get(rows, value.lease) !== null) return;
   leases.put(rows, { doc: value, document: body, opened: false, closed: false }, value.lease);
+  openLeases.put(rows, {}, value.board, value.lease);
   leaseIndex.put(rows, {}, value.request, ordinal(value.index), ordinal(value.term), value.lease);
 };
 
@@ -86,6 +87,7 @@ export const applyUsage = (rows: Rows, context: Context, body: Bytes): void => {
   usageHeads.put(rows, { seq, hash: sealed.hash }, board);
   const lease = leases.get(rows, id);
   if (lease !== null && kind !== 'point') leases.put(rows, { ...lease, opened: true, closed: lease.closed || kind === 'close' }, id);
+  if (kind === 'close') openLeases.remove(rows, board, id);
 };
 
 /** Two histories of one board: it gets nothing more until its operator has looked. The evidence is in the logs. */

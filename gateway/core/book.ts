@@ -118,7 +118,8 @@ const ofOne = <T>({ value, hash, signer }: Sealed<T>): Found<T> => ({ value, has
 /** Opens a document whose author's id is the fingerprint of the key that signs it. */
 const opened = <T>(crypto: Crypto, kind: Noun<T>, body: Bytes, idOf: (value: T) => string): Found<T> => {
   const sealed = unseal(crypto, kind, body);
-  if (fingerprint(crypto, sealed.signer) !== idOf(sealed.value)) refuse('wrong-signer', `the ${kind.name} is not signed by the one it names`);
+  if (fingerprint(crypto, sealed.signer) !== idOf(sealed.value))
+    refuse('wrong-signer', `the ${kind.name} is not signed by the one it names`);
   return ofOne(sealed);
 };
 

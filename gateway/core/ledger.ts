@@ -75,7 +75,9 @@ const sorted = <T>(map: Map<string, T>): [string, T][] => [...map].sort(([a], [b
 
 /** Closes never take back what a former one counted, even if it was another gateway's. */
 const joined = (a: Vector, b: Vector): Vector =>
-  Object.fromEntries([...new Set([...Object.keys(a), ...Object.keys(b)])].map((author) => [author, Math.max(a[author] ?? 0, b[author] ?? 0)]));
+  Object.fromEntries(
+    [...new Set([...Object.keys(a), ...Object.keys(b)])].map((author) => [author, Math.max(a[author] ?? 0, b[author] ?? 0)]),
+  );
 
 const checkHeld = (book: Book, vector: Vector): void => {
   for (const [author, size] of Object.entries(vector)) {
@@ -142,7 +144,8 @@ const rateAll = ({ meters }: Ledger) => {
 
 const waitingOf = ({ chains, queues }: Ledger): Waiting[] => {
   const leaseless = new Map<string, number>();
-  for (const queue of queues.values()) for (const { doc } of queue) leaseless.set(doc.value.board, (leaseless.get(doc.value.board) ?? 0) + 1);
+  for (const queue of queues.values())
+    for (const { doc } of queue) leaseless.set(doc.value.board, (leaseless.get(doc.value.board) ?? 0) + 1);
   return sorted(chains)
     .map(([board, chain]) => ({ board, seq: chain.links.length, unplaced: chain.waiting, leaseless: leaseless.get(board) ?? 0 }))
     .filter(({ unplaced, leaseless }) => unplaced + leaseless > 0);
@@ -157,7 +160,14 @@ const strangersOf = ({ book, vector }: Ledger): Invalid[] =>
     const held = keysOf(book, board, vector);
     return docs
       .filter((doc) => !held.has(doc.signer) && visible(doc, vector))
-      .map((doc): Invalid => ({ ...placeOf(doc, vector), kind: 'usage', code: 'wrong-signer', detail: `not a key that board ${board} has held` }));
+      .map(
+        (doc): Invalid => ({
+          ...placeOf(doc, vector),
+          kind: 'usage',
+          code: 'wrong-signer',
+          detail: `not a key that board ${board} has held`,
+        }),
+      );
   });
 
 const ignoredBy = ({ book, vector, refused }: Ledger, ignored: Invalid[]): Invalid[] =>

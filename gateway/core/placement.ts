@@ -15,7 +15,7 @@ import { ordinal } from '../../runtime/turn/table.ts';
 import type { Context, Rows } from './context.ts';
 import { gatewayById } from './directory.ts';
 import { actsFor, alive, awayMs } from './homing.ts';
-import { bindings, boards, leaseIndex, leases, manifests, releases, requests, vouchers } from './tables.ts';
+import { bindings, boards, leaseIndex, leases, manifests, openLeases, releases, requests, vouchers } from './tables.ts';
 
 const RANK: Record<TierName, number> = { dev: 0, reduced: 1, full: 2 };
 
@@ -39,15 +39,14 @@ export const stillWanted = (rows: Rows, lease: Lease): boolean => {
   return lease.index < request.doc.replicas && equal(request.doc.release, lease.release);
 };
 
+const isCurrent = (rows: Rows, { doc }: HeldLease): boolean => currentLease(rows, doc.request, doc.index)?.doc.lease === doc.lease;
+
+const openOn = (rows: Rows, board: string): HeldLease[] =>
+  openLeases.all(rows, board).flatMap(({ key }) => leases.get(rows, key.split('/')[1] ?? '') ?? []);
+
 /** What a board's home asks it to run: open leases that are current and wanted. */
 export const leasesFor = (rows: Rows, board: string): HeldLease[] =>
-  leases
-    .all(rows)
-    .map(({ value }) => value)
-    .filter(
-      ({ doc, closed }) =>
-        doc.board === board && !closed && stillWanted(rows, doc) && currentLease(rows, doc.request, doc.index)?.doc.lease === doc.lease,
-    );
+  openOn(rows, board).filter((held) => stillWanted(rows, held.doc) && isCurrent(rows, held));
 
 interface Candidate {
   board: BoardId;
@@ -61,15 +60,11 @@ interface Candidate {
 
 /** Boards that may be given a lease now, with what is left of their offer. */
 const candidates = (rows: Rows, context: Context, now: Instant): Candidate[] => {
-  const open = leases
-    .all(rows)
-    .map(({ value }) => value)
-    .filter(({ doc, closed }) => !closed && currentLease(rows, doc.request, doc.index)?.doc.lease === doc.lease);
   return boards.all(rows).flatMap(({ key, value: board }) => {
     const binding = bindings.get(rows, key);
     const reachable = board.home !== null && board.here && alive(rows, context, board.home.gateway, now);
     if (binding === null || board.offer === null || board.quarantined || !reachable) return [];
-    const mine = open.filter(({ doc }) => doc.board === key);
+    const mine = openOn(rows, key).filter((held) => isCurrent(rows, held));
     const sum = (of: (lease: Lease) => number): number => mine.reduce((total, { doc }) => total + of(doc), 0);
     return [
       {

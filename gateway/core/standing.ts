@@ -61,7 +61,8 @@ const checkGuardian = (trust: Trust, { value: lease, signer }: Doc<Lease>): void
   const listed = versions.some((doc) => doc.gateways.some((entry) => entry.gateway === lease.guardian && hex(entry.key) === signer));
   if (!listed) refuse('wrong-signer', `operator ${lease.operator} lists no gateway ${lease.guardian} with the key that signed`);
   if (trust.revoked.has(signer)) refuse('revoked-key', `the key of gateway ${lease.guardian} is revoked`);
-  if (!versions.some((doc) => doc.feePermille === lease.feePermille)) refuse('conflict', `${lease.feePermille} per mille is not its operator's fee`);
+  if (!versions.some((doc) => doc.feePermille === lease.feePermille))
+    refuse('conflict', `${lease.feePermille} per mille is not its operator's fee`);
 };
 
 /** What runs unprivileged is posted in XTS whatever was asked and offered. */
@@ -78,7 +79,9 @@ const asksFor = (request: Request, lease: Lease): boolean =>
   within(lease.rates, request.priceCap);
 
 const checkTenant = (book: Book, trust: Trust, lease: Lease, vector: Vector): void => {
-  const asked = visibleIn(book.requests, lease.request, vector).filter((doc) => !trust.revoked.has(doc.signer) && asksFor(doc.value, lease));
+  const asked = visibleIn(book.requests, lease.request, vector).filter(
+    (doc) => !trust.revoked.has(doc.signer) && asksFor(doc.value, lease),
+  );
   if (asked.length === 0) refuse('unrequested', `no request of tenant ${lease.tenant} asks for what the lease grants`);
   const vouched = asked.some(({ value: request }) =>
     visibleIn(book.vouchers, hex(request.voucher), vector).some(
@@ -122,4 +125,3 @@ export const objection = (book: Book, trust: Trust, doc: Doc<Lease>, vector: Vec
 /** Leases of an id in the order in which they are tried: the hash decides, so that it is the same everywhere. */
 export const leasesOf = (book: Book, id: string, vector: Vector): Doc<Lease>[] =>
   (book.leases.get(id) ?? []).filter((doc) => visible(doc, vector)).sort((a, b) => (hex(a.hash) < hex(b.hash) ? -1 : 1));
-

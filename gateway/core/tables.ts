@@ -58,6 +58,8 @@ export const releases = table('release', v.strictObject({ missing: uint, logged:
 export const wanted = table('wanted', v.strictObject({ kind: v.picklist(['page', 'chunk']), releases: v.array(text) }));
 
 export const leases = table('lease', v.strictObject({ doc: leaseSchema, document, opened: v.boolean(), closed: v.boolean() }));
+/** board/lease → nothing; finds the leases of a board that are not closed. */
+export const openLeases = table('lease-on', v.strictObject({}));
 /** request/index/term/lease → nothing; finds an instance's leases in order. */
 export const leaseIndex = table('lease-of', v.strictObject({}));
 

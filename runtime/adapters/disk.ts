@@ -27,7 +27,7 @@ export const syncPath = async (path: string): Promise<void> => {
 };
 
 /** System calls in a row before others get their turn; at 5 to 50 µs each that is a few milliseconds. */
-const CALLS_IN_A_ROW = 64;
+const CALLS_IN_A_ROW = 32;
 
 /** Call after each small synchronous step; now and then it lets other work go first. */
 export const pacer = (): (() => Promise<void> | undefined) => {

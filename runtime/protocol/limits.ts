@@ -64,7 +64,7 @@ export const LIMITS = {
   /** Unsettled usage records a board keeps; when short, intermediate ones go first. */
   outboxRecords: 100_000,
   rootKeys: 16,
-  gateways: 256,
+  gateways: 96,
   /** An HTTP body. */
   bodyBytes: 128 * 1024,
   parameters: 32,

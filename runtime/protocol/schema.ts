@@ -40,6 +40,14 @@ export const bytes = (max: number) =>
 export const publicKey = bytesOf(32);
 export const hash = bytesOf(32);
 export const nonce = bytesOf(16);
+/** What whoever shows it was given: nothing shorter is one. */
+export const secret = bytesOf(32);
+
+/** valibot takes arrays and byte strings for records and for objects without a required key; on the wire they are not maps. */
+export const map = v.custom<Record<string, unknown>>(
+  (input) => typeof input === 'object' && input !== null && !Array.isArray(input) && !(input instanceof Uint8Array),
+  'expected a map',
+);
 
 export const text = v.pipe(v.string(), v.maxBytes(LIMITS.textBytes));
 /** Names that appear in topics, paths and tables. */

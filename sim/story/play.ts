@@ -15,7 +15,7 @@ import { rssBytesOf } from '../harness/kernel.ts';
 import { until } from '../harness/wait.ts';
 import { type Bill, billedTwice, closeAndState, postingsOf, pushState, stopAll } from './bill.ts';
 import { awaitPromises, openGateways, pairBoards, pushSoftware, readSensor } from './open.ts';
-import { boardsOf, type Instance, instances, type Stage, statusOf } from './stage.ts';
+import { boardsOf, homeOf, type Instance, instances, type Stage, statusOf } from './stage.ts';
 import { playTrouble } from './trouble.ts';
 
 export interface Staging {
@@ -51,6 +51,7 @@ const countRecords = async (stage: Stage, bill: Bill): Promise<{ signed: number;
 /** For those who stay: boards and requests as before, for the live view. */
 const encore = async (stage: Stage): Promise<void> => {
   for (const [board, { setup }] of stage.boards) stage.boards.set(board, { setup, process: startBoard(stage.runtime, setup) });
+  for (const { name, board } of stage.cast.boards) await until(`board ${name} to be back`, 30_000, () => homeOf(stage, board));
   await pushState(stage, 'started');
   await awaitPromises(stage);
 };

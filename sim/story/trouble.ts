@@ -101,7 +101,8 @@ export const playTrouble = async (stage: Stage, running: Instance[]): Promise<Tr
   await countsOn(stage, 'beech', running);
   const killedAt = await killNorth(stage);
   const rehomeSeconds = await awaitRehomed(stage, 'ash', killedAt);
-  await killRuntime(stage, 'cedar', running);
+  // It was paired by the gateway that is dead now: a board needs that one only once.
+  await killRuntime(stage, 'ash', running);
   await until('the cut to have lasted', OFFLINE_MIN_MS + 1000, () => performance.now() - cutAt > OFFLINE_MIN_MS);
   await awaitSettled(stage, 'beech');
   const offlineSeconds = seconds(cutAt);

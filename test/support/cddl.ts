@@ -43,7 +43,8 @@ class Reader {
 
   take(wanted?: string): string {
     const token = this.peek();
-    if (token === '' || (wanted !== undefined && token !== wanted)) throw new Error(`CDDL: "${token}" where "${wanted ?? 'a type'}" belongs`);
+    if (token === '' || (wanted !== undefined && token !== wanted))
+      throw new Error(`CDDL: "${token}" where "${wanted ?? 'a type'}" belongs`);
     this.#at++;
     return token;
   }
@@ -172,7 +173,8 @@ const matchesMap = (rules: Rules, members: Member[], value: Record<string, unkno
   const rest = Object.keys(value).filter((key) => !fixed.has(key));
   const [entries] = open;
   if (entries === undefined) return rest.length === 0;
-  const fits = (key: string): boolean => entries.keyType !== null && matches(rules, entries.keyType, key) && matches(rules, entries.type, value[key]);
+  const fits = (key: string): boolean =>
+    entries.keyType !== null && matches(rules, entries.keyType, key) && matches(rules, entries.type, value[key]);
   return rest.length >= entries.least && rest.length <= entries.most && rest.every(fits);
 };
 

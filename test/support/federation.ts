@@ -3,18 +3,43 @@
  * release, and everything they sign. Deterministic: a name makes a key.
  */
 import { type Bytes, concat, hex } from '../../runtime/protocol/bytes.ts';
-import type { Crypto, Signer } from '../../runtime/protocol/crypto.ts';
 import { signCheckpoint } from '../../runtime/protocol/checkpoint.ts';
-import { type BoardId, fingerprint, type GatewayId, type OperatorId, type OwnerId, type PublisherId, type TenantId } from '../../runtime/protocol/ids.ts';
 import { open1, typOf } from '../../runtime/protocol/cose.ts';
+import type { Crypto, Signer } from '../../runtime/protocol/crypto.ts';
+import {
+  type BoardId,
+  fingerprint,
+  type GatewayId,
+  type OperatorId,
+  type OwnerId,
+  type PublisherId,
+  type TenantId,
+} from '../../runtime/protocol/ids.ts';
 import { append, EMPTY, rootOf } from '../../runtime/protocol/merkle.ts';
 import { ZERO } from '../../runtime/protocol/money.ts';
 import { encodeAs, type Noun, payloadOf, seal, sealMany } from '../../runtime/protocol/noun.ts';
 import { type Registers, type Usage, usageNoun } from '../../runtime/protocol/nouns/board.ts';
 import { type ChainPoint, type Lease, leaseIdOf, leaseNoun } from '../../runtime/protocol/nouns/lease.ts';
-import { type Close, closeSchema, type EntryKind, entryBytes, type LogEntry, pairSchema, type Vector } from '../../runtime/protocol/nouns/log.ts';
+import {
+  type Close,
+  closeSchema,
+  type EntryKind,
+  entryBytes,
+  type LogEntry,
+  pairSchema,
+  type Vector,
+} from '../../runtime/protocol/nouns/log.ts';
 import { manifestNoun } from '../../runtime/protocol/nouns/release.ts';
-import { type Binding, bindingNoun, type Rates, type Request, requestIdOf, requestNoun, type Voucher, voucherNoun } from '../../runtime/protocol/nouns/request.ts';
+import {
+  type Binding,
+  bindingNoun,
+  type Rates,
+  type Request,
+  requestIdOf,
+  requestNoun,
+  type Voucher,
+  voucherNoun,
+} from '../../runtime/protocol/nouns/request.ts';
 import { type OperatorDoc, operatorNoun, publisherNoun, trustId } from '../../runtime/protocol/nouns/trust.ts';
 import { keyOf, testCrypto } from './crypto.ts';
 
@@ -63,7 +88,9 @@ const firstOperatorDoc = (changes: Partial<OperatorDoc> = {}): OperatorDoc => ({
 /** A second version says by itself which one it follows. */
 export const operatorDoc = (changes: Partial<OperatorDoc> = {}): OperatorDoc => {
   const doc = firstOperatorDoc(changes);
-  return doc.version === 2 && doc.previous === null ? { ...doc, previous: testCrypto.sha256(payloadOf(operatorNoun, firstOperatorDoc())) } : doc;
+  return doc.version === 2 && doc.previous === null
+    ? { ...doc, previous: testCrypto.sha256(payloadOf(operatorNoun, firstOperatorDoc())) }
+    : doc;
 };
 
 export const hashOf = <T>(kind: Noun<T>, value: T): Bytes => testCrypto.sha256(payloadOf(kind, value));
@@ -136,12 +163,17 @@ export const binding = (board: string, changes: Partial<Binding> = {}): Binding 
 export const pair = (board: string, owner: OwnerId = OWNER): Fact =>
   fact(
     'pair',
-    encodeAs(pairSchema, { v: 1, board: idOf<BoardId>(board), key: keyOf(board).publicKey, owner, claim: testCrypto.sha256(concat()) }, 'pair'),
+    encodeAs(
+      pairSchema,
+      { v: 1, board: idOf<BoardId>(board), key: keyOf(board).publicKey, owner, claim: testCrypto.sha256(concat()) },
+      'pair',
+    ),
   );
 
 export const signedRequest = (changes: Partial<Request> = {}, tenant = 'tenant'): Fact =>
   fact('request', seal(requestNoun, request(changes), keyOf(tenant)));
-export const signedVoucher = (changes: Partial<Voucher> = {}): Fact => fact('voucher', seal(voucherNoun, voucher(changes), keyOf('tenant')));
+export const signedVoucher = (changes: Partial<Voucher> = {}): Fact =>
+  fact('voucher', seal(voucherNoun, voucher(changes), keyOf('tenant')));
 export const signedBinding = (board: string, changes: Partial<Binding> = {}): Fact =>
   fact('binding', seal(bindingNoun, binding(board, changes), keyOf('owner')));
 export const signedPublisher = (): Fact => fact('publisher', sealMany(publisherNoun, publisherDoc, ['root 2', 'root 3'].map(keyOf)));
@@ -210,7 +242,14 @@ export const usageChain = (board: string, points: Point[], start = EMPTY_CHAIN, 
 /** Logs of the gateways from what each of them wrote down, in order. */
 export const logsOf = (written: Fact[][]): LogEntry[][] =>
   written.map((facts, i) =>
-    facts.map(({ kind, body }, seq) => ({ v: 1, author: idOf<GatewayId>(GATEWAYS[i] ?? 'nobody'), seq, wallMs: 1_700_000_000_000 + seq, kind, body })),
+    facts.map(({ kind, body }, seq) => ({
+      v: 1,
+      author: idOf<GatewayId>(GATEWAYS[i] ?? 'nobody'),
+      seq,
+      wallMs: 1_700_000_000_000 + seq,
+      kind,
+      body,
+    })),
   );
 
 export const vectorOf = (logs: LogEntry[][]): Vector =>

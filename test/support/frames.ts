@@ -7,7 +7,16 @@ import type { Signer } from '../../runtime/protocol/crypto.ts';
 import type { BoardId, GatewayId, OperatorId, OwnerId, TenantId } from '../../runtime/protocol/ids.ts';
 import { type Noun, seal, sealMany } from '../../runtime/protocol/noun.ts';
 import { invoiceSchema, postingSchema, statementSchema } from '../../runtime/protocol/nouns/billing.ts';
-import { type Hello, helloNoun, homeNoun, offerSchema, pairingNoun, type Report, reportNoun, usageNoun } from '../../runtime/protocol/nouns/board.ts';
+import {
+  type Hello,
+  helloNoun,
+  homeNoun,
+  offerSchema,
+  pairingNoun,
+  type Report,
+  reportNoun,
+  usageNoun,
+} from '../../runtime/protocol/nouns/board.ts';
 import { ackNoun, chainPoint, desiredNoun, leaseNoun, nowNoun } from '../../runtime/protocol/nouns/lease.ts';
 import { admitSchema, closeSchema, entrySchema, pairSchema, peerFrame, presenceSchema } from '../../runtime/protocol/nouns/log.ts';
 import { answer, chunk, claim, gone, pairAnswer, paired, refusal, usageBatch, want } from '../../runtime/protocol/nouns/messages.ts';
@@ -45,12 +54,25 @@ const report: Report = {
   ...{ v, board, bootId: hello.bootId, monoMs: 5_000_000_000 },
   instances: [
     { lease: lease.lease, state: 'running', promise: 'held', restarts: 0, address: 'fd00:17c4:e400::1', detail: '' },
-    { lease: on.lease({ on: 'board 1', index: 1 }).lease, state: 'refused', promise: 'unknown', restarts: 3, address: null, detail: 'bad-signature' },
+    {
+      lease: on.lease({ on: 'board 1', index: 1 }).lease,
+      state: 'refused',
+      promise: 'unknown',
+      restarts: 3,
+      address: null,
+      detail: 'bad-signature',
+    },
   ],
 };
 const manifest: Manifest = {
   ...{ v, publisher: on.PUBLISHER, recipe: 'echo', label: '1.0 «äöü» 水', sequence: 42, arch: 'any', pages: [fill(3), fill(4)] },
-  ...{ entries: 200_000, bytes: 4_294_967_296, args: ['bin/node', 'main.mjs', '{{port}}'], env: { LANG: 'C.UTF-8', TZ: 'UTC' }, engine: 'node' },
+  ...{
+    entries: 200_000,
+    bytes: 4_294_967_296,
+    args: ['bin/node', 'main.mjs', '{{port}}'],
+    env: { LANG: 'C.UTF-8', TZ: 'UTC' },
+    engine: 'node',
+  },
   ...{ parameters: { port: '8080', greeting: '' }, limits: { memoryMib: 64, cpuMillis: 500, pids: 32, tmpMib: 0 }, demands: 'reduced' },
   promises: [
     { name: 'answers', probe: { kind: 'http', port: 8080, path: '/' }, intervalMs: 1000, timeoutMs: 500, graceMs: 3000 },
@@ -75,7 +97,14 @@ const statement = {
   fees: [{ operator: on.OPERATOR, currency: 'EUR', feeMicro: 137_000n }],
   totals: [{ currency: 'EUR', chargesMicro: 1_000_001n, earningsMicro: 863_000n, feesMicro: 137_000n, roundingMicro: 1n }],
 };
-const trust = { v, version: 2, previous: fill(5), threshold: 1, roots: [keyOf('root 1').publicKey], revoked: [keyOf('lost key').publicKey] };
+const trust = {
+  v,
+  version: 2,
+  previous: fill(5),
+  threshold: 1,
+  roots: [keyOf('root 1').publicKey],
+  revoked: [keyOf('lost key').publicKey],
+};
 
 /** A signed noun with its value; the rule of its name in the CDDL says what it may hold. */
 export interface SignedFrame {
@@ -102,15 +131,34 @@ const many = <T>(noun: Noun<T>, value: T, by: Signer[]): SignedFrame => ({
 const plain = <T>(rule: string, schema: Schema<T>, value: T, form = ''): PlainFrame => ({ name: rule + form, rule, schema, value });
 
 export const SIGNED: SignedFrame[] = [
-  many(operatorNoun, on.operatorDoc({ ...trust, peers: [on.idOf<OperatorId>('peer')], retired: [gateway], feePermille: 1000 }), [keyOf('root 1'), keyOf('root 2')]),
-  many(publisherNoun, { ...trust, name: 'Crustose Press', publisher: on.PUBLISHER, keys: [keyOf('release key').publicKey] }, [keyOf('root 1')]),
+  many(operatorNoun, on.operatorDoc({ ...trust, peers: [on.idOf<OperatorId>('peer')], retired: [gateway], feePermille: 1000 }), [
+    keyOf('root 1'),
+    keyOf('root 2'),
+  ]),
+  many(publisherNoun, { ...trust, name: 'Crustose Press', publisher: on.PUBLISHER, keys: [keyOf('release key').publicKey] }, [
+    keyOf('root 1'),
+  ]),
   one(manifestNoun, manifest, 'release key'),
   one(requestNoun, on.request(), 'tenant'),
-  one(requestNoun, on.request({ state: 'stopped', parameters: { port: '81' }, filter: { tier: 'full', board, owner, region: 'north' }, onIsolation: 'stop' }), 'tenant', '/filtered'),
+  one(
+    requestNoun,
+    on.request({
+      state: 'stopped',
+      parameters: { port: '81' },
+      filter: { tier: 'full', board, owner, region: 'north' },
+      onIsolation: 'stop',
+    }),
+    'tenant',
+    '/filtered',
+  ),
   one(voucherNoun, on.voucher(), 'tenant'),
   one(verdictNoun, { v, tenant, period: 2, invoice: fill(6), verdict: 'dispute', reason: 'The board was off.' }, 'tenant'),
   one(bindingNoun, on.binding('board 1', { policy: { partitions: 4, labels: ['attic', 'solar'] } }), 'owner'),
-  many(rotationNoun, { v, kind: 'board', subject: board, version: 1, from: keyOf('board 1').publicKey, to: keyOf('new key').publicKey }, ['board 1', 'new key'].map(keyOf)),
+  many(
+    rotationNoun,
+    { v, kind: 'board', subject: board, version: 1, from: keyOf('board 1').publicKey, to: keyOf('new key').publicKey },
+    ['board 1', 'new key'].map(keyOf),
+  ),
   one(leaseNoun, lease, 'gateway a'),
   one(desiredNoun, { v, board, gateway, tenure: 3, seq: 9, leases: [{ lease: fill(1, 60), request: fill(2) }] }, 'gateway a'),
   one(nowNoun, { v, board, gateway, nonce: fill(1, 16), speaks: 1, wallMs, known: head, operators: [fill(4, 50)] }, 'gateway a'),
@@ -133,7 +181,12 @@ export const PLAIN: PlainFrame[] = [
   plain('chain-point', chainPoint, head),
   plain('peer-frame', peerFrame, { kind: 'have', vector, cosigned: null }, '/have'),
   plain('peer-frame', peerFrame, { kind: 'have', vector: {}, cosigned: 'lichen/log/…\n' }, '/cosigned'),
-  plain('peer-frame', peerFrame, { kind: 'entries', author: gateway, from: 3, entries: [fill(1, 5), fill(2, 300)], head: 'lichen/log/…\n' }, '/entries'),
+  plain(
+    'peer-frame',
+    peerFrame,
+    { kind: 'entries', author: gateway, from: 3, entries: [fill(1, 5), fill(2, 300)], head: 'lichen/log/…\n' },
+    '/entries',
+  ),
   plain('peer-frame', peerFrame, { kind: 'want', hashes: [fill(1)] }, '/want'),
   plain('peer-frame', peerFrame, { kind: 'blob', hash: fill(1), bytes: fill(3, 5) }, '/blob'),
   plain('peer-frame', peerFrame, { kind: 'blob', hash: fill(1), bytes: null }, '/absent'),
@@ -151,8 +204,23 @@ export const PLAIN: PlainFrame[] = [
   plain('chunk', chunk, { v, hash: fill(1), bytes: fill(2, 300) }),
   plain('chunk', chunk, { v, hash: fill(1), bytes: null }, '/absent'),
   plain('gone', gone, { v }),
-  plain('answer', answer, { v, of: fill(1), ok: false, code: 'stale', why: 'sequence 3 is known', next: 'Sign again.', missing: [fill(2)] }),
-  plain('claim', claim, { v, token: fill(8), gateway, key: keyOf('gateway a').publicKey, address: 'gateway-a.example:8883', operator: on.OPERATOR }),
+  plain('answer', answer, {
+    v,
+    of: fill(1),
+    ok: false,
+    code: 'stale',
+    why: 'sequence 3 is known',
+    next: 'Sign again.',
+    missing: [fill(2)],
+  }),
+  plain('claim', claim, {
+    v,
+    token: fill(8),
+    gateway,
+    key: keyOf('gateway a').publicKey,
+    address: 'gateway-a.example:8883',
+    operator: on.OPERATOR,
+  }),
   plain('paired', paired, { v, gateway, wallMs, operators: [[fill(1, 20), fill(2, 21)], []] }),
   plain('refusal', refusal, { v, code: 'claim-used', why: '', next: 'Ask for a new one.' }),
   plain('pair-answer', pairAnswer, { kind: 'paired', paired: { v, gateway, wallMs, operators: [] } }, '/paired'),

@@ -8,7 +8,18 @@ import type { Registers } from '../../runtime/protocol/nouns/board.ts';
 import type { Lease } from '../../runtime/protocol/nouns/lease.ts';
 import type { Close, LogEntry, Vector } from '../../runtime/protocol/nouns/log.ts';
 import {
-  closeAt, closeFact, type Fact, GATEWAYS, groundwork, lease, logsOf, payloadHash, type Point, signedLease, usageChain, vectorOf,
+  closeAt,
+  closeFact,
+  type Fact,
+  GATEWAYS,
+  groundwork,
+  lease,
+  logsOf,
+  type Point,
+  payloadHash,
+  signedLease,
+  usageChain,
+  vectorOf,
 } from './federation.ts';
 
 export interface Wild {
@@ -136,7 +147,9 @@ export const closesOver = (logs: LogEntry[][], most = 4): fc.Arbitrary<Close[]> 
   return fc.gen().map((g) => {
     let vector: Vector = {};
     const steps = Array.from({ length: upTo(g, most - 1) }, (_, i) => {
-      vector = Object.fromEntries(Object.entries(whole).map(([author, size]) => [author, (vector[author] ?? 0) + upTo(g, size - (vector[author] ?? 0))]));
+      vector = Object.fromEntries(
+        Object.entries(whole).map(([author, size]) => [author, (vector[author] ?? 0) + upTo(g, size - (vector[author] ?? 0))]),
+      );
       return closeAt(i + 1, vector);
     });
     return [...steps, closeAt(steps.length + 1, whole)];

@@ -3,7 +3,17 @@
  * remote database does; commits can be made to conflict or to fail. Nothing in it depends on time or chance.
  */
 import { LichenError } from '../../runtime/protocol/errors.ts';
-import { type Commit, type Key, type Outcome, type Query, type Range, type Row, type Snapshot, type Store, UNREAD } from '../../runtime/turn/store.ts';
+import {
+  type Commit,
+  type Key,
+  type Outcome,
+  type Query,
+  type Range,
+  type Row,
+  type Snapshot,
+  type Store,
+  UNREAD,
+} from '../../runtime/turn/store.ts';
 
 export const SCHEMA_NUMBER = '1';
 const NO_ROW: Row = { version: 0, value: null };

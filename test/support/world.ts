@@ -1,6 +1,7 @@
 /** A world that stands still until it is told to move: time by hand, chance from a seed, keys from names. */
-import { type Bytes, concat, utf8 } from '../../runtime/protocol/bytes.ts';
+
 import { nodeCrypto, signerFromSeed } from '../../runtime/adapters/crypto.ts';
+import { type Bytes, concat, utf8 } from '../../runtime/protocol/bytes.ts';
 import type { Signer } from '../../runtime/protocol/crypto.ts';
 import type { LichenError } from '../../runtime/protocol/errors.ts';
 import type { Clock, Instant } from '../../runtime/turn/clock.ts';

@@ -9,7 +9,7 @@ import type { Backend, Probed, Running } from './backend.ts';
 import { ExitWatch, UNKNOWN_EXIT } from './exits.ts';
 import { isId, isPartitionUid, uidOf } from './names.ts';
 import { until } from './run.ts';
-import { bootId, isAlive, list, readState, type State, signal, writeState } from './state.ts';
+import { bootId, isAlive, list, type ProcessId, readState, type State, signal, writeState } from './state.ts';
 
 /** Between the first process's end and its exit file lies one turn of the reaper. */
 const REAPER_LIMIT_MS = 5_000;
@@ -114,8 +114,7 @@ export class Supervisor {
             `processes of partition ${partition} do not end; they wait in the kernel, likely for a disk`,
           );
         }
-        // The reaper's own last microseconds are in the counters: they are final only when it is gone.
-        if (!(await until(() => !isAlive(state.reaper), REAPER_LIMIT_MS))) signal(state.reaper, 'SIGKILL');
+        await this.#reaperGone(state.reaper);
         this.#settle(partition, state, this.#backend.readExit(partition));
       }
       return { exit: state.exit ?? UNKNOWN_EXIT, counters: this.#backend.counters(partition) ?? NO_COUNTERS };
@@ -131,7 +130,7 @@ export class Supervisor {
     const alive = state !== null && state.bootId === this.#bootId ? { ...state, partition } : running;
     this.#running.delete(partition);
     if (!(await this.#backend.kill(alive))) throw new LichenError('engine-failed', `processes of partition ${partition} do not end`);
-    await until(() => !isAlive(alive.reaper), REAPER_LIMIT_MS);
+    await this.#reaperGone(alive.reaper);
     await this.#backend.discard(partition);
     for (const name of list(directory)) if (name !== 'data') rmSync(`${directory}/${name}`, { recursive: true, force: true });
     if (data) rmSync(directory, { recursive: true, force: true });
@@ -165,6 +164,13 @@ export class Supervisor {
     }
     if (!state.ended) this.#settle(partition, state, state.bootId === this.#bootId ? this.#backend.readExit(partition) : null);
     return { partition, running: false, exit: state.exit };
+  }
+
+  /** The reaper's own last microseconds are in the counters, and it may yet write: nothing is final before it is gone. */
+  async #reaperGone(reaper: ProcessId | null): Promise<void> {
+    if (await until(() => !isAlive(reaper), REAPER_LIMIT_MS)) return;
+    signal(reaper, 'SIGKILL');
+    await until(() => !isAlive(reaper), REAPER_LIMIT_MS);
   }
 
   /** Of another boot or of nobody: no process is known by number, only what carries the partition's name. */

@@ -2,11 +2,26 @@
 import * as v from 'valibot';
 import { LIMITS } from '../limits.ts';
 import { type Noun, noun } from '../noun.ts';
-import { boardId, bytes, counter, gatewayId, hash, leaseId, nonce, positive, text, tier, uint, version1, wallMs } from '../schema.ts';
+import {
+  boardId,
+  bytes,
+  counter,
+  gatewayId,
+  hash,
+  leaseId,
+  nonce,
+  positive,
+  secret,
+  text,
+  tier,
+  uint,
+  version1,
+  wallMs,
+} from '../schema.ts';
 import { chainPoint } from './lease.ts';
 
 /** Sent once over TLS 1.3; `exporter` (RFC 9266 tls-exporter) ties it to this very connection. */
-export const pairingSchema = v.strictObject({ v: version1, board: boardId, token: bytes(32), exporter: hash });
+export const pairingSchema = v.strictObject({ v: version1, board: boardId, token: secret, exporter: hash });
 export type Pairing = v.InferOutput<typeof pairingSchema>;
 export const pairingNoun: Noun<Pairing> = noun('pairing', LIMITS.pairFrameBytes, pairingSchema);
 

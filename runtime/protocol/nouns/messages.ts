@@ -1,7 +1,7 @@
 /** Messages that carry no signature of their own: they travel inside a session whose ends have shown their keys. */
 import * as v from 'valibot';
 import { LIMITS } from '../limits.ts';
-import { bytes, gatewayId, hash, text, uint, version1 } from '../schema.ts';
+import { bytes, gatewayId, hash, publicKey, secret, text, uint, version1 } from '../schema.ts';
 
 /** Signed usage records, oldest first. */
 export const usageBatch = v.strictObject({
@@ -36,7 +36,7 @@ export const answer = v.strictObject({
 export type Answer = v.InferOutput<typeof answer>;
 
 /** One line of a claim: `LICHEN1:` and base32 of this. */
-export const claim = v.strictObject({ v: version1, token: bytes(32), gateway: gatewayId, key: bytes(32), address: text, operator: text });
+export const claim = v.strictObject({ v: version1, token: secret, gateway: gatewayId, key: publicKey, address: text, operator: text });
 export type Claim = v.InferOutput<typeof claim>;
 
 export const paired = v.strictObject({

@@ -10,6 +10,7 @@ import {
   counter,
   currency,
   hash,
+  map,
   name,
   ownerId,
   positive,
@@ -32,12 +33,15 @@ export const rates = v.strictObject({
 });
 export type Rates = v.InferOutput<typeof rates>;
 
-export const filter = v.strictObject({
-  tier: v.optional(tier),
-  board: v.optional(boardId),
-  owner: v.optional(ownerId),
-  region: v.optional(name),
-});
+export const filter = v.pipe(
+  map,
+  v.strictObject({
+    tier: v.optional(tier),
+    board: v.optional(boardId),
+    owner: v.optional(ownerId),
+    region: v.optional(name),
+  }),
+);
 
 export const requestSchema = v.strictObject({
   v: version1,
@@ -48,7 +52,7 @@ export const requestSchema = v.strictObject({
   state: v.picklist(['started', 'stopped', 'destroyed']),
   release: hash,
   replicas: v.pipe(positive, v.maxValue(LIMITS.replicas)),
-  parameters: v.pipe(v.record(name, text), v.maxEntries(LIMITS.parameters)),
+  parameters: v.pipe(map, v.record(name, text), v.maxEntries(LIMITS.parameters)),
   filter,
   /** No board is taken whose rates exceed these. */
   priceCap: rates,

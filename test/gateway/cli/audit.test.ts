@@ -7,13 +7,17 @@ import { type AuditReport, audit } from '../../../gateway/cli/audit.ts';
 import type { Kept } from '../../../gateway/cli/audit-evidence.ts';
 import { joinEntries, readKept, splitEntries, writeKept } from '../../../gateway/cli/kept.ts';
 import { fold } from '../../../gateway/core/ledger.ts';
-import type { Registers } from '../../../runtime/protocol/nouns/board.ts';
 import { encodeStatement, type Posting, type Statement } from '../../../runtime/protocol/nouns/billing.ts';
+import type { Registers } from '../../../runtime/protocol/nouns/board.ts';
 import type { Close, LogEntry } from '../../../runtime/protocol/nouns/log.ts';
 import { keyOf, testCrypto } from '../../support/crypto.ts';
 import * as on from '../../support/federation.ts';
 
-const spent = (n: number): Partial<Registers> => ({ wallMs: BigInt(n) * 1000n, cpuMicros: BigInt(n) * 333_333n, netInBytes: BigInt(n) * 70_001n });
+const spent = (n: number): Partial<Registers> => ({
+  wallMs: BigInt(n) * 1000n,
+  cpuMicros: BigInt(n) * 333_333n,
+  netInBytes: BigInt(n) * 70_001n,
+});
 const lease = on.lease({ on: 'board 1' });
 const beside = on.lease({ on: 'board 2', index: 1, guardianName: 'gateway b' });
 const points: on.Point[] = [
@@ -66,7 +70,8 @@ const cook = (statement: Statement, of: string, change: (posting: Posting) => Po
     return { ...invoice, postings, totalMicro: postings.reduce((sum, { debitMicro }) => sum + debitMicro, 0n) };
   });
   const all = invoices.flatMap(({ postings }) => postings);
-  const sum = (name: 'debitMicro' | 'creditMicro' | 'feeMicro' | 'roundingMicro'): bigint => all.reduce((total, posting) => total + posting[name], 0n);
+  const sum = (name: 'debitMicro' | 'creditMicro' | 'feeMicro' | 'roundingMicro'): bigint =>
+    all.reduce((total, posting) => total + posting[name], 0n);
   return {
     ...statement,
     invoices,
@@ -74,7 +79,12 @@ const cook = (statement: Statement, of: string, change: (posting: Posting) => Po
     fees: statement.fees.map((row) => ({ ...row, feeMicro: sum('feeMicro') })),
     totals: statement.totals.map((row) => ({
       ...row,
-      ...{ chargesMicro: sum('debitMicro'), earningsMicro: sum('creditMicro'), feesMicro: sum('feeMicro'), roundingMicro: sum('roundingMicro') },
+      ...{
+        chargesMicro: sum('debitMicro'),
+        earningsMicro: sum('creditMicro'),
+        feesMicro: sum('feeMicro'),
+        roundingMicro: sum('roundingMicro'),
+      },
     })),
   };
 };
@@ -95,7 +105,11 @@ describe('the auditor', () => {
   });
 
   test('finds a rate that nobody signed: the bill was multiplied', () => {
-    const dearer = cook(statement, lease.lease, (posting) => ({ ...posting, debitMicro: posting.debitMicro + 7n, creditMicro: posting.creditMicro + 7n }));
+    const dearer = cook(statement, lease.lease, (posting) => ({
+      ...posting,
+      debitMicro: posting.debitMicro + 7n,
+      creditMicro: posting.creditMicro + 7n,
+    }));
     const report = audit(keep(good.logs, dearer), testCrypto);
     expect(kinds(report)).toEqual(['posting', 'statement']);
     expect(said(report)).toContain(`posting ${lease.lease}: billed:`);
@@ -131,7 +145,12 @@ describe('the auditor', () => {
   });
 
   test('finds a forged record', () => {
-    const forged = on.usageChain('board 1', [{ lease: lease.lease, registers: spent(9999) }], { seq: 3, hash: on.payloadHash(records[2]!.body) }, 'gateway a');
+    const forged = on.usageChain(
+      'board 1',
+      [{ lease: lease.lease, registers: spent(9999) }],
+      { seq: 3, hash: on.payloadHash(records[2]!.body) },
+      'gateway a',
+    );
     const { logs, closes } = honest(written((facts) => [...facts, ...forged]));
     const report = audit(keep(logs, bill({ logs, closes })), testCrypto);
     expect(kinds(report)).toEqual(['document']);
@@ -150,11 +169,15 @@ describe('the auditor', () => {
 
   test('finds usage under a lease that no gateway signed', () => {
     const unsigned = honest(written((facts) => facts.map((fact) => (fact.kind === 'lease' ? on.signedRequest({ sequence: 2 }) : fact))));
-    expect(said(audit(keep(unsigned.logs, bill(unsigned)), testCrypto))).toContain(`lease ${lease.lease}: it was metered, and no gateway signed it`);
+    expect(said(audit(keep(unsigned.logs, bill(unsigned)), testCrypto))).toContain(
+      `lease ${lease.lease}: it was metered, and no gateway signed it`,
+    );
   });
 
   test('finds a release that its publisher did not sign', () => {
-    const { logs, closes } = honest(written((facts) => facts.map((fact) => (fact.kind === 'manifest' ? on.signedManifest('tenant') : fact))));
+    const { logs, closes } = honest(
+      written((facts) => facts.map((fact) => (fact.kind === 'manifest' ? on.signedManifest('tenant') : fact))),
+    );
     const report = audit(keep(logs, bill({ logs, closes })), testCrypto);
     expect(kinds(report)).toEqual(['release']);
     expect(said(report)).toContain('its publisher did not sign it');
@@ -189,10 +212,16 @@ describe('the auditor', () => {
     expect(said(audit({ ...kept, logs: swapped }, testCrypto))).toMatch(/out of its place/);
     const unlisted = new Map([...kept.logs, [on.idOf('stranger'), sealed([], 2)]]);
     expect(said(audit({ ...kept, logs: unlisted }, testCrypto))).toContain('no operator lists this gateway');
-    const unsigned = new Map([...kept.logs].map(([author, log]) => [author, { ...log, head: on.sealedLog(testCrypto, good.logs[0]!, keyOf('owner')).head }]));
+    const unsigned = new Map(
+      [...kept.logs].map(([author, log]) => [author, { ...log, head: on.sealedLog(testCrypto, good.logs[0]!, keyOf('owner')).head }]),
+    );
     expect(said(audit({ ...kept, logs: unsigned }, testCrypto))).toContain('no key listed for the gateway signed this head');
-    const reordered = good.logs.map((log, i) => (i === 0 ? [log[1]!, log[0]!, ...log.slice(2)].map((entry, seq) => ({ ...entry, seq })) : log));
-    const heads = new Map([...keep(reordered, statement).logs].map(([author, log]) => [author, { ...log, head: kept.logs.get(author)!.head }]));
+    const reordered = good.logs.map((log, i) =>
+      i === 0 ? [log[1]!, log[0]!, ...log.slice(2)].map((entry, seq) => ({ ...entry, seq })) : log,
+    );
+    const heads = new Map(
+      [...keep(reordered, statement).logs].map(([author, log]) => [author, { ...log, head: kept.logs.get(author)!.head }]),
+    );
     expect(said(audit({ ...kept, logs: heads }, testCrypto))).toContain('the entries do not lead to the signed head');
   });
 
@@ -214,7 +243,10 @@ describe('the kept folder', () => {
     expect(back).toEqual({ ...kept, logs: new Map([...kept.logs].sort(([a], [b]) => (a < b ? -1 : 1))) });
     expect(audit(back, testCrypto).ok).toBe(true);
     expect(readdirSync(directory).sort()).toEqual(['kernel.json', 'logs', 'statement.cbor', 'statement.json']);
-    expect(JSON.parse(readFileSync(join(directory, 'statement.json'), 'utf8'))).toMatchObject({ period: 2, totals: [{ currency: 'EUR', chargesMicro: expect.stringMatching(/^\d+$/) }] });
+    expect(JSON.parse(readFileSync(join(directory, 'statement.json'), 'utf8'))).toMatchObject({
+      period: 2,
+      totals: [{ currency: 'EUR', chargesMicro: expect.stringMatching(/^\d+$/) }],
+    });
     expect(JSON.parse(readFileSync(join(directory, 'kernel.json'), 'utf8'))).toEqual({ cpuMicros: String(2n ** 60n) });
   });
 
@@ -225,7 +257,9 @@ describe('the kept folder', () => {
     expect(() => readKept(directory)).toThrow('bad-schema');
     rmSync(join(directory, 'statement.cbor'));
     expect(() => readKept(join(directory, 'nowhere'))).toThrow('not-found');
-    expect(() => writeKept(directory, { ...keep(good.logs, statement), logs: new Map([['../x', { entries: [], head: '' }]]) })).toThrow('bad-schema');
+    expect(() => writeKept(directory, { ...keep(good.logs, statement), logs: new Map([['../x', { entries: [], head: '' }]]) })).toThrow(
+      'bad-schema',
+    );
   });
 
   test('splits entries where they were joined, and nowhere else', () => {

@@ -18,10 +18,12 @@ const RUNS = { numRuns: 60 };
 const tame = { overlap: false, faults: false, caps: false };
 const wild = { overlap: true, faults: true, caps: true };
 
-const statements = (logs: LogEntry[][], closes: Close[]): Statement[] => closes.map((_, i) => fold(crypto, { logs, closes: closes.slice(0, i + 1) }).statement);
+const statements = (logs: LogEntry[][], closes: Close[]): Statement[] =>
+  closes.map((_, i) => fold(crypto, { logs, closes: closes.slice(0, i + 1) }).statement);
 const last = (logs: LogEntry[][]): Statement => fold(crypto, { logs, closes: [closeAt(1, vectorOf(logs))] }).statement;
 const postingsOf = (statement: Statement): Posting[] => statement.invoices.flatMap(({ postings }) => postings);
-const bytesOf = (statement: Statement): string[] => postingsOf(statement).map((posting) => Buffer.from(encodeAs(postingSchema, posting, 'posting')).toString('hex'));
+const bytesOf = (statement: Statement): string[] =>
+  postingsOf(statement).map((posting) => Buffer.from(encodeAs(postingSchema, posting, 'posting')).toString('hex'));
 
 const sumBy = (postings: Posting[], of: (posting: Posting) => bigint): Map<string, bigint> => {
   const sums = new Map<string, bigint>();
@@ -34,7 +36,9 @@ describe('the bill', () => {
     let charged = 0n;
     fc.assert(
       fc.property(
-        history(wild).chain(({ facts }) => fc.tuple(fc.constant(facts), scattered(facts), fc.shuffledSubarray([0, 1, 2], { minLength: 3 }))),
+        history(wild).chain(({ facts }) =>
+          fc.tuple(fc.constant(facts), scattered(facts), fc.shuffledSubarray([0, 1, 2], { minLength: 3 })),
+        ),
         ([facts, logs, order]) => {
           const plain = last(logsOf([facts]));
           expect(bytesOf(last(logs))).toEqual(bytesOf(plain));
@@ -129,8 +133,15 @@ describe('the bill', () => {
           overlapped += postings.filter(({ reason }) => reason === 'overlap').length;
           // Honest boards: a metered millisecond is one on the wall.
           for (const index of new Set(postings.map((posting) => posting.index))) {
-            const charged = postings.filter((posting) => posting.index === index).map(({ used, uncharged }) => used.wallMs - uncharged.wallMs);
-            expect(charged.reduce((sum, ms) => sum + ms, 0n)).toBeLessThanOrEqual(unionMs(facts, leases.filter((lease) => lease.index === index)));
+            const charged = postings
+              .filter((posting) => posting.index === index)
+              .map(({ used, uncharged }) => used.wallMs - uncharged.wallMs);
+            expect(charged.reduce((sum, ms) => sum + ms, 0n)).toBeLessThanOrEqual(
+              unionMs(
+                facts,
+                leases.filter((lease) => lease.index === index),
+              ),
+            );
           }
         },
       ),
@@ -169,7 +180,10 @@ describe('the bill', () => {
         ([logs, closes]) => {
           const whole = withCloses(logs, closes);
           const { bytes, statement } = fold(crypto, { logs: whole, closes });
-          const evidence = whole.map((log, i): [string, ReturnType<typeof sealedLog>] => [idOf(GATEWAYS[i]!), sealedLog(crypto, log, keyOf(GATEWAYS[i]!))]);
+          const evidence = whole.map((log, i): [string, ReturnType<typeof sealedLog>] => [
+            idOf(GATEWAYS[i]!),
+            sealedLog(crypto, log, keyOf(GATEWAYS[i]!)),
+          ]);
           const report = audit({ logs: new Map(evidence), statement: bytes }, crypto);
           expect(report.findings).toEqual([]);
           expect(report.expected).toEqual(statement);

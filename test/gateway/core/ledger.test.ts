@@ -11,7 +11,7 @@ import { keyOf, testCrypto } from '../../support/crypto.ts';
 import * as on from '../../support/federation.ts';
 
 const START_MS = 1_700_000_000_000;
-const after = (seconds: number): number => START_MS + seconds * 1000;
+const seconds = (count: number): number => START_MS + count * 1000;
 
 /** An hour's use at n = 3600. */
 const spent = (n: number): Partial<Registers> => ({
@@ -44,8 +44,13 @@ const reasons = (folded: Folded): string[] => folded.ignored.map(({ kind, code, 
 const lease = on.lease({ on: 'board 1' });
 const ground = [...on.groundwork(['board 1', 'board 2']), on.signedLease(lease)];
 const open: on.Point = { lease: lease.lease, kind: 'open' };
-const at = (n: number, more: Partial<on.Point> = {}): on.Point => ({ lease: lease.lease, wallMs: after(n), registers: spent(n), ...more });
-const use = (...points: on.Point[]): on.Fact[] => on.usageChain('board 1', [{ ...open, wallMs: after(0) }, ...points]);
+const at = (n: number, more: Partial<on.Point> = {}): on.Point => ({
+  lease: lease.lease,
+  wallMs: seconds(n),
+  registers: spent(n),
+  ...more,
+});
+const use = (...points: on.Point[]): on.Fact[] => on.usageChain('board 1', [{ ...open, wallMs: seconds(0) }, ...points]);
 
 describe('a posting', () => {
   test('is the difference of two records, and its parts add up [metering-1, metering-16, metering-24, metering-25]', () => {
@@ -125,7 +130,7 @@ describe('a statement', () => {
 
 describe('records that mean nothing', () => {
   test.each<[string, on.Point[], bigint, string]>([
-    ['before the zero record', [{ lease: lease.lease, registers: spent(5), wallMs: after(5) }], 0n, 'does not begin with a zero record'],
+    ['before the zero record', [{ lease: lease.lease, registers: spent(5), wallMs: seconds(5) }], 0n, 'does not begin with a zero record'],
     ['an open that is not zero', [{ ...open, registers: spent(1) }, at(5)], 0n, 'does not begin with a zero record'],
     ['a second open', [{ ...open }, at(5), { ...open }, at(9)], cost(9), 'open already'],
     ['after the close', [{ ...open }, at(5, { kind: 'close' }), at(9)], cost(5), 'follows the close'],
@@ -141,7 +146,10 @@ describe('records that mean nothing', () => {
     const good = use(at(10));
     const foreign = on.usageChain('board 2', [{ lease: lease.lease, kind: 'open' }]);
     const strange = on.usageChain('board 1', [open], undefined, 'board 3');
-    const tampered = on.fact('usage', good[1]!.body.map((byte, i) => (i === 100 ? byte ^ 1 : byte)));
+    const tampered = on.fact(
+      'usage',
+      good[1]!.body.map((byte, i) => (i === 100 ? byte ^ 1 : byte)),
+    );
     const folded = run([...ground, tampered, ...foreign, ...strange, ...good]);
     expect(one(folded).debitMicro).toBe(cost(10));
     expect(reasons(folded)).toEqual([
@@ -154,7 +162,12 @@ describe('records that mean nothing', () => {
 
   test('registers that run over 64 bits by restarts [metering-4]', () => {
     const huge = { wallMs: 2n ** 64n - 1n };
-    const points = [open, { lease: lease.lease, registers: huge }, { lease: lease.lease, amnesia: true }, { lease: lease.lease, registers: huge }];
+    const points = [
+      open,
+      { lease: lease.lease, registers: huge },
+      { lease: lease.lease, amnesia: true },
+      { lease: lease.lease, registers: huge },
+    ];
     const folded = run([...ground, ...on.usageChain('board 1', points)]);
     expect(one(folded)).toMatchObject({ toSeq: 3, used: { ...ZERO, ...huge } });
     expect(reasons(folded)).toEqual(['usage conflict: a register runs over']);
@@ -207,11 +220,15 @@ describe('a chain', () => {
     const [mark] = on.usageChain('board 1', [at(25, { amnesia: true })], head);
     const [twin] = on.usageChain('board 1', [at(26, { amnesia: true })], head);
     expect(run([...ground, ...records, mark!]).forks).toMatchObject([{ seq: 4 }]);
-    for (const two of [[mark!, twin!], [twin!, mark!]]) expect(run([...ground, ...records.slice(0, 2), ...two]).forks).toMatchObject([{ seq: 3 }]);
+    for (const two of [
+      [mark!, twin!],
+      [twin!, mark!],
+    ])
+      expect(run([...ground, ...records.slice(0, 2), ...two]).forks).toMatchObject([{ seq: 3 }]);
   });
 
   test('counts on from what a board knows that lost its newest writes [metering-3]', () => {
-    const points = [at(10), at(30), at(12, { wallMs: after(31), amnesia: true }), at(15, { wallMs: after(34) })];
+    const points = [at(10), at(30), at(12, { wallMs: seconds(31), amnesia: true }), at(15, { wallMs: seconds(34) })];
     const posting = one(run([...ground, ...use(...points)]));
     expect(posting.debitMicro).toBe(costMicro({ ...ZERO, ...spent(33) }, on.RATES));
     expect(posting.used).toEqual({ ...ZERO, ...spent(33) });
@@ -244,8 +261,8 @@ describe('a chain', () => {
 describe('of two leases of one instance', () => {
   const higher = on.lease({ on: 'board 2', term: 2 });
   const both = [...ground, on.signedLease(higher)];
-  const start = (n: number): on.Point => ({ lease: higher.lease, kind: 'open', wallMs: after(n) });
-  const then = (n: number, since: number): on.Point => ({ lease: higher.lease, wallMs: after(n), registers: spent(n - since) });
+  const start = (n: number): on.Point => ({ lease: higher.lease, kind: 'open', wallMs: seconds(n) });
+  const then = (n: number, since: number): on.Point => ({ lease: higher.lease, wallMs: seconds(n), registers: spent(n - since) });
   const low = use(at(10), at(20), at(30), at(40));
 
   test('the lower is charged up to the last record before the higher began [metering-18, metering-21]', () => {
@@ -264,7 +281,13 @@ describe('of two leases of one instance', () => {
   test('the higher of equal terms has the greater id [metering-18]', () => {
     const twin = on.lease({ on: 'board 2', guardianName: 'gateway b' });
     const facts = [...ground, on.signedLease(twin, 'gateway b'), ...low];
-    const folded = run([...facts, ...on.usageChain('board 2', [{ ...start(25), lease: twin.lease }, { ...then(45, 25), lease: twin.lease }])]);
+    const folded = run([
+      ...facts,
+      ...on.usageChain('board 2', [
+        { ...start(25), lease: twin.lease },
+        { ...then(45, 25), lease: twin.lease },
+      ]),
+    ]);
     const rows = new Map(postings(folded).map((posting) => [posting.lease, posting]));
     const [less, more] = [lease.lease, twin.lease].sort();
     expect(rows.get(more!)!.reason).toBe('');
@@ -284,7 +307,10 @@ describe('of two leases of one instance', () => {
 
   test('one of another index is no overlap [metering-18]', () => {
     const beside = on.lease({ on: 'board 2', term: 2, index: 1 });
-    const points = [{ ...start(0), lease: beside.lease }, { ...then(45, 0), lease: beside.lease }];
+    const points = [
+      { ...start(0), lease: beside.lease },
+      { ...then(45, 0), lease: beside.lease },
+    ];
     const folded = run([...ground, on.signedLease(beside), ...low, ...on.usageChain('board 2', points)]);
     expect(postings(folded).map(({ reason }) => reason)).toEqual(['', '']);
   });
@@ -315,7 +341,8 @@ describe('the cap', () => {
 
 describe('a lease stands [metering-12]', () => {
   const records = use(at(10));
-  const stands = (of: ReturnType<typeof on.lease>, facts: on.Fact[], guardian = 'gateway a'): Folded => run([...facts, on.signedLease(of, guardian), ...records]);
+  const stands = (of: ReturnType<typeof on.lease>, facts: on.Fact[], guardian = 'gateway a'): Folded =>
+    run([...facts, on.signedLease(of, guardian), ...records]);
   const base = on.groundwork(['board 1']);
   const without = (kind: on.Fact['kind'], ...instead: on.Fact[]): on.Fact[] => [...base.filter((fact) => fact.kind !== kind), ...instead];
 
@@ -328,18 +355,30 @@ describe('a lease stands [metering-12]', () => {
     ['an operator document without its threshold', stands(lease, without('operator', on.signedOperator({}, ['root 1']))), /wrong-signer/],
     ['a fee that is not the operator’s', stands(on.lease({ on: 'board 1', feePermille: 138 }), base), /not its operator's fee/],
     ['no request', stands(lease, without('request')), /unrequested/],
-    ['a request that another signed', stands(lease, without('request', on.signedRequest({}, 'owner'))), /request wrong-signer[^]*lease unrequested/],
+    [
+      'a request that another signed',
+      stands(lease, without('request', on.signedRequest({}, 'owner'))),
+      /request wrong-signer[\s\S]*lease unrequested/,
+    ],
     ['a request for another release', stands(lease, without('request', on.signedRequest({ release: new Uint8Array(32) }))), /unrequested/],
     ['a request that was destroyed', stands(lease, without('request', on.signedRequest({ state: 'destroyed' }))), /unrequested/],
     ['an index beyond the replicas', stands(on.lease({ on: 'board 1', index: 8 }), base), /unrequested/],
-    ['a price cap below its rates', stands(lease, without('request', on.signedRequest({ priceCap: { ...on.RATES, netMib: 1n } }))), /unrequested/],
+    [
+      'a price cap below its rates',
+      stands(lease, without('request', on.signedRequest({ priceCap: { ...on.RATES, netMib: 1n } }))),
+      /unrequested/,
+    ],
     ['no voucher', stands(lease, without('voucher')), /no voucher/],
     ['a cap beyond the voucher', stands(lease, without('voucher', on.signedVoucher({ capMicro: 10n ** 13n }))), /no voucher/],
     ['a voucher run out', stands(on.lease({ on: 'board 1', openedMs: 4_000_000_000_001 }), base), /no voucher/],
     ['a board that was not paired', stands(lease, without('pair')), /not-paired/],
     ['a board paired for another', stands(lease, without('pair', on.pair('board 1', on.idOf<OwnerId>('tenant')))), /not-paired/],
     ['no binding', stands(lease, without('binding')), /not-billable/],
-    ['a binding at other rates', stands(lease, without('binding', on.signedBinding('board 1', { rates: { ...on.RATES, wallHour: 1n } }))), /not-billable/],
+    [
+      'a binding at other rates',
+      stands(lease, without('binding', on.signedBinding('board 1', { rates: { ...on.RATES, wallHour: 1n } }))),
+      /not-billable/,
+    ],
     ['a binding in another currency', stands(lease, without('binding', on.signedBinding('board 1', { currency: 'SEK' }))), /not-billable/],
     ['an id of its own making', stands({ ...lease, lease: on.lease({ on: 'board 1', term: 9 }).lease }, base), /bad-schema/],
   ])('not on %s', (_name, folded, why) => {

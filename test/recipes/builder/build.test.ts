@@ -101,7 +101,9 @@ describe('a release', () => {
     const yaml = `${HEAD.replace('/bin/run', '/usr/bin/node, /app/main.mjs').replace('label', 'engine: node\nlabel')}files:\n  - { bundle: src/main.ts, to: app/main.mjs }\n  - { from: data, to: data }\n`;
     const files = {
       'src/main.ts': "import { a, B } from './a.ts';\nimport './side.ts';\nconsole.log(a as string, new B());\n",
-      'src/side.ts': "console.log('side');\n",
+      'src/side.ts': "import './own/c.ts';\nconsole.log('side');\n",
+      'src/own/package.json': '{ "type": "module" }',
+      'src/own/c.ts': 'globalThis.C = class {\n  y = 2;\n};\n',
       'src/a.ts': "export const a: string = 'ä';\nexport class B {\n  x = 1;\n}\n",
       'data/b': 'b',
       'data/a': 'a',
@@ -117,7 +119,7 @@ describe('a release', () => {
     chmodSync(join(path, 'data'), 0o700);
     expect(pieces(await make(path))).toEqual(pieces(first));
     expect(content(first, 'app/main.mjs')).toBe(
-      '// src/a.ts\nvar a = "ä";\nvar B = class {\n  x = 1;\n};\n\n// src/side.ts\nconsole.log("side");\n\n// src/main.ts\nconsole.log(a, new B());\n',
+      '// src/a.ts\nvar a = "ä";\nvar B = class {\n  x = 1;\n};\n\n// src/own/c.ts\nglobalThis.C = class {\n  y = 2;\n};\n\n// src/side.ts\nconsole.log("side");\n\n// src/main.ts\nconsole.log(a, new B());\n',
     );
   });
 

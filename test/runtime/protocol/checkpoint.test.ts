@@ -9,7 +9,7 @@ const head: Checkpoint = { author: 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', size: 12_
 const note = signCheckpoint(testCrypto, head, author);
 const open = (text: string, name = head.author, key = author.publicKey): Checkpoint => openCheckpoint(testCrypto, text, name, key);
 
-describe('a checkpoint', () => {
+describe('a checkpoint [encoding-17]', () => {
   test('is the text that tlog-checkpoint and signed-note ask for, and opens again', () => {
     const [origin, size, root, blank, signature, end, ...rest] = note.split('\n');
     expect([origin, size, root]).toEqual([`lichen/log/${head.author}`, '12345678901', Buffer.from(head.root).toString('base64')]);

@@ -24,15 +24,24 @@ interface Parts {
 
 /** A COSE_Sign1 made by hand, correct but for what `parts` says. */
 const made = (parts: Parts = {}): Bytes => {
-  const entries: [number, Value][] = parts.header ?? [[1, -19], [4, signer.publicKey], [16, TYP]];
+  const entries: [number, Value][] = parts.header ?? [
+    [1, -19],
+    [4, signer.publicKey],
+    [16, TYP],
+  ];
   const header = encode(new Map(entries));
   const signature = signer.sign(encode(['Signature1', header, none, payload]));
-  const body = encode([header, parts.unprotected ?? {}, 'payload' in parts ? parts.payload : payload, 'signature' in parts ? parts.signature : signature]);
+  const body = encode([
+    header,
+    parts.unprotected ?? {},
+    'payload' in parts ? parts.payload : payload,
+    'signature' in parts ? parts.signature : signature,
+  ]);
   return concat(fromHex(parts.tag ?? 'd2'), body);
 };
 const opens = (bytes: Bytes): Bytes[] => open1(testCrypto, TYP, bytes).signers;
 
-describe('COSE_Sign1', () => {
+describe('COSE_Sign1 [encoding-6, encoding-7, encoding-8]', () => {
   test('is what RFC 9052 builds by hand', () => {
     expect(hex(sign1(TYP, payload, signer))).toBe(hex(made()));
     expect(open1(testCrypto, TYP, made())).toEqual({ payload, signers: [signer.publicKey] });
@@ -44,16 +53,116 @@ describe('COSE_Sign1', () => {
     ['no tag', { tag: '' }, 'bad-cbor'],
     ['two tags', { tag: 'd2d2' }, 'bad-cbor'],
     ['the tag in a long form', { tag: 'd812' }, 'bad-cbor'],
-    ['another algorithm', { header: [[1, -8], [4, signer.publicKey], [16, TYP]] }, 'bad-signature'],
-    ['ES256', { header: [[1, -7], [4, signer.publicKey], [16, TYP]] }, 'bad-signature'],
-    ['no algorithm', { header: [[4, signer.publicKey], [16, TYP]] }, 'bad-cbor'],
-    ['another type', { header: [[1, -19], [4, signer.publicKey], [16, 'lichen.other+cbor']] }, 'bad-schema'],
-    ['no type', { header: [[1, -19], [4, signer.publicKey]] }, 'bad-cbor'],
-    ['one more header', { header: [[1, -19], [3, 0], [4, signer.publicKey], [16, TYP]] }, 'bad-cbor'],
-    ['a critical header', { header: [[1, -19], [2, [16]], [4, signer.publicKey], [16, TYP]] }, 'bad-cbor'],
-    ['a short key', { header: [[1, -19], [4, signer.publicKey.subarray(1)], [16, TYP]] }, 'bad-signature'],
-    ['a key that is text', { header: [[1, -19], [4, 'key'], [16, TYP]] }, 'bad-cbor'],
-    ["another's key", { header: [[1, -19], [4, keyOf('other').publicKey], [16, TYP]] }, 'bad-signature'],
+    [
+      'another algorithm',
+      {
+        header: [
+          [1, -8],
+          [4, signer.publicKey],
+          [16, TYP],
+        ],
+      },
+      'bad-signature',
+    ],
+    [
+      'ES256',
+      {
+        header: [
+          [1, -7],
+          [4, signer.publicKey],
+          [16, TYP],
+        ],
+      },
+      'bad-signature',
+    ],
+    [
+      'no algorithm',
+      {
+        header: [
+          [4, signer.publicKey],
+          [16, TYP],
+        ],
+      },
+      'bad-cbor',
+    ],
+    [
+      'another type',
+      {
+        header: [
+          [1, -19],
+          [4, signer.publicKey],
+          [16, 'lichen.other+cbor'],
+        ],
+      },
+      'bad-schema',
+    ],
+    [
+      'no type',
+      {
+        header: [
+          [1, -19],
+          [4, signer.publicKey],
+        ],
+      },
+      'bad-cbor',
+    ],
+    [
+      'one more header',
+      {
+        header: [
+          [1, -19],
+          [3, 0],
+          [4, signer.publicKey],
+          [16, TYP],
+        ],
+      },
+      'bad-cbor',
+    ],
+    [
+      'a critical header',
+      {
+        header: [
+          [1, -19],
+          [2, [16]],
+          [4, signer.publicKey],
+          [16, TYP],
+        ],
+      },
+      'bad-cbor',
+    ],
+    [
+      'a short key',
+      {
+        header: [
+          [1, -19],
+          [4, signer.publicKey.subarray(1)],
+          [16, TYP],
+        ],
+      },
+      'bad-signature',
+    ],
+    [
+      'a key that is text',
+      {
+        header: [
+          [1, -19],
+          [4, 'key'],
+          [16, TYP],
+        ],
+      },
+      'bad-cbor',
+    ],
+    [
+      "another's key",
+      {
+        header: [
+          [1, -19],
+          [4, keyOf('other').publicKey],
+          [16, TYP],
+        ],
+      },
+      'bad-signature',
+    ],
     ['an unprotected header', { unprotected: { kid: 1 } }, 'bad-cbor'],
     ['an unprotected header that is a list', { unprotected: [] }, 'bad-cbor'],
     ['another payload', { payload: utf8('This is the content!') }, 'bad-signature'],
@@ -63,7 +172,13 @@ describe('COSE_Sign1', () => {
   ])('is refused with %s', (_name, parts, code) => expect(() => opens(made(parts))).toThrow(code));
 
   test('is refused with external data, a field more or less, or bytes after it', () => {
-    const header = encode(new Map<number, Value>([[1, -19], [4, signer.publicKey], [16, TYP]]));
+    const header = encode(
+      new Map<number, Value>([
+        [1, -19],
+        [4, signer.publicKey],
+        [16, TYP],
+      ]),
+    );
     const other = signer.sign(encode(['Signature1', header, utf8('external'), payload]));
     expect(() => opens(made({ signature: other }))).toThrow('bad-signature');
     expect(() => opens(concat(fromHex('d2'), encode([header, {}, payload])))).toThrow('bad-cbor');
@@ -89,11 +204,16 @@ describe('COSE_Sign1', () => {
   });
 });
 
-describe('COSE_Sign', () => {
+describe('COSE_Sign [encoding-6, encoding-9]', () => {
   const trio = ['a', 'b', 'c'].map(keyOf);
   const body = encode(new Map([[16, TYP]]));
   const line = (by: Signer, of: Bytes = payload): Value => {
-    const header = encode(new Map<number, Value>([[1, -19], [4, by.publicKey]]));
+    const header = encode(
+      new Map<number, Value>([
+        [1, -19],
+        [4, by.publicKey],
+      ]),
+    );
     return [header, {}, by.sign(encode(['Signature', body, header, none, of]))];
   };
   const lines = (...signatures: Value[]): Bytes => concat(fromHex('d862'), encode([body, {}, payload, signatures]));
@@ -112,7 +232,11 @@ describe('COSE_Sign', () => {
     ['one that does not hold', lines(line(signer), line(keyOf('b'), utf8('other'))), 'bad-signature'],
     ['a header too many', lines([...(line(signer) as Value[]), 0]), 'bad-cbor'],
     ['the other tag', concat(fromHex('d2'), lines(line(signer)).subarray(2)), 'bad-cbor'],
-    ['a Sign1 signature inside', concat(fromHex('d862'), encode([body, {}, payload, [(decode(made().subarray(1)) as Value[]).slice(1)]])), 'bad-cbor'],
+    [
+      'a Sign1 signature inside',
+      concat(fromHex('d862'), encode([body, {}, payload, [(decode(made().subarray(1)) as Value[]).slice(1)]])),
+      'bad-cbor',
+    ],
   ])('is refused with %s', (_name, bytes, code) => expect(() => open(bytes)).toThrow(code));
 
   test('never passes as COSE_Sign1, nor the other way round', () => {
@@ -167,7 +291,10 @@ describe.skipIf(noVectors)('the COSE working group’s examples (LICHEN_VECTORS)
   test('are signed over the bytes that the profile signs over', () => {
     const built = examples.flatMap(({ case: { input, intermediates } }) => {
       const external = bytesOf(input.sign0?.external ?? '');
-      const structures = intermediates.ToBeSign_hex === undefined ? (intermediates.signers ?? []).map((one) => one.ToBeSign_hex) : [intermediates.ToBeSign_hex];
+      const structures =
+        intermediates.ToBeSign_hex === undefined
+          ? (intermediates.signers ?? []).map((one) => one.ToBeSign_hex)
+          : [intermediates.ToBeSign_hex];
       return structures.map((wanted) => {
         const [context, ...rest] = decode(bytesOf(wanted)) as [string, ...Bytes[]];
         const headers = rest.slice(0, context === 'Signature1' ? 1 : 2);
@@ -195,8 +322,13 @@ describe.skipIf(noVectors)('the COSE working group’s examples (LICHEN_VECTORS)
       expect(open1(testCrypto, TYP, anew).payload).toEqual(payload);
       // sign-fail-01, -02, -03, -06 and -07, on our own bytes.
       const [header, , , sealed] = decode(anew.subarray(1)) as [Bytes, unknown, Bytes, Bytes];
-      const of = (entries: [number, Value][], content = payload): Bytes => concat(fromHex('d2'), encode([encode(new Map(entries)), {}, content, sealed]));
-      const kept: [number, Value][] = [[1, -19], [4, theirs.publicKey], [16, TYP]];
+      const of = (entries: [number, Value][], content = payload): Bytes =>
+        concat(fromHex('d2'), encode([encode(new Map(entries)), {}, content, sealed]));
+      const kept: [number, Value][] = [
+        [1, -19],
+        [4, theirs.publicKey],
+        [16, TYP],
+      ];
       expect(hex(of(kept))).toBe(hex(anew));
       expect(header.length).toBeGreaterThan(32);
       const spoiled = [

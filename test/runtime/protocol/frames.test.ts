@@ -10,7 +10,7 @@ import { decode, encode, type Value } from '../../../runtime/protocol/cbor.ts';
 import { LichenError } from '../../../runtime/protocol/errors.ts';
 import { decodeAs, encodeAs, payloadOf, unseal, unsealMany } from '../../../runtime/protocol/noun.ts';
 import { parse, type Schema } from '../../../runtime/protocol/schema.ts';
-import { matches, type Member, readCddl, resolve, type Type } from '../../support/cddl.ts';
+import { type Member, matches, readCddl, resolve, type Type } from '../../support/cddl.ts';
 import { testCrypto } from '../../support/crypto.ts';
 import { PLAIN, SIGNED } from '../../support/frames.ts';
 
@@ -78,6 +78,7 @@ const forms = [
 
 /** A schema as valibot describes itself, as far as the walk below looks. */
 interface Described {
+  kind: string;
   type: string;
   entries?: Record<string, Described>;
   item?: Described;
@@ -92,13 +93,14 @@ interface Described {
 const describeSchema = (schema: Schema<unknown>): Described => schema as unknown as Described;
 
 /** Differences in keys, forms and words between a schema and its rule. */
-const differences = (schema: Described, type: Type, at: string): string[] => {
+const differences = (piped: Described, type: Type, at: string): string[] => {
+  const schema = (piped.pipe ?? []).findLast(({ kind }) => kind === 'schema') ?? piped;
   const rule = resolve(rules, type);
   switch (schema.type) {
     case 'strict_object': {
       if (rule.is !== 'map') return [`${at}: the rule is no map`];
-      const inRule = new Map(rule.members.map((member): [string, Member] => [member.key ?? '*', member]));
       const entries = Object.entries(schema.entries ?? {});
+      const inRule = new Map(rule.members.map((member): [string, Member] => [member.key ?? '*', member]));
       const missing = entries.filter(([key]) => !inRule.has(key)).map(([key]) => `${at}.${key}: not in the CDDL`);
       const extra = [...inRule.keys()].filter((key) => !(key in (schema.entries ?? {}))).map((key) => `${at}.${key}: not in the schema`);
       const inner = entries.flatMap(([key, entry]) => {
@@ -112,7 +114,9 @@ const differences = (schema: Described, type: Type, at: string): string[] => {
     }
     case 'array': {
       const [only] = rule.is === 'list' ? rule.members : [];
-      return only === undefined || schema.item === undefined ? [`${at}: the rule is no list`] : differences(schema.item, only.type, `${at}[]`);
+      return only === undefined || schema.item === undefined
+        ? [`${at}: the rule is no list`]
+        : differences(schema.item, only.type, `${at}[]`);
     }
     case 'strict_tuple': {
       const members = rule.is === 'list' ? rule.members : [];
@@ -133,7 +137,9 @@ const differences = (schema: Described, type: Type, at: string): string[] => {
     }
     case 'picklist': {
       const words = rule.is === 'choice' ? rule.of.map((one) => (one.is === 'literal' ? one.value : null)) : [];
-      return JSON.stringify(words) === JSON.stringify(schema.options) ? [] : [`${at}: ${JSON.stringify(schema.options)} against ${JSON.stringify(words)}`];
+      return JSON.stringify(words) === JSON.stringify(schema.options)
+        ? []
+        : [`${at}: ${JSON.stringify(schema.options)} against ${JSON.stringify(words)}`];
     }
     case 'literal':
       return rule.is === 'literal' && rule.value === schema.literal ? [] : [`${at}: another literal`];
@@ -160,7 +166,9 @@ const spoiled = (value: unknown): unknown[] => {
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return [];
   const map = Object.entries(value);
   const without = map.map(([left]) => Object.fromEntries(map.filter(([key]) => key !== left)));
-  const swapped = map.flatMap(([key]) => [null, -1, 2n ** 64n - 1n, '', 'x'.repeat(1025), new Uint8Array(31), [], {}, true].map((other) => ({ ...value, [key]: other })));
+  const swapped = map.flatMap(([key]) =>
+    [null, -1, 2n ** 64n - 1n, '', 'x'.repeat(1025), new Uint8Array(31), [], {}, true].map((other) => ({ ...value, [key]: other })),
+  );
   const inner = map.flatMap(([key, entry]) => spoiled(entry).map((bad) => ({ ...value, [key]: bad })));
   return [...without, { ...value, 'Unknown Key': 0 }, ...swapped, ...inner];
 };
@@ -178,7 +186,11 @@ describe('lichen.cddl', () => {
     const variants = spoiled(decode(fromHex(of(name).payload))).map((bad) => decode(encode(bad as Value)));
     expect(variants.length).toBeGreaterThan(0);
     const verdicts = variants.map((bad) => [accepts(schema, bad), matches(rules, ruleOf(rule), bad), bad] as const);
-    expect(verdicts.filter(([ours, cddl]) => ours !== cddl).map(([ours, , bad]) => [ours ? 'only the schema takes it' : 'only the CDDL takes it', bad])).toEqual([]);
+    expect(
+      verdicts
+        .filter(([ours, cddl]) => ours !== cddl)
+        .map(([ours, , bad]) => [ours ? 'only the schema takes it' : 'only the CDDL takes it', bad]),
+    ).toEqual([]);
     expect(verdicts.filter(([ours]) => !ours).length).toBeGreaterThan(0);
   });
 
@@ -189,7 +201,8 @@ describe('lichen.cddl', () => {
       if (type.is === 'name') named.add(type.name);
       if (type.is === 'choice') type.of.forEach(visit);
       if (type.is === 'size' || type.is === 'cbor' || type.is === 'tag') visit(type.of);
-      if (type.is === 'map' || type.is === 'list') for (const member of type.members) for (const one of [member.type, member.keyType]) if (one !== null) visit(one);
+      if (type.is === 'map' || type.is === 'list')
+        for (const member of type.members) for (const one of [member.type, member.keyType]) if (one !== null) visit(one);
     };
     for (const type of rules.values()) visit(type);
     const envelopes = ['sign1', 'sign'];

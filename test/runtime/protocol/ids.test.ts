@@ -12,7 +12,15 @@ import { idOf, TENANT } from '../../support/federation.ts';
 
 describe('base32', () => {
   // RFC 4648 §10, lower case and unpadded.
-  test.each([['', ''], ['f', 'my'], ['fo', 'mzxq'], ['foo', 'mzxw6'], ['foob', 'mzxw6yq'], ['fooba', 'mzxw6ytb'], ['foobar', 'mzxw6ytboi']])('of %j is %j', (text, encoded) => {
+  test.each([
+    ['', ''],
+    ['f', 'my'],
+    ['fo', 'mzxq'],
+    ['foo', 'mzxw6'],
+    ['foob', 'mzxw6yq'],
+    ['fooba', 'mzxw6ytb'],
+    ['foobar', 'mzxw6ytboi'],
+  ])('of %j is %j', (text, encoded) => {
     expect(base32(utf8(text))).toBe(encoded);
     expect(fromUtf8(fromBase32(encoded))).toBe(text);
   });
@@ -40,17 +48,22 @@ test('bytes compare and join as such', () => {
 });
 
 describe('an id', () => {
-  test('is 160 bits of SHA-256 as 32 letters', () => {
+  test('is 160 bits of SHA-256 as 32 letters [encoding-12, encoding-13]', () => {
     const { publicKey } = keyOf('board 1');
     expect(fingerprint(testCrypto, publicKey)).toBe(base32(testCrypto.sha256(publicKey)).slice(0, 32));
     expect(fingerprint(testCrypto, publicKey)).toMatch(/^[a-z2-7]{32}$/);
   });
 
-  test('is derived from its kind and all its parts', () => {
+  test('is derived from its kind and all its parts [encoding-15]', () => {
     const request = requestIdOf(testCrypto, TENANT, 'echo');
     expect(request).toBe(derive<RequestId>(testCrypto, 'request', TENANT, 'echo'));
     const guardian = idOf<GatewayId>('gateway a');
-    const ids = [leaseIdOf(testCrypto, request, 0, 1, guardian), leaseIdOf(testCrypto, request, 1, 0, guardian), leaseIdOf(testCrypto, request, 0, 2, guardian), request];
+    const ids = [
+      leaseIdOf(testCrypto, request, 0, 1, guardian),
+      leaseIdOf(testCrypto, request, 1, 0, guardian),
+      leaseIdOf(testCrypto, request, 0, 2, guardian),
+      request,
+    ];
     expect(new Set(ids).size).toBe(ids.length);
     expect(ids[0]).toBe(base32(testCrypto.sha256(utf8(`lease\n${request}\n0\n1\n${guardian}`))).slice(0, 32));
   });
@@ -69,9 +82,12 @@ describe('a claim', () => {
     for (const form of [line, line.toLowerCase(), `  ${line}\r\n`]) expect(parseClaim(form)).toEqual(claim);
   });
 
-  test.each(['', 'LICHEN1:', 'LICHEN2:AAAA', line.slice(0, -5), `${line}AAAA`, line.replace('LICHEN1:', ''), line.replace(/.$/, '1')])('is refused as %j', (text) => {
-    expect(() => parseClaim(text)).toThrow(/bad-(schema|cbor)/);
-  });
+  test.each(['', 'LICHEN1:', 'LICHEN2:AAAA', line.slice(0, -5), `${line}AAAA`, line.replace('LICHEN1:', ''), line.replace(/.$/, '1')])(
+    'is refused as %j',
+    (text) => {
+      expect(() => parseClaim(text)).toThrow(/bad-(schema|cbor)/);
+    },
+  );
 });
 
 describe('rendezvous', () => {

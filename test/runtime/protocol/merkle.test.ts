@@ -2,8 +2,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Bytes, equal, fromHex, hex, utf8 } from '../../../runtime/protocol/bytes.ts';
+import { openCheckpoint } from '../../../runtime/protocol/checkpoint.ts';
 import { append, EMPTY, type Frontier, leafHash, nodeHash, rootOf } from '../../../runtime/protocol/merkle.ts';
-import { testCrypto } from '../../support/crypto.ts';
+import { entryBytes } from '../../../runtime/protocol/nouns/log.ts';
+import { keyOf, testCrypto } from '../../support/crypto.ts';
+import { groundwork, idOf, logsOf, sealedLog } from '../../support/federation.ts';
 import { noVectors, readLines } from '../../support/vectors.ts';
 
 const grow = (leaves: Bytes[]): Frontier => leaves.reduce((tree, leaf) => append(testCrypto, tree, leaf), EMPTY);
@@ -54,12 +57,27 @@ describe('the frontier', () => {
     const root = hex(rootOf(testCrypto, before));
     append(testCrypto, before, utf8('more'));
     expect(hex(rootOf(testCrypto, before))).toBe(root);
-    expect(rootOf(testCrypto, append(testCrypto, before, utf8('a')))).not.toEqual(rootOf(testCrypto, append(testCrypto, before, utf8('b'))));
+    expect(rootOf(testCrypto, append(testCrypto, before, utf8('a')))).not.toEqual(
+      rootOf(testCrypto, append(testCrypto, before, utf8('b'))),
+    );
   });
 
   test('counts beyond 32 bits', () => {
     const huge: Frontier = { size: 2 ** 33 - 1, peaks: Array.from({ length: 33 }, (_, i) => testCrypto.sha256(new Uint8Array([i]))) };
     expect(append(testCrypto, huge, utf8('x'))).toMatchObject({ size: 2 ** 33, peaks: [expect.any(Uint8Array)] });
+  });
+
+  test('of a log has its entries for leaves [encoding-16]', () => {
+    const [log = []] = logsOf([groundwork(['board 1'])]);
+    const head = openCheckpoint(
+      testCrypto,
+      sealedLog(testCrypto, log, keyOf('gateway a')).head,
+      idOf('gateway a'),
+      keyOf('gateway a').publicKey,
+    );
+    expect(head.size).toBe(log.length);
+    expect(hex(head.root)).toBe(hex(naive(log.map(entryBytes))));
+    expect(log.map(({ seq }) => seq)).toEqual(log.map((_, i) => i));
   });
 
   test('keeps leaves and nodes apart', () => {
@@ -120,8 +138,18 @@ describe.skipIf(noVectors)('RFC 9162’s vectors (LICHEN_VECTORS)', () => {
   const of = (text: string | null): Bytes => Uint8Array.from(Buffer.from(text ?? '', 'base64'));
 
   test.each<[string, number, number, (vector: Vector['case']) => boolean]>([
-    ['inclusion', 98, 6, ({ leafHash: leaf, leafIdx, treeSize, proof, root }) => included(of(leaf), leafIdx, treeSize, (proof ?? []).map(of), of(root))],
-    ['consistency', 98, 6, ({ size1, size2, proof, root1, root2 }) => consistent(size1, size2, (proof ?? []).map(of), of(root1), of(root2))],
+    [
+      'inclusion',
+      98,
+      6,
+      ({ leafHash: leaf, leafIdx, treeSize, proof, root }) => included(of(leaf), leafIdx, treeSize, (proof ?? []).map(of), of(root)),
+    ],
+    [
+      'consistency',
+      98,
+      6,
+      ({ size1, size2, proof, root1, root2 }) => consistent(size1, size2, (proof ?? []).map(of), of(root1), of(root2)),
+    ],
   ])('of %s: %i, of which %i hold', (kind, cases, holding, verify) => {
     const own = vectors.filter((vector) => vector.kind === kind);
     const accepted = own.filter((vector) => verify(vector.case));
@@ -136,7 +164,12 @@ describe.skipIf(noVectors)('RFC 9162’s vectors (LICHEN_VECTORS)', () => {
     const real = vectors.filter(({ name, case: { wantErr } }) => !wantErr && /^\w+\/\d/.test(name));
     const named = real.flatMap(({ kind, case: { treeSize, root, size1, root1, size2, root2 } }): [number, string | null][] => {
       if (kind === 'inclusion') return [[treeSize, root]];
-      return kind === 'consistency' ? [[size1, root1], [size2, root2]] : [];
+      return kind === 'consistency'
+        ? [
+            [size1, root1],
+            [size2, root2],
+          ]
+        : [];
     });
     console.info(`Merkle roots: ${named.length} compared with the frontier; 322 subtree cases do not apply, there are no subtree proofs`);
     expect(named).toHaveLength(15);

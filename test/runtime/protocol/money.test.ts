@@ -11,7 +11,13 @@ const registers: fc.Arbitrary<Registers> = fc.record({
   ...{ wallMs: counter, cpuMicros: counter, memoryMibS: counter, netInBytes: counter },
   ...{ netOutBytes: counter, diskBytes: counter, diskMibS: counter, energyMj: counter },
 });
-const rates: fc.Arbitrary<Rates> = fc.record({ wallHour: counter, cpuSecond: counter, memoryMibHour: counter, netMib: counter, diskMib: counter });
+const rates: fc.Arbitrary<Rates> = fc.record({
+  wallHour: counter,
+  cpuSecond: counter,
+  memoryMibHour: counter,
+  netMib: counter,
+  diskMib: counter,
+});
 const add = (a: Registers, b: Registers): Registers => ({
   ...{ wallMs: a.wallMs + b.wallMs, cpuMicros: a.cpuMicros + b.cpuMicros, memoryMibS: a.memoryMibS + b.memoryMibS },
   ...{ netInBytes: a.netInBytes + b.netInBytes, netOutBytes: a.netOutBytes + b.netOutBytes },
@@ -34,7 +40,12 @@ describe('the cost [metering-23]', () => {
   });
 
   test('counts what is metered and has no rate as nothing', () => {
-    expect(costMicro({ ...ZERO, diskMibS: 10n ** 15n, energyMj: 10n ** 15n }, { wallHour: 1n, cpuSecond: 1n, memoryMibHour: 1n, netMib: 1n, diskMib: 1n })).toBe(0n);
+    expect(
+      costMicro(
+        { ...ZERO, diskMibS: 10n ** 15n, energyMj: 10n ** 15n },
+        { wallHour: 1n, cpuSecond: 1n, memoryMibHour: 1n, netMib: 1n, diskMib: 1n },
+      ),
+    ).toBe(0n);
   });
 
   test('is rounded down once, over the sum', () => {

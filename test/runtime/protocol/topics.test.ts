@@ -18,16 +18,36 @@ const MAY: Record<`${Party} ${Direction}`, TopicName[]> = {
 };
 
 describe('mayUse', () => {
-  test.each(parties.flatMap((party) => directions.map((direction): [Party, Direction] => [party, direction])))('%s, %s', (party, direction) => {
-    const allowed = names.filter((name) => mayUse(party, me, topicOf(name, me), direction));
-    expect(allowed.sort()).toEqual([...MAY[`${party} ${direction}`]].sort());
-    expect(names.filter((name) => mayUse(party, other, topicOf(name, me), direction))).toEqual([]);
-  });
+  test.each(parties.flatMap((party) => directions.map((direction): [Party, Direction] => [party, direction])))(
+    '%s, %s',
+    (party, direction) => {
+      const allowed = names.filter((name) => mayUse(party, me, topicOf(name, me), direction));
+      expect(allowed.sort()).toEqual([...MAY[`${party} ${direction}`]].sort());
+      expect(names.filter((name) => mayUse(party, other, topicOf(name, me), direction))).toEqual([]);
+    },
+  );
 
   test.each([
-    '', '#', '+', '$SYS/#', 'lichen/1/b/#', `lichen/1/b/${me}/#`, `lichen/1/b/${me}/+`, 'lichen/1/b/+/hello', `lichen/1/b/${me}`, `lichen/1/b/${me}/`,
-    `/lichen/1/b/${me}/hello`, `lichen/1/b/${me}/hello/`, `lichen/2/b/${me}/hello`, `lichen/1/t/${me}/hello`, `lichen/1/b/${me}/push`,
-    `lichen/1/b/${me.toUpperCase()}/hello`, `lichen/1/b/${me}a/hello`, `lichen/1/b/${me}/hello\n`, `lichen/1/b/${me}/toString`, `lichen/1/b/${me}/__proto__`,
+    '',
+    '#',
+    '+',
+    '$SYS/#',
+    'lichen/1/b/#',
+    `lichen/1/b/${me}/#`,
+    `lichen/1/b/${me}/+`,
+    'lichen/1/b/+/hello',
+    `lichen/1/b/${me}`,
+    `lichen/1/b/${me}/`,
+    `/lichen/1/b/${me}/hello`,
+    `lichen/1/b/${me}/hello/`,
+    `lichen/2/b/${me}/hello`,
+    `lichen/1/t/${me}/hello`,
+    `lichen/1/b/${me}/push`,
+    `lichen/1/b/${me.toUpperCase()}/hello`,
+    `lichen/1/b/${me}a/hello`,
+    `lichen/1/b/${me}/hello\n`,
+    `lichen/1/b/${me}/toString`,
+    `lichen/1/b/${me}/__proto__`,
     `$share/g/lichen/1/b/${me}/now`,
   ])('nobody uses %j', (address) => {
     expect(parseTopic(address)).toBeNull();

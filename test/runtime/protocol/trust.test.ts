@@ -20,13 +20,13 @@ const open = (bytes: Bytes, held: OperatorDoc | null = null): OperatorDoc => uns
 const keys = (...names: string[]): Bytes[] => names.map((name) => keyOf(name).publicKey);
 
 const first = operatorDoc();
-const after = (held: OperatorDoc, changes: Partial<OperatorDoc> = {}): OperatorDoc => ({
+const successor = (held: OperatorDoc, changes: Partial<OperatorDoc> = {}): OperatorDoc => ({
   ...held,
   version: held.version + 1,
   previous: hashOf(operatorNoun, held),
   ...changes,
 });
-const second = after(first, { feePermille: 20 });
+const second = successor(first, { feePermille: 20 });
 
 describe('the first version', () => {
   test('is signed by a threshold of its roots, in any order [trust-2]', () => {
@@ -38,7 +38,11 @@ describe('the first version', () => {
   test.each<[string, () => Bytes, string]>([
     ['too few roots', () => signed(first, 'root 1'), 'bad-signature'],
     ['strangers in their place', () => signed(first, 'root 1', 'stranger'), 'bad-signature'],
-    ['an id that its roots do not give', () => signed({ ...first, operator: idOf<OperatorId>('other') }, 'root 1', 'root 2'), 'wrong-signer'],
+    [
+      'an id that its roots do not give',
+      () => signed({ ...first, operator: idOf<OperatorId>('other') }, 'root 1', 'root 2'),
+      'wrong-signer',
+    ],
     ['another threshold under the same id', () => signed({ ...first, threshold: 1 }, 'root 1', 'root 2'), 'wrong-signer'],
     ['a root too many under the same id', () => signed({ ...first, roots: keys(...ROOTS, 'root 4') }, 'root 1', 'root 2'), 'wrong-signer'],
     ['a root twice', () => signed({ ...first, roots: keys('root 1', 'root 1', 'root 2') }, 'root 1', 'root 2'), 'bad-schema'],
@@ -47,7 +51,7 @@ describe('the first version', () => {
     ["a publisher's signatures", () => sealMany({ ...operatorNoun, typ: publisherNoun.typ }, first, ROOTS.map(keyOf)), 'bad-schema'],
   ])('is refused with %s [trust-2, trust-3]', (_name, bytes, code) => expect(() => open(bytes())).toThrow(code));
 
-  test('gives the same id in any order of its roots', () => {
+  test('gives the same id in any order of its roots [trust-3, encoding-14]', () => {
     const { threshold, roots } = first;
     expect(trustId(testCrypto, 'operator', { threshold, roots: [...roots].reverse() })).toBe(OPERATOR);
     expect(trustId(testCrypto, 'publisher', { threshold, roots })).not.toBe(OPERATOR);
@@ -57,27 +61,37 @@ describe('the first version', () => {
 describe('a later version', () => {
   test('is signed by thresholds of its own roots and of those before [trust-4]', () => {
     expect(open(signed(second, 'root 1', 'root 2'), first)).toEqual(second);
-    const handed = after(first, { roots: keys('root 3', 'root 4', 'root 5') });
+    const handed = successor(first, { roots: keys('root 3', 'root 4', 'root 5') });
     expect(open(signed(handed, 'root 1', 'root 3', 'root 4'), first)).toEqual(handed);
-    expect(open(signed(after(handed), 'root 4', 'root 5'), handed)).toEqual(after(handed));
+    expect(open(signed(successor(handed), 'root 4', 'root 5'), handed)).toEqual(successor(handed));
   });
 
-  const handed = after(first, { roots: keys('root 3', 'root 4', 'root 5') });
+  const handed = successor(first, { roots: keys('root 3', 'root 4', 'root 5') });
   test.each<[string, () => Bytes, OperatorDoc, string]>([
     ['its own roots only', () => signed(handed, 'root 3', 'root 4'), first, 'bad-signature'],
     ['the old roots only', () => signed(handed, 'root 1', 'root 2'), first, 'bad-signature'],
-    ['a skipped version', () => signed(after(second), ...ROOTS), first, 'conflict'],
+    ['a skipped version', () => signed(successor(second), ...ROOTS), first, 'conflict'],
     ['the version that is held', () => signed(first, ...ROOTS), first, 'stale'],
     ['an older version', () => signed(first, ...ROOTS), second, 'stale'],
-    ['no word of the one before', () => signed(after(first, { previous: null }), ...ROOTS), first, 'fork'],
-    ['another one before', () => signed(after(second, { previous: hashOf(operatorNoun, first) }), ...ROOTS), second, 'fork'],
+    ['no word of the one before', () => signed(successor(first, { previous: null }), ...ROOTS), first, 'fork'],
+    ['another one before', () => signed(successor(second, { previous: hashOf(operatorNoun, first) }), ...ROOTS), second, 'fork'],
     ["another operator's id", () => signed({ ...second, operator: idOf<OperatorId>('other') }, ...ROOTS), first, 'wrong-signer'],
   ])('is refused with %s [trust-4, trust-5]', (_name, bytes, held, code) => expect(() => open(bytes(), held)).toThrow(code));
 });
 
 test('a publisher’s documents follow the same rules', () => {
   const { v, version, previous, roots, threshold } = first;
-  const doc: PublisherDoc = { v, version, previous, name: 'press', roots, threshold, revoked: [], publisher: PUBLISHER, keys: keys('release key') };
+  const doc: PublisherDoc = {
+    v,
+    version,
+    previous,
+    name: 'press',
+    roots,
+    threshold,
+    revoked: [],
+    publisher: PUBLISHER,
+    keys: keys('release key'),
+  };
   const seal = (of: PublisherDoc, ...by: string[]): Bytes => sealMany(publisherNoun, of, by.map(keyOf));
   expect(unsealPublisher(testCrypto, seal(doc, 'root 1', 'root 2'), null).value).toEqual(doc);
   const next: PublisherDoc = { ...doc, version: 2, previous: hashOf(publisherNoun, doc), keys: keys('next key') };

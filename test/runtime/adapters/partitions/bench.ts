@@ -107,9 +107,8 @@ export class Bench {
 
   /** What the workload wrote there; waits until it has. */
   async report(partition: string, name = 'report'): Promise<string> {
-    expect(await until(() => existsSync(this.data(partition, name)), 10_000), `${name} was written; log: ${this.log(partition)}`).toBe(
-      true,
-    );
+    const written = (): boolean => (statSync(this.data(partition, name), { throwIfNoEntry: false })?.size ?? 0) > 0;
+    expect(await until(written, 10_000), `${name} was written; log: ${this.log(partition)}`).toBe(true);
     return readFileSync(this.data(partition, name), 'utf8');
   }
 

@@ -137,7 +137,8 @@ export const remainsOf = (board: string, dataPath: string, partitions: Iterable<
   for (const line of textOf('/proc/self/mounts').split('\n'))
     if (line.includes(name) || line.includes(dataPath)) remains.push(`mount ${line}`);
   for (const partition of partitions) if (existsSync(`/sys/class/net/${linkOf(board, partition)}`)) remains.push(`link of ${partition}`);
-  if (existsSync(`/run/${name}`)) remains.push(`/run/${name}`);
+  if (existsSync(`/run/${name}`))
+    remains.push(...['', ...readdirSync(`/run/${name}`, { recursive: true })].map((path) => `/run/${name}/${path}`));
   for (const pid of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
     const command = textOf(`/proc/${pid}/cmdline`).replaceAll('\0', ' ');
     const isLife = command.includes('life.ts') || Number(pid) === process.pid;
