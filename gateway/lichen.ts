@@ -14,8 +14,11 @@ const args = process.argv.slice(2);
 
 // A reader that has seen enough (`lichen board list | head`) is no error.
 process.stdout.on('error', (thrown) => process.exit('code' in thrown && thrown.code === 'EPIPE' ? 0 : 74));
+process.stderr.on('error', () => {});
 const crash = (thrown: unknown): void => process.exit(fail(thrown, args.includes('--json')));
 process.on('uncaughtException', crash);
 process.on('unhandledRejection', crash);
 
-process.exitCode = await runCommandLine(args, manifest.version, heavy);
+const status = await runCommandLine(args, manifest.version, heavy);
+// What a refused verb had begun must not keep the process; pipes and terminals are written synchronously here.
+if (status !== 0) process.exit(status);

@@ -151,7 +151,12 @@ export const runGateway = async (options: GatewayOptions): Promise<RunningGatewa
     peerTimings: { heartbeatMs: Math.max(250, options.silenceMs / 3), silenceMs: options.silenceMs },
   });
   turn.submit({ kind: 'configured', documents: options.operatorDocs.map((path) => new Uint8Array(readFileSync(path))) });
-  const api = await openApiFor(options, token, turn, replies);
+  const api = await openApiFor(options, token, turn, replies).catch(async (thrown: unknown) => {
+    // A start that failed leaves nothing listening.
+    await opened().close();
+    store.close();
+    throw thrown;
+  });
   let running = true;
   const tick = (): void => {
     if (!running) return;

@@ -7,13 +7,31 @@ import type { CallName } from '../../runtime/protocol/api.ts';
 import { offerSchema } from '../../runtime/protocol/nouns/board.ts';
 import { filter } from '../../runtime/protocol/nouns/request.ts';
 import {
-  boardId, currency, gatewayId, int, leaseId, name, operatorId, ownerId, positive, publisherId, requestId, type Schema, tenantId, text, uint,
+  boardId,
+  currency,
+  gatewayId,
+  int,
+  leaseId,
+  name,
+  operatorId,
+  ownerId,
+  positive,
+  publisherId,
+  requestId,
+  type Schema,
+  tenantId,
+  text,
+  uint,
 } from '../../runtime/protocol/schema.ts';
 
 const hash = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'expected 64 digits of hex'));
 const hex = v.pipe(v.string(), v.regex(/^([0-9a-f]{2})*$/, 'expected hex'));
 /** Counters are decimal strings: JSON's numbers end at 2^53. */
-const decimal = v.pipe(v.string(), v.regex(/^\d{1,20}$/, 'expected a decimal number'), v.transform((digits) => BigInt(digits)));
+const decimal = v.pipe(
+  v.string(),
+  v.regex(/^\d{1,20}$/, 'expected a decimal number'),
+  v.transform((digits) => BigInt(digits)),
+);
 const vector = v.record(v.string(), uint);
 const rates = v.object({ wallHour: decimal, cpuSecond: decimal, memoryMibHour: decimal, netMib: decimal, diskMib: decimal });
 const close = v.object({ period: positive, vector, closedMs: uint });
@@ -64,6 +82,8 @@ const release = v.object({
   publisher: publisherId,
   bytes: uint,
   missing: v.nullable(uint),
+  /** Why its content is refused for good; empty: it is not. */
+  refused: text,
 });
 
 const request = v.object({

@@ -91,7 +91,7 @@ const follow = (trail: Trail, rows: Exhibit<Usage>[], revoked: Set<string>): Tra
       trail.split = at;
       break;
     }
-    const charges = choice.signers.every((signer) => !revoked.has(hex(signer)));
+    const charges = rows.some(({ hash, signers }) => hash === choice.hash && signers.every((signer) => !revoked.has(hex(signer))));
     const record = { row: choice, charges, amnesia: choice.value.amnesia ? at : (before?.amnesia ?? 0) };
     trail.records.push(record);
     fresh.push(record);

@@ -26,7 +26,10 @@ export const boardTable = (boards: Board[], nowMs: number): string =>
     ['BOARD', 'STATE', 'FOR', 'TIER', 'ARCH', 'MEMORY', 'CPU', 'PARTITIONS', 'MODEL'],
     boards.map((board) => {
       const { offer } = board;
-      const room = offer === null ? ['-', '-', '-', '-', '-', '-'] : [offer.tier, offer.arch, `${offer.memoryMib} MiB`, `${offer.cpuMillis} m`, String(offer.partitions), offer.model];
+      const room =
+        offer === null
+          ? ['-', '-', '-', '-', '-', '-']
+          : [offer.tier, offer.arch, `${offer.memoryMib} MiB`, `${offer.cpuMillis} m`, String(offer.partitions), offer.model];
       return [board.board, boardState(board), age(nowMs - board.sinceMs), ...room];
     }),
     'No boards. `lichen board claim` makes a claim that pairs one.',
@@ -39,7 +42,10 @@ const list = async (flags: ApiFlags & JsonFlag): Promise<void> => {
 
 const claim = async (flags: ApiFlags & JsonFlag & { owner?: string; ownerKey?: string }): Promise<void> => {
   if ((flags.owner === undefined) === (flags.ownerKey === undefined)) misused('either --owner ID or --owner-key FILE is needed');
-  const owner = flags.ownerKey === undefined ? word(ownerId, flags.owner, '--owner') : fingerprint(nodeCrypto, readKey(flags.ownerKey).signer.publicKey);
+  const owner =
+    flags.ownerKey === undefined
+      ? word(ownerId, flags.owner, '--owner')
+      : fingerprint(nodeCrypto, readKey(flags.ownerKey).signer.publicKey);
   const made = await openClient(flags).ask('claim', { body: { owner } });
   say(`It pairs one board for owner ${owner}, once, within ${age(made.validMs)}.`);
   emit(flags, { ...made, owner }, () => made.claim);
@@ -83,11 +89,22 @@ const bind = async (flags: BindFlags): Promise<void> => {
   if (flags.out === undefined) await openClient(flags).ask('push', { body: document });
   else writeDocument(flags.out, document, false);
   const made = { ...terms, owner: fingerprint(nodeCrypto, owner.publicKey), version, file: flags.out ?? null };
-  emit(flags, made, () => `board ${board} is bound to owner ${made.owner}, version ${version}${flags.out === undefined ? '' : `: push ${flags.out}`}`);
+  emit(
+    flags,
+    made,
+    () => `board ${board} is bound to owner ${made.owner}, version ${version}${flags.out === undefined ? '' : `: push ${flags.out}`}`,
+  );
 };
 
 export const register = (noun: Command): void => {
-  addApi(addVerb(noun, { usage: 'list', says: 'boards with what they offer', examples: ['board list', 'board list --json'], gives: { keys: keysOf.board, list: true } })).action(list);
+  addApi(
+    addVerb(noun, {
+      usage: 'list',
+      says: 'boards with what they offer',
+      examples: ['board list', 'board list --json'],
+      gives: { keys: keysOf.board, list: true },
+    }),
+  ).action(list);
   addToken(
     addVerb(noun, {
       usage: 'claim',

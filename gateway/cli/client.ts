@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import * as v from 'valibot';
 import { API, type CallName } from '../../runtime/protocol/api.ts';
 import type { Bytes } from '../../runtime/protocol/bytes.ts';
-import { type ErrorCode, ERRORS, LichenError, refuse } from '../../runtime/protocol/errors.ts';
+import { ERRORS, type ErrorCode, LichenError, refuse } from '../../runtime/protocol/errors.ts';
 import { parse } from '../../runtime/protocol/schema.ts';
 import { ANSWERS, type Answers, type JsonCall } from './answers.ts';
 import { misused } from './words.ts';
@@ -56,7 +56,11 @@ const urlOf = (flags: ApiFlags): string => {
 /** Read when it is needed, so that calls which ask for no token do not fail for a missing one. */
 const tokenOf = (flags: ApiFlags): string => {
   const token = flags.tokenFile === undefined ? (process.env.LICHEN_TOKEN ?? '') : readFileSync(flags.tokenFile, 'utf8');
-  if (token.trim() === '') refuse('not-authorised', 'neither --token-file nor LICHEN_TOKEN is given');
+  if (token.trim() === '')
+    refuse(
+      'not-authorised',
+      flags.tokenFile === undefined ? 'neither --token-file nor LICHEN_TOKEN is given' : `${flags.tokenFile} is empty`,
+    );
   return /^[\x21-\x7e]+$/.test(token.trim()) ? token.trim() : refuse('not-authorised', 'what is given as token cannot be one');
 };
 
@@ -103,7 +107,13 @@ const fetched = async (flags: ApiFlags, url: string, name: CallName, input: Inpu
   const headers: Record<string, string> = admin ? { authorization: `Bearer ${tokenOf(flags)}` } : {};
   try {
     // A redirect would carry the token to whoever is named there.
-    const response = await fetch(target, { method, headers, body: bodyOf(input.body), redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const response = await fetch(target, {
+      method,
+      headers,
+      body: bodyOf(input.body),
+      redirect: 'error',
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
     return { response, bytes: await readAll(response) };
   } catch (thrown) {
     if (thrown instanceof LichenError) throw thrown;

@@ -14,7 +14,13 @@ const SKEW_MS = 60_000;
 
 const one = (name: string, state: Check['state'], says: string, fix = ''): Check => ({ name, state, says, fix });
 
-export const judgeGateway = (status: Answers['status'], gateways: Answers['gateways'], boards: Answers['boards'], requests: Answers['requests'], nowMs: number): Check[] => {
+export const judgeGateway = (
+  status: Answers['status'],
+  gateways: Answers['gateways'],
+  boards: Answers['boards'],
+  requests: Answers['requests'],
+  nowMs: number,
+): Check[] => {
   const skewMs = Math.abs(nowMs - status.wallMs);
   const peers = gateways.filter(({ gateway, serving }) => gateway !== status.gateway && serving);
   const silent = peers.filter((peer) => stateOf(peer) !== 'reachable');
@@ -22,18 +28,88 @@ export const judgeGateway = (status: Answers['status'], gateways: Answers['gatew
   const unplaced = requests.filter(({ state, leases }) => state === 'started' && leases.includes(null));
   return [
     one('gateway', 'ok', `${status.name} in ${status.region}, ${status.software}`),
-    ...(listed ? [] : [one('gateway', 'broken', 'no operator lists this gateway', 'Sign it into the operator\'s document: `lichen operator next`, `lichen operator push`.')]),
-    ...(skewMs > SKEW_MS ? [one('clock', 'broken', `the gateway's clock and this one's are ${Math.round(skewMs / 1000)} s apart`, 'Set both by NTP: boards take the time from their gateway.')] : []),
-    ...(listed && peers.length === 0 ? [one('peers', 'lacks', 'no peers: what is acknowledged is held by this gateway alone', 'Run a second gateway, or federate with another operator.')] : []),
-    ...silent.map(({ name, address }) => one('peers', 'lacks', `peer ${name} at ${address} is silent`, 'Check its process and the network between.')),
-    ...(status.pending > 0 ? [one('log', 'lacks', `${status.pending} entries of peers wait for what they stand on`, 'They are applied once the other peers\' logs have come.')] : []),
+    ...(listed
+      ? []
+      : [
+          one(
+            'gateway',
+            'broken',
+            'no operator lists this gateway',
+            "Sign it into the operator's document: `lichen operator next`, `lichen operator push`.",
+          ),
+        ]),
+    ...(skewMs > SKEW_MS
+      ? [
+          one(
+            'clock',
+            'broken',
+            `the gateway's clock and this one's are ${Math.round(skewMs / 1000)} s apart`,
+            'Set both by NTP: boards take the time from their gateway.',
+          ),
+        ]
+      : []),
+    ...(listed && peers.length === 0
+      ? [
+          one(
+            'peers',
+            'lacks',
+            'no peers: what is acknowledged is held by this gateway alone',
+            'Run a second gateway, or federate with another operator.',
+          ),
+        ]
+      : []),
+    ...silent.map(({ name, address }) =>
+      one('peers', 'lacks', `peer ${name} at ${address} is silent`, 'Check its process and the network between.'),
+    ),
+    ...(status.pending > 0
+      ? [
+          one(
+            'log',
+            'lacks',
+            `${status.pending} entries of peers wait for what they stand on`,
+            "They are applied once the other peers' logs have come.",
+          ),
+        ]
+      : []),
     ...boards.flatMap((board): Check[] => {
       const state = boardState(board);
-      if (state === 'quarantined') return [one('boards', 'broken', `board ${board.board} has two histories, as a cloned card has`, 'Compare both; revoke the key: `lichen operator next --revoke`.')];
-      if (state === 'away') return [one('boards', 'lacks', `board ${board.board} is away since ${new Date(board.sinceMs).toISOString()}`, 'Check its power and its network; its instances go on meanwhile.')];
-      return state === 'unbound' ? [one('boards', 'lacks', `board ${board.board} is bound to no payee, so nothing is placed on it`, 'Its owner signs a binding: `lichen board bind`.')] : [];
+      if (state === 'quarantined')
+        return [
+          one(
+            'boards',
+            'broken',
+            `board ${board.board} has two histories, as a cloned card has`,
+            'Compare both; revoke the key: `lichen operator next --revoke`.',
+          ),
+        ];
+      if (state === 'away')
+        return [
+          one(
+            'boards',
+            'lacks',
+            `board ${board.board} is away since ${new Date(board.sinceMs).toISOString()}`,
+            'Check its power and its network; its instances go on meanwhile.',
+          ),
+        ];
+      return state === 'unbound'
+        ? [
+            one(
+              'boards',
+              'lacks',
+              `board ${board.board} is bound to no payee, so nothing is placed on it`,
+              'Its owner signs a binding: `lichen board bind`.',
+            ),
+          ]
+        : [];
     }),
-    ...unplaced.map(({ name, leases }) => one('requests', 'lacks', `${leases.filter((lease) => lease === null).length} of ${leases.length} replicas of ${name} have no board`, 'Pair another board, or lower limits, filter and price cap.')),
+    ...unplaced.map(({ name, leases }) =>
+      one(
+        'requests',
+        'lacks',
+        `${leases.filter((lease) => lease === null).length} of ${leases.length} replicas of ${name} have no board`,
+        'Pair another board, or lower limits, filter and price cap.',
+      ),
+    ),
   ];
 };
 
@@ -41,24 +117,42 @@ const gatewayChecks = async (flags: ApiFlags): Promise<Check[]> => {
   const asked = flags.api !== undefined || Boolean(process.env.LICHEN_API);
   try {
     const client = openClient(flags);
-    const [status, gateways, boards, requests] = await Promise.all([client.ask('status'), client.ask('gateways'), client.ask('boards'), client.ask('requests')]);
+    const [status, gateways, boards, requests] = await Promise.all([
+      client.ask('status'),
+      client.ask('gateways'),
+      client.ask('boards'),
+      client.ask('requests'),
+    ]);
     return judgeGateway(status, gateways, boards, requests, Date.now());
   } catch (thrown) {
     const { code, detail } = asLichenError(thrown);
     if (code === 'bad-usage' || code === 'internal') throw thrown;
     // A machine that is no gateway's and names none is not broken for want of one.
-    return [one('gateway', asked ? 'broken' : 'lacks', detail, asked ? ERRORS[code].next : 'Name one with --api or LICHEN_API, or start it: `lichen gateway run`.')];
+    return [
+      one(
+        'gateway',
+        asked ? 'broken' : 'lacks',
+        detail,
+        asked ? ERRORS[code].next : 'Name one with --api or LICHEN_API, or start it: `lichen gateway run`.',
+      ),
+    ];
   }
 };
 
-const MARK = { ok: (text: string) => paint.green(text), lacks: (text: string) => paint.yellow(text), broken: (text: string) => paint.red(text) };
+const MARK = {
+  ok: (text: string) => paint.green(text),
+  lacks: (text: string) => paint.yellow(text),
+  broken: (text: string) => paint.red(text),
+};
 
 const doctor = async (flags: ApiFlags & JsonFlag): Promise<void> => {
   const [machine, gateway] = await Promise.all([readMachine(), gatewayChecks(flags)]);
   const checks = [...judgeMachine(machine), ...gateway];
   if (checks.some(({ state }) => state === 'broken')) process.exitCode = ERRORS.unavailable.exit;
   emit(flags, checks, () =>
-    checks.map(({ name, state, says, fix }) => `${MARK[state](state.padEnd(7))} ${name}: ${says}${fix === '' ? '' : `\n        ${fix}`}`).join('\n'),
+    checks
+      .map(({ name, state, says, fix }) => `${MARK[state](state.padEnd(7))} ${name}: ${says}${fix === '' ? '' : `\n        ${fix}`}`)
+      .join('\n'),
   );
 };
 

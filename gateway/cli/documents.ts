@@ -52,7 +52,8 @@ export const rankOf = (document: Document): number => KINDS.findIndex(({ kind })
 
 const readBytes = (path: string): Bytes => {
   const file = readFileSync(path);
-  if (file.length > LIMITS.packetBytes) refuse('too-large', `${path} has ${file.length} bytes; a document has at most ${LIMITS.packetBytes}`);
+  if (file.length > LIMITS.packetBytes)
+    refuse('too-large', `${path} has ${file.length} bytes; a document has at most ${LIMITS.packetBytes}`);
   return new Uint8Array(file);
 };
 
@@ -68,7 +69,11 @@ export const readDocument = (path: string): Document => {
 };
 
 /** A document of one kind. Errors: those of `readDocument`. */
-export const readAs = <T>(noun: Noun<T>, path: string, open: (crypto: Crypto, noun: Noun<T>, bytes: Bytes) => { value: T; hash: Bytes }): { value: T; hash: Bytes; bytes: Bytes } => {
+export const readAs = <T>(
+  noun: Noun<T>,
+  path: string,
+  open: (crypto: Crypto, noun: Noun<T>, bytes: Bytes) => { value: T; hash: Bytes },
+): { value: T; hash: Bytes; bytes: Bytes } => {
   const bytes = readBytes(path);
   try {
     return { bytes, ...open(nodeCrypto, noun, bytes) };
@@ -77,7 +82,8 @@ export const readAs = <T>(noun: Noun<T>, path: string, open: (crypto: Crypto, no
   }
 };
 
-export const openTrust = <T>(crypto: Crypto, noun: Noun<T>, bytes: Bytes): { value: T; hash: Bytes } => unsealMany(crypto, noun, bytes, 2 * LIMITS.rootKeys);
+export const openTrust = <T>(crypto: Crypto, noun: Noun<T>, bytes: Bytes): { value: T; hash: Bytes } =>
+  unsealMany(crypto, noun, bytes, 2 * LIMITS.rootKeys);
 
 /**
  * `keep`: what stands there already is not overwritten by anything else, because later versions are made from it.

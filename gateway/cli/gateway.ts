@@ -39,7 +39,6 @@ const entryFor = (flags: RunFlags, documents: OperatorDoc[]) => {
 const optionsOf = (flags: RunFlags): RunOptions => {
   const documents = flags.operator.map((path) => readAs(operatorNoun, path, openTrust).value);
   const entry = entryFor(flags, documents);
-  if (entry === undefined) say(`No operator's document lists the key in ${flags.data}; boards and peers will not come until one does.`);
   const listed = (flag: string): never => misused(`${flag} is needed, because no operator's document lists the key in ${flags.data}`);
   const { host, port } = hostPort(flags.listen, '--listen');
   const api = hostPort(flags.apiListen, '--api-listen');
@@ -82,6 +81,8 @@ const closeOnSignal = (running: Running): void => {
 
 const run = async (heavy: Heavy, flags: RunFlags): Promise<void> => {
   const options = optionsOf(flags);
+  if (options.gateway === undefined)
+    say(`No operator's document lists the key in ${flags.data}; boards and peers will not come until one does.`);
   const start = await heavy.gateway();
   const running = await start(options);
   closeOnSignal(running);
@@ -126,7 +127,13 @@ const status = async (flags: ApiFlags & JsonFlag): Promise<void> => {
       '',
       table(
         ['PEER', 'STATE', 'FOR', 'ENTRIES HERE', 'ENTRIES THERE'],
-        found.peers.map(({ gateway, up, forMs, vector }) => [gateway, up ? 'up' : 'down', age(forMs), String(found.vector[gateway] ?? 0), String(vector[gateway] ?? 0)]),
+        found.peers.map(({ gateway, up, forMs, vector }) => [
+          gateway,
+          up ? 'up' : 'down',
+          age(forMs),
+          String(found.vector[gateway] ?? 0),
+          String(vector[gateway] ?? 0),
+        ]),
         'No peers.',
       ),
     ].join('\n'),
@@ -154,6 +161,20 @@ export const register = (noun: Command, heavy: Heavy): void => {
     .option('--api-listen <host:port>', 'the HTTP API', '127.0.0.1:8080')
     .option('--silence-ms <number>', 'a peer silent for this long counts as gone', '15000')
     .action((flags: RunFlags) => run(heavy, flags));
-  addApi(addVerb(noun, { usage: 'list', says: 'the federation as its operators list it', examples: ['gateway list'], gives: { keys: keysOf.gateway, list: true } })).action(list);
-  addApi(addVerb(noun, { usage: 'status', says: 'one gateway: its log and its peers', examples: ['gateway status --api http://127.0.0.1:8080'], gives: { keys: keysOf.status } })).action(status);
+  addApi(
+    addVerb(noun, {
+      usage: 'list',
+      says: 'the federation as its operators list it',
+      examples: ['gateway list'],
+      gives: { keys: keysOf.gateway, list: true },
+    }),
+  ).action(list);
+  addApi(
+    addVerb(noun, {
+      usage: 'status',
+      says: 'one gateway: its log and its peers',
+      examples: ['gateway status --api http://127.0.0.1:8080'],
+      gives: { keys: keysOf.status },
+    }),
+  ).action(status);
 };

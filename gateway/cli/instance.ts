@@ -10,7 +10,10 @@ export const instanceTable = (instances: Instance[], nowMs: number): string =>
   table(
     ['NAME', 'STATE', 'PROMISE', 'SAID', 'RESTARTS', 'ADDRESS', 'TENANT', 'BOARD', 'LEASE'],
     instances.map(({ name, index, report, tenant, board, lease, opened }) => {
-      const said = report === null ? [opened ? 'opened' : 'placed', '-', '-', '-', '-'] : [state(report), report.promise, `${age(nowMs - report.atMs)} ago`, String(report.restarts), report.address ?? '-'];
+      const said =
+        report === null
+          ? [opened ? 'opened' : 'placed', '-', '-', '-', '-']
+          : [state(report), report.promise, `${age(nowMs - report.atMs)} ago`, String(report.restarts), report.address ?? '-'];
       return [`${name}/${index}`, ...said, brief(tenant), brief(board), lease];
     }),
     'No instances. `lichen request list` shows what is wished for.',
@@ -24,5 +27,12 @@ const list = async (flags: ApiFlags & JsonFlag): Promise<void> => {
 };
 
 export const register = (noun: Command): void => {
-  addApi(addVerb(noun, { usage: 'list', says: 'open leases with the newest word of their boards', examples: ['instance list', 'instance list --json'], gives: { keys: keysOf.instance, list: true } })).action(list);
+  addApi(
+    addVerb(noun, {
+      usage: 'list',
+      says: 'open leases with the newest word of their boards',
+      examples: ['instance list', 'instance list --json'],
+      gives: { keys: keysOf.instance, list: true },
+    }),
+  ).action(list);
 };

@@ -35,7 +35,8 @@ export interface KeptPeriod {
 /** Evidence is never overwritten by that of another period. */
 const checkFolder = (folder: string, statement: Bytes): void => {
   const path = join(folder, 'statement.cbor');
-  if (existsSync(path) && !equal(new Uint8Array(readFileSync(path)), statement)) refuse('conflict', `${folder} keeps another statement already; name another folder`);
+  if (existsSync(path) && !equal(new Uint8Array(readFileSync(path)), statement))
+    refuse('conflict', `${folder} keeps another statement already; name another folder`);
 };
 
 /**

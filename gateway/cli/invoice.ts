@@ -22,7 +22,12 @@ const list = async (flags: Flags): Promise<void> => {
   emit(flags, periods, () =>
     table(
       ['PERIOD', 'CLOSED', 'GATEWAYS', 'ENTRIES'],
-      periods.map(({ period, closedMs, vector }) => [String(period), moment(closedMs), String(Object.keys(vector).length), String(total(vector))]),
+      periods.map(({ period, closedMs, vector }) => [
+        String(period),
+        moment(closedMs),
+        String(Object.keys(vector).length),
+        String(total(vector)),
+      ]),
       'No period is closed yet. `lichen invoice close` closes one.',
     ),
   );
@@ -33,7 +38,8 @@ const close = async (flags: Flags): Promise<void> => {
   emit(flags, closed, () => `period ${closed.period} is closed at ${total(closed.vector)} log entries`);
 };
 
-const statementOf = async (client: Client, period: number): Promise<Statement> => decodeStatement(await client.askBytes('statement', { path: { period: String(period) } }));
+const statementOf = async (client: Client, period: number): Promise<Statement> =>
+  decodeStatement(await client.askBytes('statement', { path: { period: String(period) } }));
 
 const money = (micro: bigint, currency: string): string => `${showMoney(micro, MICRO_DECIMALS)} ${currency}`;
 
@@ -79,7 +85,12 @@ const show = async (text: string, flags: Flags & { tenant?: string }): Promise<v
 
 const keep = async (text: string, directory: string, flags: Flags): Promise<void> => {
   const kept = await keepPeriod(openClient(flags), wholeNumber(text, 'the period', 1), directory);
-  emit(flags, kept, () => `${kept.entries} entries of ${kept.authors.length} logs and the statement are in ${directory}\nCheck it: lichen invoice audit ${directory}`);
+  emit(
+    flags,
+    kept,
+    () =>
+      `${kept.entries} entries of ${kept.authors.length} logs and the statement are in ${directory}\nCheck it: lichen invoice audit ${directory}`,
+  );
 };
 
 const runAudit = async (directory: string, flags: JsonFlag): Promise<void> => {
@@ -93,7 +104,9 @@ const runAudit = async (directory: string, flags: JsonFlag): Promise<void> => {
       ...notes,
       ...operators.map(({ operator, name, version }) => `rests on operator ${operator} "${name}", version ${version}`),
       `${verified.entries} entries, ${verified.signatures} signatures, ${verified.leases} leases, ${verified.records} records, ${verified.postings} postings`,
-      report.ok ? 'The statement is what the evidence gives, bit for bit.' : `${findings.length} finding${findings.length === 1 ? '' : 's'}: the statement does not stand.`,
+      report.ok
+        ? 'The statement is what the evidence gives, bit for bit.'
+        : `${findings.length} finding${findings.length === 1 ? '' : 's'}: the statement does not stand.`,
     ].join('\n');
   });
 };
@@ -101,12 +114,35 @@ const runAudit = async (directory: string, flags: JsonFlag): Promise<void> => {
 const STATEMENT = ['v', 'period', 'previous', 'vector', 'closedMs', 'invoices', 'payouts', 'fees', 'totals'];
 
 export const register = (noun: Command): void => {
-  addApi(addVerb(noun, { usage: 'list', says: 'closed periods', examples: ['invoice list'], gives: { keys: keysOf.close, list: true } })).action(list);
-  addToken(addVerb(noun, { usage: 'close', says: 'close the billing period at what is known now', examples: ['invoice close --token-file gateway/admin.token'], gives: { keys: keysOf.close } })).action(close);
-  addApi(addVerb(noun, { usage: 'show <period>', says: 'what a period bills, pays out and keeps', examples: ['invoice show 1', 'invoice show 1 --tenant ID --json'], gives: { keys: STATEMENT } }))
+  addApi(
+    addVerb(noun, { usage: 'list', says: 'closed periods', examples: ['invoice list'], gives: { keys: keysOf.close, list: true } }),
+  ).action(list);
+  addToken(
+    addVerb(noun, {
+      usage: 'close',
+      says: 'close the billing period at what is known now',
+      examples: ['invoice close --token-file gateway/admin.token'],
+      gives: { keys: keysOf.close },
+    }),
+  ).action(close);
+  addApi(
+    addVerb(noun, {
+      usage: 'show <period>',
+      says: 'what a period bills, pays out and keeps',
+      examples: ['invoice show 1', 'invoice show 1 --tenant ID --json'],
+      gives: { keys: STATEMENT },
+    }),
+  )
     .option('--tenant <id>', "only this tenant's invoices")
     .action(show);
-  addApi(addVerb(noun, { usage: 'keep <period> <folder>', says: 'fetch all logs and the statement as evidence', examples: ['invoice keep 1 evidence-1'], gives: { keys: ['period', 'folder', 'authors', 'entries'] } })).action(keep);
+  addApi(
+    addVerb(noun, {
+      usage: 'keep <period> <folder>',
+      says: 'fetch all logs and the statement as evidence',
+      examples: ['invoice keep 1 evidence-1'],
+      gives: { keys: ['period', 'folder', 'authors', 'entries'] },
+    }),
+  ).action(keep);
   addVerb(noun, {
     usage: 'audit <folder>',
     says: 'compute the bill anew from kept evidence and compare; needs no gateway',

@@ -63,7 +63,12 @@ const userNamespacesOf = (): boolean =>
   readText('/proc/sys/kernel/apparmor_restrict_unprivileged_userns').trim() !== '1';
 
 export const readMachine = async (): Promise<Facts> => {
-  const [crun = null, conmon = null, ip = null, nft = null] = await Promise.all([versionOf('crun', '--version'), versionOf('conmon', '--version'), versionOf('ip', '-V'), versionOf('nft', '--version')]);
+  const [crun = null, conmon = null, ip = null, nft = null] = await Promise.all([
+    versionOf('crun', '--version'),
+    versionOf('conmon', '--version'),
+    versionOf('ip', '-V'),
+    versionOf('nft', '--version'),
+  ]);
   return {
     platform: process.platform,
     node: process.versions.node,
@@ -83,37 +88,73 @@ const lacks = (name: string, says: string, fix: string): Check => ({ name, state
 const broken = (name: string, says: string, fix: string): Check => ({ name, state: 'broken', says, fix });
 
 const nodeCheck = ({ node }: Facts): Check =>
-  Number.parseInt(node, 10) >= NODE_MAJOR ? ok('node', `Node ${node}`) : broken('node', `Node ${node} is too old`, `Install Node ${NODE_MAJOR} or newer.`);
+  Number.parseInt(node, 10) >= NODE_MAJOR
+    ? ok('node', `Node ${node}`)
+    : broken('node', `Node ${node} is too old`, `Install Node ${NODE_MAJOR} or newer.`);
 
 const platformCheck = ({ platform }: Facts): Check =>
-  platform === 'linux' ? ok('system', 'Linux') : lacks('system', `boards and partitions need Linux, this is ${platform}`, 'Run boards on Linux; the command line and gateways run here.');
+  platform === 'linux'
+    ? ok('system', 'Linux')
+    : lacks(
+        'system',
+        `boards and partitions need Linux, this is ${platform}`,
+        'Run boards on Linux; the command line and gateways run here.',
+      );
 
 const crunCheck = ({ crun }: Facts['programs']): Check => {
   if (crun === null) return lacks('crun', 'crun is not installed: only unlimited, unpaid partitions run here', 'apt-get install crun');
   const [major = 0, minor = 0] = crun.split('.').map(Number);
   const recent = major > CRUN_MIN[0] || (major === CRUN_MIN[0] && minor >= CRUN_MIN[1]);
-  return recent ? ok('crun', `crun ${crun}`) : lacks('crun', `crun ${crun} compiles its system call filter at every start`, `Install crun ${CRUN_MIN.join('.')} or newer (Debian 13 has it).`);
+  return recent
+    ? ok('crun', `crun ${crun}`)
+    : lacks(
+        'crun',
+        `crun ${crun} compiles its system call filter at every start`,
+        `Install crun ${CRUN_MIN.join('.')} or newer (Debian 13 has it).`,
+      );
 };
 
 const programCheck = (name: 'conmon' | 'ip' | 'nft', version: string | null, without: string, packageName: string): Check =>
-  version === null ? lacks(name, `${name} is not installed: ${without}`, `apt-get install ${packageName}`) : ok(name, `${name} ${version}`.trim());
+  version === null
+    ? lacks(name, `${name} is not installed: ${without}`, `apt-get install ${packageName}`)
+    : ok(name, `${name} ${version}`.trim());
 
 const NEEDED = ['cpu', 'memory', 'pids'];
 
 const cgroupCheck = ({ cgroup }: Facts): Check => {
-  if (cgroup === null) return lacks('cgroups', 'no cgroups are mounted: nothing is limited or metered exactly', 'Mount cgroup2 on /sys/fs/cgroup.');
+  if (cgroup === null)
+    return lacks('cgroups', 'no cgroups are mounted: nothing is limited or metered exactly', 'Mount cgroup2 on /sys/fs/cgroup.');
   const missing = NEEDED.filter((name) => !cgroup.controllers.includes(name));
-  if (missing.includes('memory')) return lacks('cgroups', `cgroup v${cgroup.version} without the memory controller`, 'Add cgroup_enable=memory to the kernel command line (cmdline.txt on a Raspberry Pi).');
-  if (missing.length > 0) return lacks('cgroups', `cgroup v${cgroup.version} without ${missing.join(' and ')}`, 'Use a kernel with CONFIG_CFS_BANDWIDTH and CONFIG_CGROUP_PIDS.');
-  if (cgroup.version === 1) return lacks('cgroups', 'cgroup v1 does not count bytes written, so the tier is "reduced"', 'Boot with cgroup_no_v1=all and mount cgroup2 on /sys/fs/cgroup.');
-  if (!cgroup.controllers.includes('io')) return lacks('cgroups', 'cgroup v2 without the io controller: bytes written are not counted', 'Use a kernel with CONFIG_BLK_CGROUP.');
+  if (missing.includes('memory'))
+    return lacks(
+      'cgroups',
+      `cgroup v${cgroup.version} without the memory controller`,
+      'Add cgroup_enable=memory to the kernel command line (cmdline.txt on a Raspberry Pi).',
+    );
+  if (missing.length > 0)
+    return lacks(
+      'cgroups',
+      `cgroup v${cgroup.version} without ${missing.join(' and ')}`,
+      'Use a kernel with CONFIG_CFS_BANDWIDTH and CONFIG_CGROUP_PIDS.',
+    );
+  if (cgroup.version === 1)
+    return lacks(
+      'cgroups',
+      'cgroup v1 does not count bytes written, so the tier is "reduced"',
+      'Boot with cgroup_no_v1=all and mount cgroup2 on /sys/fs/cgroup.',
+    );
+  if (!cgroup.controllers.includes('io'))
+    return lacks('cgroups', 'cgroup v2 without the io controller: bytes written are not counted', 'Use a kernel with CONFIG_BLK_CGROUP.');
   return ok('cgroups', 'cgroup v2');
 };
 
 const namespaceCheck = ({ root, userNamespaces }: Facts): Check => {
   if (userNamespaces) return ok('user namespaces', 'allowed');
-  const fix = 'sysctl -w kernel.unprivileged_userns_clone=1 user.max_user_namespaces=15000, or see the AppArmor restriction of your distribution.';
-  return root ? lacks('user namespaces', 'not allowed; only root runs partitions here', fix) : broken('user namespaces', 'not allowed, and this is not root: no partition runs here', fix);
+  const fix =
+    'sysctl -w kernel.unprivileged_userns_clone=1 user.max_user_namespaces=15000, or see the AppArmor restriction of your distribution.';
+  return root
+    ? lacks('user namespaces', 'not allowed; only root runs partitions here', fix)
+    : broken('user namespaces', 'not allowed, and this is not root: no partition runs here', fix);
 };
 
 export const judgeMachine = (facts: Facts): Check[] => {
@@ -122,7 +163,9 @@ export const judgeMachine = (facts: Facts): Check[] => {
   if (facts.platform !== 'linux') return always;
   return [
     ...always,
-    facts.root ? ok('user', 'root') : lacks('user', 'not root: only unlimited, unpaid partitions run here', 'Run the runtime as root, e.g. by its systemd unit.'),
+    facts.root
+      ? ok('user', 'root')
+      : lacks('user', 'not root: only unlimited, unpaid partitions run here', 'Run the runtime as root, e.g. by its systemd unit.'),
     crunCheck(programs),
     programCheck('conmon', programs.conmon, 'partitions do not outlive a restart of the runtime, so crun is not used', 'conmon'),
     programCheck('ip', programs.ip, 'partitions have no network', 'iproute2'),

@@ -9,7 +9,7 @@ import { firstOperator, nextOperator, operatorIdOf } from './ceremony.ts';
 import { openTrust, readAs, writeDocument } from './documents.ts';
 import { publicKeyOf } from './keys.ts';
 import { emit, type JsonFlag } from './output.ts';
-import { addNextRoots, addRoots, addTrustPush, type NextFlags, nextRoots, readRoots, type RootFlags } from './trust.ts';
+import { addNextRoots, addRoots, addTrustPush, type NextFlags, nextRoots, type RootFlags, readRoots } from './trust.ts';
 import { addVerb } from './verbs.ts';
 import { hostPort, misused, pairs, wholeNumber, word } from './words.ts';
 
@@ -33,7 +33,14 @@ const GIVES = ['file', 'operator', 'version', 'name', 'gateways', 'peers', 'reti
 
 /** `name=north,region=lower-saxony,key=HEX|FILE,address=host:port[,id=…]` */
 const gatewayOf = (text: string): GatewayEntry => {
-  const { name, region, key = misused('--gateway asks for key=HEX or a key file'), address = '', id, ...rest } = pairs(text.split(','), '--gateway');
+  const {
+    name,
+    region,
+    key = misused('--gateway asks for key=HEX or a key file'),
+    address = '',
+    id,
+    ...rest
+  } = pairs(text.split(','), '--gateway');
   const [stranger] = Object.keys(rest);
   if (stranger !== undefined) misused(`--gateway knows name, region, key, address and id, not "${stranger}"`);
   hostPort(address, '--gateway address');
@@ -48,14 +55,23 @@ const tell = (file: string, doc: OperatorDoc, flags: JsonFlag): void => {
   const { operator, version, name, peers, retired, feePermille } = doc;
   const gateways = doc.gateways.map((entry) => ({ ...entry, key: hex(entry.key) }));
   emit(flags, { file, operator, version, name, gateways, peers, retired, feePermille }, () =>
-    [`${file}: operator ${operator} "${name}", version ${version}, fee ${feePermille} per mille`, ...gateways.map((entry) => `gateway ${entry.gateway} ${entry.name} in ${entry.region} at ${entry.address}`)].join('\n'),
+    [
+      `${file}: operator ${operator} "${name}", version ${version}, fee ${feePermille} per mille`,
+      ...gateways.map((entry) => `gateway ${entry.gateway} ${entry.name} in ${entry.region} at ${entry.address}`),
+    ].join('\n'),
   );
 };
 
 const init = (flags: InitFlags): void => {
   const { roots, threshold } = readRoots(flags);
   const gateways = (flags.gateway ?? []).map(gatewayOf);
-  const { doc, document } = firstOperator(nodeCrypto, roots, { threshold, name: flags.name, gateways, peers: peersOf(flags.peer), feePermille: feeOf(flags.fee) });
+  const { doc, document } = firstOperator(nodeCrypto, roots, {
+    threshold,
+    name: flags.name,
+    gateways,
+    peers: peersOf(flags.peer),
+    feePermille: feeOf(flags.fee),
+  });
   // What a gateway would refuse is not handed out.
   unsealOperator(nodeCrypto, document, null);
   writeDocument(flags.out, document, true);

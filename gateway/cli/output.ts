@@ -57,10 +57,15 @@ export const fail = (thrown: unknown, isJson: boolean): number => {
 /** What the file system answers to a path that somebody typed is no defect. */
 const asSystemError = (thrown: unknown): unknown => {
   if (!(thrown instanceof Error) || thrown instanceof LichenError || !('syscall' in thrown) || !('code' in thrown)) return thrown;
-  const path = 'path' in thrown ? String(thrown.path) : String(thrown.syscall);
+  const path = 'path' in thrown ? String(thrown.path) : 'a path on the command line';
   if (thrown.code === 'ENOENT') return new LichenError('not-found', `there is no ${path}`);
   if (thrown.code === 'ENOSPC' || thrown.code === 'EDQUOT') return new LichenError('storage-full', path);
-  const reasons: Record<string, string> = { EACCES: 'this user may not open it', EPERM: 'this user may not change it', EISDIR: 'it is a folder', ENOTDIR: 'a part of it is no folder' };
+  const reasons: Record<string, string> = {
+    EACCES: 'this user may not open it',
+    EPERM: 'this user may not change it',
+    EISDIR: 'it is a folder',
+    ENOTDIR: 'a part of it is no folder',
+  };
   const reason = reasons[String(thrown.code)];
   return reason === undefined ? thrown : new LichenError('bad-usage', `${path}: ${reason}`);
 };
@@ -69,7 +74,8 @@ const asSystemError = (thrown: unknown): unknown => {
 export const table = (head: string[], rows: string[][], none: string): string => {
   if (rows.length === 0) return none;
   const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => row[at]?.length ?? 0)));
-  const line = (cells: string[]): string => cells.map((cell, at) => (at === cells.length - 1 ? cell : cell.padEnd(widths[at] ?? 0))).join('  ');
+  const line = (cells: string[]): string =>
+    cells.map((cell, at) => (at === cells.length - 1 ? cell : cell.padEnd(widths[at] ?? 0))).join('  ');
   return [paint.bold(line(head)), ...rows.map(line)].join('\n');
 };
 

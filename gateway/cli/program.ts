@@ -16,16 +16,30 @@ interface Noun {
 }
 
 export const NOUNS: Noun[] = [
-  { name: 'status', says: 'gateway, peers, boards and instances on one screen', alone: true, load: async () => (await import('./status.ts')).register },
-  { name: 'doctor', says: 'problems of this machine and of the gateway, each with its fix', alone: true, load: async () => (await import('./doctor.ts')).register },
+  {
+    name: 'status',
+    says: 'gateway, peers, boards and instances on one screen',
+    alone: true,
+    load: async () => (await import('./status.ts')).register,
+  },
+  {
+    name: 'doctor',
+    says: 'problems of this machine and of the gateway, each with its fix',
+    alone: true,
+    load: async () => (await import('./doctor.ts')).register,
+  },
   { name: 'key', says: 'make and show keys', load: async () => (await import('./key.ts')).register },
-  { name: 'operator', says: 'the document that names a federation\'s gateways', load: async () => (await import('./operator.ts')).register },
+  { name: 'operator', says: "the document that names a federation's gateways", load: async () => (await import('./operator.ts')).register },
   { name: 'gateway', says: 'run a gateway, list and look at them', load: async () => (await import('./gateway.ts')).register },
   { name: 'tenant', says: 'who may request', load: async () => (await import('./tenant.ts')).register },
   { name: 'board', says: 'pair, bind and list boards', load: async () => (await import('./board.ts')).register },
   { name: 'publisher', says: 'the document that names release keys', load: async () => (await import('./publisher.ts')).register },
   { name: 'release', says: 'build, push and list releases', load: async () => (await import('./release.ts')).register },
-  { name: 'request', says: 'wish for software: make, push, start, stop, destroy, list', load: async () => (await import('./request.ts')).register },
+  {
+    name: 'request',
+    says: 'wish for software: make, push, start, stop, destroy, list',
+    load: async () => (await import('./request.ts')).register,
+  },
   { name: 'instance', says: 'what runs where', load: async () => (await import('./instance.ts')).register },
   { name: 'invoice', says: 'close, show, keep and audit billing periods', load: async () => (await import('./invoice.ts')).register },
 ];
@@ -76,8 +90,12 @@ export const makeProgram = async (version: string, heavy: Heavy, loaded: (noun: 
 
 /** Commander's own complaints, in our words and with the help that goes with them. */
 const asUsage = (error: CommanderError, path: string): LichenError => {
-  const text = error.message.replace(/^error: /, '').replaceAll('\n', ' ').trim();
-  const missing = error.code === 'commander.help' ? 'a verb is missing; the help above lists them' : `${text}; \`${path} --help\` shows what there is`;
+  const text = error.message
+    .replace(/^error: /, '')
+    .replaceAll('\n', ' ')
+    .trim();
+  const missing =
+    error.code === 'commander.help' ? 'a verb is missing; the help above lists them' : `${text}; \`${path} --help\` shows what there is`;
   return new LichenError('bad-usage', missing);
 };
 

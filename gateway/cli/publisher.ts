@@ -2,13 +2,12 @@
 import type { Command } from 'commander';
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { idFrom, type PublisherId } from '../../runtime/protocol/ids.ts';
-import { sealMany } from '../../runtime/protocol/noun.ts';
 import { type PublisherDoc, publisherNoun, trustId, unsealPublisher } from '../../runtime/protocol/nouns/trust.ts';
-import { firstPublisher } from './ceremony.ts';
+import { firstPublisher, nextPublisher } from './ceremony.ts';
 import { openTrust, readAs, writeDocument } from './documents.ts';
 import { publicKeyOf } from './keys.ts';
 import { emit, type JsonFlag } from './output.ts';
-import { addNextRoots, addRoots, addTrustPush, type NextFlags, nextRoots, readRoots, type RootFlags, withNew, without } from './trust.ts';
+import { addNextRoots, addRoots, addTrustPush, type NextFlags, nextRoots, type RootFlags, readRoots, withNew, without } from './trust.ts';
 import { addVerb } from './verbs.ts';
 
 interface InitFlags extends RootFlags, JsonFlag {
@@ -25,7 +24,11 @@ interface ChangeFlags extends NextFlags, JsonFlag {
 const GIVES = ['file', 'publisher', 'version', 'name', 'keys'] as const;
 
 const tell = (file: string, { publisher, version, name, keys }: PublisherDoc, flags: JsonFlag): void =>
-  emit(flags, { file, publisher, version, name, keys }, () => `${file}: publisher ${publisher} "${name}", version ${version}, ${keys.length} release key${keys.length === 1 ? '' : 's'}`);
+  emit(
+    flags,
+    { file, publisher, version, name, keys },
+    () => `${file}: publisher ${publisher} "${name}", version ${version}, ${keys.length} release key${keys.length === 1 ? '' : 's'}`,
+  );
 
 const keysOf = (texts: string[] = [], flag = '--key') => texts.map((text) => publicKeyOf(text, flag));
 
@@ -41,8 +44,7 @@ const next = (previousFile: string, flags: ChangeFlags): void => {
   const { value: previous } = readAs(publisherNoun, previousFile, openTrust);
   const { change, signers } = nextRoots(previous, flags);
   const keys = withNew(without(previous.keys, keysOf(flags.dropKey, '--drop-key'), '--drop-key'), keysOf(flags.key));
-  const doc: PublisherDoc = { ...previous, ...change, keys, version: previous.version + 1 };
-  const document = sealMany(publisherNoun, doc, signers);
+  const { doc, document } = nextPublisher(nodeCrypto, previous, { ...change, keys }, signers);
   unsealPublisher(nodeCrypto, document, previous);
   writeDocument(flags.out, document, true);
   tell(flags.out, doc, flags);
@@ -77,7 +79,9 @@ export const register = (noun: Command): void => {
     addVerb(noun, {
       usage: 'next <previous>',
       says: 'make and sign the version that follows: changed release keys or roots',
-      examples: ['publisher next publisher-1.cose --root publisher-root.key --key new-release.key --drop-key release.key --out publisher-2.cose'],
+      examples: [
+        'publisher next publisher-1.cose --root publisher-root.key --key new-release.key --drop-key release.key --out publisher-2.cose',
+      ],
       gives: { keys: GIVES },
     }),
   )

@@ -4,9 +4,9 @@ import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
 import { LichenError } from '../../runtime/protocol/errors.ts';
 import { fingerprint } from '../../runtime/protocol/ids.ts';
 import { type ApiFlags, openClient, toldError } from './client.ts';
-import { describe, type Document, rankOf, readDocument } from './documents.ts';
-import { emit, type JsonFlag, say } from './output.ts';
+import { type Document, describe, rankOf, readDocument } from './documents.ts';
 import { readKey } from './keys.ts';
+import { emit, type JsonFlag, say } from './output.ts';
 import { hexBytes, hostPort, misused } from './words.ts';
 
 export interface PushFlags extends ApiFlags {
@@ -77,11 +77,21 @@ export const PUSHED = ['to', 'dryRun', 'documents'] as const;
 /** Every file is opened before the first is sent: a typo in the last one leaves nothing half done. */
 export const pushFiles = async (paths: string[], flags: PushFlags & JsonFlag & { dryRun?: boolean }): Promise<void> => {
   const opened = paths.map((path) => ({ path, document: readDocument(path) })).sort((a, b) => rankOf(a.document) - rankOf(b.document));
-  const report = (to: string) => ({ to, dryRun: flags.dryRun === true, documents: opened.map(({ path, document }) => rowOf(path, document)) });
+  const report = (to: string) => ({
+    to,
+    dryRun: flags.dryRun === true,
+    documents: opened.map(({ path, document }) => rowOf(path, document)),
+  });
   if (flags.dryRun === true) {
     const to = flags.mqtt === undefined ? openClient(flags).url : `mqtts://${flags.mqtt}`;
-    const documents = opened.map(({ path, document }) => ({ ...rowOf(path, document), signers: document.signers, document: document.value }));
-    emit(flags, { ...report(to), documents }, () => opened.map(({ path, document }) => `would push ${path}: ${describe(document)} to ${to}`).join('\n'));
+    const documents = opened.map(({ path, document }) => ({
+      ...rowOf(path, document),
+      signers: document.signers,
+      document: document.value,
+    }));
+    emit(flags, { ...report(to), documents }, () =>
+      opened.map(({ path, document }) => `would push ${path}: ${describe(document)} to ${to}`).join('\n'),
+    );
     return;
   }
   const to = await withPusher(flags, async (pusher) => {

@@ -11,10 +11,16 @@ const helpOf = (command: Command): string => {
 
 const fenced = (text: string): string => `\`\`\`text\n${text}\n\`\`\``;
 
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
 const sectionOf = (command: Command, path: string): string[] =>
   command.commands.length === 0
     ? [`## ${path}`, fenced(helpOf(command))]
-    : [`## ${path}`, `${command.description()}.`, ...command.commands.flatMap((verb) => [`### ${path} ${verb.name()}`, fenced(helpOf(verb))])];
+    : [
+        `## ${path}`,
+        capital(`${command.description()}.`),
+        ...command.commands.flatMap((verb) => [`### ${path} ${verb.name()}`, fenced(helpOf(verb))]),
+      ];
 
 const exitTable = (): string => {
   const codes = new Map<number, string[]>();
@@ -25,7 +31,8 @@ const exitTable = (): string => {
 
 const PREFACE = `# The command line
 
-This file is generated from the command line itself (\`gateway/cli/reference.ts\`); \`npm test -- -u test/gateway/cli/reference.test.ts\` writes it anew.
+This file is generated from the command line itself (\`gateway/cli/reference.ts\`); \`LICHEN_UPDATE=1 npm test -- test/gateway/cli/reference.test.ts\`
+writes it anew.
 
 Data goes to stdout, messages go to stderr. Nothing ever asks a question. With \`--json\` the last line of stdout is one JSON value: that of the
 verb, whose keys its help lists, or \`{"error": {"code", "says", "why", "next"}}\`. Further keys may be added, none is taken away within a
@@ -34,5 +41,8 @@ major version. Bytes are hex, counters and money are decimal strings: prices in 
 Where money is typed it is in units of the currency, \`1.50\`, or with a prefix: \`20n\`, \`3.5u\`, \`2m\` for nano, micro and milli. Durations are
 \`90s\`, \`5m\`, \`12h\`, \`30d\`; a bare number is milliseconds. A key is named by its file, or by its public half in 64 digits of hex.`;
 
+const EXCEPTIONS =
+  'Two verbs answer and still do not end with 0: `lichen doctor` ends with 69 when something is broken, `lichen invoice audit` with 65 when there are\nfindings.';
+
 export const makeReference = (program: Command): string =>
-  `${[PREFACE, fenced(helpOf(program)), ...program.commands.flatMap((noun) => sectionOf(noun, `lichen ${noun.name()}`)), '## Exit status', exitTable()].join('\n\n')}\n`;
+  `${[PREFACE, fenced(helpOf(program)), ...program.commands.flatMap((noun) => sectionOf(noun, `lichen ${noun.name()}`)), '## Exit status', exitTable(), EXCEPTIONS].join('\n\n')}\n`;

@@ -68,23 +68,29 @@ const sendAll = async (pusher: Pusher, release: Release, missing: string[], sent
     }
     sent(bytes);
   };
-  const worker = async (): Promise<void> => {
-    try {
-      for (let hash = queue.pop(); hash !== undefined; hash = queue.pop()) await send(hash);
-    } catch (thrown) {
-      queue.length = 0; // the others stop as well
-      throw thrown;
-    }
-  };
-  // A worker ends when the queue is empty, which the answer to another one's piece may fill again.
-  while (queue.length > 0) await Promise.all(Array.from({ length: WINDOW }, worker));
+  // Round by round: a worker that finds nothing to do is not needed in this one, and the next begins with all of them.
+  for (let round = queue.splice(0); round.length > 0; round = queue.splice(0)) {
+    const worker = async (): Promise<void> => {
+      try {
+        for (let hash = round.pop(); hash !== undefined; hash = round.pop()) await send(hash);
+      } catch (thrown) {
+        round.length = 0; // the others stop as well
+        throw thrown;
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(WINDOW, round.length) }, worker));
+  }
 };
 
 /**
  * An answer names a limited number of pieces, so the manifest is pushed until nothing is missing. Errors: what the
  * gateway refuses with; `conflict` when it goes on asking for what it has been given.
  */
-export const pushRelease = async (pusher: Pusher, release: Release, shown: (pieces: number) => void): Promise<{ pieces: number; bytes: number }> => {
+export const pushRelease = async (
+  pusher: Pusher,
+  release: Release,
+  shown: (pieces: number) => void,
+): Promise<{ pieces: number; bytes: number }> => {
   let pieces = 0;
   let bytes = 0;
   let asked = '';

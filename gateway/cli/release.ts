@@ -1,6 +1,6 @@
 /** `lichen release`: push one from the folder in which it was built, and look at those there are. */
 import type { Command } from 'commander';
-import { keysOf } from './answers.ts';
+import { type Answers, keysOf } from './answers.ts';
 import { type ApiFlags, openClient } from './client.ts';
 import type { Heavy } from './heavy.ts';
 import { brief, emit, type JsonFlag, print, progress, say, table } from './output.ts';
@@ -17,11 +17,21 @@ const push = async (directory: string, flags: PushFlags & JsonFlag & { publisher
     const done = await pushRelease(pusher, release, (count) => line.show(`${release.recipe}: ${count} pieces pushed`));
     line.end();
     const { hash, recipe, sequence } = release;
-    emit(flags, { release: hash, recipe, sequence, to: pusher.to, ...done }, () => `${recipe} ${hash}\n${done.pieces} pieces, ${done.bytes} bytes pushed; it is complete at ${pusher.to}`);
+    emit(
+      flags,
+      { release: hash, recipe, sequence, to: pusher.to, ...done },
+      () => `${recipe} ${hash}\n${done.pieces} pieces, ${done.bytes} bytes pushed; it is complete at ${pusher.to}`,
+    );
   } finally {
     line.end();
     pusher.close();
   }
+};
+
+const contentOf = ({ missing, refused }: Answers['releases'][number]): string => {
+  if (refused !== '') return `refused: ${refused}`;
+  if (missing === null) return 'not here';
+  return missing === 0 ? 'complete' : `${missing} pieces missing`;
 };
 
 const list = async (flags: ApiFlags & JsonFlag): Promise<void> => {
@@ -29,10 +39,15 @@ const list = async (flags: ApiFlags & JsonFlag): Promise<void> => {
   emit(flags, releases, () =>
     table(
       ['RELEASE', 'RECIPE', 'LABEL', 'SEQUENCE', 'PUBLISHER', 'BYTES', 'CONTENT'],
-      releases.map(({ release, recipe, label, sequence, publisher, bytes, missing }) => {
-        const content = missing === 0 ? 'complete' : missing === null ? 'not here' : `${missing} pieces missing`;
-        return [release, recipe, label, String(sequence), brief(publisher), String(bytes), content];
-      }),
+      releases.map((row) => [
+        row.release,
+        row.recipe,
+        row.label,
+        String(row.sequence),
+        brief(row.publisher),
+        String(row.bytes),
+        contentOf(row),
+      ]),
       'No releases. `lichen release build` and `lichen release push` bring one.',
     ),
   );
@@ -57,5 +72,12 @@ export const register = async (noun: Command, heavy: Heavy, wanted: string | und
   )
     .option('--publisher <file>', "push the publisher's signed document first")
     .action(push);
-  addApi(addVerb(noun, { usage: 'list', says: 'releases known here and whether their content is complete', examples: ['release list'], gives: { keys: keysOf.release, list: true } })).action(list);
+  addApi(
+    addVerb(noun, {
+      usage: 'list',
+      says: 'releases known here and whether their content is complete',
+      examples: ['release list'],
+      gives: { keys: keysOf.release, list: true },
+    }),
+  ).action(list);
 };

@@ -47,7 +47,8 @@ interface Payment {
 const heldVoucher = (path: string, tenant: TenantId, flags: MakeFlags): Payment => {
   const { value, hash } = readAs(voucherNoun, path, unseal);
   if (value.tenant !== tenant) refuse('wrong-signer', `${path} is the voucher of tenant ${value.tenant}, the key is that of ${tenant}`);
-  if (flags.currency !== undefined && flags.currency !== value.currency) misused(`--currency ${flags.currency}, but ${path} is in ${value.currency}`);
+  if (flags.currency !== undefined && flags.currency !== value.currency)
+    misused(`--currency ${flags.currency}, but ${path} is in ${value.currency}`);
   return { hash, currency: value.currency, document: null };
 };
 
@@ -56,11 +57,15 @@ const newVoucher = (cap: string, signer: Signer, flags: MakeFlags): Payment => {
   const currency = word(currencySchema, flags.currency ?? misused('--cap asks for --currency, e.g. EUR'), '--currency');
   const capMicro = word(amount, money(cap, MICRO_DECIMALS, '--cap'), '--cap');
   const serial = Date.now();
-  return { currency, ...makeVoucher(nodeCrypto, signer, { serial, currency, capMicro, notAfterMs: serial + duration(flags.valid, '--valid') }) };
+  return {
+    currency,
+    ...makeVoucher(nodeCrypto, signer, { serial, currency, capMicro, notAfterMs: serial + duration(flags.valid, '--valid') }),
+  };
 };
 
 const paymentOf = (flags: MakeFlags, signer: Signer, tenant: TenantId): Payment => {
-  if ((flags.voucher === undefined) === (flags.cap === undefined)) misused('either --voucher FILE or --cap AMOUNT --currency CODE is needed');
+  if ((flags.voucher === undefined) === (flags.cap === undefined))
+    misused('either --voucher FILE or --cap AMOUNT --currency CODE is needed');
   return flags.voucher === undefined ? newVoucher(flags.cap ?? '', signer, flags) : heldVoucher(flags.voucher, tenant, flags);
 };
 
@@ -113,13 +118,25 @@ export const makeFiles = async (flags: MakeFlags): Promise<Made> => {
 };
 
 /** The newest request of that name in another state, signed. Error: `not-found`. */
-export const nextOf = async (name: string, state: Request['state'], keyFile: string, client: Client): Promise<{ document: Bytes; request: string; sequence: number }> => {
+export const nextOf = async (
+  name: string,
+  state: Request['state'],
+  keyFile: string,
+  client: Client,
+): Promise<{ document: Bytes; request: string; sequence: number }> => {
   const { signer } = readKey(keyFile);
   const tenant = fingerprint<TenantId>(nodeCrypto, signer.publicKey);
   const held = (await standing(client, tenant, name)) ?? refuse('not-found', `tenant ${tenant} has no request ${name} at ${client.url}`);
   const { replicas, parameters, filter, priceCap, currency, onIsolation, patienceMs, request } = held;
   const sequence = held.sequence + 1;
   const kept = { replicas, parameters, filter, priceCap, currency, onIsolation, patienceMs };
-  const { document } = makeRequest(nodeCrypto, signer, { name, sequence, state, release: fromHex(held.release), voucher: fromHex(held.voucher), ...kept });
+  const { document } = makeRequest(nodeCrypto, signer, {
+    name,
+    sequence,
+    state,
+    release: fromHex(held.release),
+    voucher: fromHex(held.voucher),
+    ...kept,
+  });
   return { document, request, sequence };
 };

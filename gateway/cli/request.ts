@@ -10,7 +10,9 @@ import { misused } from './words.ts';
 
 const make = async (flags: MakeFlags & JsonFlag): Promise<void> => {
   const made = await makeFiles(flags);
-  emit(flags, made, () => [`${made.name}, sequence ${made.sequence}, ${made.state}`, `Push it: lichen request push ${made.files.join(' ')}`].join('\n'));
+  emit(flags, made, () =>
+    [`${made.name}, sequence ${made.sequence}, ${made.state}`, `Push it: lichen request push ${made.files.join(' ')}`].join('\n'),
+  );
 };
 
 const list = async (flags: ApiFlags & JsonFlag): Promise<void> => {
@@ -82,7 +84,9 @@ export const register = (noun: Command): void => {
   )
     .option('--dry-run', 'open them, check their signatures and show what would be sent')
     .action((files: string[], flags: PushFlags & JsonFlag & { dryRun?: boolean }) => pushFiles(files, flags));
-  addApi(addVerb(noun, { usage: 'list', says: 'standing requests', examples: ['request list'], gives: { keys: keysOf.request, list: true } })).action(list);
+  addApi(
+    addVerb(noun, { usage: 'list', says: 'standing requests', examples: ['request list'], gives: { keys: keysOf.request, list: true } }),
+  ).action(list);
   for (const verb of ['start', 'stop', 'destroy'] as const) {
     addPush(
       addVerb(noun, {

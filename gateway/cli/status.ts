@@ -9,13 +9,25 @@ import { addApi, addVerb } from './verbs.ts';
 
 const status = async (flags: ApiFlags & JsonFlag): Promise<void> => {
   const client = openClient(flags);
-  const [gateway, gateways, boards, instances] = await Promise.all([client.ask('status'), client.ask('gateways'), client.ask('boards'), client.ask('instances')]);
+  const [gateway, gateways, boards, instances] = await Promise.all([
+    client.ask('status'),
+    client.ask('gateways'),
+    client.ask('boards'),
+    client.ask('instances'),
+  ]);
   emit(flags, { gateway, gateways, boards, instances }, () => {
     const peers = gateways
       .filter((entry) => entry.gateway !== gateway.gateway)
       .map((entry) => {
         const link = gateway.peers.find((peer) => peer.gateway === entry.gateway);
-        return [entry.gateway, entry.name, entry.region, stateOf(entry), link === undefined ? '-' : age(link.forMs), String(gateway.vector[entry.gateway] ?? 0)];
+        return [
+          entry.gateway,
+          entry.name,
+          entry.region,
+          stateOf(entry),
+          link === undefined ? '-' : age(link.forMs),
+          String(gateway.vector[entry.gateway] ?? 0),
+        ];
       });
     return [
       `${paint.bold('GATEWAY')}  ${gateway.gateway}  ${gateway.name} in ${gateway.region}, ${gateway.software}, ${gateway.pending} entries pending`,

@@ -3,8 +3,8 @@ import type { Command } from 'commander';
 import { type Bytes, equal } from '../../runtime/protocol/bytes.ts';
 import type { Signer } from '../../runtime/protocol/crypto.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
-import { readSigners, publicKeyOf } from './keys.ts';
-import { type PushFlags, pushFiles, PUSHED } from './push.ts';
+import { publicKeyOf, readSigners } from './keys.ts';
+import { PUSHED, type PushFlags, pushFiles } from './push.ts';
 import { addPush, addVerb } from './verbs.ts';
 import { misused, wholeNumber } from './words.ts';
 
@@ -33,7 +33,10 @@ export const without = (keys: Bytes[], dropped: Bytes[], flag: string): Bytes[] 
   return keys.filter((key) => !dropped.some((drop) => equal(drop, key)));
 };
 
-export const withNew = (keys: Bytes[], added: Bytes[]): Bytes[] => [...keys, ...added.filter((add) => !keys.some((key) => equal(key, add)))];
+export const withNew = (keys: Bytes[], added: Bytes[]): Bytes[] => [
+  ...keys,
+  ...added.filter((add) => !keys.some((key) => equal(key, add))),
+];
 
 interface Roots {
   name: string;
@@ -47,9 +50,15 @@ export const nextRoots = (previous: Roots, flags: NextFlags): { change: Roots; s
   const added = readSigners(flags.addRoot ?? [], '--add-root');
   const signers = readSigners([...flags.root, ...(flags.addRoot ?? [])], '--root');
   const dropped = (flags.dropRoot ?? []).map((text) => publicKeyOf(text, '--drop-root'));
-  const roots = withNew(without(previous.roots, dropped, '--drop-root'), added.map(({ publicKey }) => publicKey));
+  const roots = withNew(
+    without(previous.roots, dropped, '--drop-root'),
+    added.map(({ publicKey }) => publicKey),
+  );
   const threshold = flags.threshold === undefined ? previous.threshold : wholeNumber(flags.threshold, '--threshold', 1, LIMITS.rootKeys);
-  const revoked = withNew(previous.revoked, (flags.revoke ?? []).map((text) => publicKeyOf(text, '--revoke')));
+  const revoked = withNew(
+    previous.revoked,
+    (flags.revoke ?? []).map((text) => publicKeyOf(text, '--revoke')),
+  );
   const strangers = signers.filter(({ publicKey }) => ![...roots, ...previous.roots].some((root) => equal(root, publicKey)));
   if (strangers.length > 0) misused('--root names a key that is a root of neither version; --add-root makes it one');
   return { change: { name: flags.name ?? previous.name, roots, threshold, revoked }, signers };

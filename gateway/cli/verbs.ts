@@ -15,8 +15,7 @@ const contracts = new WeakMap<Command, Verb['gives']>();
 
 export const contractOf = (command: Command): Verb['gives'] | undefined => contracts.get(command);
 
-const contractText = ({ keys, list }: Verb['gives']): string =>
-  `\nJSON:\n  ${list ? '[' : ''}{${keys.join(', ')}}${list ? ', …]' : ''}`;
+const contractText = ({ keys, list }: Verb['gives']): string => `\nJSON:\n  ${list ? '[' : ''}{${keys.join(', ')}}${list ? ', …]' : ''}`;
 
 export const addVerb = (noun: Command, { usage, says, examples, gives }: Verb): Command => {
   const command = noun
@@ -30,15 +29,16 @@ export const addVerb = (noun: Command, { usage, says, examples, gives }: Verb): 
 };
 
 /** For verbs that read from a gateway. */
-export const addApi = (command: Command): Command => command.option('--api <url>', 'the gateway\'s API (LICHEN_API, else http://127.0.0.1:8080)');
+export const addApi = (command: Command): Command =>
+  command.option('--api <url>', "the gateway's API (LICHEN_API, else http://127.0.0.1:8080)");
 
 /** For the operator's own verbs. */
 export const addToken = (command: Command): Command =>
-  addApi(command).option('--token-file <file>', 'file with the operator\'s token (else LICHEN_TOKEN)');
+  addApi(command).option('--token-file <file>', "file with the operator's token (else LICHEN_TOKEN)");
 
 /** For verbs that push documents: HTTP unless MQTT is asked for. */
 export const addPush = (command: Command): Command =>
   addApi(command)
     .option('--mqtt <host:port>', 'push over MQTT to this door instead of HTTP')
     .option('--gateway-key <hex>', 'with --mqtt: the public key that the gateway must hold')
-    .option('--tenant-key <file>', 'the tenant\'s key file');
+    .option('--tenant-key <file>', "the tenant's key file");

@@ -53,7 +53,9 @@ const UNITS_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, min: 60_00
 export const duration = (text: string, flag: string): number => {
   const match = /^(\d{1,12})(ms|s|m|min|h|d)?$/.exec(text);
   const value = Number(match?.[1]) * (UNITS_MS[match?.[2] ?? 'ms'] ?? 1);
-  return match !== null && Number.isSafeInteger(value) && value > 0 ? value : misused(`${flag} is a duration such as 90s, 5m or 12h, not "${text}"`);
+  return match !== null && Number.isSafeInteger(value) && value > 0
+    ? value
+    : misused(`${flag} is a duration such as 90s, 5m or 12h, not "${text}"`);
 };
 
 const PREFIX: Record<string, number> = { '': 0, m: 3, u: 6, n: 9 };

@@ -81,6 +81,9 @@ const checkBuilt = (chain: Chain, seqs: Map<number, Doc<Usage>[]>, marks: Doc<Us
  */
 export const grow = (chain: Chain, book: Book, board: string, vector: Vector, held: Set<string>, revoked: Set<string>): Link[] => {
   const docs = (book.usage.get(board) ?? []).filter((doc) => held.has(doc.signer) && visible(doc, vector));
+  // One good signature under a record is enough, so those of revoked keys stand behind the others.
+  const rank = (doc: Doc<Usage>): string => `${revoked.has(doc.signer) ? 1 : 0}${doc.signer}`;
+  if (held.size > 1) docs.sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
   const seqs = bySeq(docs);
   const marks = chain.links.map(({ doc }) => doc).filter((doc) => doc.value.amnesia);
   const grown: Link[] = [];

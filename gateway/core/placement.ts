@@ -164,7 +164,14 @@ export const placements = (rows: Rows, context: Context, now: Instant): Lease[] 
     const request = value.doc;
     const id = idFrom<RequestId>(key);
     const content = releases.get(rows, hex(request.release));
-    if (request.state === 'destroyed' || content === null || content.missing > 0 || !actsFor(rows, context, id, now)) continue;
+    if (
+      request.state === 'destroyed' ||
+      content === null ||
+      content.missing > 0 ||
+      content.refused !== '' ||
+      !actsFor(rows, context, id, now)
+    )
+      continue;
     const manifest = manifests.get(rows, hex(request.release))?.doc;
     for (let index = 0; manifest !== undefined && index < request.replicas; index++) {
       const held = currentLease(rows, id, index);

@@ -11,7 +11,7 @@ import type { Lease } from '../../runtime/protocol/nouns/lease.ts';
 import type { Vector } from '../../runtime/protocol/nouns/log.ts';
 import type { Binding, Request } from '../../runtime/protocol/nouns/request.ts';
 import { type OperatorDoc, unsealOperator } from '../../runtime/protocol/nouns/trust.ts';
-import { type Book, type Doc, visible, visibleIn } from './book.ts';
+import { type Book, type Doc, visibleIn } from './book.ts';
 
 export interface Trust {
   /** Operator → all its versions known, oldest first. */
@@ -124,4 +124,4 @@ export const objection = (book: Book, trust: Trust, doc: Doc<Lease>, vector: Vec
 
 /** Leases of an id in the order in which they are tried: the hash decides, so that it is the same everywhere. */
 export const leasesOf = (book: Book, id: string, vector: Vector): Doc<Lease>[] =>
-  (book.leases.get(id) ?? []).filter((doc) => visible(doc, vector)).sort((a, b) => (hex(a.hash) < hex(b.hash) ? -1 : 1));
+  visibleIn(book.leases, id, vector).sort((a, b) => (hex(a.hash) + a.signer < hex(b.hash) + b.signer ? -1 : 1));

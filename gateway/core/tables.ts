@@ -52,10 +52,10 @@ export const bindings = table('binding', bindingSchema);
 export const requests = table('request', v.strictObject({ doc: requestSchema, hash }));
 export const vouchers = table('voucher', voucherSchema);
 export const manifests = table('manifest', v.strictObject({ doc: manifestSchema, publisher: hash }));
-/** Content of a release that is still missing here. */
-export const releases = table('release', v.strictObject({ missing: uint, logged: v.boolean() }));
-/** Hash → who waits for it. */
-export const wanted = table('wanted', v.strictObject({ kind: v.picklist(['page', 'chunk']), releases: v.array(text) }));
+/** How much of a release is missing here, and why it is refused for good; empty: it is not. */
+export const releases = table('release', v.strictObject({ missing: uint, missingPages: uint, refused: text }));
+/** Hash → the releases that wait for it, as what, and how long it is as a chunk. */
+export const wanted = table('wanted', v.strictObject({ asPage: v.array(text), asChunk: v.array(text), bytes: uint }));
 
 export const leases = table('lease', v.strictObject({ doc: leaseSchema, document, opened: v.boolean(), closed: v.boolean() }));
 /** board/lease → nothing; finds the leases of a board that are not closed. */
@@ -91,6 +91,9 @@ export interface PeerState {
   sent: Record<string, number>;
   /** Our vector as it was last told to the peer. */
   told: Record<string, number>;
+  /** Hashes of content it has not answered yet, and the last one of its round. */
+  asked: string[];
+  cursor: string;
 }
 export const peers = volatileTable<PeerState>('peers');
 export interface InstanceReport {

@@ -11,7 +11,8 @@ import { chunk, usageBatch, want } from '../../runtime/protocol/nouns/messages.t
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { openUsage, placeInChain, quarantine, usageHead } from '../core/apply-supply.ts';
 import { trusted } from '../core/directory.ts';
-import { blobs, boardSessions, boards, documents, operators, reports, sessions } from '../core/tables.ts';
+import { appendOwn } from '../core/log.ts';
+import { blobs, boardSessions, boards, documents, leases, operators, reports, sessions } from '../core/tables.ts';
 import { accept, flag } from './accept.ts';
 import { acknowledge, stored } from './acknowledge.ts';
 import { sendDesired } from './desired.ts';
@@ -36,6 +37,7 @@ const hello: Handler<Message> = (work, service, event, now) => {
   if (value.board !== event.id || !equal(signer, board.key)) refuse('wrong-signer', 'hello is not signed by the board of this session');
   const speaks = negotiate(value.speaks);
   const home = unseal(service.crypto, homeNoun, value.home).value;
+  if (home.board !== event.id) refuse('wrong-signer', `the tenure is that of board ${home.board}`);
   if (home.gateway !== service.me) refuse('stale', `the board calls ${home.gateway} its home`);
   if ((board.home?.tenure ?? 0) > home.tenure) refuse('stale', `tenure ${board.home?.tenure} is known, this is ${home.tenure}`);
   if ((board.home?.tenure ?? 0) < home.tenure) accept(work, service, 'home', value.home, now);
@@ -72,6 +74,10 @@ const report: Handler<Message> = (work, service, event, now) => {
   if (value.board !== event.id || board === null || !equal(signer, board.key))
     refuse('wrong-signer', 'the report is not signed by the board of this session');
   for (const { lease, state, promise, address, restarts, detail } of value.instances) {
+    const leased = leases.get(work, lease)?.doc.board;
+    if (leased !== undefined && leased !== value.board) refuse('wrong-signer', `lease ${lease} is another board's`);
+    // Its guardian's log may come later than the board.
+    if (leased === undefined) continue;
     reports.put(work, { board: event.id, state, promise, address, restarts, detail, atMs: now.wallMs }, lease);
   }
 };
@@ -103,7 +109,7 @@ const takeUsage = (work: Work, service: Service, board: string, body: Bytes, now
     const error = asLichenError(thrown);
     if (error.code === 'internal') throw thrown;
     work.emit({ kind: 'journal', line: `usage of ${board}: ${error.message}` });
-    if (error.code === 'fork') quarantine(work, board);
+    if (error.code === 'fork') keepEvidence(work, service, board, body, now);
     return false;
   }
   const seq = accept(work, service, 'usage', body, now);
@@ -112,11 +118,23 @@ const takeUsage = (work: Work, service: Service, board: string, body: Bytes, now
   return true;
 };
 
-const gone: Handler<Message> = (work, service, event, now) => leave(work, service, event.session, event.id, now);
+/** Both records are in the log then, for peers and auditors; one contradiction proves as much as many. */
+const keepEvidence = (work: Work, service: Service, board: string, body: Bytes, now: Instant): void => {
+  if (boards.get(work, board)?.quarantined === true) return;
+  appendOwn(work, service, 'usage', body, now);
+  quarantine(work, board);
+};
 
-/** A session ended; a newer one of the same board is not touched by it. */
+const gone: Handler<Message> = (work, service, event, now) => away(work, service, event.session, event.id, now);
+
+/** A session ended. */
 export const leave = (work: Work, service: Service, session: string, id: string, now: Instant): void => {
   sessions.remove(work, session);
+  away(work, service, session, id, now);
+};
+
+/** What a board says of itself does not end its session. A newer session of the same board is not touched. */
+const away = (work: Work, service: Service, session: string, id: string, now: Instant): void => {
   if (boardSessions.get(work, id) !== session) return;
   boardSessions.remove(work, id);
   present(work, service, id, false, now);

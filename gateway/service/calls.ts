@@ -93,6 +93,8 @@ const listReleases: Answer = (work) =>
       publisher: doc.publisher,
       bytes: doc.bytes,
       missing: releases.get(work, key)?.missing ?? null,
+      /** Why it is refused for good; empty: it is not. */
+      refused: releases.get(work, key)?.refused ?? '',
     })),
   );
 

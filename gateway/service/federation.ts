@@ -17,15 +17,15 @@ import { appendForeign, entriesOf, headAfter, headOf, sizeOf, vectorOf } from '.
 import { blobs, cosigned, manifests, type PeerState, peers, pendings, releases, wanted } from '../core/tables.ts';
 import { flag } from './accept.ts';
 import { acknowledgeReplicated } from './acknowledge.ts';
+import { awaitRelease, refuseRelease, takeFromPeer } from './content.ts';
 import type { Event, Handler, Service, Work } from './events.ts';
-import { awaitContent, takeContent } from './push.ts';
 
 type Frame<K extends PeerFrame['kind']> = Extract<PeerFrame, { kind: K }>;
 
 export const peerUp: Handler<Extract<Event, { kind: 'peer-up' }>> = (work, service, event, now) => {
-  peers.put(work, { session: event.session, up: true, sinceMs: now.monoMs, vector: {}, sent: {}, told: {} }, event.gateway);
+  peers.put(work, { session: event.session, up: true, sinceMs: now.monoMs, vector: {}, sent: {}, told: {}, asked: [], cursor: '' }, event.gateway);
   work.emit({ kind: 'peer-send', session: event.session, frame: have(work, service, event.gateway) });
-  askContent(work, event.session);
+  askContent(work, event.gateway);
   flag(work, 'plan');
 };
 
@@ -57,10 +57,13 @@ export const peerFrame: Handler<Extract<Event, { kind: 'peer-frame' }>> = (work,
   else if (frame.kind === 'want')
     for (const hash of frame.hashes)
       work.emit({ kind: 'peer-send', session: event.session, frame: { kind: 'blob', hash, bytes: blobs.get(work, hex(hash)) } });
-  else if (frame.bytes !== null && wanted.get(work, hex(service.crypto.sha256(frame.bytes))) !== null) {
-    takeContent(work, service, frame.bytes);
-    askContent(work, event.session);
-  }
+  else onBlob(work, service, event.gateway, peer, frame);
+};
+
+const onBlob = (work: Work, service: Service, from: string, peer: PeerState, frame: Frame<'blob'>): void => {
+  peers.put(work, { ...peer, asked: peer.asked.filter((hash) => hash !== hex(frame.hash)) }, from);
+  if (frame.bytes !== null) takeFromPeer(work, service, frame.bytes);
+  askContent(work, from);
 };
 
 const onHave = (work: Work, service: Service, from: string, peer: PeerState, frame: Frame<'have'>): void => {
@@ -94,29 +97,45 @@ const onEntries = (work: Work, service: Service, from: string, frame: Frame<'ent
 
 const applyOne = (work: Work, service: Service, entry: LogEntry, body: Bytes): void => {
   const error = applyForeign(work, service, entry, body);
-  if (error === null) return applied(work, entry);
+  if (error === null) return applied(work, service, entry);
   work.emit({ kind: 'journal', line: `entry ${entry.seq} (${entry.kind}) of ${entry.author}: ${error.message}` });
   if (error.code === 'fork' && entry.kind === 'usage') quarantine(work, unseal(service.crypto, usageNoun, entry.body).value.board);
 };
 
 /** A release that a peer logged is fetched from it, so that this region can serve it when the peer is gone. */
-const applied = (work: Work, entry: LogEntry): void => {
+const applied = (work: Work, service: Service, entry: LogEntry): void => {
   if (entry.kind !== 'manifest') return;
-  for (const { key, value } of manifests.all(work)) if (releases.get(work, key) === null) awaitContent(work, key, value.doc.pages);
-  for (const { value } of peers.all(work)) if (value.up) askContent(work, value.session);
+  for (const { key } of manifests.all(work)) if (releases.get(work, key) === null) awaitOrRefuse(work, service, key);
+  for (const { key } of peers.all(work)) askContent(work, key);
 };
 
-const askContent = (work: Work, session: string): void => {
-  const hashes = wanted
-    .all(work)
-    .slice(0, LIMITS.wantWindow)
-    .map(({ key }) => fromHex(key));
-  if (hashes.length > 0) work.emit({ kind: 'peer-send', session, frame: { kind: 'want', hashes } });
+/** Its pages may be here already, as another release's, and make no tree. */
+const awaitOrRefuse = (work: Work, service: Service, release: string): void => {
+  try {
+    awaitRelease(work, service, release);
+  } catch (thrown) {
+    const error = asLichenError(thrown);
+    if (error.code === 'internal') throw thrown;
+    refuseRelease(work, release, error);
+  }
 };
 
-/** Content wanted that no answer has brought: asked for again of every peer, at each tick. */
+/** So many at a time, from where this peer's round last stood: what nobody has must not stand before what somebody has. */
+const askContent = (work: Work, gateway: string): void => {
+  const peer = peers.get(work, gateway);
+  if (peer === null || !peer.up || peer.asked.length >= LIMITS.wantWindow) return;
+  const keys = wanted.page(work, peer.cursor, LIMITS.wantWindow - peer.asked.length).map(({ key }) => key);
+  if (keys.length === 0) return;
+  peers.put(work, { ...peer, asked: [...peer.asked, ...keys], cursor: keys.at(-1) ?? '' }, gateway);
+  work.emit({ kind: 'peer-send', session: peer.session, frame: { kind: 'want', hashes: keys.map(fromHex) } });
+};
+
+/** At each tick whoever has answered everything is asked anew for what it did not have. */
 export const askAllContent = (work: Work): void => {
-  for (const { value } of peers.all(work)) if (value.up) askContent(work, value.session);
+  for (const { key, value } of peers.all(work)) {
+    if (value.asked.length === 0) peers.put(work, { ...value, cursor: '' }, key);
+    askContent(work, key);
+  }
 };
 
 /** Entries that waited for others are tried again, until a round brings nothing new. */
@@ -132,7 +151,7 @@ export const retryPending = (work: Work, service: Service): void => {
         continue;
       }
       pendings.remove(work, ...key.split('/'));
-      applied(work, entry);
+      applied(work, service, entry);
       progress = true;
     }
   }

@@ -3,13 +3,14 @@
  * acknowledged was lost and nothing corrupted; a synchronous transaction returns after the data is on disk, and on a
  * full disk throws cleanly where an awaited put would end the process.
  */
-import { mkdirSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, fsyncSync, mkdirSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { type Bytes, fromUtf8, utf8 } from '../protocol/bytes.ts';
 import { LichenError } from '../protocol/errors.ts';
 import type { Commit, Key, Outcome, Range, Row, Snapshot, Store } from '../turn/store.ts';
 
+/** Its version is the number of the newest commit, and every row has that of the commit that wrote it: none comes back. */
 const OWNER = 'store/owner';
 const SCHEMA = 'store/schema';
 /** Of the layout of keys and versions here; the nouns carry their own `v`. */
@@ -26,21 +27,64 @@ const rowOf = (db: Db, key: Key): Row => {
 const copy = (value: Buffer): Bytes => new Uint8Array(value);
 
 const rangeOf = (db: Db, range: Range): { key: Key; row: Row }[] => {
-  const [start, end] = range.reverse ? [range.to, range.from] : [range.from, range.to];
-  const options = {
-    start,
-    end,
-    reverse: range.reverse,
-    versions: true,
-    ...(range.limit < Number.MAX_SAFE_INTEGER ? { limit: range.limit } : {}),
-  };
+  // LMDB counts the bound at which it begins in, and the other one out.
+  const bounds = range.reverse
+    ? { start: range.to, end: range.from, reverse: true, exclusiveStart: true, inclusiveEnd: true }
+    : { start: range.from, end: range.to };
+  const options = { ...bounds, versions: true, ...(range.limit < Number.MAX_SAFE_INTEGER ? { limit: range.limit } : {}) };
   // Read to the end at once: an iterator left open holds its pages, and the file grows without bound.
   return [...db.getRange(options)].map(({ key, value, version }) => ({ key, row: { version: version ?? 0, value: copy(value) } }));
 };
 
-const translate = (thrown: unknown): LichenError => {
+const withFile = <T>(path: string, flags: string, use: (file: number) => T): T => {
+  const file = openSync(path, flags, 0o600);
+  try {
+    return use(file);
+  } finally {
+    closeSync(file);
+  }
+};
+
+/** LMDB says the system's words; a quota and a limit on the size of files are a full disk, too. */
+const FULL = /ENOSPC|MDB_MAP_FULL|No space|EDQUOT|quota exceeded|EFBIG|File too large/i;
+/** What LMDB also says when only a part of a write found room (`mdb_page_flush` in mdb.c). */
+const SHORT = /Input\/output error/i;
+const PROBE_BYTES = 64 * 1024;
+
+/** Whether as much as a small commit could be written where the file would grow, found by trying it beside the file. */
+const hasRoom = (path: string): boolean => {
+  const trial = `${path}.room`;
+  try {
+    const size = withFile(path, 'r', (file) => fstatSync(file).size);
+    return withFile(trial, 'w', (file) => {
+      const written = writeSync(file, new Uint8Array(PROBE_BYTES), 0, PROBE_BYTES, size);
+      fsyncSync(file);
+      return written === PROBE_BYTES;
+    });
+  } catch {
+    return false;
+  } finally {
+    rmSync(trial, { force: true });
+  }
+};
+
+const translate = (thrown: unknown, path: string): LichenError => {
+  if (thrown instanceof LichenError) return thrown;
   const message = thrown instanceof Error ? thrown.message : String(thrown);
-  return new LichenError(/ENOSPC|MDB_MAP_FULL|No space/i.test(message) ? 'storage-full' : 'storage-broken', message);
+  const full = FULL.test(message) || (SHORT.test(message) && !hasRoom(path));
+  return new LichenError(full ? 'storage-full' : 'storage-broken', message);
+};
+
+/** `mm_magic` of the first meta page (lmdb's mdb.c); behind the page's header. */
+const MAGIC = Buffer.from('dec0efbe', 'hex');
+const MAGIC_AT = 24;
+
+/** LMDB takes what is not a database for one, and the process ends by a signal. */
+const checkFile = (path: string): void => {
+  if (!existsSync(path)) return;
+  const head = Buffer.alloc(MAGIC_AT + MAGIC.length);
+  const length = withFile(path, 'r', (file) => readSync(file, head, 0, head.length, 0));
+  if (length > 0 && !head.subarray(MAGIC_AT).equals(MAGIC)) throw new LichenError('storage-broken', `${path} is not an LMDB file`);
 };
 
 export interface LmdbOptions {
@@ -51,12 +95,11 @@ export interface LmdbOptions {
   durable?: boolean;
 }
 
-/** Errors: `storage-broken` when the file is not ours or of another schema. */
-export const openLmdbStore = (options: LmdbOptions): Store => {
-  mkdirSync(dirname(options.path), { recursive: true, mode: 0o700 });
-  const durable = options.durable ?? true;
-  const db: Db = open<Buffer, string>({
-    path: options.path,
+const openDb = ({ path, durable = true }: LmdbOptions): Db => {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  checkFile(path);
+  return open<Buffer, string>({
+    path,
     encoding: 'binary',
     useVersions: true,
     overlappingSync: false,
@@ -65,23 +108,50 @@ export const openLmdbStore = (options: LmdbOptions): Store => {
     remapChunks: false,
     cache: false,
   });
-  const claim = (): void => {
-    const schema = db.get(SCHEMA);
-    if (schema !== undefined && fromUtf8(schema) !== SCHEMA_NUMBER)
-      throw new LichenError('storage-broken', `schema ${fromUtf8(schema)}, expected ${SCHEMA_NUMBER}`);
-    db.put(SCHEMA, Buffer.from(SCHEMA_NUMBER), 1);
-    db.put(OWNER, Buffer.from(utf8(options.owner)), 1);
-  };
-  db.transactionSync(claim);
+};
+
+const claim = (db: Db, owner: string): void => {
+  const schema = db.get(SCHEMA)?.toString('latin1') ?? SCHEMA_NUMBER;
+  if (schema !== SCHEMA_NUMBER) throw new LichenError('storage-broken', `schema ${schema}, expected ${SCHEMA_NUMBER}`);
+  const { version } = rowOf(db, OWNER);
+  db.put(SCHEMA, Buffer.from(SCHEMA_NUMBER), version + 1);
+  db.put(OWNER, Buffer.from(utf8(owner)), version + 1);
+};
+
+/** Without it the file's name may be gone after a power cut, whatever was synced into the file. */
+const syncFolder = (path: string): void => withFile(dirname(path), 'r', fsyncSync);
+
+const openClaimed = (options: LmdbOptions): Db => {
+  try {
+    const isNew = !existsSync(options.path);
+    const db = openDb(options);
+    try {
+      db.transactionSync(() => claim(db, options.owner));
+      if (isNew) syncFolder(options.path);
+      return db;
+    } catch (thrown) {
+      void db.close();
+      throw thrown;
+    }
+  } catch (thrown) {
+    throw translate(thrown, options.path);
+  }
+};
+
+/** Errors: `storage-broken` when the file is not ours or of another schema, `storage-full`. */
+export const openLmdbStore = (options: LmdbOptions): Store => {
+  const db = openClaimed(options);
 
   const write = (commit: Commit): boolean => {
-    const owner = db.get(OWNER);
-    if (owner === undefined || fromUtf8(owner) !== commit.owner) return false;
+    const owner = db.getEntry(OWNER);
+    if (owner === undefined || fromUtf8(owner.value) !== commit.owner) return false;
     for (const [key, version] of commit.expected) if (rowOf(db, key).version !== version) return false;
+    const number = (owner.version ?? 0) + 1;
     for (const [key, value] of commit.writes) {
       if (value === null) db.remove(key);
-      else db.put(key, Buffer.from(value), rowOf(db, key).version + 1);
+      else db.put(key, Buffer.from(value), number);
     }
+    db.put(OWNER, owner.value, number);
     return true;
   };
 
@@ -89,7 +159,7 @@ export const openLmdbStore = (options: LmdbOptions): Store => {
     try {
       return db.transactionSync(() => write(wanted)) ? { kind: 'committed' } : { kind: 'conflict' };
     } catch (thrown) {
-      return { kind: 'failed', error: translate(thrown) };
+      return { kind: 'failed', error: translate(thrown, options.path) };
     }
   };
 

@@ -5,7 +5,7 @@ import { type LichenError, refuse } from '../protocol/errors.ts';
 import type { Instant } from '../turn/clock.ts';
 import type { Core } from '../turn/turn.ts';
 import { desired, freshRun } from './assignment.ts';
-import { askLate, checked, filesRefused, gotChunk, planted, sealed, written } from './content.ts';
+import { askLate, checked, filesRefused, gotChunk, planted, sealed, sweepIdle, written } from './content.ts';
 import type { Board, Effect, Event, Of, Work } from './events.ts';
 import { advanceAll, exited, manifestOf, removed, started, stepRefused, stopped, surveyed } from './lifecycle.ts';
 import { sampled, tickMeters } from './metering.ts';
@@ -37,6 +37,7 @@ const decide = (work: Work, board: Board, event: Event, now: Instant): void => {
       keepLink(work, board, now);
       askLate(work, board, manifest, now);
       settle(work, board, now);
+      sweepIdle(work);
       return tickMeters(work, board, now);
     case 'linked':
       return linked(work, board, event, now);

@@ -1,7 +1,7 @@
 /** Fetching: documents and pages into the store, chunks into files, a bounded number at a time. */
 
-import { entriesOf, fileKey, filesOf, targetsOf } from '../core/content.ts';
-import { type Content, contents, documents, docWants, links, ONE, type Target } from '../core/tables.ts';
+import { fileKey, filesOf, targetsOf } from '../core/content.ts';
+import { type Content, contents, documents, docWants, instances, links, ONE, schedules, type Target } from '../core/tables.ts';
 import { type Bytes, equal, fromHex, hex } from '../protocol/bytes.ts';
 import { open1, openMany, typOf } from '../protocol/cose.ts';
 import { refuse } from '../protocol/errors.ts';
@@ -9,6 +9,7 @@ import { LIMITS } from '../protocol/limits.ts';
 import { decodeAs, encodeAs } from '../protocol/noun.ts';
 import { chunk as chunkSchema, want } from '../protocol/nouns/messages.ts';
 import type { Manifest } from '../protocol/nouns/release.ts';
+import { entriesOf } from '../protocol/pages.ts';
 import type { Instant } from '../turn/clock.ts';
 import type { Board, Handler, Of, Work } from './events.ts';
 
@@ -198,6 +199,20 @@ export const askAgain = (work: Work, now: Instant): void => {
     docWants.all(work).map(({ key }) => fromHex(key)),
   );
   for (const { value: content } of inPhase(work, 'fetching')) ask(work, [...content.inflight.keys()].map(fromHex));
+};
+
+const SWEEP = 'sweep';
+
+/** An instance went, and with it perhaps the last that needed some release. */
+export const sweepLater = (work: Work): void => schedules.put(work, 0, SWEEP);
+
+/** Frees what no instance needs; only while nothing is fetched, as a sweep takes files that wait for their release. */
+export const sweepIdle = (work: Work): void => {
+  if (schedules.get(work, SWEEP) === null || contents.all(work).some(({ value }) => BUSY.has(value.phase))) return;
+  schedules.remove(work, SWEEP);
+  const keep = new Set(instances.all(work).map(({ value }) => hex(value.lease.release)));
+  for (const { key } of contents.all(work)) if (!keep.has(key)) contents.remove(work, key);
+  work.emit({ kind: 'files', step: { kind: 'sweep', keep: [...keep].map(fromHex) } });
 };
 
 /** What has not come in time is asked for again, with half the window. */

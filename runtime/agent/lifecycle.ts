@@ -12,7 +12,7 @@ import type { Manifest } from '../protocol/nouns/release.ts';
 import { publisherNoun } from '../protocol/nouns/trust.ts';
 import type { Instant } from '../turn/clock.ts';
 import { freshRun, obey } from './assignment.ts';
-import { fetchRelease, needDocuments } from './content.ts';
+import { fetchRelease, needDocuments, sweepLater } from './content.ts';
 import type { Board, Handler, Of, Work } from './events.ts';
 import { rebase, record, take } from './metering.ts';
 import { freshPromises } from './promises.ts';
@@ -107,6 +107,7 @@ const STEPS: Record<Step, Act> = {
     instances.remove(work, id);
     runs.remove(work, id);
     meters.remove(work, id);
+    sweepLater(work);
   },
 };
 

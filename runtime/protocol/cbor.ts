@@ -25,12 +25,15 @@ const INT_MAX = 2n ** 64n - 1n;
 /** Would be something else than a key of its own in a JavaScript object. */
 const RESERVED = new Set(['__proto__', 'constructor', 'prototype']);
 
+interface Keyed {
+  key: string;
+  /** Its UTF-8. */
+  coded: Bytes;
+  entry: Value;
+}
+
 /** Shorter first, then bytewise: the order of the encoded keys. */
-const keyOrder = (a: string, b: string): number => {
-  const x = utf8(a);
-  const y = utf8(b);
-  return x.length - y.length || compare(x, y);
-};
+const keyOrder = (a: Keyed, b: Keyed): number => a.coded.length - b.coded.length || compare(a.coded, b.coded);
 
 /** The order of encoded integers: 0, 1, 2, …, then −1, −2, … */
 const headerOrder = ([a]: [number, Value], [b]: [number, Value]): number => (a < 0 === b < 0 ? Math.abs(a) - Math.abs(b) : b - a);
@@ -53,7 +56,8 @@ const prepare = (value: Value): unknown => {
   if (value instanceof Map) return new Map([...value].sort(headerOrder).map(([key, entry]) => [prepareInteger(key), prepare(entry)]));
   const entries = Object.entries(value).filter(([, entry]) => entry !== undefined);
   if (entries.some(([key]) => RESERVED.has(key))) refuse('bad-cbor', 'a map key is a reserved word');
-  return new Map(entries.sort(([a], [b]) => keyOrder(a, b)).map(([key, entry]) => [prepareText(key), prepare(entry)]));
+  const keyed = entries.map(([key, entry]): Keyed => ({ key: prepareText(key), coded: utf8(key), entry }));
+  return new Map(keyed.sort(keyOrder).map(({ key, entry }) => [key, prepare(entry)]));
 };
 
 /** Keys whose value is `undefined` are left out; maps of a protocol never hold them. */

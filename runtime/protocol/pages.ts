@@ -58,7 +58,7 @@ const checkSums = (entries: Entry[]): void => {
  * Entries of all pages in their order: the whole tree, checked, and held against what the manifest promised. Errors:
  * those of `openPage`.
  */
-export const treeOf = (manifest: Manifest, pages: Bytes[]): Entry[] => {
+export const entriesOf = (manifest: Manifest, pages: Bytes[]): Entry[] => {
   const entries = pages.flatMap(entriesIn);
   const listed = entries.filter(({ kind }) => kind !== 'more').length;
   const bytes = entries.reduce((sum, entry) => sum + (entry.kind === 'file' ? entry.bytes : 0), 0);

@@ -1,4 +1,5 @@
 /** Paths inside a release: relative, forward slashes, no way out. Links are followed over the whole tree. */
+import { utf8 } from './bytes.ts';
 import { refuse } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import type { Entry } from './nouns/release.ts';
@@ -6,6 +7,7 @@ import type { Entry } from './nouns/release.ts';
 /** Throws `bad-path` unless the path is relative, canonical and short enough. */
 export const checkPath = (path: string): string => {
   const segments = path.split('/');
+  if (utf8(path).length > LIMITS.pathBytes) refuse('bad-path', `${path.slice(0, 40)}…: more than ${LIMITS.pathBytes} bytes`);
   if (segments.length > LIMITS.pathSegments) refuse('bad-path', `${path}: more than ${LIMITS.pathSegments} segments`);
   if (segments.some((segment) => segment === '' || segment === '.' || segment === '..'))
     refuse('bad-path', `${path}: empty, "." or ".." segment`);
@@ -13,17 +15,21 @@ export const checkPath = (path: string): string => {
   return path;
 };
 
-/** Where a link leads, from the root of the release; `bad-path` if outside. An absolute target counts from that root. */
+/**
+ * Where a link leads, from the root of the release; `bad-path` if outside. An absolute target counts from that root. A
+ * target goes up first and then down: behind a name, which may itself be a link, ".." is not where the text says.
+ */
 export const resolveLink = (path: string, target: string): string => {
   if (/[\u0000-\u001f\\]/.test(target)) refuse('bad-path', `${path}: its target holds a control character or a backslash`);
   const from = target.startsWith('/') ? [] : path.split('/').slice(0, -1);
-  const out = [...from];
+  const down: string[] = [];
   for (const segment of target.split('/')) {
     if (segment === '' || segment === '.') continue;
-    if (segment !== '..') out.push(segment);
-    else if (out.pop() === undefined) refuse('bad-path', `${path}: its target ${target} leaves the root`);
+    if (segment !== '..') down.push(segment);
+    else if (down.length > 0) refuse('bad-path', `${path}: its target ${target} goes up again behind a name`);
+    else if (from.pop() === undefined) refuse('bad-path', `${path}: its target ${target} leaves the root`);
   }
-  return out.join('/');
+  return [...from, ...down].join('/');
 };
 
 /**
@@ -36,7 +42,7 @@ export const checkTree = (entries: Entry[]): void => {
   for (const entry of entries) {
     checkPath(entry.path);
     if (entry.kind === 'more') {
-      if (last === undefined || last.path !== entry.path) refuse('bad-path', `${entry.path}: a continuation without its file`);
+      if (last?.kind !== 'file' || last.path !== entry.path) refuse('bad-path', `${entry.path}: a continuation without its file`);
       continue;
     }
     if (kinds.has(entry.path)) refuse('bad-path', `${entry.path}: listed twice`);

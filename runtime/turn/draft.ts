@@ -43,8 +43,13 @@ export class Draft<Effect> {
     if (written !== undefined) return written;
     const row = this.#snapshot.get(key);
     if (row === UNREAD) throw new Unread({ key });
-    this.#expected.set(key, row.version);
+    this.#expect(key, row.version);
     return row.value;
+  }
+
+  /** The first version counts: should a remote store show a newer one later on, the commit is to be a conflict. */
+  #expect(key: Key, version: number): void {
+    if (!this.#expected.has(key)) this.#expected.set(key, version);
   }
 
   put(key: Key, value: Bytes): void {
@@ -55,28 +60,26 @@ export class Draft<Effect> {
     this.#event.writes.set(key, null);
   }
 
-  /** Rows whose key begins with `prefix`, in order; `after` is exclusive and whole. */
+  /** Rows whose key begins with `prefix`, in order; `after` is a whole key, and what comes after it is read, whichever way. */
   scan(prefix: string, options: { limit?: number; after?: Key; reverse?: boolean } = {}): { key: Key; value: Bytes }[] {
-    const limit = options.limit ?? Number.MAX_SAFE_INTEGER;
-    const pending = [...this.#whole.writes, ...this.#event.writes].filter(([key]) => key.startsWith(prefix));
-    const from = options.after === undefined ? prefix : `${options.after}\u0000`;
-    const range: Range = {
-      from,
-      to: `${prefix}\uffff`,
-      limit: Math.min(limit + pending.length, Number.MAX_SAFE_INTEGER),
-      reverse: options.reverse ?? false,
-    };
+    const { limit = Number.MAX_SAFE_INTEGER, after, reverse = false } = options;
+    const from = after === undefined || reverse ? prefix : `${after}\u0000`;
+    const to = after !== undefined && reverse ? after : `${prefix}\uffff`;
+    const pending = [...this.#whole.writes, ...this.#event.writes].filter(([key]) => key.startsWith(prefix) && key >= from && key < to);
+    // Each of them may take one row of the snapshot away.
+    const range: Range = { from, to, limit: Math.min(limit + pending.length, Number.MAX_SAFE_INTEGER), reverse };
     const rows = this.#snapshot.range(range);
     if (rows === UNREAD) throw new Unread({ range });
     const merged = new Map<Key, Bytes | null>();
     for (const { key, row } of rows) {
-      this.#expected.set(key, row.version);
+      this.#expect(key, row.version);
       merged.set(key, row.value);
     }
-    if (pending.length === 0) return rows.flatMap(({ key, row }) => (row.value === null ? [] : [{ key, value: row.value }]));
-    for (const [key, value] of pending) if (key >= from) merged.set(key, value);
-    const out = [...merged].flatMap(([key, value]) => (value === null ? [] : [{ key, value }])).sort((a, b) => (a.key < b.key ? -1 : 1));
-    return (range.reverse ? out.reverse() : out).slice(0, limit);
+    for (const [key, value] of pending) merged.set(key, value);
+    const out = [...merged].flatMap(([key, value]) => (value === null ? [] : [{ key, value }]));
+    if (pending.length === 0) return out;
+    out.sort((a, b) => (a.key < b.key ? -1 : 1));
+    return (reverse ? out.reverse() : out).slice(0, limit);
   }
 
   recall(table: string, key: string): unknown {

@@ -6,10 +6,11 @@
 import type { Bytes } from '../protocol/bytes.ts';
 import type { LichenError } from '../protocol/errors.ts';
 
+/** ASCII, so that the order of bytes and that of JavaScript's strings are one. */
 export type Key = string;
 
 export interface Row {
-  /** Rises with every write of the key; 0 stands for "no such row". */
+  /** Rises with every write of the key and never comes back, not even after a deletion; 0 stands for "no such row". */
   version: number;
   value: Bytes | null;
 }

@@ -305,7 +305,7 @@ const node = (bench: () => Bench): void => {
       return { own, alive, final: Number((await bench().end(partition)).cpuMicros) };
     };
     const short = await measured(0);
-    const long = await measured(2_000_000);
+    const long = await measured(short.own + 2_000_000);
     const told = long.own - short.own;
     for (const metered of [long.alive - short.alive, long.final - short.final]) {
       expect(metered).toBeGreaterThan(told * 0.98);

@@ -85,6 +85,8 @@ export class Gateway {
   readonly dir: string;
   #running: RunningGateway;
   readonly #pushes: Push[] = [];
+  /** What is in a log stays. */
+  readonly #read: LogEntry[] = [];
 
   private constructor(entry: GatewayEntry, operator: OperatorId, dir: string, running: RunningGateway) {
     this.entry = entry;
@@ -206,11 +208,10 @@ export class Gateway {
 
   /** The gateway's own log, as anyone may read it. */
   async log(): Promise<LogEntry[]> {
-    const out: LogEntry[] = [];
     for (;;) {
-      const page = await this.get<{ entries: string[]; head: string | null }>(`/1/logs/${this.entry.gateway}?from=${out.length}`);
-      if (page.head === null) return out;
-      out.push(...page.entries.map((entry) => decodeAs(entrySchema, fromHex(entry), 'entry')));
+      const page = await this.get<{ entries: string[]; head: string | null }>(`/1/logs/${this.entry.gateway}?from=${this.#read.length}`);
+      if (page.head === null) return [...this.#read];
+      this.#read.push(...page.entries.map((entry) => decodeAs(entrySchema, fromHex(entry), 'entry')));
     }
   }
 

@@ -37,6 +37,7 @@ import {
   type Request,
   requestIdOf,
   requestNoun,
+  rotationNoun,
   type Voucher,
   voucherNoun,
 } from '../../runtime/protocol/nouns/request.ts';
@@ -169,6 +170,14 @@ export const pair = (board: string, owner: OwnerId = OWNER): Fact =>
       'pair',
     ),
   );
+
+/** A board hands over; both keys sign. */
+export const rotation = (board: string, to: string): Fact => {
+  const keys = [keyOf(board), keyOf(to)];
+  const [from, next] = keys.map(({ publicKey }) => publicKey);
+  const value = { v: 1 as const, kind: 'board' as const, subject: idOf<BoardId>(board), version: 1, from: from!, to: next! };
+  return fact('rotation', sealMany(rotationNoun, value, keys));
+};
 
 export const signedRequest = (changes: Partial<Request> = {}, tenant = 'tenant'): Fact =>
   fact('request', seal(requestNoun, request(changes), keyOf(tenant)));

@@ -7,6 +7,7 @@ import type { Bytes } from '../../runtime/protocol/bytes.ts';
 import type { Registers } from '../../runtime/protocol/nouns/board.ts';
 import type { Lease } from '../../runtime/protocol/nouns/lease.ts';
 import type { Close, LogEntry, Vector } from '../../runtime/protocol/nouns/log.ts';
+import { keyOf } from './crypto.ts';
 import {
   closeAt,
   closeFact,
@@ -17,6 +18,8 @@ import {
   logsOf,
   type Point,
   payloadHash,
+  rotation,
+  secondOperator,
   signedLease,
   usageChain,
   vectorOf,
@@ -39,7 +42,9 @@ type Gen = fc.GeneratorValue;
 const START_MS = 1_700_000_000_000;
 const BOARDS = ['board 1', 'board 2', 'board 3'];
 
-const upTo = (g: Gen, max: number): number => g(fc.nat, { max });
+/** Without fast-check's leaning towards small values: histories of nothing prove nothing. */
+const evenly = (max: number): fc.Arbitrary<number> => fc.noBias(fc.nat({ max }));
+const upTo = (g: Gen, max: number): number => g(evenly, max);
 const oneIn = (g: Gen, n: number): boolean => upTo(g, n - 1) === n - 1;
 const pick = <T>(g: Gen, items: readonly T[]): T => items[upTo(g, items.length - 1)]!;
 
@@ -79,7 +84,7 @@ const step = (g: Gen, runs: Run[], atMs: number, wild: Wild): Point[] => {
   const run = pick(g, runs);
   const fault = wild.faults && oneIn(g, 6) ? upTo(g, 4) : -1;
   if (run.state === 'closed' && fault < 0) return [];
-  const kind = run.state === 'new' && fault !== 0 ? 'open' : oneIn(g, 8) ? 'close' : 'point';
+  const kind = run.state === 'new' && fault !== 0 ? 'open' : oneIn(g, 16) ? 'close' : 'point';
   if (kind === 'open') run.sinceMs = atMs;
   // A metered hour is an hour on the wall, as it is on an honest board.
   const elapsedMs = run.state === 'open' ? atMs - run.sinceMs - Number(run.used.wallMs) : 0;
@@ -100,21 +105,36 @@ const headOf = (facts: Fact[], length: number): { seq: number; hash: Bytes } => 
   return { seq: length, hash: last === undefined ? new Uint8Array(32) : payloadHash(last.body) };
 };
 
+const newKeyOf = (board: string): string => `new key of ${board}`;
+
+/** Now and then the operator takes a board's or a gateway's key out of service. */
+const revocations = (g: Gen, wild: Wild): Fact[] => {
+  if (!wild.faults || !oneIn(g, 4)) return [];
+  const names = [...BOARDS, ...BOARDS.map(newKeyOf), ...GATEWAYS];
+  return [secondOperator({ revoked: [keyOf(pick(g, names)).publicKey] })];
+};
+
 const boardHistory = (g: Gen, board: number, leases: Lease[], wild: Wild): Fact[] => {
   const runs = leases.map((of): Run => ({ lease: of, state: 'new', used: ZEROS, sinceMs: 0 }));
   let atMs = START_MS + upTo(g, 40_000);
   const walk = (): Point[] =>
-    Array.from({ length: 2 + upTo(g, 8) }).flatMap(() => {
+    Array.from({ length: 5 + upTo(g, 10) }).flatMap(() => {
       atMs += upTo(g, 20_000);
       return step(g, runs, atMs, wild);
     });
-  const facts = usageChain(BOARDS[board]!, walk());
+  const name = BOARDS[board]!;
+  const facts = usageChain(name, walk());
+  if (wild.faults && oneIn(g, 4)) {
+    // It hands over to a new key in the middle of its life.
+    const again = usageChain(name, walk(), headOf(facts, facts.length), newKeyOf(name));
+    return [...facts, rotation(name, newKeyOf(name)), ...again];
+  }
   if (!wild.faults || !oneIn(g, 4)) return facts;
   // A second history beside the first: a cloned card, or a board that lost what it wrote last.
   const branch = headOf(facts, upTo(g, facts.length));
   const points = walk();
   const marked = oneIn(g, 2) ? points.map((point, i) => (i === 0 ? { ...point, amnesia: true } : point)) : points;
-  return [...facts, ...usageChain(BOARDS[board]!, marked, branch)];
+  return [...facts, ...usageChain(name, marked, branch)];
 };
 
 export const history = (wild: Wild): fc.Arbitrary<History> =>
@@ -124,7 +144,7 @@ export const history = (wild: Wild): fc.Arbitrary<History> =>
     const usage = perBoard.flatMap((leases, board) => boardHistory(g, board, leases, wild));
     const leases = perBoard.flat();
     const signed = perBoard.flatMap((row, board) => row.map((of) => signedLease(of, GATEWAYS[board]!)));
-    return { facts: [...groundwork(boards), ...signed, ...usage], leases };
+    return { facts: [...groundwork(boards), ...signed, ...usage, ...revocations(g, wild)], leases };
   });
 
 /** The facts as three gateways may have written them down: each in one or more logs, in any order. */
@@ -135,7 +155,8 @@ export const scattered = (facts: Fact[]): fc.Arbitrary<LogEntry[][]> =>
       const copies = oneIn(g, 3) ? 2 + upTo(g, 1) : 1;
       for (let i = 0; i < copies; i++) {
         const log = pick(g, written);
-        log.splice(oneIn(g, 3) ? upTo(g, log.length) : log.length, 0, fact);
+        // Mostly as it happened, so that a close in between finds something that can be billed.
+        log.splice(oneIn(g, 12) ? upTo(g, log.length) : log.length, 0, fact);
       }
     }
     return logsOf(written);
@@ -147,9 +168,10 @@ export const closesOver = (logs: LogEntry[][], most = 4): fc.Arbitrary<Close[]> 
   return fc.gen().map((g) => {
     let vector: Vector = {};
     const steps = Array.from({ length: upTo(g, most - 1) }, (_, i) => {
-      vector = Object.fromEntries(
-        Object.entries(whole).map(([author, size]) => [author, (vector[author] ?? 0) + upTo(g, size - (vector[author] ?? 0))]),
-      );
+      // The logs grow together; now and then one lags behind.
+      const percent = 30 + upTo(g, 70);
+      const reached = (size: number): number => Math.floor((size * (oneIn(g, 3) ? upTo(g, percent) : percent)) / 100);
+      vector = Object.fromEntries(Object.entries(whole).map(([author, size]) => [author, Math.max(vector[author] ?? 0, reached(size))]));
       return closeAt(i + 1, vector);
     });
     return [...steps, closeAt(steps.length + 1, whole)];

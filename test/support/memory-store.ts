@@ -28,8 +28,10 @@ export class MemoryDisk {
   owner = '';
   schema = SCHEMA_NUMBER;
 
+  /** Bytes of the reader's own, as a disk would give. */
   get(key: Key): Row {
-    return this.rows.get(key) ?? NO_ROW;
+    const row = this.rows.get(key);
+    return row === undefined ? NO_ROW : { version: row.version, value: row.value && new Uint8Array(row.value) };
   }
 
   range({ from, to, limit, reverse }: Range): { key: Key; row: Row }[] {

@@ -158,6 +158,9 @@ export class CrunEngine implements Backend {
   close(): void {
     for (const meter of this.#meters.values()) meter.close();
     this.#meters.clear();
+    // crun 1.21 keeps compiled filters beside its containers; without any container they are all that is there.
+    const crunPath = `${this.#runPath}/crun`;
+    if (list(crunPath).every((name) => name === '.cache')) rmSync(`${crunPath}/.cache`, { recursive: true, force: true });
     // Only when nothing is left in them: a running partition keeps its own.
     for (const path of ['exits', 'crun', 'net', '']) {
       try {

@@ -16,7 +16,7 @@ import { type Bind, nodeBinds } from './node-engine.ts';
 import { probedExec } from './probe.ts';
 import { ProcessTree } from './process-tree.ts';
 import { run, TOOL_ENV, until } from './run.ts';
-import { identify, isAlive, list, type ProcessId, readState, readText, signal, writeDurably } from './state.ts';
+import { identify, isAlive, list, type ProcessId, processOf, readState, readText, signal, writeDurably } from './state.ts';
 import { withoutStrays } from './strays.ts';
 
 const START_LIMIT_MS = 20_000;
@@ -66,8 +66,8 @@ export const spentIn = (exitFile: string): bigint =>
   (exitFile.trim().split('\n')[2] ?? '').split(' ').reduce((sum, text) => sum + microsOf(text), 0n);
 
 interface Told {
-  reaper: number;
-  first: number;
+  reaper: ProcessId;
+  first: ProcessId;
 }
 
 export class DevEngine implements Backend {
@@ -127,9 +127,7 @@ export class DevEngine implements Backend {
       ...this.#closed(at, uid),
       ...spec.args,
     ];
-    const told = await this.#spawn(command, partition);
-    const [first, reaper] = [identify(told.first), identify(told.reaper)];
-    if (first === null || reaper === null) throw new LichenError('engine-failed', this.#lastWords(partition, 'the instance ended at once'));
+    const { first, reaper } = await this.#spawn(command, partition);
     this.#reapers.set(partition, reaper);
     return { first, reaper, address: null };
   }
@@ -242,26 +240,26 @@ export class DevEngine implements Backend {
         clearTimeout(timer);
         sync?.destroy();
         child.unref();
-        const [, reaper] = /^reaper (\d+)$/m.exec(said) ?? [];
-        const [, first] = /^first (\d+)$/m.exec(said) ?? [];
+        // Their own lines of /proc/self/stat: an instance may be over before this is read.
+        const told = (who: string): ProcessId | null => processOf(new RegExp(`^${who} (.*)$`, 'm').exec(said)?.[1] ?? '');
+        const [reaper, first] = [told('reaper'), told('first')];
         if (error !== null) reject(error);
-        else if (reaper === undefined || first === undefined)
-          reject(new LichenError('engine-failed', this.#lastWords(partition, 'the root could not be closed')));
-        else resolve({ reaper: Number(reaper), first: Number(first) });
+        else if (reaper === null || first === null) reject(new LichenError('engine-failed', this.#lastWords(partition)));
+        else resolve({ reaper, first });
       };
       child.on('error', (error) => end(new LichenError('engine-failed', error.message)));
       sync?.on('error', () => undefined);
       sync?.on('close', () => end(null));
       sync?.on('data', (bytes: Buffer) => {
         said += bytes.toString();
-        if (/^first \d+\n/m.test(said)) end(null);
+        if (/^first .*\n/m.test(said)) end(null);
       });
     });
   }
 
-  #lastWords(partition: string, otherwise: string): string {
+  #lastWords(partition: string): string {
     const log = readText(`${this.#directory(partition)}/log`)?.trim() ?? '';
-    return log === '' ? otherwise : log.slice(-500);
+    return log === '' ? 'the root could not be closed' : log.slice(-500);
   }
 
   async #bindsOf(spec: PartitionSpec): Promise<Bind[]> {

@@ -14,7 +14,7 @@ export const REAPER = `
 exit_file=$1 log_file=$2
 shift 2
 {
-  read -r self rest < /proc/self/stat
+  read -r self < /proc/self/stat
   echo "reaper $self" >&3
   "$@"
   status=$?
@@ -26,13 +26,13 @@ shift 2
 
 /**
  * Runs as the first process of the new namespaces and becomes the workload. /proc is still the board's here, so it
- * shows this shell's number as the board sees it.
+ * shows this shell as the board sees it; number and start time stay when it becomes the workload.
  *
  * $1 root, $2 mount point, $3 data, $4 size of /tmp in MiB, $5 address or "", $6 binds as "source:target" lines, then the command.
  */
 export const INSIDE = `
 set -e
-read -r first rest < /proc/self/stat
+read -r self < /proc/self/stat
 root=$1 at=$2 data=$3 tmp=$4 address=$5 binds=$6
 shift 6
 if [ -n "$address" ]; then
@@ -58,7 +58,7 @@ echo "$binds" | while IFS=: read -r source target; do
   mount -o remount,bind,ro "$at$target"
 done
 cd /
-echo "first $first" >&3
+echo "first $self" >&3
 exec 3>&-
 exec "$@"
 `;

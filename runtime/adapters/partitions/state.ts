@@ -36,9 +36,17 @@ export const readText = (path: string): string | null => {
 export const bootId = (): string => (readText('/proc/sys/kernel/random/boot_id') ?? '').trim();
 
 /** Fields after the parenthesised name, which may itself hold spaces and parentheses; `[0]` is the state letter. */
+const fieldsOf = (stat: string): string[] => stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+
 export const statFields = (pid: number): string[] | null => {
   const text = readText(`/proc/${pid}/stat`);
-  return text === null ? null : text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return text === null ? null : fieldsOf(text);
+};
+
+/** Who wrote this line of /proc/self/stat; it may have ended since. */
+export const processOf = (stat: string): ProcessId | null => {
+  const [pid, startTicks] = [/^\d+/.exec(stat)?.[0], fieldsOf(stat)[19]];
+  return pid === undefined || startTicks === undefined ? null : { pid: Number(pid), startTicks };
 };
 
 export const identify = (pid: number): ProcessId | null => {

@@ -194,8 +194,10 @@ export class Supervisor {
     }
     const state = this.#running.get(name);
     if (state === undefined || this.#stopping.has(name)) return;
+    // In this order: a reaper that is gone has written; one that was asked after the file may have written in between.
+    const gone = !isAlive(state.first) && !isAlive(state.reaper);
     const exit = this.#backend.readExit(name);
-    if (exit === null && (isAlive(state.first) || isAlive(state.reaper))) return;
+    if (exit === null && !gone) return;
     this.#settle(name, state, exit);
     this.#options.exited(name, exit ?? UNKNOWN_EXIT);
   }

@@ -1,11 +1,17 @@
-/** The command line as a person has it: a process of its own, with nothing in its environment that the test did not put there. */
+/**
+ * The command line as a person has it, as a process of its own (`lichen`, `serve`), and the same one inside the test's
+ * process (`told`, `refused`), where a hundred runs do not cost a hundred starts of Node. Either way there is nothing
+ * in its environment that the test did not put there.
+ */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
-import { makeProgram } from '../../../gateway/cli/program.ts';
+import type { Heavy } from '../../../gateway/cli/heavy.ts';
+import { makeProgram, runCommandLine } from '../../../gateway/cli/program.ts';
 import { contractOf } from '../../../gateway/cli/verbs.ts';
 import { registerReleaseBuild } from '../../../recipes/builder/cli.ts';
+import type { Told } from '../../../runtime/protocol/errors.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const entry = join(root, 'gateway/lichen.ts');
@@ -38,12 +44,56 @@ export const lichen = async (args: string[], { cwd, env }: Place = {}): Promise<
   return ran;
 };
 
-/** The last line of stdout, which is one JSON value. */
-export const lastJson = ({ stdout }: Ran): any => JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
+/** The last line of stdout, which is one JSON value; the caller says what it looks at. */
+export const lastJson = <T = unknown>({ stdout }: Ran): T => JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
+
+const heavy: Heavy = {
+  gateway: () => Promise.reject(new Error('started as a process of its own')),
+  builder: async () => registerReleaseBuild,
+};
 
 /** The whole command line with all its verbs. */
-export const wholeProgram = () =>
-  makeProgram('0.0.0', { gateway: () => Promise.reject(new Error('not here')), builder: async () => registerReleaseBuild }, () => true);
+export const wholeProgram = () => makeProgram('0.0.0', heavy, () => true);
+
+const outside = ['LICHEN_API', 'LICHEN_TOKEN', 'NO_COLOR', 'FORCE_COLOR'];
+
+const runInside = async (args: string[], { cwd, env = {} }: Place): Promise<Ran> => {
+  const held = { cwd: process.cwd(), out: process.stdout.write, err: process.stderr.write, env: outside.map((name) => process.env[name]) };
+  const ran = { status: 0, stdout: '', stderr: '' };
+  process.chdir(cwd ?? held.cwd);
+  for (const name of outside) delete process.env[name];
+  Object.assign(process.env, env);
+  const into = (stream: 'stdout' | 'stderr') => (text: Uint8Array | string) => {
+    ran[stream] += text;
+    return true;
+  };
+  process.stdout.write = into('stdout');
+  process.stderr.write = into('stderr');
+  process.exitCode = undefined;
+  try {
+    ran.status = await runCommandLine(args, '0.0.0', heavy);
+  } finally {
+    process.exitCode = undefined;
+    process.stdout.write = held.out;
+    process.stderr.write = held.err;
+    for (const [i, name] of outside.entries()) {
+      if (held.env[i] === undefined) delete process.env[name];
+      else process.env[name] = held.env[i];
+    }
+    process.chdir(held.cwd);
+  }
+  expect(`${ran.stdout}${ran.stderr}`).not.toMatch(STACK);
+  return ran;
+};
+
+let last: Promise<unknown> = Promise.resolve();
+
+/** One after another: they share a working directory, an environment and two streams. */
+const inside = (args: string[], place: Place): Promise<Ran> => {
+  const run = last.then(() => runInside(args, place));
+  last = run.catch(() => {});
+  return run;
+};
 
 const verbAt = async (path: string[]) => {
   let command = await wholeProgram();
@@ -52,23 +102,24 @@ const verbAt = async (path: string[]) => {
 };
 
 /** Runs with `--json`, expects success, and that the value has exactly the keys that the help promises. */
-export const told = async (args: string[], place: Place = {}): Promise<any> => {
-  const ran = await lichen([...args, '--json'], place);
+export const told = async <T = unknown>(args: string[], place: Place = {}): Promise<T> => {
+  const ran = await inside([...args, '--json'], place);
   expect(ran, args.join(' ')).toMatchObject({ status: 0 });
-  const value = lastJson(ran);
+  const value = lastJson<T>(ran);
   const path = args.slice(0, ['status', 'doctor'].includes(args[0]!) ? 1 : 2);
   const contract = contractOf(await verbAt(path));
   if (contract !== undefined) {
     expect(Array.isArray(value), path.join(' ')).toBe(contract.list === true);
-    for (const one of contract.list ? value : [value]) expect(Object.keys(one).sort(), path.join(' ')).toEqual([...contract.keys].sort());
+    const keys = (Array.isArray(value) ? value : [value]).map((one) => Object.keys(one).sort());
+    for (const found of keys) expect(found, path.join(' ')).toEqual([...contract.keys].sort());
   }
   return value;
 };
 
 /** Runs with `--json`, expects a refusal of that code with its exit status, told on both streams. */
 export const refused = async (code: string, status: number, args: string[], place: Place = {}): Promise<string> => {
-  const ran = await lichen([...args, '--json'], place);
-  const { error } = lastJson(ran);
+  const ran = await inside([...args, '--json'], place);
+  const { error } = lastJson<{ error: Told }>(ran);
   expect({ args, status: ran.status, code: error.code }).toEqual({ args, status, code });
   expect(Object.keys(error)).toEqual(['code', 'says', 'why', 'next']);
   expect(ran.stderr).toContain(error.says);
@@ -79,17 +130,21 @@ export const refused = async (code: string, status: number, args: string[], plac
 export interface Service {
   child: ChildProcess;
   /** The line that it prints when it is ready. */
-  ready: any;
+  ready: { gateway: string; port: number; apiPort: number };
   stop(signal: NodeJS.Signals): Promise<number | null>;
 }
 
 /** A verb that stays; ended by its own process id. */
 export const serve = async (args: string[], place: Place = {}): Promise<Service> => {
-  const child = spawn(process.execPath, [entry, ...args, '--json'], { cwd: place.cwd, env: environment(place.env), stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [entry, ...args, '--json'], {
+    cwd: place.cwd,
+    env: environment(place.env),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const ended = new Promise<number | null>((resolve) => void child.once('exit', (code) => resolve(code)));
   let stderr = '';
   child.stderr.on('data', (part: Buffer) => (stderr += part));
-  const ready = await new Promise((resolve, reject) => {
+  const ready = await new Promise<Service['ready']>((resolve, reject) => {
     let stdout = '';
     child.stdout.on('data', (part: Buffer) => {
       stdout += part;

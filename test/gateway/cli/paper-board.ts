@@ -6,9 +6,8 @@ import { utf8 } from '../../../runtime/protocol/bytes.ts';
 import { parseClaim } from '../../../runtime/protocol/claim.ts';
 import { LichenError } from '../../../runtime/protocol/errors.ts';
 import type { BoardId } from '../../../runtime/protocol/ids.ts';
-import { seal, unseal } from '../../../runtime/protocol/noun.ts';
-import { encodeAs } from '../../../runtime/protocol/noun.ts';
-import { helloNoun, homeNoun } from '../../../runtime/protocol/nouns/board.ts';
+import { encodeAs, seal, unseal } from '../../../runtime/protocol/noun.ts';
+import { helloNoun, homeNoun, reportNoun } from '../../../runtime/protocol/nouns/board.ts';
 import { desiredNoun, type Lease, leaseNoun } from '../../../runtime/protocol/nouns/lease.ts';
 import { type Claim, usageBatch } from '../../../runtime/protocol/nouns/messages.ts';
 import { testCrypto } from '../../support/crypto.ts';
@@ -54,13 +53,32 @@ export class PaperBoard {
     const { address, key, gateway } = this.#claim;
     const identity = this.#identity;
     const { stream } = await new Promise<Dialled>((resolve, reject) => {
-      dial({ address, alpn: ALPN.mqtt, identity, expectKey: key, timeoutMs: TIMEOUT_MS }, (result) => (result instanceof LichenError ? reject(result) : resolve(result)));
+      dial({ address, alpn: ALPN.mqtt, identity, expectKey: key, timeoutMs: TIMEOUT_MS }, (result) =>
+        result instanceof LichenError ? reject(result) : resolve(result),
+      );
     });
-    const session = await TestSession.open({ stream, party: 'board', id: this.id, clientId: this.id, keepaliveS: 60, timeoutMs: TIMEOUT_MS });
+    const session = await TestSession.open({
+      stream,
+      party: 'board',
+      id: this.id,
+      clientId: this.id,
+      keepaliveS: 60,
+      timeoutMs: TIMEOUT_MS,
+    });
     this.#session = session;
     const home = seal(homeNoun, { v: 1, board: this.id, tenure: 1, gateway }, identity.signer);
     const head = { seq: 0, hash: new Uint8Array(32) };
-    const hello = { v: 1 as const, board: this.id, speaks: { min: 1, max: 1 }, software: 'paper', bootId: 'boot', nonce: new Uint8Array(16), home, head, offer: OFFER };
+    const hello = {
+      v: 1 as const,
+      board: this.id,
+      speaks: { min: 1, max: 1 },
+      software: 'paper',
+      bootId: 'boot',
+      nonce: new Uint8Array(16),
+      home,
+      head,
+      offer: OFFER,
+    };
     await session.publish('hello', seal(helloNoun, hello, identity.signer));
   }
 
@@ -74,6 +92,13 @@ export class PaperBoard {
     const leases = (payload: Uint8Array) => unseal(testCrypto, desiredNoun, payload).value.leases;
     const desired = await this.#open.heard.next(({ topic, payload }) => topic === 'desired' && leases(payload).length > 0);
     return unseal(testCrypto, leaseNoun, leases(desired.payload)[0]!.lease).value;
+  }
+
+  /** Says that the lease's instance runs; the publish is answered once the gateway has taken it in. */
+  async report(lease: Lease['lease']): Promise<void> {
+    const instance = { lease, state: 'running' as const, promise: 'held' as const, restarts: 2, address: '[fd00::1]:8080', detail: '' };
+    const report = { v: 1 as const, board: this.id, bootId: 'boot', monoMs: 1, instances: [instance] };
+    await this.#open.publish('report', seal(reportNoun, report, this.#identity.signer));
   }
 
   /** Reports usage and waits until the gateway has stored it. */

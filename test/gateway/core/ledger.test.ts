@@ -247,6 +247,23 @@ describe('a chain', () => {
     expect(run([...ground, first!, ...later, ...resigned.slice(0, 1), both]).forks).toEqual([]);
   });
 
+  test('counts what a good key signed beside a revoked one, in any order [metering-6, metering-10]', () => {
+    const turn = { v: 1 as const, kind: 'board' as const, subject: on.idOf<BoardId>('board 1'), version: 1 };
+    const rotation = { ...turn, from: keyOf('board 1').publicKey, to: keyOf('new key').publicKey };
+    const trust = [
+      on.fact('rotation', sealMany(rotationNoun, rotation, [keyOf('board 1'), keyOf('new key')])),
+      on.secondOperator({ revoked: [keyOf('board 1').publicKey] }),
+    ];
+    const old = use(at(10));
+    const anew = on.usageChain('board 1', [{ ...open, wallMs: seconds(0) }, at(10)], undefined, 'new key');
+    expect(postings(run([...ground, ...trust, ...old]))).toEqual([]);
+    for (const both of [
+      [...old, ...anew],
+      [...anew, ...old],
+    ])
+      expect(one(run([...ground, ...trust, ...both])).debitMicro).toBe(cost(10));
+  });
+
   test('is held together, not charged, by a key that was revoked [metering-10]', () => {
     const revoked = [on.secondOperator({ revoked: [keyOf('board 1').publicKey] })];
     const before = [...ground, ...records.slice(0, 2)];

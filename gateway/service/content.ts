@@ -1,0 +1,166 @@
+/**
+ * Content of releases: pages and chunks that a manifest names are waited for, and nothing else is taken. A page is
+ * checked when it comes, the tree when its last page has come: what no board would plant is not kept here either.
+ */
+import { type Bytes, fromHex, hex } from '../../runtime/protocol/bytes.ts';
+import { asLichenError, type LichenError, refuse } from '../../runtime/protocol/errors.ts';
+import { LIMITS } from '../../runtime/protocol/limits.ts';
+import type { ChunkRef, Entry, Manifest } from '../../runtime/protocol/nouns/release.ts';
+import { entriesOf, openPage } from '../../runtime/protocol/pages.ts';
+import { blobs, manifests, releases, wanted } from '../core/tables.ts';
+import { flag } from './accept.ts';
+import type { Service, Work } from './events.ts';
+
+const NOBODY: { asPage: string[]; asChunk: string[]; bytes: number } = { asPage: [], asChunk: [], bytes: 0 };
+
+const waitingFor = (work: Work, key: string) => wanted.get(work, key) ?? NOBODY;
+
+const refsOf = (entries: Entry[]): ChunkRef[] => entries.flatMap((entry) => ('chunks' in entry ? entry.chunks : []));
+
+/** One content has one length, whoever names it. */
+const checkLengths = (work: Work, refs: ChunkRef[]): void => {
+  const seen = new Map<string, number>();
+  for (const [hash, bytes] of refs) {
+    const key = hex(hash);
+    const row = waitingFor(work, key);
+    const known = seen.get(key) ?? blobs.get(work, key)?.length ?? (row.asChunk.length > 0 ? row.bytes : bytes);
+    if (known !== bytes) refuse('bad-schema', `chunk ${key} has ${known} bytes, the page says ${bytes}`);
+    seen.set(key, bytes);
+  }
+};
+
+/** What of it is not held yet, waited for from now on. */
+const wait = (work: Work, release: string, pages: Bytes[], refs: ChunkRef[]): Bytes[] => {
+  const missing: Bytes[] = [];
+  const add = (hash: Bytes, as: 'asPage' | 'asChunk', bytes: number): boolean => {
+    const key = hex(hash);
+    const row = waitingFor(work, key);
+    if (blobs.get(work, key) !== null || row[as].includes(release)) return false;
+    wanted.put(work, { ...row, [as]: [...row[as], release], bytes: Math.max(row.bytes, bytes) }, key);
+    missing.push(hash);
+    return true;
+  };
+  const newPages = pages.filter((hash) => add(hash, 'asPage', 0)).length;
+  const newChunks = refs.filter(([hash, bytes]) => add(hash, 'asChunk', bytes)).length;
+  const held = releases.get(work, release) ?? { missing: 0, missingPages: 0, refused: '' };
+  releases.put(work, { ...held, missing: held.missing + newPages + newChunks, missingPages: held.missingPages + newPages }, release);
+  return missing;
+};
+
+const manifestOf = (work: Work, release: string): Manifest =>
+  manifests.get(work, release)?.doc ?? refuse('internal', `release ${release} without its manifest`);
+
+/** The pages that are held; `last` is on its way into the store. */
+const heldPages = (work: Work, service: Service, manifest: Manifest, last: Bytes | null): Bytes[] => {
+  const lastKey = last === null ? '' : hex(service.crypto.sha256(last));
+  return manifest.pages.flatMap((hash) => (hex(hash) === lastKey ? last : blobs.get(work, hex(hash))) ?? []);
+};
+
+/**
+ * Waits for the content of a release whose manifest was accepted; returns what is missing. Throws why the pages that are
+ * held already cannot be its own, before anything is written.
+ */
+export const awaitRelease = (work: Work, service: Service, release: string): Bytes[] => {
+  const manifest = manifestOf(work, release);
+  const pages = heldPages(work, service, manifest, null);
+  const entries = pages.length === manifest.pages.length ? entriesOf(manifest, pages) : pages.flatMap(openPage);
+  const refs = refsOf(entries);
+  checkLengths(work, refs);
+  return wait(work, release, manifest.pages, refs);
+};
+
+/** Nobody waits for anything of it any more, and it is placed nowhere. */
+export const refuseRelease = (work: Work, release: string, error: LichenError): void => {
+  for (const { key, value } of wanted.all(work)) {
+    const [asPage, asChunk] = [value.asPage, value.asChunk].map((list) => list.filter((other) => other !== release));
+    if (asPage === undefined || asChunk === undefined) continue;
+    if (asPage.length + asChunk.length === 0) wanted.remove(work, key);
+    else wanted.put(work, { ...value, asPage, asChunk }, key);
+  }
+  const held = releases.get(work, release) ?? { missing: 0, missingPages: 0 };
+  releases.put(work, { ...held, refused: error.message.slice(0, LIMITS.textBytes / 4) }, release);
+  work.emit({ kind: 'journal', line: `release ${release} refused: ${error.message}` });
+};
+
+const objectionTo = (check: () => void): LichenError | null => {
+  try {
+    check();
+    return null;
+  } catch (thrown) {
+    const error = asLichenError(thrown);
+    if (error.code === 'internal') throw thrown;
+    return error;
+  }
+};
+
+const checkPageOf = (work: Work, service: Service, release: string, page: Bytes): void => {
+  checkLengths(work, refsOf(openPage(page)));
+  const manifest = manifestOf(work, release);
+  if (releases.get(work, release)?.missingPages === 1) entriesOf(manifest, heldPages(work, service, manifest, page));
+};
+
+/** Why a release cannot take this body; null: it can. */
+const judge = (work: Work, service: Service, body: Bytes, key: string): Map<string, LichenError> => {
+  const row = waitingFor(work, key);
+  const objections = new Map<string, LichenError>();
+  const check = (release: string, says: () => void): void => {
+    const error = objectionTo(says);
+    if (error !== null) objections.set(release, error);
+  };
+  for (const release of row.asChunk) {
+    check(release, () => {
+      if (body.length !== row.bytes) refuse('bad-schema', `chunk ${key} has ${body.length} bytes, a page says ${row.bytes}`);
+    });
+  }
+  for (const release of row.asPage) check(release, () => checkPageOf(work, service, release, body));
+  return objections;
+};
+
+/**
+ * Stores content that is waited for, and waits for what it turns out to name. A release that it cannot belong to is
+ * refused; if that leaves nobody who waits, so is the content. Errors: `not-found` when nobody waits, and those of pages.
+ */
+export const takeContent = (work: Work, service: Service, body: Bytes): Bytes[] => {
+  const key = hex(service.crypto.sha256(body));
+  if (blobs.get(work, key) !== null) return [];
+  const row = wanted.get(work, key) ?? refuse('not-found', `no release that is known here names content ${key}; push its manifest first`);
+  const objections = judge(work, service, body, key);
+  const [first] = objections.values();
+  const good = (release: string): boolean => !objections.has(release);
+  if (first !== undefined && ![...row.asPage, ...row.asChunk].some(good)) throw first;
+  for (const [release, error] of objections) refuseRelease(work, release, error);
+  blobs.put(work, body, key);
+  wanted.remove(work, key);
+  for (const release of row.asChunk.filter(good)) lessMissing(work, release, 0);
+  const refs = row.asPage.some(good) ? refsOf(openPage(body)) : [];
+  const missing = row.asPage.filter(good).flatMap((release) => {
+    lessMissing(work, release, 1);
+    return wait(work, release, [], refs);
+  });
+  flag(work, 'plan');
+  return missing;
+};
+
+const lessMissing = (work: Work, release: string, pages: 0 | 1): void => {
+  const held = releases.get(work, release) ?? refuse('internal', `nobody waits for release ${release}`);
+  releases.put(work, { ...held, missing: held.missing - 1, missingPages: held.missingPages - pages }, release);
+};
+
+/** A peer had it, so what is wrong with it is not the peer's fault but the release's. */
+export const takeFromPeer = (work: Work, service: Service, body: Bytes): void => {
+  const key = hex(service.crypto.sha256(body));
+  const row = wanted.get(work, key);
+  if (row === null) return;
+  const objections = judge(work, service, body, key);
+  if ([...row.asPage, ...row.asChunk].every((release) => objections.has(release))) {
+    for (const [release, error] of objections) refuseRelease(work, release, error);
+  } else takeContent(work, service, body);
+};
+
+/** Hashes of what a release still waits for, at most `limit`. */
+export const missingOf = (work: Work, release: string, limit: number): Bytes[] =>
+  wanted
+    .all(work)
+    .filter(({ value }) => value.asPage.includes(release) || value.asChunk.includes(release))
+    .slice(0, limit)
+    .map(({ key }) => fromHex(key));

@@ -1,0 +1,151 @@
+/** The doctor's verdicts, over machines and gateways that are described and not there. */
+import { describe, expect, test } from 'vitest';
+import type { Answers } from '../../../gateway/cli/answers.ts';
+import { judgeGateway } from '../../../gateway/cli/doctor.ts';
+import { type Check, type Facts, judgeMachine, readMachine } from '../../../gateway/cli/machine.ts';
+import { idOf } from '../../support/federation.ts';
+
+const BOARD: Facts = {
+  platform: 'linux',
+  node: '24.21.0',
+  root: true,
+  programs: { crun: '1.21', conmon: '2.1.12', ip: '6.15', nft: '1.1.3' },
+  cgroup: { version: 2, controllers: ['cpuset', 'cpu', 'io', 'memory', 'pids'] },
+  userNamespaces: true,
+};
+
+const problems = (checks: Check[]) => checks.filter(({ state }) => state !== 'ok').map(({ name, state }) => `${name} ${state}`);
+const machine = (changes: Partial<Facts>) => problems(judgeMachine({ ...BOARD, ...changes }));
+
+describe('the machine', () => {
+  test('a good board has no problem', () => expect(machine({})).toEqual([]));
+
+  test.each<[string, Partial<Facts>, string[]]>([
+    ['an old Node', { node: '20.20.2' }, ['node broken']],
+    ['a newer Node', { node: '26.1.0' }, []],
+    ['no root', { root: false }, ['user lacks']],
+    ['no root and no user namespaces', { root: false, userNamespaces: false }, ['user lacks', 'user namespaces broken']],
+    ['root without user namespaces', { userNamespaces: false }, ['user namespaces lacks']],
+    ["Debian 12's crun", { programs: { ...BOARD.programs, crun: '1.8.1' } }, ['crun lacks']],
+    ['a later crun', { programs: { ...BOARD.programs, crun: '2.0' } }, []],
+    ['no engine', { programs: { crun: null, conmon: null, ip: null, nft: null } }, ['crun lacks', 'conmon lacks', 'ip lacks', 'nft lacks']],
+    ['no cgroups', { cgroup: null }, ['cgroups lacks']],
+    ['cgroup v1', { cgroup: { version: 1, controllers: ['cpu', 'cpuacct', 'memory', 'pids'] } }, ['cgroups lacks']],
+    ['a Raspberry Pi without memory', { cgroup: { version: 2, controllers: ['cpu', 'io', 'pids'] } }, ['cgroups lacks']],
+    ['another system', { platform: 'darwin', cgroup: null }, ['system lacks']],
+  ])('%s', (_name, changes, expected) => expect(machine(changes)).toEqual(expected));
+
+  test('every problem comes with its fix, the memory controller with the right one', () => {
+    const worst = judgeMachine({
+      platform: 'linux',
+      node: '18.0.0',
+      root: false,
+      programs: { crun: null, conmon: null, ip: null, nft: null },
+      cgroup: null,
+      userNamespaces: false,
+    });
+    expect(worst.filter(({ state, fix }) => (state === 'ok') !== (fix === ''))).toEqual([]);
+    const pi = judgeMachine({ ...BOARD, cgroup: { version: 2, controllers: ['cpu', 'io', 'pids'] } });
+    expect(pi.find(({ name }) => name === 'cgroups')?.fix).toContain('cgroup_enable=memory');
+  });
+
+  test('this machine is read', async () => {
+    const facts = await readMachine();
+    expect(facts).toMatchObject({ platform: process.platform, node: process.versions.node, root: process.getuid?.() === 0 });
+  });
+});
+
+describe('the gateway', () => {
+  const status: Answers['status'] = {
+    gateway: idOf('gateway a'),
+    name: 'alpha',
+    region: 'north',
+    operator: idOf('operator'),
+    software: 'x',
+    wallMs: 1_000_000,
+    vector: {},
+    pending: 0,
+    boardsHere: [],
+    peers: [],
+  };
+  const gateway = (name: string, changes = {}) => ({
+    gateway: idOf<typeof status.gateway>(`gateway ${name}`),
+    name,
+    region: 'north',
+    address: 'h:1',
+    operator: status.operator,
+    serving: true,
+    revoked: false,
+    reachable: true,
+    ...changes,
+  });
+  const board = (changes = {}): Answers['boards'][number] => ({
+    board: idOf('board'),
+    owner: idOf('owner'),
+    home: null,
+    here: true,
+    sinceMs: 0,
+    quarantined: false,
+    offer: null,
+    labels: [],
+    bound: true,
+    binding: 1,
+    ...changes,
+  });
+  const judge = ({
+    said = {},
+    gateways = [gateway('a'), gateway('b')],
+    boards = [board()],
+    requests = [],
+    nowMs = 1_000_000,
+  }: {
+    said?: object;
+    gateways?: Answers['gateways'];
+    boards?: Answers['boards'];
+    requests?: Answers['requests'];
+    nowMs?: number;
+  }) => problems(judgeGateway({ ...status, ...said }, gateways, boards, requests, nowMs));
+
+  test('all is well', () => expect(judge({})).toEqual([]));
+  test.each<[string, Parameters<typeof judge>[0], string[]]>([
+    ['nobody lists it', { gateways: [gateway('b')] }, ['gateway broken']],
+    ['no peers', { gateways: [gateway('a')] }, ['peers lacks']],
+    ['a retired peer is no peer', { gateways: [gateway('a'), gateway('b', { serving: false })] }, ['peers lacks']],
+    ['a silent peer', { gateways: [gateway('a'), gateway('b', { reachable: false })] }, ['peers lacks']],
+    ['clocks apart', { nowMs: 1_061_000 }, ['clock broken']],
+    ['clocks nearly together', { nowMs: 1_060_000 }, []],
+    ['entries that wait', { said: { pending: 3 } }, ['log lacks']],
+    ['a board away', { boards: [board({ here: false })] }, ['boards lacks']],
+    ['a cloned card', { boards: [board({ quarantined: true })] }, ['boards broken']],
+    ['a board without a binding', { boards: [board({ bound: false })] }, ['boards lacks']],
+  ])('%s', (_name, world, expected) => expect(judge(world)).toEqual(expected));
+
+  test('a replica without a board, unless it is not wanted', () => {
+    const request: Answers['requests'][number] = {
+      request: idOf('request'),
+      tenant: idOf('tenant'),
+      name: 'museum',
+      sequence: 1,
+      state: 'started',
+      release: '',
+      replicas: 2,
+      leases: [null, idOf('lease')],
+      parameters: {},
+      filter: {},
+      priceCap: { wallHour: 0n, cpuSecond: 0n, memoryMibHour: 0n, netMib: 0n, diskMib: 0n },
+      currency: 'EUR',
+      voucher: '',
+      onIsolation: 'continue',
+      patienceMs: 1000,
+    };
+    expect(judge({ requests: [request] })).toEqual(['requests lacks']);
+    expect(
+      judge({
+        requests: [
+          { ...request, state: 'destroyed' },
+          { ...request, leases: [idOf('lease'), idOf('lease')] },
+        ],
+      }),
+    ).toEqual([]);
+  });
+});

@@ -1,0 +1,103 @@
+/** Requests from words: what they mean, and that nothing is written for words that mean nothing. */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readDocument } from '../../../gateway/cli/documents.ts';
+import { type MakeFlags, makeFiles } from '../../../gateway/cli/request-make.ts';
+import { openKeyFile } from '../../../runtime/adapters/keyfile.ts';
+import { fingerprint } from '../../../runtime/protocol/ids.ts';
+import { unseal } from '../../../runtime/protocol/noun.ts';
+import { requestNoun, voucherNoun } from '../../../runtime/protocol/nouns/request.ts';
+import { testCrypto } from '../../support/crypto.ts';
+
+describe('a request', () => {
+  let directory: string;
+  let flags: MakeFlags;
+
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), 'lichen-make-'));
+    const tenantKey = join(directory, 'tenant.key');
+    openKeyFile(tenantKey);
+    flags = {
+      ...{
+        tenantKey,
+        release: 'ab'.repeat(32),
+        name: 'museum',
+        replicas: '1',
+        state: 'started',
+        sequence: '7',
+        cap: '5.25',
+        currency: 'EUR',
+        valid: '30d',
+      },
+      ...{ patience: '90s', onIsolation: 'continue', out: join(directory, 'museum.request') },
+    };
+  });
+  afterAll(() => rmSync(directory, { recursive: true }));
+
+  test('is what its words say, and so is the voucher that is made along', async () => {
+    const made = await makeFiles({
+      ...flags,
+      param: ['port=8081', 'greeting=a=b'],
+      filter: ['tier=full', 'region=north'],
+      priceCap: ['cpuSecond=30n'],
+      replicas: '2',
+    });
+    const [voucherFile, requestFile] = made.files;
+    const request = unseal(testCrypto, requestNoun, new Uint8Array(readFileSync(requestFile!)));
+    const voucher = unseal(testCrypto, voucherNoun, new Uint8Array(readFileSync(voucherFile!)));
+    const tenant = fingerprint(testCrypto, openKeyFile(flags.tenantKey).signer.publicKey);
+    expect(request.value).toMatchObject({
+      ...{
+        tenant,
+        name: 'museum',
+        sequence: 7,
+        state: 'started',
+        replicas: 2,
+        parameters: { port: '8081', greeting: 'a=b' },
+        filter: { tier: 'full', region: 'north' },
+      },
+      ...{
+        currency: 'EUR',
+        onIsolation: 'continue',
+        patienceMs: 90_000,
+        priceCap: { cpuSecond: 30n, wallHour: 10n ** 15n },
+        voucher: voucher.hash,
+      },
+    });
+    expect(voucher.value).toMatchObject({ tenant, currency: 'EUR', capMicro: 5_250_000n });
+    expect(voucher.value.notAfterMs - voucher.value.serial).toBe(30 * 86_400_000);
+    expect(readDocument(requestFile!)).toMatchObject({ kind: 'request', hash: request.hash });
+  });
+
+  test.each<[string, Partial<MakeFlags>]>([
+    ['--state', { state: 'running' }],
+    ['--replicas', { replicas: '0' }],
+    ['--replicas', { replicas: '65' }],
+    ['--release', { release: 'abc' }],
+    ['--name', { name: 'Museum' }],
+    ['--filter', { filter: ['colour=red'] }],
+    ['--filter', { filter: ['tier=best'] }],
+    ['--filter', { filter: ['board=short'] }],
+    ['--param', { param: ['x'] }],
+    ['--param', { param: ['Port=1'] }],
+    ['--patience', { patience: 'never' }],
+    ['--patience', { patience: '1ms' }],
+    ['--cap', { cap: '100000001' }],
+    ['--cap', { cap: '0.0000001' }],
+    ['--currency', { currency: 'euro' }],
+    ['--valid', { valid: '1y' }],
+    ['--voucher', { voucher: 'x' }],
+    ['--price-cap', { priceCap: ['gpu=1'] }],
+    ['--on-isolation', { onIsolation: 'panic' }],
+    ['--sequence', { sequence: '0' }],
+  ])('%s is read strictly: %o', async (flag, changes) => {
+    const out = join(directory, 'none.request');
+    await expect(makeFiles({ ...flags, ...changes, out })).rejects.toMatchObject({
+      code: 'bad-usage',
+      detail: expect.stringContaining(flag),
+    });
+    expect([existsSync(out), existsSync(`${out}.voucher`)]).toEqual([false, false]);
+  });
+});

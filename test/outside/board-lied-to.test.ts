@@ -1,0 +1,264 @@
+/**
+ * The real runtime facing a gateway that lies, though its operator lists it and its key is right. The board believes
+ * four signatures and nobody's word: it says in its journal why not, starts nothing, and does the honest thing after.
+ */
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
+import { type Bytes, hex, utf8 } from '../../runtime/protocol/bytes.ts';
+import { type ErrorCode, LichenError } from '../../runtime/protocol/errors.ts';
+import type { BoardId, GatewayId } from '../../runtime/protocol/ids.ts';
+import { encodeAs, payloadOf, seal } from '../../runtime/protocol/noun.ts';
+import { nowNoun } from '../../runtime/protocol/nouns/lease.ts';
+import { chunk } from '../../runtime/protocol/nouns/messages.ts';
+import { manifestNoun } from '../../runtime/protocol/nouns/release.ts';
+import { requestNoun } from '../../runtime/protocol/nouns/request.ts';
+import { fileOf, releaseOf, requestOf, secondPublisher, secondReleaseKey, smallRelease } from './documents.ts';
+import { federate } from './gateway.ts';
+import { type Assigned, Liar, leaseIn, payloadIn } from './liar.ts';
+import { person } from './person.ts';
+import { RealBoard } from './real-board.ts';
+
+const stranger = person('stranger');
+
+let liar: Liar;
+let board: RealBoard;
+
+beforeAll(async () => {
+  liar = await Liar.open(await federate('north'), 'north');
+  board = RealBoard.start('board lied to', liar.claim);
+  await liar.greeted(0);
+});
+afterEach(async () => {
+  // Back to nothing: what ran is closed and taken away.
+  liar.store.clear();
+  liar.assign([]);
+  await liar.reports.next(({ instances }) => instances.length === 0, liar.reports.all.length);
+});
+afterAll(async () => {
+  await board.end();
+  await liar.close();
+});
+
+/** Started nothing and signed nothing. */
+const nothingHappened = async (lie: () => unknown, what: string, code: ErrorCode, why: RegExp): Promise<void> => {
+  const [before, partitions, mark] = [await board.status(), board.partitions(), board.mark()];
+  lie();
+  await board.refused(what, code, why, mark);
+  const after = await board.status();
+  expect(after.recordsSigned).toBe(before.recordsSigned);
+  expect(after.instances.filter(({ opened }) => opened)).toEqual(before.instances.filter(({ opened }) => opened));
+  expect(board.partitions()).toEqual(partitions);
+};
+
+/** The honest assignment runs. */
+const runs = async (assigned: Assigned): Promise<void> => {
+  liar.assign([assigned]);
+  await liar.opened(assigned.lease);
+  await liar.reported(assigned.lease, ({ state }) => state === 'running');
+};
+
+test('a lease signed by a gateway that no operator lists', async () => {
+  const release = smallRelease('unlisted');
+  const honest = liar.honest('unlisted', release);
+  const lease = liar.lease('unlisted', release, { guardian: stranger.id as GatewayId }, stranger.signer);
+  await nothingHappened(() => liar.assign([{ ...honest, lease }]), 'lease refused', 'unassigned', /not signed by the gateway it names/);
+  expect((await board.status()).instances).toEqual([]);
+  await runs(honest);
+});
+
+test('a lease that names a listed gateway and is signed by another key', async () => {
+  const release = smallRelease('misnamed');
+  const honest = liar.honest('misnamed', release);
+  const lease = liar.lease('misnamed', release, {}, stranger.signer);
+  await nothingHappened(() => liar.assign([{ ...honest, lease }]), 'lease refused', 'unassigned', /not signed by the gateway it names/);
+  await runs(honest);
+});
+
+test('a lease for another board, among honest ones', async () => {
+  const honest = liar.honest('mine', smallRelease('mine'));
+  const theirs = liar.honest('theirs', smallRelease('theirs'), { board: person<BoardId>('another board').id });
+  await nothingHappened(() => liar.assign([theirs]), 'lease refused', 'unassigned', /is for board/);
+  // One bad lease does not keep the others from running.
+  liar.assign([theirs, honest]);
+  await liar.reported(honest.lease, ({ state }) => state === 'running');
+  expect((await board.status()).instances.map(({ name }) => name)).toEqual(['mine']);
+});
+
+test('another release than the one that was leased', async () => {
+  const [release, other] = [smallRelease('leased'), smallRelease('smuggled')];
+  const honest = liar.honest('leased', release);
+  liar.store.set(hex(release.hash), other.document);
+  await nothingHappened(() => liar.assign([honest]), 'chunk refused', 'bad-signature', /is something else/);
+  liar.shelve(release.document);
+  await liar.reported(honest.lease, ({ state }) => state === 'running');
+});
+
+test('a request that its tenant did not sign', async () => {
+  const release = smallRelease('unrequested');
+  const honest = liar.honest('unrequested', release);
+  const { doc, document } = requestOf('unrequested', release.hash);
+  // The same words under the same hash, and another key.
+  liar.shelve(seal(requestNoun, doc, stranger.signer));
+  await nothingHappened(() => liar.assign([honest]), '', 'unrequested', /did not sign it/);
+  liar.shelve(document);
+  await runs(honest);
+});
+
+test('a request for another release', async () => {
+  const [release, other] = [smallRelease('wanted'), smallRelease('unwanted')];
+  const honest = liar.honest('wanted', release);
+  liar.shelve(other.document, ...other.pages, ...other.chunks);
+  const lease = liar.lease('wanted', other, { term: 2 });
+  await nothingHappened(() => liar.assign([{ ...honest, lease }]), '', 'unrequested', /asked for another release/);
+  await runs(honest);
+});
+
+test('a release that a stranger signed', async () => {
+  const release = smallRelease('forged');
+  const honest = liar.honest('forged', release);
+  liar.shelve(seal(manifestNoun, release.manifest, stranger.signer));
+  await nothingHappened(() => liar.assign([honest]), '', 'wrong-publisher', /the key is not one of meadow's/);
+  await liar.reported(honest.lease, ({ state, detail }) => state === 'refused' && detail === 'wrong-publisher');
+  liar.shelve(release.document);
+  await runs(honest);
+});
+
+test("a lease with another publisher's trust document", async () => {
+  const release = smallRelease('mismatched');
+  const honest = liar.honest('mismatched', release);
+  const other = requestOf('mismatched', release.hash);
+  const lease = liar.lease('mismatched', release, { publisher: nodeCrypto.sha256(payloadIn(other.document)), term: 2 });
+  await nothingHappened(() => liar.assign([{ ...honest, lease }]), '', 'bad-cbor', /not a COSE_Sign/);
+  // Both leases of one release together: what is wrong with one is not the other's fault.
+  liar.assign([{ ...honest, lease }, honest]);
+  await liar.reported(honest.lease, ({ state }) => state === 'running');
+  await liar.reported(lease, ({ state }) => state === 'refused');
+});
+
+test('a release whose key its publisher has revoked', async () => {
+  const release = smallRelease('revoked');
+  const honest = liar.honest('revoked', release);
+  liar.shelve(secondPublisher.document);
+  const publisher = nodeCrypto.sha256(payloadIn(secondPublisher.document));
+  const lease = liar.lease('revoked', release, { publisher, term: 2 });
+  await nothingHappened(() => liar.assign([{ ...honest, lease }]), '', 'revoked-key', /meadow has revoked the key/);
+  // Signed anew by the key that took its place.
+  const next = smallRelease('revoked', 2, {}, secondReleaseKey.signer);
+  liar.honest('revoked', next);
+  await runs({ ...liar.honest('revoked', next, { publisher, term: 3 }, requestOf('revoked', next.hash, { sequence: 2 })) });
+});
+
+test('an older assignment', async () => {
+  const honest = liar.honest('current', smallRelease('current'));
+  await runs(honest);
+  const { seq } = liar;
+  await nothingHappened(() => liar.assign([], { seq: seq - 1 }), 'desired refused', 'stale', /assignment \d+ is known, this is \d+/);
+  await nothingHappened(() => liar.assign([], { seq, tenure: 2 }), 'desired refused', 'stale', /of tenure 2, the present one is 1/);
+  expect((await board.status()).instances).toMatchObject([{ name: 'current', wanted: 'started' }]);
+  liar.assign([honest], { seq: seq + 1 });
+});
+
+test('an assignment that another signed, or for another board', async () => {
+  const honest = liar.honest('mine-too', smallRelease('mine-too'));
+  await runs(honest);
+  await nothingHappened(() => liar.assign([], {}, stranger.signer), 'desired refused', 'wrong-signer', /not signed by the gateway/);
+  const board_ = person<BoardId>('another board').id;
+  await nothingHappened(() => liar.assign([], { board: board_ }), 'desired refused', 'wrong-signer', /meant for another board/);
+  expect((await board.status()).instances).toMatchObject([{ name: 'mine-too', wanted: 'started' }]);
+});
+
+test('an older request of the tenant', async () => {
+  const release = smallRelease('sequence');
+  const second = requestOf('sequence', release.hash, { sequence: 2 });
+  const honest = liar.honest('sequence', release, {}, second);
+  await runs(honest);
+  const first = requestOf('sequence', release.hash, { sequence: 1, state: 'stopped' });
+  liar.shelve(first.document);
+  const lie = { ...honest, request: nodeCrypto.sha256(payloadIn(first.document)) };
+  await nothingHappened(() => liar.assign([lie]), '', 'stale', /sequence 2 of sequence was obeyed, this is 1/);
+  const from = liar.reports.all.length;
+  await liar.reported(honest.lease, ({ state }) => state === 'running', from);
+  const third = requestOf('sequence', release.hash, { sequence: 3, state: 'stopped' });
+  liar.shelve(third.document);
+  liar.assign([{ ...honest, request: nodeCrypto.sha256(payloadIn(third.document)) }]);
+  await liar.reported(honest.lease, ({ state }) => state === 'stopped', from);
+});
+
+test('a chunk that was corrupted on its way', async () => {
+  const release = smallRelease('corrupted');
+  const honest = liar.honest('corrupted', release);
+  const [content] = release.chunks;
+  liar.store.set(hex(nodeCrypto.sha256(content!)), Uint8Array.from(content!, (byte) => byte ^ 1));
+  await nothingHappened(() => liar.assign([honest]), 'chunk refused', 'bad-signature', /is not what it says/);
+  liar.shelve(content!);
+  await liar.reported(honest.lease, ({ state }) => state === 'running');
+});
+
+test('chunks that nobody asked for', async () => {
+  const honest = liar.honest('unasked', smallRelease('unasked'));
+  const before = await board.status();
+  for (let at = 0; at < 8; at++) {
+    const bytes = utf8(`unasked ${at}`);
+    liar.send('chunk', encodeAs(chunk, { v: 1, hash: nodeCrypto.sha256(bytes), bytes }, 'chunk'));
+  }
+  await nothingHappened(() => liar.send('chunk', utf8('x')), 'chunk refused', 'bad-cbor', /./);
+  expect(await board.status()).toEqual(before);
+  await runs(honest);
+});
+
+test.each([
+  ['a path that goes up', 'up', [fileOf('../outside', utf8('x'))], /"\.\." segment/],
+  ['a link out of the root', 'out', [{ kind: 'link', path: 'out', target: '../../etc' }], /leaves the root/],
+] as const)('a release with %s', async (_name, recipe, entries, why) => {
+  // Signed by its publisher, requested by its tenant, leased by a gateway: and still.
+  const bad = releaseOf(recipe, 1, [[...entries]], [utf8('x')]);
+  const lie = liar.honest(recipe, bad);
+  await nothingHappened(() => liar.assign([lie]), '', 'bad-path', why);
+  await liar.reported(lie.lease, ({ state, detail }) => state === 'refused' && detail === 'bad-path');
+  const good = smallRelease(recipe, 2);
+  await runs(liar.honest(recipe, good, { term: 2 }, requestOf(recipe, good.hash, { sequence: 2 })));
+});
+
+test('an answer to another hello', async () => {
+  const from = liar.events.all.length;
+  liar.nowLies = { nonce: new Uint8Array(16).fill(7) };
+  const mark = board.mark();
+  liar.hangUp(new LichenError('unavailable', 'a test'));
+  await liar.greeted(from);
+  await board.refused('now refused', 'stale', /the answer is not to this hello/, mark);
+  // Not welcomed, so whatever else it says is refused too.
+  await nothingHappened(() => liar.assign([]), 'desired refused', 'stale', /desired before the welcome/);
+  liar.nowLies = {};
+  liar.welcome();
+  await runs(liar.honest('after-nonce', smallRelease('after-nonce')));
+});
+
+test('an answer that another key signed, or for another board', async () => {
+  const now = (signer = liar.key.signer, id = liar.board): Bytes =>
+    seal(
+      nowNoun,
+      {
+        ...{ v: 1, board: id, gateway: liar.entry.gateway, nonce: liar.hello?.nonce ?? new Uint8Array(16), speaks: 1, wallMs: 0 },
+        ...{ known: { seq: 0, hash: new Uint8Array(32) }, operators: [] },
+      },
+      signer,
+    );
+  await nothingHappened(() => liar.send('now', now(stranger.signer)), 'now refused', 'wrong-signer', /not signed by the gateway/);
+  const other = person<BoardId>('another board').id;
+  await nothingHappened(() => liar.send('now', now(liar.key.signer, other)), 'now refused', 'wrong-signer', /meant for another/);
+  await runs(liar.honest('after-now', smallRelease('after-now')));
+});
+
+test('an acknowledgement that another key signed keeps the records on the board', async () => {
+  liar.acknowledges = false;
+  const honest = liar.honest('unacked', smallRelease('unacked'));
+  await runs(honest);
+  const { recordsHeld } = await board.status();
+  expect(recordsHeld).toBeGreaterThan(0);
+  await nothingHappened(() => liar.ack({}, stranger.signer), 'ack refused', 'wrong-signer', /not signed by the gateway/);
+  expect((await board.status()).recordsHeld).toBe(recordsHeld);
+  liar.acknowledges = true;
+  liar.ack();
+  expect(leaseIn(honest.lease)).toBe((await board.status()).instances[0]?.lease);
+  expect(payloadOf(manifestNoun, smallRelease('unacked').manifest).length).toBeGreaterThan(0);
+});

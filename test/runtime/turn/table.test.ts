@@ -1,0 +1,52 @@
+import * as v from 'valibot';
+import { describe, expect, test } from 'vitest';
+import { text, uint } from '../../../runtime/protocol/schema.ts';
+import { Draft } from '../../../runtime/turn/draft.ts';
+import { ordinal, table, volatileTable } from '../../../runtime/turn/table.ts';
+import { openMemoryStore } from '../../support/memory-store.ts';
+
+const things = table('thing', v.strictObject({ size: uint, name: text }));
+const fresh = (): Draft<never> => new Draft<never>(openMemoryStore().snapshot(), new Map());
+
+describe('a table', () => {
+  test('gives back what was put, by a key of several parts', () => {
+    const draft = fresh();
+    things.put(draft, { size: 1, name: 'a' }, 'x', 'y');
+    expect(things.get(draft, 'x', 'y')).toEqual({ size: 1, name: 'a' });
+    expect(things.get(draft, 'x')).toBeNull();
+    things.remove(draft, 'x', 'y');
+    expect(things.get(draft, 'x', 'y')).toBeNull();
+  });
+
+  test('lists below a whole part of the key only', () => {
+    const draft = fresh();
+    for (const key of [['a', '1'], ['ab', '1'], ['a', '2']]) things.put(draft, { size: 0, name: '' }, ...key);
+    expect(things.all(draft, 'a').map(({ key }) => key)).toEqual(['a/1', 'a/2']);
+    expect(things.all(draft).map(({ key }) => key)).toEqual(['a/1', 'a/2', 'ab/1']);
+  });
+
+  test('pages by number in the order of numbers', () => {
+    const draft = fresh();
+    for (const n of [9, 10, 100, 2]) things.put(draft, { size: n, name: '' }, ordinal(n));
+    expect(things.page(draft, ordinal(2), 2).map(({ value }) => value.size)).toEqual([9, 10]);
+    expect(things.page(draft, '', 9).map(({ value }) => value.size)).toEqual([2, 9, 10, 100]);
+  });
+
+  test('refuses what its schema does not admit, written or read', () => {
+    const draft = fresh();
+    expect(() => things.put(draft, { size: -1, name: '' }, 'x')).toThrow(expect.objectContaining({ code: 'bad-schema' }));
+    draft.put('thing/x', new Uint8Array([0xa0]));
+    expect(() => things.get(draft, 'x')).toThrow(expect.objectContaining({ code: 'bad-schema' }));
+  });
+
+  test('of volatile rows gives back the very value', () => {
+    const rows = volatileTable<{ list: Set<string> }>('v');
+    const draft = fresh();
+    const value = { list: new Set(['a']) };
+    rows.put(draft, value, 'k');
+    expect(rows.get(draft, 'k')).toBe(value);
+    expect(rows.all(draft)).toEqual([{ key: 'k', value }]);
+    rows.remove(draft, 'k');
+    expect([rows.get(draft, 'k'), rows.all(draft)]).toEqual([null, []]);
+  });
+});
