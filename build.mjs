@@ -117,6 +117,7 @@ const systemPackages = [
   { name: 'crun', binary: 'crun', why: 'runs partitions' },
   { name: 'conmon', binary: 'conmon', why: 'keeps a partition alive while the runtime restarts' },
   { name: 'iproute2', binary: 'ip', why: 'gives a partition its own network' },
+  { name: 'nftables', binary: 'nft', why: 'keeps a partition from reaching the board' },
   // Only where there is no busybox at all: the package replaces the dynamically linked one, which a machine may boot with.
   { name: 'busybox-static', binary: 'busybox', why: 'is what runs inside the test partitions' },
   { name: 'strace', binary: 'strace', why: 'lets the tests cut the power between two writes' },

@@ -11,9 +11,11 @@ const openTunnel = (socket: Socket, address: string, done: (error: LichenError |
   const settle = (error: LichenError | null): void => {
     socket.off('data', read);
     socket.off('error', failed);
+    socket.off('close', closed);
     done(error);
   };
   const failed = (thrown: Error): void => settle(new LichenError('unavailable', `proxy: ${thrown.message}`));
+  const closed = (): void => settle(new LichenError('unavailable', 'the proxy closed the connection'));
   const read = (bytes: Buffer): void => {
     head += bytes.toString('latin1');
     const end = head.indexOf('\r\n\r\n');
@@ -26,6 +28,7 @@ const openTunnel = (socket: Socket, address: string, done: (error: LichenError |
   };
   socket.on('data', read);
   socket.on('error', failed);
+  socket.on('close', closed);
   socket.write(`CONNECT ${address} HTTP/1.1\r\nHost: ${address}\r\n\r\n`);
 };
 

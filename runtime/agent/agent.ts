@@ -7,11 +7,11 @@ import type { Core } from '../turn/turn.ts';
 import { desired, freshRun } from './assignment.ts';
 import { askLate, checked, filesRefused, gotChunk, planted, sealed, sweepIdle, written } from './content.ts';
 import type { Board, Effect, Event, Of, Work } from './events.ts';
-import { advanceAll, exited, manifestOf, removed, started, stepRefused, stopped, surveyed } from './lifecycle.ts';
+import { advanceAll, exited, manifestOf, removed, started, stepRefused, stopped, survey, surveyed, tickSurvey } from './lifecycle.ts';
 import { sampled, tickMeters } from './metering.ts';
 import { probed, tickPromises } from './promises.ts';
 import { tickReport } from './report.ts';
-import { acknowledged, keepLink, linked, paired, settle, unlinked, welcome } from './session.ts';
+import { acknowledged, followOperators, keepLink, linked, paired, settle, unlinked, welcome } from './session.ts';
 
 const message = (work: Work, board: Board, event: Of<'message'>, now: Instant): void => {
   if (event.topic === 'now') {
@@ -30,14 +30,15 @@ const decide = (work: Work, board: Board, event: Event, now: Instant): void => {
   switch (event.kind) {
     case 'boot':
       for (const { key } of instances.all(work)) runs.put(work, freshRun('unknown'), key);
-      return work.emit({ kind: 'partition', step: { kind: 'survey' } });
+      return survey(work);
     case 'paired':
       return paired(work, board, event, now);
     case 'tick':
       keepLink(work, board, now);
+      tickSurvey(work, now);
       askLate(work, board, manifest, now);
       settle(work, board, now);
-      sweepIdle(work);
+      sweepIdle(work, now);
       return tickMeters(work, board, now);
     case 'linked':
       return linked(work, board, event, now);
@@ -67,7 +68,7 @@ const decide = (work: Work, board: Board, event: Event, now: Instant): void => {
     case 'written':
       return written(work, event, manifest, now);
     case 'file-sealed':
-      return sealed(work, manifest, now);
+      return sealed(work, event, manifest, now);
     case 'planted':
       return planted(work, board, event, now);
     case 'swept':
@@ -88,6 +89,7 @@ export const boardCore = (board: Board): Core<Event, Effect> => ({
   decide: (work, event, now) => decide(work, board, event, now),
   refused: (work, event, error) => refused(work, event, error),
   conclude: (work, now) => {
+    followOperators(work, board, now);
     advanceAll(work, board, now);
     tickPromises(work, (draft, release) => manifestOf(draft, board, release), now);
     tickReport(work, board, now);

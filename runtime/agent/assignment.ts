@@ -6,12 +6,12 @@ import type { Bytes } from '../protocol/bytes.ts';
 import { equal, hex } from '../protocol/bytes.ts';
 import { asLichenError, refuse } from '../protocol/errors.ts';
 import { ZERO } from '../protocol/money.ts';
-import { unseal } from '../protocol/noun.ts';
-import { desiredNoun } from '../protocol/nouns/lease.ts';
+import { payloadOf, unseal } from '../protocol/noun.ts';
+import { desiredNoun, type Lease, leaseNoun } from '../protocol/nouns/lease.ts';
 import type { Instant } from '../turn/clock.ts';
 import { needDocuments } from './content.ts';
 import type { Board, Work } from './events.ts';
-import { fromHome, serving } from './session.ts';
+import { fromHome, listed } from './session.ts';
 
 export const freshRun = (process: Run['process']): Run => ({
   process,
@@ -23,6 +23,7 @@ export const freshRun = (process: Run['process']): Run => ({
   address: null,
   promises: {},
   error: '',
+  over: '',
 });
 
 export const desired = (work: Work, board: Board, payload: Bytes): void => {
@@ -34,10 +35,10 @@ export const desired = (work: Work, board: Board, payload: Bytes): void => {
   const held = assignments.get(work, ONE);
   if (held !== null && held.tenure === value.tenure && value.seq < held.seq)
     refuse('stale', `assignment ${held.seq} is known, this is ${value.seq}`);
-  const listed = new Set<string>();
-  for (const { lease, request } of value.leases) listed.add(takeLease(work, board, lease, request));
+  const assigned = new Set<string>();
+  for (const { lease, request } of value.leases) assigned.add(takeLease(work, board, lease, request));
   for (const { key, value: instance } of instances.all(work)) {
-    if (!listed.has(key) && instance.wanted !== 'gone') instances.put(work, { ...instance, wanted: 'gone' }, key);
+    if (!assigned.has(key) && instance.wanted !== 'gone') instances.put(work, { ...instance, wanted: 'gone' }, key);
   }
   assignments.put(work, { tenure: value.tenure, seq: value.seq }, ONE);
 };
@@ -45,13 +46,16 @@ export const desired = (work: Work, board: Board, payload: Bytes): void => {
 /** One bad lease is told and left out; it does not keep the others from running. */
 const takeLease = (work: Work, board: Board, document: Bytes, request: Bytes): string => {
   try {
-    const lease = openLease(board.crypto, board.id, serving(work), document);
+    const lease = openKnown(work, board, document);
     const known = instances.get(work, lease.lease);
     if (known === null) {
       instances.put(work, { ...newInstance(board), lease, request }, lease.lease);
       runs.put(work, freshRun('none'), lease.lease);
     } else if (!equal(known.request, request) || known.wanted === 'gone') {
       instances.put(work, { ...known, request, wanted: 'unknown' }, lease.lease);
+      // What was wrong with the request before need not be wrong with this one.
+      const run = runs.get(work, lease.lease);
+      if (run !== null) runs.put(work, { ...run, error: '' }, lease.lease);
     }
     return lease.lease;
   } catch (thrown) {
@@ -60,6 +64,14 @@ const takeLease = (work: Work, board: Board, document: Bytes, request: Bytes): s
     work.emit({ kind: 'journal', line: `lease refused: ${error.message}` });
     return '';
   }
+};
+
+/** A lease that was taken once stands, whatever has become since of the gateway that signed it. */
+const openKnown = (work: Work, board: Board, document: Bytes): Lease => {
+  const { value, hash } = unseal(board.crypto, leaseNoun, document);
+  const known = instances.get(work, value.lease);
+  const isSame = known !== null && equal(board.crypto.sha256(payloadOf(leaseNoun, known.lease)), hash);
+  return isSame ? value : openLease(board.crypto, board.id, listed(work), document);
 };
 
 const newInstance = (board: Board): Omit<Instance, 'lease' | 'request'> => ({

@@ -83,7 +83,11 @@ export const checked = (work: Work, event: Of<'checked'>, manifestOf: ManifestOf
   for (const target of targets) left.set(fileKey(target.file), (left.get(fileKey(target.file)) ?? 0) + 1);
   const content: Content = { ...found.value, phase: 'fetching', movedMonoMs: now.monoMs, targets, left, unsealed: event.missing.length };
   contents.put(work, content, found.key);
-  for (const file of event.missing) if (!left.has(fileKey(file))) work.emit({ kind: 'files', step: { kind: 'seal', file, bytes: 0 } });
+  for (const file of event.missing) {
+    if (left.has(fileKey(file))) continue;
+    left.set(fileKey(file), 0);
+    work.emit({ kind: 'files', step: { kind: 'seal', file, bytes: 0 } });
+  }
   pump(work, found.key, manifestOf, now);
 };
 
@@ -169,8 +173,10 @@ export const written = (work: Work, event: Of<'written'>, manifestOf: ManifestOf
 
 const bytesOf = (targets: Target[], file: string): number => targets.find((target) => fileKey(target.file) === file)?.bytes ?? 0;
 
-export const sealed = (work: Work, manifestOf: ManifestOf, now: Instant): void => {
+export const sealed = (work: Work, event: Of<'file-sealed'>, manifestOf: ManifestOf, now: Instant): void => {
   for (const { key, value: content } of inPhase(work, 'fetching')) {
+    // One of a release that gave way meanwhile.
+    if (!content.left.has(fileKey(event.file))) continue;
     contents.put(work, { ...content, unsealed: content.unsealed - 1 }, key);
     pump(work, key, manifestOf, now);
     return;
@@ -184,9 +190,10 @@ export const planted: Handler<Of<'planted'>> = (work, _board, event) => {
 };
 
 /** A file that turned out wrong is fetched again from the start; a full card is told and tried again later. */
-export const filesRefused: Handler<Of<'files-refused'>> = (work, _board, event) => {
+export const filesRefused: Handler<Of<'files-refused'>> = (work, board, event, now) => {
+  const movedMonoMs = now.monoMs + board.pace.patienceMs;
   for (const { key, value } of contents.all(work)) {
-    if (value.phase !== 'held') contents.put(work, { ...EMPTY, error: event.error.code }, key);
+    if (value.phase !== 'held') contents.put(work, { ...EMPTY, error: event.error.code, movedMonoMs }, key);
   }
   work.emit({ kind: 'journal', line: `files ${event.step.kind}: ${event.error.message}` });
 };
@@ -203,12 +210,16 @@ export const askAgain = (work: Work, now: Instant): void => {
 
 const SWEEP = 'sweep';
 
+/** A release that is wanted again soon after need not be fetched again. */
+const SWEEP_AFTER_MS = 10 * 60_000;
+
 /** An instance went, and with it perhaps the last that needed some release. */
-export const sweepLater = (work: Work): void => schedules.put(work, 0, SWEEP);
+export const sweepLater = (work: Work, now: Instant): void => schedules.put(work, now.monoMs + SWEEP_AFTER_MS, SWEEP);
 
 /** Frees what no instance needs; only while nothing is fetched, as a sweep takes files that wait for their release. */
-export const sweepIdle = (work: Work): void => {
-  if (schedules.get(work, SWEEP) === null || contents.all(work).some(({ value }) => BUSY.has(value.phase))) return;
+export const sweepIdle = (work: Work, now: Instant): void => {
+  const due = schedules.get(work, SWEEP);
+  if (due === null || now.monoMs < due || contents.all(work).some(({ value }) => BUSY.has(value.phase))) return;
   schedules.remove(work, SWEEP);
   const keep = new Set(instances.all(work).map(({ value }) => hex(value.lease.release)));
   for (const { key } of contents.all(work)) if (!keep.has(key)) contents.remove(work, key);

@@ -1,13 +1,14 @@
 /** Carrying instances from what is to what is wanted, one step at a time. */
 
 import { plan, restartDelayMs, type Step } from '../core/plan.ts';
-import { contents, documents, type Instance, instances, meters, type Run, runs } from '../core/tables.ts';
+import { contents, documents, type Instance, instances, manifests, meters, type Run, runs, schedules } from '../core/tables.ts';
 import { openManifest, openRequest } from '../core/trust.ts';
 import type { PartitionSpec } from '../ports/partitions.ts';
 import { type Bytes, hex } from '../protocol/bytes.ts';
 import { asLichenError, refuse } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { unsealMany } from '../protocol/noun.ts';
+import type { Lease } from '../protocol/nouns/lease.ts';
 import type { Manifest } from '../protocol/nouns/release.ts';
 import { publisherNoun } from '../protocol/nouns/trust.ts';
 import type { Instant } from '../turn/clock.ts';
@@ -19,13 +20,28 @@ import { freshPromises } from './promises.ts';
 
 const STOP_GRACE_MS = 3_000;
 
-/** The verified manifest of a release, once its documents are held. */
+/** The verified manifest of a lease's release, once its documents are held. Throws why it may not run. */
+const manifestFor = (work: Work, board: Board, lease: Lease): Manifest | null => {
+  const known = manifests.get(work, lease.lease);
+  if (known !== null) return known;
+  const manifest = documents.get(work, hex(lease.release));
+  const publisher = publisherChain(work, board, lease.publisher);
+  if (manifest === null || publisher.missing !== null) return null;
+  const opened = openManifest(board.crypto, lease, publisher.held, manifest);
+  manifests.put(work, opened, lease.lease);
+  return opened;
+};
+
+/** That of any lease of a release: one that may not run does not hide the others. */
 export const manifestOf = (work: Work, board: Board, release: string): Manifest | null => {
   for (const { value } of instances.all(work)) {
     if (hex(value.lease.release) !== release) continue;
-    const manifest = documents.get(work, release);
-    const publisher = publisherChain(work, board, value.lease.publisher);
-    if (manifest !== null && publisher.missing === null) return openManifest(board.crypto, value.lease, publisher.held, manifest);
+    try {
+      const found = manifestFor(work, board, value.lease);
+      if (found !== null) return found;
+    } catch (thrown) {
+      if (asLichenError(thrown).code === 'internal') throw thrown;
+    }
   }
   return null;
 };
@@ -68,14 +84,14 @@ const advanceOne = (work: Work, board: Board, id: string, first: Instance, now: 
   for (let step: Step | null = 'open'; instance !== null && (step === 'open' || step === 'close'); instance = instances.get(work, id)) {
     const run = runs.get(work, id);
     if (run === null) return;
-    step = plan(instance, run, manifestHeld(work, board, instance), contents.get(work, hex(instance.lease.release)), now.monoMs);
+    step = plan(instance, run, isVerified(work, board, instance), contents.get(work, hex(instance.lease.release)), now.monoMs);
     if (step !== null) STEPS[step](work, board, id, instance, now);
   }
 };
 
-const manifestHeld = (work: Work, board: Board, { lease, request }: Instance): boolean =>
-  [lease.release, request].every((hash) => documents.get(work, hex(hash)) !== null) &&
-  publisherChain(work, board, lease.publisher).missing === null;
+/** Throws why it may not run, unless it is on its way out anyway. */
+const isVerified = (work: Work, board: Board, { lease, request, wanted }: Instance): boolean =>
+  wanted === 'gone' || (documents.get(work, hex(request)) !== null && manifestFor(work, board, lease) !== null);
 
 type Act = (work: Work, board: Board, id: string, instance: Instance, now: Instant) => void;
 
@@ -85,13 +101,15 @@ const STEPS: Record<Step, Act> = {
     needDocuments(work, [lease.release, request, ...(missing === null ? [] : [missing])], now);
   },
   fetch: (work, board, _id, { lease }, now) => {
-    const manifest = manifestOf(work, board, hex(lease.release));
+    const manifest = manifestFor(work, board, lease);
     if (manifest !== null) fetchRelease(work, manifest, lease.release, now);
   },
   // The zero record is durable before anything can be used: it accepts the lease and starts its registers.
   open: (work, board, id, _instance, now) => record(work, board, id, 'open', now),
   start: (work, board, id, instance, now) => {
-    patch(work, id, { process: 'starting', busy: true, startedMonoMs: now.monoMs });
+    patch(work, id, { process: 'starting', busy: true, startedMonoMs: now.monoMs, over: '' });
+    // What passed between the zero record and now was not granted.
+    instances.put(work, { ...instance, bootId: board.bootId, recordedMonoMs: Math.round(now.monoMs) }, id);
     work.emit({ kind: 'partition', step: { kind: 'start', spec: specOf(work, board, instance) } });
   },
   stop: (work, _board, id) => {
@@ -103,17 +121,18 @@ const STEPS: Record<Step, Act> = {
     patch(work, id, { process: 'removing', busy: true });
     work.emit({ kind: 'partition', step: { kind: 'remove', partition: id, data: instance.wanted === 'gone' } });
   },
-  forget: (work, _board, id) => {
+  forget: (work, _board, id, _instance, now) => {
     instances.remove(work, id);
     runs.remove(work, id);
     meters.remove(work, id);
-    sweepLater(work);
+    manifests.remove(work, id);
+    sweepLater(work, now);
   },
 };
 
 const specOf = (work: Work, board: Board, instance: Instance): PartitionSpec => {
   const { lease } = instance;
-  const manifest = manifestOf(work, board, hex(lease.release)) ?? refuse('missing-content', 'manifest');
+  const manifest = manifestFor(work, board, lease) ?? refuse('missing-content', 'manifest');
   const request = openRequest(
     board.crypto,
     lease,
@@ -134,6 +153,8 @@ export const started: Handler<Of<'started'>> = (work, board, event, now) => {
   if (instance === null) return;
   const manifest = manifestOf(work, board, hex(instance.lease.release));
   patch(work, event.partition, { process: 'running', busy: false, address: event.address, promises: freshPromises(manifest, now) });
+  const over = runs.get(work, event.partition)?.over ?? '';
+  if (over !== '') end(work, event.partition, over, now);
 };
 
 /** The counters are final: the record that follows is exact. */
@@ -145,19 +166,21 @@ export const stopped: Handler<Of<'stopped'>> = (work, board, event, now) => {
   if (instance?.opened === true && instance.wanted !== 'gone') record(work, board, event.partition, 'point', now);
 };
 
-/** Ended by itself: its counters are read as of a stop, then it is started again with a growing delay. */
+/** What ends at once may be told before its start is, or before the survey that found it. */
 export const exited: Handler<Of<'exited'>> = (work, _board, event, now) => {
-  const run = runs.get(work, event.partition);
-  if (run === null || run.process !== 'running') return;
+  const { process } = runs.get(work, event.partition) ?? freshRun('none');
   const how = event.exit.oomKilled ? 'out of memory' : `exit ${event.exit.code ?? event.exit.signal}`;
-  work.emit({ kind: 'journal', line: `instance ${event.partition}: ${how}` });
-  patch(work, event.partition, {
-    process: 'stopping',
-    busy: true,
-    restarts: run.restarts + 1,
-    retryMonoMs: now.monoMs + restartDelayMs(run.restarts),
-  });
-  work.emit({ kind: 'partition', step: { kind: 'stop', partition: event.partition, graceMs: 0 } });
+  if (process === 'starting' || process === 'unknown') patch(work, event.partition, { over: how });
+  else if (process === 'running') end(work, event.partition, how, now);
+};
+
+/** Ended by itself: its counters are read as of a stop, then it is started again with a growing delay. */
+const end = (work: Work, id: string, how: string, now: Instant): void => {
+  const { restarts } = runs.get(work, id) ?? freshRun('none');
+  work.emit({ kind: 'journal', line: `instance ${id}: ${how}` });
+  const retryMonoMs = now.monoMs + restartDelayMs(restarts);
+  patch(work, id, { process: 'stopping', busy: true, restarts: restarts + 1, retryMonoMs, over: '' });
+  work.emit({ kind: 'partition', step: { kind: 'stop', partition: id, graceMs: 0 } });
 };
 
 export const removed: Handler<Of<'removed'>> = (work, board, event, now) => {
@@ -168,6 +191,7 @@ export const removed: Handler<Of<'removed'>> = (work, board, event, now) => {
 /** A step that could not be done is tried again after a while, from what is then the case. */
 export const stepRefused: Handler<Of<'refused'>> = (work, _board, event, now) => {
   work.emit({ kind: 'journal', line: `partition ${event.partition ?? ''} ${event.step}: ${event.error.message}` });
+  if (event.step === 'survey') schedules.put(work, now.monoMs + restartDelayMs(0), SURVEY);
   const run = event.partition === null ? null : runs.get(work, event.partition);
   if (run === null || event.partition === null || event.step === 'probe' || event.step === 'sample') return;
   const back: Run['process'] = event.step === 'start' ? 'stopped' : event.step === 'stop' ? 'running' : 'stopped';
@@ -179,37 +203,40 @@ export const stepRefused: Handler<Of<'refused'>> = (work, _board, event, now) =>
   });
 };
 
+const SURVEY = 'survey';
+
+export const survey = (work: Work): void => work.emit({ kind: 'partition', step: { kind: 'survey' } });
+
+/** Until one is answered nothing that was there before is touched, so one that was refused is asked for again. */
+export const tickSurvey = (work: Work, now: Instant): void => {
+  if (now.monoMs < (schedules.get(work, SURVEY) ?? Number.POSITIVE_INFINITY)) return;
+  schedules.remove(work, SURVEY);
+  survey(work);
+};
+
 /** After a start of the runtime: instances that still run are adopted, what belongs to no lease is taken away. */
 export const surveyed: Handler<Of<'surveyed'>> = (work, board, event, now) => {
   const found = new Map(event.found.map((partition) => [partition.partition, partition]));
   for (const { key: id, value: instance } of instances.all(work)) {
     const alive = found.get(id);
     found.delete(id);
+    const run = runs.get(work, id);
+    // What was leased since the survey was asked for is in good hands already.
+    if (run?.process !== 'unknown') continue;
     if (alive === undefined) {
       // No cgroup is left (a reboot): what it had counted since the last record is lost, in the tenant's favour.
       instances.put(work, { ...instance, base: instance.registers, bootId: board.bootId, recordedMonoMs: Math.round(now.monoMs) }, id);
       runs.put(work, freshRun('none'), id);
     } else {
-      const manifest = safeManifest(work, board, hex(instance.lease.release));
-      runs.put(
-        work,
-        { ...freshRun(alive.running ? 'running' : 'stopping'), promises: freshPromises(manifest, now), busy: !alive.running },
-        id,
-      );
-      if (!alive.running) work.emit({ kind: 'partition', step: { kind: 'stop', partition: id, graceMs: 0 } });
+      const manifest = manifestOf(work, board, hex(instance.lease.release));
+      const running = alive.running && run.over === '';
+      // When it ended is not known: the time since its last record is not charged.
+      runs.put(work, { ...freshRun(running ? 'running' : 'stopped'), promises: freshPromises(manifest, now), busy: !running }, id);
+      if (!running) work.emit({ kind: 'partition', step: { kind: 'stop', partition: id, graceMs: 0 } });
     }
   }
   for (const id of found.keys()) {
     work.emit({ kind: 'partition', step: { kind: 'stop', partition: id, graceMs: 0 } });
     work.emit({ kind: 'partition', step: { kind: 'remove', partition: id, data: true } });
-  }
-};
-
-const safeManifest = (work: Work, board: Board, release: string): Manifest | null => {
-  try {
-    return manifestOf(work, board, release);
-  } catch (thrown) {
-    if (asLichenError(thrown).code === 'internal') throw thrown;
-    return null;
   }
 };

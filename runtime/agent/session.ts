@@ -1,18 +1,31 @@
 /** Finding a home, saying hello, being welcomed, settling usage. */
 
-import { backoffMs, homesFor, servingGateways } from '../core/homing.ts';
-import { anchors, chains, floors, homes, type LinkState, links, ONE, operators, outbox, pairings } from '../core/tables.ts';
-import { type Bytes, equal } from '../protocol/bytes.ts';
+import { backoffMs, homesFor, listedGateways, servingGateways } from '../core/homing.ts';
+import {
+  anchors,
+  chains,
+  documents,
+  floors,
+  homes,
+  type LinkState,
+  links,
+  ONE,
+  operatorGoals,
+  operators,
+  outbox,
+  pairings,
+} from '../core/tables.ts';
+import { type Bytes, equal, hex } from '../protocol/bytes.ts';
 import { asLichenError, refuse } from '../protocol/errors.ts';
 import { LIMITS, PROTOCOL } from '../protocol/limits.ts';
-import { encodeAs, seal, unseal } from '../protocol/noun.ts';
+import { encodeAs, seal, unseal, unsealMany } from '../protocol/noun.ts';
 import { helloNoun, homeNoun } from '../protocol/nouns/board.ts';
 import { ackNoun, nowNoun } from '../protocol/nouns/lease.ts';
 import { usageBatch } from '../protocol/nouns/messages.ts';
-import { type GatewayEntry, unsealOperator } from '../protocol/nouns/trust.ts';
+import { type GatewayEntry, operatorNoun, unsealOperator } from '../protocol/nouns/trust.ts';
 import type { Instant } from '../turn/clock.ts';
 import { ordinal } from '../turn/table.ts';
-import { askAgain } from './content.ts';
+import { askAgain, needDocuments } from './content.ts';
 import type { Board, Handler, Of, Work } from './events.ts';
 
 const BATCH_RECORDS = 256;
@@ -23,35 +36,74 @@ const EMPTY_CHAIN = { end: { seq: 0, hash: new Uint8Array(32) }, pruned: 0, amne
 export const chainOf = (work: Work) => chains.get(work, ONE) ?? EMPTY_CHAIN;
 export const linkOf = (work: Work): LinkState => links.get(work, ONE) ?? IDLE;
 
-export const serving = (work: Work): GatewayEntry[] => {
+const gatewaysBy = (work: Work, choose: typeof servingGateways): GatewayEntry[] => {
   const pairing = pairings.get(work, ONE);
   const pinned = pairing === null ? null : operators.get(work, pairing.operator);
   if (pairing === null || pinned === null) return [];
-  return servingGateways(
+  return choose(
     pinned.doc,
     operators.all(work).map(({ value }) => value.doc),
   );
 };
 
-export const paired: Handler<Of<'paired'>> = (work, board, event) => {
+export const serving = (work: Work): GatewayEntry[] => gatewaysBy(work, servingGateways);
+export const listed = (work: Work): GatewayEntry[] => gatewaysBy(work, listedGateways);
+
+export const paired: Handler<Of<'paired'>> = (work, board, event, now) => {
   pairings.put(work, { operator: event.operator, first: event.first }, ONE);
   for (const chain of event.chains) for (const document of chain) takeOperator(work, board, document);
+  followOperators(work, board, now);
   if (operators.get(work, event.operator) === null) refuse('unknown-key', "the gateway did not show its operator's document");
 };
 
-/** Versions come in order; what is known or out of order is left alone. */
+const openOperator = (board: Board, document: Bytes) => unsealMany(board.crypto, operatorNoun, document, 2 * LIMITS.rootKeys);
+
+const told = (work: Work, thrown: unknown): void => {
+  const error = asLichenError(thrown);
+  if (error.code === 'internal') throw thrown;
+  work.emit({ kind: 'journal', line: `operator document: ${error.message}` });
+};
+
+/** The newest document shown is where `followOperators` wants to arrive. One that is wrong spoils nothing else. */
 const takeOperator = (work: Work, board: Board, document: Bytes): void => {
-  for (const held of [null, ...operators.all(work).map(({ value }) => value)]) {
+  try {
+    const { value, hash } = openOperator(board, document);
+    if (value.version <= (operators.get(work, value.operator)?.doc.version ?? 0)) return;
+    documents.put(work, document, hex(hash));
+    operatorGoals.put(work, hash, value.operator);
+  } catch (thrown) {
+    told(work, thrown);
+  }
+};
+
+/** Versions come in order, each signed by the roots of the one before it; a board that missed some asks for them. */
+export const followOperators = (work: Work, board: Board, now: Instant): void => {
+  for (const { key, value: goal } of operatorGoals.all(work)) {
     try {
-      const { value } = unsealOperator(board.crypto, document, held?.doc ?? null);
-      const known = operators.get(work, value.operator);
-      if (known !== null && known.doc.version >= value.version) return;
-      operators.put(work, { doc: value, documents: [...(known?.documents ?? []), document] }, value.operator);
-      return;
+      if (followOperator(work, board, key, goal, now)) operatorGoals.remove(work, key);
     } catch (thrown) {
-      if (asLichenError(thrown).code === 'internal') throw thrown;
+      told(work, thrown);
+      operatorGoals.remove(work, key);
     }
   }
+};
+
+/** False while a version between is on its way. */
+const followOperator = (work: Work, board: Board, operator: string, goal: Bytes, now: Instant): boolean => {
+  const held = operators.get(work, operator);
+  const fresh: Bytes[] = [];
+  for (let next: Bytes | null = goal; next !== null; ) {
+    const document = documents.get(work, hex(next));
+    if (document === null) return needDocuments(work, [next], now);
+    const { value } = openOperator(board, document);
+    if (value.version <= (held?.doc.version ?? 0)) break;
+    fresh.unshift(document);
+    next = value.previous;
+  }
+  let doc = held?.doc ?? null;
+  for (const document of fresh) doc = unsealOperator(board.crypto, document, doc).value;
+  if (doc !== null) operators.put(work, { doc, documents: [...(held?.documents ?? []), ...fresh] }, operator);
+  return true;
 };
 
 /** Dials when it is time to, and gives up on what takes too long. */
@@ -130,7 +182,7 @@ export const welcome = (work: Work, board: Board, payload: Bytes, now: Instant):
   floors.put(work, { wallMs: Math.max(value.wallMs, floors.get(work, ONE)?.wallMs ?? 0) }, ONE);
   const chain = chainOf(work);
   // The newest writes were lost with the power: go on above what the federation holds, and say so.
-  if (value.known.seq > chain.end.seq) chains.put(work, { end: value.known, pruned: value.known.seq, amnesia: true }, ONE);
+  if (value.known.seq > chain.end.seq) chains.put(work, { ...chain, end: value.known, amnesia: true }, ONE);
   const from = Math.max(value.known.seq, chain.pruned);
   links.put(
     work,
@@ -166,7 +218,8 @@ export const acknowledged = (work: Work, board: Board, payload: Bytes, now: Inst
   fromHome(work, board, signer, value);
   const chain = chainOf(work);
   const replicated = Math.min(value.replicated, chain.end.seq);
-  for (const { key } of outbox.page(work, ordinal(0), LIMITS.outboxRecords)) {
+  // One more than is news, so that an acknowledgement does not read through weeks of records.
+  for (const { key } of outbox.page(work, ordinal(0), Math.max(0, replicated - chain.pruned) + 1)) {
     if (Number(key) > replicated) break;
     outbox.remove(work, key);
   }

@@ -1,5 +1,6 @@
 /** What has to be fetched of a release, worked out from its pages. */
 import { hex } from '../protocol/bytes.ts';
+import { refuse } from '../protocol/errors.ts';
 import type { ChunkRef, Entry, FileRef } from '../protocol/nouns/release.ts';
 import type { Target } from './tables.ts';
 
@@ -11,14 +12,17 @@ interface FileChunks {
   chunks: ChunkRef[];
 }
 
-/** Each distinct file once, with all its chunks. */
+/** Each distinct file once, with all its chunks. Error: `bad-schema` when one content is said to have two lengths. */
 export const filesOf = (entries: Entry[]): FileChunks[] => {
   const out = new Map<string, FileChunks>();
   let open: FileChunks | null = null;
   for (const entry of entries) {
     if (entry.kind === 'file') {
       const file: FileRef = { hash: entry.hash, executable: entry.executable };
-      open = out.has(fileKey(file)) ? null : { file, bytes: entry.bytes, chunks: [...entry.chunks] };
+      const known = out.get(fileKey(file));
+      if (known !== undefined && known.bytes !== entry.bytes)
+        refuse('bad-schema', `${entry.path}: one content of ${known.bytes} and of ${entry.bytes} bytes`);
+      open = known === undefined ? { file, bytes: entry.bytes, chunks: [...entry.chunks] } : null;
       if (open !== null) out.set(fileKey(file), open);
     } else if (entry.kind === 'more') open?.chunks.push(...entry.chunks);
     else open = null;

@@ -10,14 +10,22 @@ const HOMES = 3;
 const BACKOFF_BASE_MS = 250;
 const BACKOFF_MAX_MS = 60_000;
 
-/** Gateways that may serve: listed by the pinned operator or one it federates with, neither retired nor revoked. */
-export const servingGateways = (pinned: OperatorDoc, peers: OperatorDoc[]): GatewayEntry[] => {
-  const docs = [pinned, ...peers.filter((doc) => pinned.peers.includes(doc.operator))];
+const trusted = (pinned: OperatorDoc, peers: OperatorDoc[]): OperatorDoc[] => [
+  pinned,
+  ...peers.filter((doc) => pinned.peers.includes(doc.operator)),
+];
+
+/** Gateways whose word counts: listed by the pinned operator or one it federates with, and not revoked. */
+export const listedGateways = (pinned: OperatorDoc, peers: OperatorDoc[]): GatewayEntry[] => {
+  const docs = trusted(pinned, peers);
   const revoked: Bytes[] = docs.flatMap((doc) => doc.revoked);
-  const retired = new Set<string>(docs.flatMap((doc) => doc.retired));
-  return docs
-    .flatMap((doc) => doc.gateways)
-    .filter((entry) => !retired.has(entry.gateway) && !revoked.some((key) => equal(key, entry.key)));
+  return docs.flatMap((doc) => doc.gateways).filter((entry) => !revoked.some((key) => equal(key, entry.key)));
+};
+
+/** Those that may serve: what a retired one signed stands, but nobody dials it. */
+export const servingGateways = (pinned: OperatorDoc, peers: OperatorDoc[]): GatewayEntry[] => {
+  const retired = new Set<string>(trusted(pinned, peers).flatMap((doc) => doc.retired));
+  return listedGateways(pinned, peers).filter((entry) => !retired.has(entry.gateway));
 };
 
 /** The first three by rendezvous on the board's id, in the order in which to dial them. */

@@ -6,10 +6,14 @@ import type { Content, Instance, Run } from './tables.ts';
 
 export type Step = 'verify' | 'fetch' | 'open' | 'start' | 'stop' | 'close' | 'remove' | 'forget';
 
-const ending = (instance: Instance, run: Run): Step | null => {
-  if (run.process === 'running') return 'stop';
+/** What was refused a moment ago is left in peace for as long as a restart would be. */
+const stopping = (run: Run, monoMs: number): Step | null => (monoMs >= run.retryMonoMs ? 'stop' : null);
+
+const ending = (instance: Instance, run: Run, monoMs: number): Step | null => {
+  if (run.process === 'running') return stopping(run, monoMs);
   if (instance.opened && !instance.closed) return 'close';
-  return run.process === 'stopped' ? 'remove' : 'forget';
+  if (run.process === 'stopped') return monoMs >= run.retryMonoMs ? 'remove' : null;
+  return 'forget';
 };
 
 const starting = (instance: Instance, run: Run, verified: boolean, content: Content | null, monoMs: number): Step | null => {
@@ -24,8 +28,9 @@ const starting = (instance: Instance, run: Run, verified: boolean, content: Cont
 
 export const plan = (instance: Instance, run: Run, verified: boolean, content: Content | null, monoMs: number): Step | null => {
   if (run.busy || run.process === 'unknown') return null;
-  if (instance.wanted === 'gone') return ending(instance, run);
-  if (instance.wanted === 'stopped' || instance.unpaid) return run.process === 'running' ? 'stop' : null;
+  // A close record is the last word on a lease, whoever lists it again.
+  if (instance.wanted === 'gone' || instance.closed) return ending(instance, run, monoMs);
+  if (instance.wanted === 'stopped' || instance.unpaid) return run.process === 'running' ? stopping(run, monoMs) : null;
   if (instance.wanted === 'started') return starting(instance, run, verified, content, monoMs);
   return verified ? null : 'verify';
 };

@@ -4,7 +4,7 @@ import type { Bytes } from '../protocol/bytes.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { registers } from '../protocol/nouns/board.ts';
 import { chainPoint, leaseSchema } from '../protocol/nouns/lease.ts';
-import type { ChunkRef, FileRef } from '../protocol/nouns/release.ts';
+import type { ChunkRef, FileRef, Manifest } from '../protocol/nouns/release.ts';
 import { gatewayEntry, operatorSchema } from '../protocol/nouns/trust.ts';
 import { bytes, gatewayId, hash, operatorId, positive, text, uint, wallMs } from '../protocol/schema.ts';
 import { table, volatileTable } from '../turn/table.ts';
@@ -81,6 +81,8 @@ export interface Run {
   promises: Record<string, PromiseState>;
   /** Code of the error for which it cannot run. */
   error: string;
+  /** How it ended, when that was told before its start was; else empty. */
+  over: string;
 }
 export const runs = volatileTable<Run>('run');
 
@@ -94,6 +96,11 @@ export interface Meter {
   atMonoMs: number;
 }
 export const meters = volatileTable<Meter>('meter');
+
+/** lease → the manifest of its release, once all that signed it was verified. */
+export const manifests = volatileTable<Manifest>('manifest');
+/** operator → hash of the newest document shown, while versions before it are on their way. */
+export const operatorGoals = volatileTable<Bytes>('operator-goal');
 
 /** One chunk's place in one file. */
 export interface Target {

@@ -12,10 +12,10 @@ import { type Manifest, manifestNoun } from '../protocol/nouns/release.ts';
 import { type Request, requestIdOf, requestNoun } from '../protocol/nouns/request.ts';
 import { type GatewayEntry, type PublisherDoc, unsealPublisher } from '../protocol/nouns/trust.ts';
 
-/** Errors: `unassigned` when no serving gateway signed it or it is another board's. */
-export const openLease = (crypto: Crypto, board: string, serving: GatewayEntry[], document: Bytes): Lease => {
+/** Errors: `unassigned` when no listed gateway signed it or it is another board's. */
+export const openLease = (crypto: Crypto, board: string, listed: GatewayEntry[], document: Bytes): Lease => {
   const { value, signer } = unseal(crypto, leaseNoun, document);
-  const guardian = serving.find((entry) => entry.gateway === value.guardian);
+  const guardian = listed.find((entry) => entry.gateway === value.guardian);
   if (guardian === undefined || !equal(guardian.key, signer))
     refuse('unassigned', `lease ${value.lease} is not signed by the gateway it names`);
   if (value.board !== board) refuse('unassigned', `lease ${value.lease} is for board ${value.board}`);

@@ -30,7 +30,8 @@ export const openLinkProxy = async (): Promise<CuttableLink> => {
         board.write('HTTP/1.1 200 Connection established\r\n\r\n');
         board.pipe(gateway).pipe(board);
       });
-      gateway.once('close', () => !isCut && board.destroy());
+      gateway.once('error', () => !isCut && board.end('HTTP/1.1 502 Bad Gateway\r\n\r\n'));
+      gateway.once('close', () => !isCut && board.destroySoon());
       board.once('close', () => !isCut && gateway.destroy());
     });
   });

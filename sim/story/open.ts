@@ -47,7 +47,7 @@ export const pairBoards = async (stage: Stage, tier: 'dev' | null): Promise<void
       name,
       board,
       data,
-      capacity: 'memory=256,cpu=1500,partitions=4',
+      capacity: 'memory=256,cpu=2000,partitions=4',
       claim,
       proxyPort: i === 1 ? stage.link.port : null,
       tier,

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { makeRequest } from '../../gateway/cli/ceremony.ts';
 import { openPush, type Push } from '../../gateway/cli/mqtt-push.ts';
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
+import { type BoardId, idFrom } from '../../runtime/protocol/ids.ts';
 import { rssBytesOf } from '../../sim/harness/kernel.ts';
 import { freePorts } from '../../sim/harness/ports.ts';
 import { pause, until } from '../../sim/harness/wait.ts';
@@ -55,13 +56,20 @@ const bareRss = async (): Promise<number> => {
 };
 
 /** From the gateway's "accepted" to the promise held, as the API shows it; the release is on the boards already. */
-const requestToGreen = async (stage: Stage, door: Push, run: number): Promise<number> => {
+const requestToGreen = async (stage: Stage, door: Push, run: number, board: BoardId): Promise<number> => {
   const terms = stage.requests.get('primes');
   if (terms === undefined) throw new Error('primes was not requested');
   const name = `bench-${run}`;
   const push = async (sequence: number, state: 'started' | 'destroyed'): Promise<void> => {
     const { ok, why } = await door.push(
-      makeRequest(nodeCrypto, stage.cast.tenant.signer, { ...terms, name, sequence, state, parameters: { limit: '1000' } }).document,
+      makeRequest(nodeCrypto, stage.cast.tenant.signer, {
+        ...terms,
+        name,
+        sequence,
+        state,
+        parameters: { limit: '1000' },
+        filter: { board },
+      }).document,
     );
     if (!ok) throw new Error(why);
   };
@@ -96,7 +104,7 @@ const measureFleet = async (stage: Stage): Promise<{ green: number[]; rss: numbe
   await openGateways(stage, join(ROOT, 'gateway', 'lichen.ts'));
   await pairBoards(stage, null);
   await pushSoftware(stage, ROOT);
-  await awaitPromises(stage);
+  const running = await awaitPromises(stage);
   const rss = median([...stage.boards.values()].map(({ process }) => rssBytesOf(process.pid)));
   const [north] = stage.gateways;
   if (north === undefined) throw new Error('no gateway');
@@ -110,7 +118,9 @@ const measureFleet = async (stage: Stage): Promise<{ green: number[]; rss: numbe
     suffix: 'bench',
   });
   const green: number[] = [];
-  for (let run = 0; run < RUNS; run++) green.push(await requestToGreen(stage, door, run));
+  const holder = running.find(({ name }) => name === 'primes');
+  if (holder === undefined) throw new Error('primes does not run');
+  for (let run = 0; run < RUNS; run++) green.push(await requestToGreen(stage, door, run, idFrom<BoardId>(holder.board)));
   door.close();
   return { green, rss, rehomeSeconds: await rehome(stage) };
 };

@@ -169,6 +169,7 @@ const steps = (bench: () => Bench): void => {
     const partition = bench().partition();
     await bench().life.do({ kind: 'start', spec: bench().spec(partition, 'busybox sleep 1000 & exit 41') });
     expect((await bench().life.exited(partition)).exit).toEqual({ code: 41, signal: null, oomKilled: false });
+    expect(bench().life.order.slice(-2), 'the start is told first').toEqual(['started', 'exited']);
     expect((await bench().life.do({ kind: 'stop', partition, graceMs: 0 })).counters.pids).toBe(0);
     await bench().end(partition);
   });

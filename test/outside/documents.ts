@@ -23,7 +23,11 @@ export const secondPublisher = nextPublisher(
   [publisherRoot.signer],
 );
 
-const NOTHING = { cpuMillis: 100, memoryMib: 48, pids: 16, tmpMib: 0 };
+/** Ends by itself: the first process of a namespace hears only the signals that it listens to, which takes it a while. */
+const BRIEF = 'setTimeout(() => {}, 300)';
+/** For as long as a test needs it. */
+export const LASTING = { args: ['/usr/bin/node', '-e', "process.on('SIGTERM', () => process.exit()); setInterval(() => {}, 1000)"] };
+const LITTLE = { cpuMillis: 100, memoryMib: 48, pids: 16, tmpMib: 1 };
 
 export interface Release {
   manifest: Manifest;
@@ -56,7 +60,7 @@ export const releaseOf = (
     pages: encoded.map((page) => nodeCrypto.sha256(page)),
     entries: all.filter(({ kind }) => kind !== 'more').length,
     bytes: all.reduce((sum, entry) => sum + (entry.kind === 'file' ? entry.bytes : 0), 0),
-    ...{ args: ['/usr/bin/node', '-e', 'setInterval(() => {}, 1000)'], env: {}, engine: 'node', parameters: {}, limits: NOTHING },
+    ...{ args: ['/usr/bin/node', '-e', BRIEF], env: {}, engine: 'node', parameters: {}, limits: LITTLE },
     ...{ promises: [], demands: 'dev', ...more },
   };
   const hash = nodeCrypto.sha256(payloadOf(manifestNoun, manifest));

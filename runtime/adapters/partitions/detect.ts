@@ -95,8 +95,9 @@ const trial = async (detection: Detection, engine: CrunEngine, layout: Layout): 
     } as const;
     const launched = await engine.launch({ ...spec, args: [...spec.args] }, TRIAL_UID);
     const ended = await until(() => engine.readExit(TRIAL) !== null, PATIENCE_MS);
-    if (!ended || engine.readExit(TRIAL)?.code === null)
-      throw new LichenError('engine-failed', 'the trial partition did not end by itself');
+    if (!ended)
+      throw new LichenError('unavailable', `the trial partition did not end within ${PATIENCE_MS} ms; the board is too busy to start`);
+    if (engine.readExit(TRIAL)?.code === null) throw new LichenError('engine-failed', 'the trial partition was killed');
     const held = heldLimits(layout, new PartitionCgroup(layout, detection.board, TRIAL));
     await engine.kill({ partition: TRIAL, ...launched });
     return held;
@@ -142,6 +143,7 @@ export const detectCrun = async (detection: Detection): Promise<DetectedCrun> =>
     return { engine, enforcement: { tier: lacks.length === 0 ? 'full' : 'reduced', engine: `crun ${crun}, ${mode}`, ...held, lacks } };
   } catch (error) {
     engine.close();
+    if (asLichenError(error).code === 'unavailable') throw error;
     throw new LichenError('not-offered', `crun ${crun} does not work here: ${asLichenError(error).detail}`);
   }
 };

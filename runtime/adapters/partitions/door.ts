@@ -68,7 +68,13 @@ export class Door implements Partitions {
         }),
       )
       // Outside of the promise: what the listener throws is not an answer of ours.
-      .then((event) => setImmediate(answer, event));
+      .then((event) => setImmediate(() => this.#answer(event, answer)));
+  }
+
+  #answer(event: PartitionEvent, answer: (event: PartitionEvent) => void): void {
+    answer(event);
+    if (event.kind === 'started') this.#supervisor.follow(event.partition);
+    if (event.kind === 'surveyed') for (const { partition } of event.found) this.#supervisor.follow(partition);
   }
 
   watch(listener: (event: PartitionEvent) => void): void {

@@ -20,6 +20,8 @@ export interface PartitionsOptions {
   log: (line: string) => void;
 }
 
+const ATTEMPTS = 3;
+
 /** Errors: `not-offered` when neither engine works here, with what to do in its detail; `unavailable` when none could be tried. */
 export const openPartitions = async (options: PartitionsOptions): Promise<Partitions> => {
   const { board, log } = options;
@@ -42,11 +44,14 @@ export const openPartitions = async (options: PartitionsOptions): Promise<Partit
 
 const detect = async (detection: Parameters<typeof detectCrun>[0], forceDev: boolean): Promise<DetectedCrun | DetectedDev> => {
   if (forceDev) return detectDev(detection, 'The unprivileged engine was asked for: leave out --tier dev.');
-  try {
-    return await detectCrun(detection);
-  } catch (error) {
-    const { code, detail } = asLichenError(error);
-    if (code !== 'not-offered') throw error;
-    return detectDev(detection, detail);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await detectCrun(detection);
+    } catch (error) {
+      const { code, detail } = asLichenError(error);
+      if (code === 'not-offered') return detectDev(detection, detail);
+      // Busy is no reason to run unlimited: what cannot be tried now is tried again, and then refused.
+      if (code !== 'unavailable' || attempt === ATTEMPTS) throw error;
+    }
   }
 };

@@ -32,6 +32,8 @@ export class Supervisor {
   readonly #partitionsPath: string;
   readonly #bootId = bootId();
   readonly #running = new Map<string, State>();
+  /** Running, but nobody was told yet: an exit may not be heard of before the start. */
+  readonly #untold = new Map<string, State>();
   readonly #stopping = new Set<string>();
   readonly #watch: ExitWatch;
 
@@ -95,13 +97,21 @@ export class Supervisor {
       throw error;
     }
     writeState(directory, state);
-    this.#running.set(partition, state);
-    this.#look(partition); // it may be over already
+    this.#untold.set(partition, state);
     return state.address;
   }
 
+  /** Called once the start or the survey was answered: from now on its exit is told, also one that has come already. */
+  follow(partition: string): void {
+    const state = this.#untold.get(partition);
+    if (state === undefined) return;
+    this.#untold.delete(partition);
+    this.#running.set(partition, state);
+    this.#look(partition);
+  }
+
   async stop(partition: string, graceMs: number): Promise<{ exit: Exit; counters: Counters }> {
-    const state = this.#running.get(partition) ?? readState(this.directory(partition));
+    const state = this.#runningState(partition) ?? readState(this.directory(partition));
     if (state === null) throw new LichenError('not-found', `partition ${partition} was never started or is removed`);
     this.#stopping.add(partition);
     try {
@@ -128,7 +138,7 @@ export class Supervisor {
     const state = readState(directory);
     const running: Running = { partition, first: null, reaper: null, address: null };
     const alive = state !== null && state.bootId === this.#bootId ? { ...state, partition } : running;
-    this.#running.delete(partition);
+    this.#drop(partition);
     if (!(await this.#backend.kill(alive))) throw new LichenError('engine-failed', `processes of partition ${partition} do not end`);
     await this.#reaperGone(alive.reaper);
     await this.#backend.discard(partition);
@@ -141,7 +151,7 @@ export class Supervisor {
   }
 
   async probe(partition: string, probe: Probe, timeoutMs: number): Promise<Probed> {
-    const state = this.#running.get(partition);
+    const state = this.#runningState(partition);
     if (state === undefined) return { ok: false, detail: 'the instance is not running' };
     return this.#backend.probe({ ...state, partition }, probe, timeoutMs);
   }
@@ -155,7 +165,7 @@ export class Supervisor {
     if (state.bootId !== this.#bootId) await this.#forget(partition);
     else if (!state.ended) {
       if (isAlive(state.first)) {
-        this.#running.set(partition, state);
+        if (!this.#running.has(partition)) this.#untold.set(partition, state);
         return { partition, running: true, exit: null };
       }
       // Its reaper may be about to write; a half-made start has no first process and never will have one.
@@ -179,10 +189,19 @@ export class Supervisor {
     await this.#backend.discard(partition);
   }
 
+  #runningState(partition: string): State | undefined {
+    return this.#running.get(partition) ?? this.#untold.get(partition);
+  }
+
+  #drop(partition: string): void {
+    this.#running.delete(partition);
+    this.#untold.delete(partition);
+  }
+
   #settle(partition: string, state: State, exit: Exit | null): void {
     state.exit = exit;
     state.ended = true;
-    this.#running.delete(partition);
+    this.#drop(partition);
     writeState(this.directory(partition), state);
   }
 

@@ -158,7 +158,7 @@ describe('a scan', () => {
     fc.assert(
       fc.property(fc.dictionary(key, fc.constant('0')), fc.array(change, { maxLength: 8 }), options, (base, changes, given) => {
         const draft = draftOver(base);
-        const merged = new Map(Object.entries(base));
+        const merged = new Map<string, string>(Object.entries(base));
         for (const { key: at, value, keep } of changes) {
           if (value === null) {
             draft.remove(at);

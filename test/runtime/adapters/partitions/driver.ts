@@ -38,6 +38,8 @@ export interface LifeOptions {
 export class Life {
   readonly enforcement: Enforcement;
   readonly unasked: PartitionEvent[] = [];
+  /** Kinds of all events, answers and unasked, in the order in which they came. */
+  readonly order: string[] = [];
   readonly logged: string[] = [];
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, (event: PartitionEvent) => void>();
@@ -106,6 +108,8 @@ export class Life {
 
   #take(said: Said): void {
     if (said.log !== undefined) this.logged.push(said.log);
+    const came = said.unasked ?? said.event;
+    if (came !== undefined) this.order.push(came.kind);
     if (said.unasked !== undefined) this.unasked.push(said.unasked);
     if (said.id !== undefined && said.event !== undefined) {
       if (said.early === true) throw new Error(`${said.event.kind} came before perform returned`);

@@ -1,0 +1,39 @@
+import { describe, expect, test } from 'vitest';
+import { offerOf, parseCapacity } from '../../../runtime/core/capacity.ts';
+import { LIMITS } from '../../../runtime/protocol/limits.ts';
+import { parse } from '../../../runtime/protocol/schema.ts';
+import { offerSchema } from '../../../runtime/protocol/nouns/board.ts';
+
+describe('a capacity', () => {
+  test('is what was set aside, and for the rest what there is', () => {
+    expect(parseCapacity('', 256)).toEqual({ memoryMib: 256, cpuMillis: 1000, partitions: 8 });
+    expect(parseCapacity('memory=64', 256)).toEqual({ memoryMib: 64, cpuMillis: 1000, partitions: 8 });
+    expect(parseCapacity('partitions=2,cpu=250,memory=64', 256)).toEqual({ memoryMib: 64, cpuMillis: 250, partitions: 2 });
+  });
+
+  test.each(['memory', 'memory=', 'memory=0', 'memory=-1', 'memory=1.5', 'memory=1e3', 'memory=64MiB', 'ram=64', 'memory=1=2', 'toString=1', 'memory=0x10'])(
+    'is refused as %s',
+    (text) => expect(() => parseCapacity(text, 256)).toThrow(expect.objectContaining({ code: 'bad-usage' })),
+  );
+
+  test('has as many partitions as an assignment can list, and no more', () => {
+    expect(parseCapacity(`partitions=${LIMITS.partitionsPerBoard}`, 1).partitions).toBe(LIMITS.partitionsPerBoard);
+    expect(() => parseCapacity(`partitions=${LIMITS.partitionsPerBoard + 1}`, 1)).toThrow(expect.objectContaining({ code: 'bad-usage' }));
+  });
+});
+
+describe('an offer', () => {
+  const enforced = { tier: 'reduced' as const, engine: 'crun 1.21', memory: true, cpu: true, pids: false, network: true, disk: false, lacks: ['x'] };
+
+  test('says what is enforced, and is one that gateways take', () => {
+    const offer = offerOf(enforced, parseCapacity('memory=64,cpu=500,partitions=2', 1), 'arm64', 'a board');
+    expect(parse(offerSchema, offer, 'offer')).toEqual({
+      ...{ tier: 'reduced', arch: 'arm64', memoryMib: 64, cpuMillis: 500, partitions: 2, engine: 'crun 1.21', model: 'a board' },
+      enforces: { memory: true, cpu: true, pids: false, network: true, disk: false },
+    });
+  });
+
+  test('is not made by a processor that no release is built for', () => {
+    expect(() => offerOf(enforced, parseCapacity('', 1), 'riscv64', '')).toThrow(expect.objectContaining({ code: 'not-offered' }));
+  });
+});

@@ -1,0 +1,121 @@
+import { describe, expect, test } from 'vitest';
+import { plan, restartDelayMs, type Step } from '../../../runtime/core/plan.ts';
+import type { Content, Instance, Process, Run } from '../../../runtime/core/tables.ts';
+import { ZERO } from '../../../runtime/protocol/money.ts';
+import { lease } from '../../support/federation.ts';
+
+const instance = (changes: Partial<Instance> = {}): Instance => ({
+  ...{ lease: lease({ on: 'board 1' }), request: new Uint8Array(32), sequence: 1, wanted: 'started', opened: true, closed: false, unpaid: false },
+  ...{ registers: ZERO, base: ZERO, bootId: 'boot', recordedMonoMs: 0 },
+  ...changes,
+});
+const run = (process: Process, changes: Partial<Run> = {}): Run => ({
+  ...{ process, busy: false, rootPath: null, startedMonoMs: 0, restarts: 0, retryMonoMs: 0, address: null, promises: {}, error: '', over: '' },
+  ...changes,
+});
+const content = (phase: Content['phase']): Content => ({
+  ...{ phase, targets: [], cursor: 0, inflight: new Map(), left: new Map(), unsealed: 0, window: 8, rootPath: null, error: '', movedMonoMs: 0 },
+});
+
+interface Given {
+  instance?: Partial<Instance>;
+  run?: Partial<Run>;
+  verified?: boolean;
+  held?: boolean;
+  nowMs?: number;
+}
+
+const next = (process: Process, { instance: of = {}, run: state = {}, verified = true, held = true, nowMs = 1000 }: Given = {}): Step | null =>
+  plan(instance(of), run(process, state), verified, held ? content('held') : content('fetching'), nowMs);
+
+const WANTED: Instance['wanted'][] = ['unknown', 'started', 'stopped', 'gone'];
+const RESTING: Process[] = ['none', 'running', 'stopped'];
+const UNDER_WAY: Process[] = ['unknown', 'starting', 'stopping', 'removing'];
+
+describe('the next step', () => {
+  // Whatever is wanted, and whatever is the case; verified, content held, lease opened.
+  test.each<[Instance['wanted'], Process, Step | null]>([
+    ['unknown', 'none', null],
+    ['unknown', 'running', null],
+    ['unknown', 'stopped', null],
+    ['started', 'none', 'start'],
+    ['started', 'running', null],
+    ['started', 'stopped', 'remove'],
+    ['stopped', 'none', null],
+    ['stopped', 'running', 'stop'],
+    ['stopped', 'stopped', null],
+    ['gone', 'none', 'close'],
+    ['gone', 'running', 'stop'],
+    ['gone', 'stopped', 'close'],
+  ])('wanted %s, process %s: %s', (wanted, process, step) => expect(next(process, { instance: { wanted } })).toBe(step));
+
+  test('the table above knows every state at rest', () => expect(WANTED.length * RESTING.length).toBe(12));
+
+  test('is none while one is under way or nothing is known of the process', () => {
+    for (const wanted of WANTED) {
+      for (const process of UNDER_WAY) expect(next(process, { instance: { wanted }, run: { busy: process !== 'unknown' } })).toBeNull();
+      for (const process of RESTING) expect(next(process, { instance: { wanted }, run: { busy: true } })).toBeNull();
+    }
+  });
+
+  test('towards a start: documents, content, the zero record, the process', () => {
+    expect(next('none', { verified: false, held: false, instance: { opened: false } })).toBe('verify');
+    expect(next('none', { held: false, instance: { opened: false } })).toBe('fetch');
+    expect(next('none', { instance: { opened: false } })).toBe('open');
+    expect(next('none')).toBe('start');
+    expect(plan(instance({ opened: false }), run('none'), true, null, 0)).toBe('fetch');
+  });
+
+  test('before the wish is known is to learn it', () => {
+    for (const process of RESTING) expect(next(process, { verified: false, instance: { wanted: 'unknown' } })).toBe('verify');
+  });
+
+  test('of what may not run is none, and it can still end', () => {
+    const error = { error: 'wrong-publisher' };
+    for (const process of RESTING) expect(next(process, { run: error })).toBeNull();
+    expect(next('none', { run: error, instance: { wanted: 'gone', opened: false } })).toBe('forget');
+    expect(next('running', { run: error, instance: { wanted: 'stopped' } })).toBe('stop');
+  });
+
+  test('after a crash comes when its time has come', () => {
+    for (const process of ['none', 'stopped'] as const) expect(next(process, { run: { retryMonoMs: 1001 } })).toBeNull();
+    expect(next('stopped', { run: { retryMonoMs: 1000 } })).toBe('remove');
+    expect(next('none', { run: { retryMonoMs: 1000 } })).toBe('start');
+  });
+
+  test('of what has spent its cap is to stop, and never to start', () => {
+    expect(next('running', { instance: { unpaid: true } })).toBe('stop');
+    expect(next('stopped', { instance: { unpaid: true } })).toBeNull();
+    expect(next('none', { instance: { unpaid: true } })).toBeNull();
+    expect(next('running', { instance: { unpaid: true, wanted: 'gone' } })).toBe('stop');
+  });
+
+  test('towards the end: stop, close record, removal, oblivion', () => {
+    const gone = { wanted: 'gone' as const };
+    expect(next('running', { instance: gone })).toBe('stop');
+    expect(next('stopped', { instance: gone })).toBe('close');
+    expect(next('stopped', { instance: { ...gone, closed: true } })).toBe('remove');
+    expect(next('none', { instance: { ...gone, closed: true } })).toBe('forget');
+    expect(next('none', { instance: { ...gone, opened: false } })).toBe('forget');
+  });
+
+  test('of a lease that has its close record is never a start, whoever lists it again', () => {
+    expect(next('none', { instance: { closed: true } })).toBe('forget');
+    expect(next('stopped', { instance: { closed: true } })).toBe('remove');
+  });
+
+  test('that was refused waits, also on the way out', () => {
+    const wait = { retryMonoMs: 1001 };
+    expect(next('running', { run: wait, instance: { wanted: 'gone' } })).toBeNull();
+    expect(next('running', { run: wait, instance: { wanted: 'stopped' } })).toBeNull();
+    expect(next('running', { run: wait, instance: { unpaid: true } })).toBeNull();
+    expect(next('stopped', { run: wait, instance: { wanted: 'gone', closed: true } })).toBeNull();
+    // A record is no step of the engine.
+    expect(next('stopped', { run: wait, instance: { wanted: 'gone' } })).toBe('close');
+  });
+});
+
+test('restarts come slower and slower, up to a minute', () => {
+  expect([0, 1, 2, 3].map(restartDelayMs)).toEqual([500, 1000, 2000, 4000]);
+  expect([7, 20, 21, 1000].map(restartDelayMs)).toEqual(Array(4).fill(60_000));
+});
