@@ -9,7 +9,7 @@ import { openKeyFile } from '../runtime/adapters/keyfile.ts';
 import { openLmdbStore } from '../runtime/adapters/lmdb-store.ts';
 import type { CallName } from '../runtime/protocol/api.ts';
 import { hex } from '../runtime/protocol/bytes.ts';
-import { type LichenError, refuse } from '../runtime/protocol/errors.ts';
+import { ERRORS, type LichenError, refuse } from '../runtime/protocol/errors.ts';
 import { fingerprint, type GatewayId, idFrom, type OperatorId } from '../runtime/protocol/ids.ts';
 import { Draft } from '../runtime/turn/draft.ts';
 import type { Store } from '../runtime/turn/store.ts';
@@ -98,6 +98,8 @@ const failAll = (
   events: Event[],
 ): void => {
   journal(`store: ${error.message}`);
+  // Another process runs on this folder now; sessions must not be served from two.
+  if (error.code === 'conflict') process.exit(ERRORS.conflict.exit);
   for (const event of events) {
     if (event.kind === 'message') door.front.settle(event.receipt, error);
     else if (event.kind === 'pairing') door.front.answerPairing(event.receipt, error);
@@ -110,7 +112,7 @@ export const runGateway = async (options: GatewayOptions): Promise<RunningGatewa
   const key = openKeyFile(join(options.data, 'gateway.key'));
   const me = options.gateway === undefined ? fingerprint<GatewayId>(nodeCrypto, key.signer.publicKey) : idFrom<GatewayId>(options.gateway);
   const token = openToken(join(options.data, 'admin.token'));
-  const owner = `gateway ${me}`;
+  const owner = `gateway ${me} ${hex(kernelEntropy.bytes(8))}`;
   const store = openLmdbStore({ path: join(options.data, 'store.mdb'), owner });
   const clock = openClock();
   const service: Service = {

@@ -23,6 +23,7 @@ import { ONE, pairings } from './core/tables.ts';
 import type { Files } from './ports/files.ts';
 import type { Link } from './ports/link.ts';
 import type { PartitionEvent, PartitionStep, Partitions } from './ports/partitions.ts';
+import { hex } from './protocol/bytes.ts';
 import { parseClaim } from './protocol/claim.ts';
 import { asLichenError, ERRORS, LichenError, tell } from './protocol/errors.ts';
 import { type BoardId, fingerprint, idFrom, type OperatorId } from './protocol/ids.ts';
@@ -122,7 +123,9 @@ const run = async (values: Values): Promise<void> => {
   const id = fingerprint<BoardId>(nodeCrypto, key.signer.publicKey);
   const identity = identityFromSeed(key.seed, id);
   const pace = paceOf(values);
-  const store = openLmdbStore({ path: join(data, 'store.mdb'), owner: `board ${id}` });
+  const looksOnly = values.status === true || values.evict === true;
+  const owner = `board ${id} ${hex(kernelEntropy.bytes(8))}`;
+  const store = openLmdbStore({ path: join(data, 'store.mdb'), owner: looksOnly ? null : owner });
   if (values.status === true) {
     process.stdout.write(`${JSON.stringify(statusOf(id, new Draft<Effect>(store.snapshot(), new Map())))}\n`);
     return store.close();
@@ -160,10 +163,14 @@ const run = async (values: Values): Promise<void> => {
     clock,
     core: boardCore(board),
     release: (effect) => wire(turn, { clock, partitions, files, link }, effect),
-    owner: `board ${id}`,
+    owner,
     batch: 256,
     conflictsMax: 3,
-    failed: (error, events) => journal(`store: ${error.message}`, { events: events.length }),
+    failed: (error, events) => {
+      journal(`store: ${error.message}`, { events: events.length });
+      // Another process has taken the store over: two runtimes on one identity would be a cloned card.
+      if (error.code === 'conflict') process.exit(ERRORS.conflict.exit);
+    },
   });
   partitions.watch(turn.submit);
   link.watch(turn.submit);

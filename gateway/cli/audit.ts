@@ -120,7 +120,9 @@ const checkLeases = (
     const { lease } = row.value;
     if (!metered.has(lease)) continue;
     const why = stories.get(lease)?.document === row.hash ? null : objectionTo(crypto, evidence, trusted, row, whole);
-    if (why !== null) findings.push({ kind: 'lease', subject: lease, says: why });
+    // A lease that would stand but for a revocation was rightly made and is rightly not charged.
+    const lapsed = why !== null && objectionTo(crypto, evidence, { ...trusted, revoked: new Set() }, row, whole) === null;
+    if (why !== null && !lapsed) findings.push({ kind: 'lease', subject: lease, says: why });
     const release = releaseObjection(evidence, trusted, row.value);
     if (release !== null) findings.push({ kind: 'release', subject: lease, says: release });
   }

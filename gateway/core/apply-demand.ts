@@ -20,6 +20,7 @@ import { bindings, boards, documents, manifests, parties, publishers, requests, 
 
 const checkTenant = (rows: Rows, context: Context, tenant: string, signer: Bytes): void => {
   if (fingerprint(context.crypto, signer) !== tenant) refuse('wrong-signer', 'the tenant it names did not sign it');
+  if (isRevoked(rows, context, signer)) refuse('revoked-key', `tenant ${tenant}`);
   if (parties.get(rows, 'tenant', tenant) === null) refuse('unknown-key', `tenant ${tenant} has not been admitted here`);
 };
 
@@ -28,18 +29,25 @@ export const openManifest = (rows: Rows, context: Context, body: Bytes): Sealed<
   const publisher =
     publishers.get(rows, sealed.value.publisher) ??
     refuse('unknown-key', `publisher ${sealed.value.publisher} is not known here; push its trust document first`);
-  if (!publisher.doc.keys.some((key) => equal(key, sealed.signer)))
-    refuse('wrong-publisher', `the key is not among those of publisher ${publisher.doc.name}`);
   if (publisher.doc.revoked.some((key) => equal(key, sealed.signer)))
     refuse('revoked-key', `publisher ${publisher.doc.name} has revoked the key`);
+  if (!publisher.doc.keys.some((key) => equal(key, sealed.signer)))
+    refuse('wrong-publisher', `the key is not among those of publisher ${publisher.doc.name}`);
   return sealed;
 };
 
+/** Its publisher has since taken back the key that signed it. */
+export const isWithdrawn = (rows: Rows, release: string): boolean => {
+  const manifest = manifests.get(rows, release);
+  const publisher = manifest === null ? null : publishers.get(rows, manifest.doc.publisher);
+  return publisher?.doc.revoked.some((key) => manifest !== null && equal(key, manifest.signer)) === true;
+};
+
 export const applyManifest = (rows: Rows, context: Context, body: Bytes): void => {
-  const { value, hash } = openManifest(rows, context, body);
+  const { value, hash, signer } = openManifest(rows, context, body);
   const publisher = publishers.get(rows, value.publisher) ?? refuse('unknown-key', 'publisher');
   documents.put(rows, body, hex(hash));
-  manifests.put(rows, { doc: value, publisher: publisher.hash }, hex(hash));
+  manifests.put(rows, { doc: value, publisher: publisher.hash, signer }, hex(hash));
 };
 
 export const openRequest = (rows: Rows, context: Context, body: Bytes): Sealed<Request> => {

@@ -3,19 +3,25 @@ import { type Bytes, equal } from '../../runtime/protocol/bytes.ts';
 import { refuse } from '../../runtime/protocol/errors.ts';
 import { decodeAs, type Sealed, unseal } from '../../runtime/protocol/noun.ts';
 import { helloNoun, homeNoun, type Usage, usageNoun } from '../../runtime/protocol/nouns/board.ts';
-import { type ChainPoint, leaseNoun } from '../../runtime/protocol/nouns/lease.ts';
+import { type ChainPoint, leaseIdOf, leaseNoun } from '../../runtime/protocol/nouns/lease.ts';
 import { closeSchema, type LogEntry, presenceSchema } from '../../runtime/protocol/nouns/log.ts';
 import { ordinal } from '../../runtime/turn/table.ts';
 import type { Context, Rows } from './context.ts';
-import { allGateways, isRevoked } from './directory.ts';
+import { isRevoked, keysOf } from './directory.ts';
 import { boards, closes, leaseIndex, leases, openLeases, usageHeads, usageSeen } from './tables.ts';
 
-/** A document signed by the present key of the board that it names. */
+const boardOf = (rows: Rows, id: string) => boards.get(rows, id) ?? refuse('not-paired', `board ${id}`);
+
+/** A document signed by a key that its board holds, or held: logs come in no order among themselves. */
 const checkBoard = (rows: Rows, context: Context, id: string, signer: Bytes) => {
-  const board = boards.get(rows, id) ?? refuse('not-paired', `board ${id}`);
-  if (!equal(board.key, signer)) refuse('wrong-signer', `board ${id} did not sign it with its present key`);
+  const board = checkHeld(rows, id, signer);
   if (isRevoked(rows, context, signer)) refuse('revoked-key', `board ${id}`);
   return board;
+};
+
+const checkHeld = (rows: Rows, id: string, signer: Bytes) => {
+  const board = boardOf(rows, id);
+  return [board.key, ...board.formerKeys].some((key) => equal(key, signer)) ? board : refuse('wrong-signer', `board ${id} did not sign it`);
 };
 
 /** The board's own word: the highest tenure wins, whoever logged it. */
@@ -34,7 +40,7 @@ export const applyOffer = (rows: Rows, context: Context, body: Bytes): void => {
 
 export const applyPresence = (rows: Rows, _context: Context, body: Bytes, entry: LogEntry): void => {
   const { board: id, here, tenure, sinceMs } = decodeAs(presenceSchema, body, 'presence');
-  const board = boards.get(rows, id) ?? refuse('not-paired', `board ${id}`);
+  const board = boardOf(rows, id);
   // Only its home speaks of it, and only of this tenure: what a former home says comes too late.
   if (board.home?.gateway !== entry.author || board.home.tenure !== tenure) return;
   boards.put(rows, { ...board, here, sinceMs }, id);
@@ -42,11 +48,14 @@ export const applyPresence = (rows: Rows, _context: Context, body: Bytes, entry:
 
 export const applyLease = (rows: Rows, context: Context, body: Bytes): void => {
   const { value, signer } = unseal(context.crypto, leaseNoun, body);
-  const guardian =
-    allGateways(rows, context).find((entry) => entry.gateway === value.guardian) ?? refuse('unknown-key', `gateway ${value.guardian}`);
-  if (!equal(guardian.key, signer) || guardian.operator !== value.operator) refuse('wrong-signer', 'the guardian it names did not sign it');
+  const { lease, request, index, term, guardian } = value;
+  if (leaseIdOf(context.crypto, request, index, term, guardian) !== lease) refuse('bad-schema', "the lease's id is not that of its parts");
+  const keys = keysOf(rows, context, guardian);
+  if (keys.length === 0) refuse('unknown-key', `gateway ${guardian}`);
+  if (!keys.some(({ operator, key }) => operator === value.operator && equal(key, signer)))
+    refuse('wrong-signer', 'the guardian it names did not sign it');
   if (leases.get(rows, value.lease) !== null) return;
-  leases.put(rows, { doc: value, document: body, opened: false, closed: false }, value.lease);
+  leases.put(rows, { doc: value, document: body, signer, opened: false, closed: false }, value.lease);
   openLeases.put(rows, {}, value.board, value.lease);
   leaseIndex.put(rows, {}, value.request, ordinal(value.index), ordinal(value.term), value.lease);
 };
@@ -73,7 +82,8 @@ export const placeInChain = (rows: Rows, usage: Sealed<Usage>): Chained => {
 
 export const openUsage = (rows: Rows, context: Context, body: Bytes): Sealed<Usage> => {
   const sealed = unseal(context.crypto, usageNoun, body);
-  checkBoard(rows, context, sealed.value.board, sealed.signer);
+  // What a revoked key signed holds the chain together (metering-10); whether it may still be brought is the service's question.
+  checkHeld(rows, sealed.value.board, sealed.signer);
   const lease = leases.get(rows, sealed.value.lease) ?? refuse('not-found', `lease ${sealed.value.lease}`);
   if (lease.doc.board !== sealed.value.board) refuse('wrong-signer', `lease ${sealed.value.lease} is another board's`);
   return sealed;

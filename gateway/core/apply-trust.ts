@@ -18,8 +18,13 @@ export const applyOperator = (rows: Rows, context: Context, body: Bytes): void =
   if (value.operator !== context.operator && mine?.peers.includes(value.operator) !== true)
     refuse('unknown-key', `operator ${value.operator} is not one this operator federates with`);
   if (held !== null && held.doc.version >= value.version && held.documents.some((known) => equal(known, body))) return;
-  const { value: doc } = unsealOperator(context.crypto, body, held?.doc ?? null);
-  operators.put(rows, { doc, documents: [...(held?.documents ?? []), body] }, doc.operator);
+  const { value: doc, hash } = unsealOperator(context.crypto, body, held?.doc ?? null);
+  const before = held?.listed ?? [];
+  const fresh = doc.gateways.filter((entry) => !before.some(({ gateway, key }) => gateway === entry.gateway && equal(key, entry.key)));
+  const listed = [...before, ...fresh.map(({ gateway, key }) => ({ gateway, key }))];
+  operators.put(rows, { doc, documents: [...(held?.documents ?? []), body], listed }, doc.operator);
+  // Boards that missed a version ask for it.
+  documents.put(rows, body, hex(hash));
 };
 
 export const applyPublisher = (rows: Rows, context: Context, body: Bytes): void => {
@@ -41,8 +46,8 @@ export const applyPair = (rows: Rows, context: Context, body: Bytes, entry: LogE
   if (fingerprint(context.crypto, key) !== board) refuse('wrong-signer', "the board's id is not that of its key");
   const held = boards.get(rows, board);
   if (held !== null) return;
-  const row = { key, keyVersion: 0, owner, home: null, offer: null, here: false, sinceMs: entry.wallMs, quarantined: false };
-  boards.put(rows, row, board);
+  const unheard = { home: null, offer: null, here: false, sinceMs: entry.wallMs, quarantined: false };
+  boards.put(rows, { key, keyVersion: 0, formerKeys: [], owner, ...unheard }, board);
 };
 
 /** A board hands over to a new key; both keys sign. Its id stays. */
@@ -51,9 +56,12 @@ export const applyRotation = (rows: Rows, context: Context, body: Bytes): void =
   const board = boards.get(rows, value.subject) ?? refuse('not-found', `board ${value.subject}`);
   if (value.kind !== 'board') refuse('wrong-signer', "a gateway's key changes in its operator's document");
   if (value.version === board.keyVersion && equal(value.to, board.key)) return;
-  if (value.version !== board.keyVersion + 1) refuse('stale', `rotation ${board.keyVersion} is known, this is ${value.version}`);
+  if (value.version <= board.keyVersion) refuse('stale', `rotation ${board.keyVersion} is known, this is ${value.version}`);
+  if (value.version > board.keyVersion + 1) refuse('conflict', `rotation ${board.keyVersion + 1} must come before ${value.version}`);
   const both = [value.from, value.to].every((key) => signers.some((signer) => equal(signer, key)));
   if (!both || !equal(value.from, board.key)) refuse('wrong-signer', 'a rotation is signed by the present key and the new one');
+  // Whoever stole a key could hand it over to one of his own.
+  if (isRevoked(rows, context, value.from)) refuse('revoked-key', 'the present key is revoked; pair the board anew');
   if (isRevoked(rows, context, value.to)) refuse('revoked-key', 'the new key is revoked');
-  boards.put(rows, { ...board, key: value.to, keyVersion: value.version }, value.subject);
+  boards.put(rows, { ...board, key: value.to, keyVersion: value.version, formerKeys: [...board.formerKeys, value.from] }, value.subject);
 };

@@ -37,7 +37,7 @@ const APPLY: Record<EntryKind, Apply> = {
 export const applyEntry = (rows: Rows, context: Context, entry: LogEntry): void => APPLY[entry.kind](rows, context, entry.body, entry);
 
 /** Reasons that may pass once another author's log has come. */
-const MAY_PASS = new Set(['unknown-key', 'not-found', 'not-paired', 'conflict', 'wrong-signer']);
+const MAY_PASS = new Set(['unknown-key', 'not-found', 'not-paired', 'conflict', 'wrong-signer', 'wrong-publisher']);
 
 /**
  * Applies a peer's entry, or keeps it for later when what it stands on is missing: logs of several authors arrive in

@@ -3,7 +3,7 @@ import type { GatewayId, RequestId } from '../../runtime/protocol/ids.ts';
 import { rendezvous } from '../../runtime/protocol/rendezvous.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import type { Context, Rows } from './context.ts';
-import { gateways } from './directory.ts';
+import { gateways, holdsKey } from './directory.ts';
 import { boards, peers } from './tables.ts';
 
 const GUARDIANS = 3;
@@ -25,6 +25,8 @@ export const alive = (rows: Rows, context: Context, gateway: string, now: Instan
 
 /** The first guardian in reach acts; for `continue` instances one guardian suffices, and terms settle a split. */
 export const actsFor = (rows: Rows, context: Context, request: RequestId, now: Instant): boolean =>
+  // With a key that is no longer listed nothing may be signed: the operator gave this gateway another one.
+  holdsKey(rows, context, context.me, context.signer.publicKey) &&
   guardiansOf(rows, context, request).find((guardian) => alive(rows, context, guardian, now)) === context.me;
 
 /** How long a board has been out of every gateway's reach, ms by this gateway's clock; 0 while it is in reach. */

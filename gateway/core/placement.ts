@@ -13,7 +13,8 @@ import type { TierName } from '../../runtime/protocol/schema.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { ordinal } from '../../runtime/turn/table.ts';
 import type { Context, Rows } from './context.ts';
-import { gatewayById } from './directory.ts';
+import { isWithdrawn } from './apply-demand.ts';
+import { gatewayById, holdsKey } from './directory.ts';
 import { actsFor, alive, awayMs } from './homing.ts';
 import { bindings, boards, leaseIndex, leases, manifests, openLeases, releases, requests, vouchers } from './tables.ts';
 
@@ -22,6 +23,7 @@ const RANK: Record<TierName, number> = { dev: 0, reduced: 1, full: 2 };
 export interface HeldLease {
   doc: Lease;
   document: Bytes;
+  signer: Bytes;
   opened: boolean;
   closed: boolean;
 }
@@ -113,6 +115,8 @@ const choose = (context: Context, fitting: Candidate[], request: RequestId, inde
 
 const needsLease = (rows: Rows, context: Context, request: Request, held: HeldLease | null, now: Instant): boolean => {
   if (held === null || held.closed || !equal(held.doc.release, request.release)) return true;
+  // A board takes no lease from a key that its guardian does not hold any more.
+  if (!held.opened && !holdsKey(rows, context, held.doc.guardian, held.signer)) return true;
   return awayMs(rows, context, held.doc.board, now) > request.patienceMs;
 };
 
@@ -172,7 +176,7 @@ export const placements = (rows: Rows, context: Context, now: Instant): Lease[] 
       !actsFor(rows, context, id, now)
     )
       continue;
-    const manifest = manifests.get(rows, hex(request.release))?.doc;
+    const manifest = isWithdrawn(rows, hex(request.release)) ? undefined : manifests.get(rows, hex(request.release))?.doc;
     for (let index = 0; manifest !== undefined && index < request.replicas; index++) {
       const held = currentLease(rows, id, index);
       if (!needsLease(rows, context, request, held, now)) continue;

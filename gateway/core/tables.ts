@@ -3,6 +3,7 @@
  * need not be folded again, and the little that is this gateway's alone (claims, acknowledgements, content wanted).
  */
 import * as v from 'valibot';
+import type { Bytes } from '../../runtime/protocol/bytes.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { offerSchema } from '../../runtime/protocol/nouns/board.ts';
 import { chainPoint, leaseSchema } from '../../runtime/protocol/nouns/lease.ts';
@@ -23,8 +24,15 @@ export const frontiers = table('frontier', v.strictObject({ size: uint, peaks: v
 /** Entries of others that could not be applied yet because what they stand on has not come. */
 export const pendings = table('pending', v.strictObject({ body: document }));
 
-/** id → all versions' documents, oldest first. */
-export const operators = table('operator', v.strictObject({ doc: operatorSchema, documents: v.array(document) }));
+/** id → all versions' documents, oldest first, and every key that any of them lists for a gateway. */
+export const operators = table(
+  'operator',
+  v.strictObject({
+    doc: operatorSchema,
+    documents: v.array(document),
+    listed: v.array(v.strictObject({ gateway: gatewayId, key: publicKey })),
+  }),
+);
 export const publishers = table('publisher', v.strictObject({ doc: publisherSchema, hash, document }));
 /** Hash of a payload → the signed document, for boards that ask. */
 export const documents = table('document', document);
@@ -39,6 +47,8 @@ export const boards = table(
     key: publicKey,
     /** Version of the newest rotation. */
     keyVersion: uint,
+    /** Keys that it has handed over from: what they signed stands, but they open no session. */
+    formerKeys: v.array(publicKey),
     owner: ownerId,
     home: v.nullable(v.strictObject({ tenure: positive, gateway: gatewayId })),
     offer: v.nullable(offerSchema),
@@ -51,13 +61,16 @@ export const boards = table(
 export const bindings = table('binding', bindingSchema);
 export const requests = table('request', v.strictObject({ doc: requestSchema, hash }));
 export const vouchers = table('voucher', voucherSchema);
-export const manifests = table('manifest', v.strictObject({ doc: manifestSchema, publisher: hash }));
+export const manifests = table('manifest', v.strictObject({ doc: manifestSchema, publisher: hash, signer: publicKey }));
 /** How much of a release is missing here, and why it is refused for good; empty: it is not. */
 export const releases = table('release', v.strictObject({ missing: uint, missingPages: uint, refused: text }));
 /** Hash → the releases that wait for it, as what, and how long it is as a chunk. */
 export const wanted = table('wanted', v.strictObject({ asPage: v.array(text), asChunk: v.array(text), bytes: uint }));
 
-export const leases = table('lease', v.strictObject({ doc: leaseSchema, document, opened: v.boolean(), closed: v.boolean() }));
+export const leases = table(
+  'lease',
+  v.strictObject({ doc: leaseSchema, document, signer: publicKey, opened: v.boolean(), closed: v.boolean() }),
+);
 /** board/lease → nothing; finds the leases of a board that are not closed. */
 export const openLeases = table('lease-on', v.strictObject({}));
 /** request/index/term/lease → nothing; finds an instance's leases in order. */
@@ -77,10 +90,14 @@ export const cosigned = table('cosigned', v.strictObject({ size: uint, note: tex
 export interface Session {
   party: 'board' | 'tenant';
   id: string;
+  /** Shown in the handshake. */
+  key: Bytes;
 }
 export const sessions = volatileTable<Session>('sessions');
 /** board → its session, once it has said hello. */
 export const boardSessions = volatileTable<string>('board-sessions');
+/** session → its hello, which is answered again when a new operator's document is to be told. */
+export const welcomes = volatileTable<{ board: string; nonce: Bytes; speaks: number; told: string }>('welcomes');
 export interface PeerState {
   session: string;
   up: boolean;
@@ -94,6 +111,8 @@ export interface PeerState {
   /** Hashes of content it has not answered yet, and the last one of its round. */
   asked: string[];
   cursor: string;
+  /** Versions of the operators' documents with which a log from it could not be verified; empty: all could. */
+  refusedAt: string;
 }
 export const peers = volatileTable<PeerState>('peers');
 export interface InstanceReport {

@@ -10,9 +10,9 @@ import { presenceSchema } from '../../runtime/protocol/nouns/log.ts';
 import { chunk, usageBatch, want } from '../../runtime/protocol/nouns/messages.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { openUsage, placeInChain, quarantine, usageHead } from '../core/apply-supply.ts';
-import { trusted } from '../core/directory.ts';
+import { isRevoked, trusted, trustVersions } from '../core/directory.ts';
 import { appendOwn } from '../core/log.ts';
-import { blobs, boardSessions, boards, documents, leases, operators, reports, sessions } from '../core/tables.ts';
+import { blobs, boardSessions, boards, documents, leases, operators, reports, sessions, welcomes } from '../core/tables.ts';
 import { accept, flag } from './accept.ts';
 import { acknowledge, stored } from './acknowledge.ts';
 import { sendDesired } from './desired.ts';
@@ -44,20 +44,32 @@ const hello: Handler<Message> = (work, service, event, now) => {
   if (!sameOffer(board.offer, value.offer)) accept(work, service, 'offer', event.payload, now);
   present(work, service, value.board, true, now);
   boardSessions.put(work, event.session, event.id);
-  const known = usageHead(work, event.id);
-  const documents = trusted(work, service).flatMap((doc) => operators.get(work, doc.operator)?.documents.slice(-1) ?? []);
-  const answer = {
-    v: 1 as const,
-    board: value.board,
-    gateway: service.me,
-    nonce: value.nonce,
-    speaks,
-    wallMs: now.wallMs,
-    known,
-    operators: documents,
-  };
-  work.emit({ kind: 'send', session: event.session, topic: 'now', payload: seal(nowNoun, answer, service.signer) });
+  welcome(work, service, event.session, { board: value.board, nonce: value.nonce, speaks }, now);
   sendDesired(work, service, event.id, event.session, true);
+};
+
+const welcome = (
+  work: Work,
+  service: Service,
+  session: string,
+  { board, nonce, speaks }: { board: string; nonce: Bytes; speaks: number },
+  now: Instant,
+): void => {
+  const known = usageHead(work, board);
+  const newest = trusted(work, service).flatMap((doc) => operators.get(work, doc.operator)?.documents.slice(-1) ?? []);
+  const to = { board: idFrom<BoardId>(board), gateway: service.me };
+  const answer = { v: 1 as const, ...to, nonce, speaks, wallMs: now.wallMs, known, operators: newest };
+  welcomes.put(work, { board, nonce, speaks, told: trustVersions(work, service) }, session);
+  work.emit({ kind: 'send', session, topic: 'now', payload: seal(nowNoun, answer, service.signer) });
+};
+
+/** A gateway's new key has to be known before the gateway comes back with it, so boards are told while they are here. */
+export const tellOperators = (work: Work, service: Service, now: Instant): void => {
+  const told = trustVersions(work, service);
+  for (const { value: session } of boardSessions.all(work)) {
+    const before = welcomes.get(work, session);
+    if (before !== null && before.told !== told) welcome(work, service, session, before, now);
+  }
 };
 
 /** States, if it is news and this gateway is its home, whether a board is in reach. */
@@ -103,6 +115,7 @@ const usage: Handler<Message> = (work, service, event, now) => {
 const takeUsage = (work: Work, service: Service, board: string, body: Bytes, now: Instant): boolean => {
   const sealed = openUsage(work, service, body);
   if (sealed.value.board !== board) refuse('wrong-signer', 'a record of another board');
+  if (isRevoked(work, service, sealed.signer)) refuse('revoked-key', `the key that signed record ${sealed.value.seq}`);
   try {
     if (placeInChain(work, sealed) === 'repeat') return true;
   } catch (thrown) {
@@ -137,6 +150,7 @@ export const leave = (work: Work, service: Service, session: string, id: string,
 const away = (work: Work, service: Service, session: string, id: string, now: Instant): void => {
   if (boardSessions.get(work, id) !== session) return;
   boardSessions.remove(work, id);
+  welcomes.remove(work, session);
   present(work, service, id, false, now);
 };
 

@@ -13,7 +13,7 @@ import type { Instant } from '../../runtime/turn/clock.ts';
 import { usageHead } from '../core/apply-supply.ts';
 import { allGateways, gateways, isRevoked } from '../core/directory.ts';
 import { alive } from '../core/homing.ts';
-import { entriesOf, headAfter, sizeOf, vectorOf } from '../core/log.ts';
+import { batchAfter, sizeOf, vectorOf } from '../core/log.ts';
 import { currentLease } from '../core/placement.ts';
 import { acks, bindings, boardSessions, boards, leases, manifests, peers, pendings, releases, reports, requests } from '../core/tables.ts';
 import { acceptOnce } from './accept.ts';
@@ -165,17 +165,17 @@ const pushed: Answer = (work, service, input, now) => {
 };
 
 /** Entries from `from` up to a signed head that covers them. */
-const log: Answer = (work, _service, input) => {
+const log: Answer = (work, service, input) => {
   const author = input.params.author ?? '';
   const from = parse(uint, Number(input.params.from ?? '0'), 'from');
-  const head = headAfter(work, author, from, LIMITS.peerBatchEntries);
-  if (head === null) return json({ author, from, size: sizeOf(work, author), head: null, entries: [] });
+  const batch = batchAfter(work, service, author, from);
+  if (batch === null) return json({ author, from, size: sizeOf(work, author), head: null, entries: [] });
   return json({
     author,
     from,
     size: sizeOf(work, author),
-    head: head.note,
-    entries: entriesOf(work, author, from, head.size - from).map(hex),
+    head: batch.note,
+    entries: batch.entries.map(hex),
   });
 };
 

@@ -3,8 +3,8 @@
  * head and then anew by its own kind; the head is countersigned, which tells the author that it is durable here.
  */
 import { type Bytes, fromHex, hex } from '../../runtime/protocol/bytes.ts';
-import { openCheckpoint, signCheckpoint } from '../../runtime/protocol/checkpoint.ts';
-import { asLichenError, refuse } from '../../runtime/protocol/errors.ts';
+import { openCheckpoint, readCheckpoint, signCheckpoint } from '../../runtime/protocol/checkpoint.ts';
+import { asLichenError, LichenError, refuse } from '../../runtime/protocol/errors.ts';
 import { type GatewayId, idFrom } from '../../runtime/protocol/ids.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { decodeAs, unseal } from '../../runtime/protocol/noun.ts';
@@ -12,8 +12,8 @@ import { usageNoun } from '../../runtime/protocol/nouns/board.ts';
 import { entrySchema, type LogEntry, type PeerFrame, type Vector } from '../../runtime/protocol/nouns/log.ts';
 import { applyEntry, applyForeign } from '../core/apply.ts';
 import { quarantine } from '../core/apply-supply.ts';
-import { gatewayById, isRevoked } from '../core/directory.ts';
-import { appendForeign, entriesOf, headAfter, headOf, sizeOf, vectorOf } from '../core/log.ts';
+import { gatewayById, isRevoked, keysOf, trustVersions } from '../core/directory.ts';
+import { appendForeign, batchAfter, headOf, sizeOf, vectorOf } from '../core/log.ts';
 import { blobs, cosigned, manifests, type PeerState, peers, pendings, releases, wanted } from '../core/tables.ts';
 import { flag } from './accept.ts';
 import { acknowledgeReplicated } from './acknowledge.ts';
@@ -23,7 +23,7 @@ import type { Event, Handler, Service, Work } from './events.ts';
 type Frame<K extends PeerFrame['kind']> = Extract<PeerFrame, { kind: K }>;
 
 export const peerUp: Handler<Extract<Event, { kind: 'peer-up' }>> = (work, service, event, now) => {
-  peers.put(work, { session: event.session, up: true, sinceMs: now.monoMs, vector: {}, sent: {}, told: {}, asked: [], cursor: '' }, event.gateway);
+  peers.put(work, { session: event.session, up: true, sinceMs: now.monoMs, vector: {}, sent: {}, told: {}, asked: [], cursor: '', refusedAt: '' }, event.gateway);
   work.emit({ kind: 'peer-send', session: event.session, frame: have(work, service, event.gateway) });
   askContent(work, event.gateway);
   flag(work, 'plan');
@@ -39,8 +39,8 @@ export const peerDown: Handler<Extract<Event, { kind: 'peer-down' }>> = (work, _
 /** Our vector, and the receiver's own head countersigned as far as we hold its log. */
 const have = (work: Work, service: Service, to: string): Frame<'have'> => {
   const note = headOf(work, to);
-  const entry = gatewayById(work, service, to);
-  const checkpoint = note === null || entry === undefined ? null : openCheckpoint(service.crypto, note, to, entry.key);
+  // Verified when it was stored, with the key of that time.
+  const checkpoint = note === null ? null : readCheckpoint(note);
   return {
     kind: 'have',
     vector: vectorOf(work),
@@ -79,19 +79,43 @@ const onHave = (work: Work, service: Service, from: string, peer: PeerState, fra
 };
 
 const onEntries = (work: Work, service: Service, from: string, frame: Frame<'entries'>): void => {
-  const author =
-    gatewayById(work, service, frame.author) ?? refuse('unknown-key', `gateway ${frame.author} is in no trusted operator's document`);
-  if (isRevoked(work, service, author.key)) refuse('revoked-key', `gateway ${frame.author}`);
+  // What a gateway logged stays true when its key is revoked, if others bring it; its own word is not taken any more.
+  const present = gatewayById(work, service, from)?.key;
+  if (present === undefined || isRevoked(work, service, present)) refuse('revoked-key', `gateway ${from}`);
   if (frame.author === service.me) {
     if (frame.from + frame.entries.length > sizeOf(work, service.me))
       refuse('fork', `${from} holds more of our log than we do; this store is an old copy`);
     return;
   }
-  const entries = appendForeign(work, service, frame.author, author.key, frame.from, frame.entries, frame.head);
+  const entries = takeEntries(work, service, from, frame);
   for (const entry of entries) applyOne(work, service, entry, frame.entries[entry.seq - frame.from] ?? new Uint8Array());
   if (entries.length > 0) {
     flag(work, 'retry');
     flag(work, 'plan');
+  }
+};
+
+/** Who passes on a log whose key is not known here is not to blame: it may know an operator's document that is on its way. */
+const takeEntries = (work: Work, service: Service, from: string, frame: Frame<'entries'>): LogEntry[] => {
+  const keys = keysOf(work, service, frame.author).map(({ key }) => key);
+  try {
+    return appendForeign(work, service, frame.author, keys.reverse(), frame.from, frame.entries, frame.head);
+  } catch (thrown) {
+    const error = asLichenError(thrown);
+    const peer = peers.get(work, from);
+    if (frame.author === from || peer === null || (error.code !== 'bad-signature' && error.code !== 'unknown-key')) throw thrown;
+    work.emit({ kind: 'journal', line: `log of ${frame.author} from ${from}: ${error.message}` });
+    peers.put(work, { ...peer, refusedAt: trustVersions(work, service) }, from);
+    return [];
+  }
+};
+
+/** Once an operator's document has come, what was refused for want of it is asked for anew, over a link of its own. */
+export const askRefused = (work: Work, service: Service): void => {
+  const versions = trustVersions(work, service);
+  for (const { value } of peers.all(work)) {
+    if (!value.up || value.refusedAt === '' || value.refusedAt === versions) continue;
+    work.emit({ kind: 'peer-drop', session: value.session, error: new LichenError('unavailable', 'an operator has a new document') });
   }
 };
 
@@ -165,7 +189,7 @@ export const sync = (work: Work, service: Service): void => {
     const sent = { ...peer.sent };
     for (const [author, size] of Object.entries(vector)) {
       const from = Math.max(peer.vector[author] ?? 0, sent[author] ?? 0);
-      if (author !== gateway && size > from) sent[author] = sendEntries(work, peer.session, idFrom<GatewayId>(author), from);
+      if (author !== gateway && size > from) sent[author] = sendEntries(work, service, peer.session, idFrom<GatewayId>(author), from);
     }
     if (grew(vector, peer.told, service.me)) work.emit({ kind: 'peer-send', session: peer.session, frame: have(work, service, gateway) });
     peers.put(work, { ...peer, sent, told: vector }, gateway);
@@ -176,10 +200,10 @@ const grew = (vector: Vector, told: Vector, me: string): boolean =>
   Object.entries(vector).some(([author, size]) => author !== me && size > (told[author] ?? 0));
 
 /** One batch up to a signed head; the rest follows when the peer says it has this. */
-const sendEntries = (work: Work, session: string, author: GatewayId, from: number): number => {
-  const head = headAfter(work, author, from, LIMITS.peerBatchEntries);
-  if (head === null) return from;
-  const entries = entriesOf(work, author, from, head.size - from);
-  work.emit({ kind: 'peer-send', session, frame: { kind: 'entries', author, from, entries, head: head.note } });
-  return head.size;
+const sendEntries = (work: Work, service: Service, session: string, author: GatewayId, from: number): number => {
+  const batch = batchAfter(work, service, author, from);
+  if (batch === null) return from;
+  const { entries, size, note } = batch;
+  work.emit({ kind: 'peer-send', session, frame: { kind: 'entries', author, from, entries, head: note } });
+  return size;
 };

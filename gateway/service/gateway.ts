@@ -1,16 +1,17 @@
 /** The gateway as one core around the shared turn: events to their capability, and once a turn what follows from them. */
+import { equal } from '../../runtime/protocol/bytes.ts';
 import { LichenError, refuse } from '../../runtime/protocol/errors.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import type { Core } from '../../runtime/turn/turn.ts';
 import { gateways, isRevoked } from '../core/directory.ts';
 import { signHead } from '../core/log.ts';
-import { boards, parties, sessions } from '../core/tables.ts';
+import { boards, sessions } from '../core/tables.ts';
 import { acceptOnce, flag, takeFlag } from './accept.ts';
-import { BOARD_MESSAGES, leave } from './boards.ts';
+import { BOARD_MESSAGES, leave, tellOperators } from './boards.ts';
 import { CALLS } from './calls.ts';
 import { place, sendAllDesired } from './desired.ts';
 import type { Effect, Event, Service, Work } from './events.ts';
-import { askAllContent, peerDown, peerFrame, peerUp, retryPending, sync } from './federation.ts';
+import { askAllContent, askRefused, peerDown, peerFrame, peerUp, retryPending, sync } from './federation.ts';
 import { pairing } from './pairing.ts';
 import { answerOf, encodeAnswer, push } from './push.ts';
 
@@ -25,19 +26,19 @@ const decideMessage = (work: Work, service: Service, event: Extract<Event, { kin
   work.emit({ kind: 'settle', receipt: event.receipt, error: null });
 };
 
-/** Keys that an operator revoked lose their session at once. */
+/** Keys that an operator revoked, or that their board has handed over, lose their session at once. */
 const dropRevoked = (work: Work, service: Service): void => {
   for (const { key: session, value } of sessions.all(work)) {
-    const key = value.party === 'board' ? boards.get(work, value.id)?.key : parties.get(work, 'tenant', value.id)?.key;
-    if (key !== undefined && isRevoked(work, service, key))
-      work.emit({ kind: 'drop', session, error: new LichenError('revoked-key', value.id) });
+    const present = value.party === 'board' ? boards.get(work, value.id)?.key : value.key;
+    const code = isRevoked(work, service, value.key) ? 'revoked-key' : present !== undefined && !equal(present, value.key) ? 'wrong-signer' : null;
+    if (code !== null) work.emit({ kind: 'drop', session, error: new LichenError(code, `${value.party} ${value.id}`) });
   }
 };
 
 const decide = (work: Work, service: Service, event: Event, now: Instant): void => {
   switch (event.kind) {
     case 'connected':
-      return sessions.put(work, { party: event.party, id: event.id }, event.session);
+      return sessions.put(work, { party: event.party, id: event.id, key: event.key }, event.session);
     case 'disconnected':
       return leave(work, service, event.session, event.id, now);
     case 'message':
@@ -95,6 +96,8 @@ const conclude = (work: Work, service: Service, now: Instant): void => {
     takeFlag(work, 'plan');
     sendAllDesired(work, service);
     dropRevoked(work, service);
+    tellOperators(work, service, now);
+    askRefused(work, service);
     work.emit({ kind: 'reach', gateways: gateways(work, service).filter((entry) => entry.gateway !== service.me) });
   }
   signHead(work, service);

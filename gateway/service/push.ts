@@ -10,7 +10,7 @@ import type { EntryKind } from '../../runtime/protocol/nouns/log.ts';
 import { type Answer, answer as answerSchema } from '../../runtime/protocol/nouns/messages.ts';
 import { requestIdOf } from '../../runtime/protocol/nouns/request.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
-import { openBinding, openManifest, openRequest } from '../core/apply-demand.ts';
+import { isWithdrawn, openBinding, openManifest, openRequest } from '../core/apply-demand.ts';
 import { bindings, blobs, manifests, releases, requests, vouchers, wanted } from '../core/tables.ts';
 import { accept, acceptOnce, wasAccepted } from './accept.ts';
 import { awaitRelease, missingOf, takeContent } from './content.ts';
@@ -46,6 +46,7 @@ const pushRequest: Push = (work, service, body, now) => {
     refuse('not-offered', 'onIsolation: stop asks for a dead-man outside the runtime, which no board has yet');
   const manifest =
     manifests.get(work, hex(value.release)) ?? refuse('not-found', `release ${hex(value.release)} is not known here; push it first`);
+  if (isWithdrawn(work, hex(value.release))) refuse('revoked-key', 'the publisher has revoked the key that signed the release');
   const undeclared = Object.keys(value.parameters).find((key) => !(key in manifest.doc.parameters));
   if (undeclared !== undefined) refuse('bad-schema', `parameter ${undeclared} is not declared by the release`);
   const voucher = vouchers.get(work, hex(value.voucher)) ?? refuse('not-found', 'the voucher is not known here; push it first');

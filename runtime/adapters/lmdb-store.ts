@@ -90,7 +90,11 @@ const checkFile = (path: string): void => {
 export interface LmdbOptions {
   /** The database file; its directory is made. */
   path: string;
-  owner: string;
+  /**
+   * Whoever opens takes the store over: what an earlier owner commits from then on is a conflict, so of two processes on
+   * one file only the newer writes. null: only looks, and takes nothing over.
+   */
+  owner: string | null;
   /** Only the durability test sets this to false, to show that it would notice. */
   durable?: boolean;
 }
@@ -110,9 +114,10 @@ const openDb = ({ path, durable = true }: LmdbOptions): Db => {
   });
 };
 
-const claim = (db: Db, owner: string): void => {
+const claim = (db: Db, owner: string | null): void => {
   const schema = db.get(SCHEMA)?.toString('latin1') ?? SCHEMA_NUMBER;
   if (schema !== SCHEMA_NUMBER) throw new LichenError('storage-broken', `schema ${schema}, expected ${SCHEMA_NUMBER}`);
+  if (owner === null) return;
   const { version } = rowOf(db, OWNER);
   db.put(SCHEMA, Buffer.from(SCHEMA_NUMBER), version + 1);
   db.put(OWNER, Buffer.from(utf8(owner)), version + 1);

@@ -11,7 +11,7 @@ import { desiredNoun, type Lease, leaseNoun } from '../protocol/nouns/lease.ts';
 import type { Instant } from '../turn/clock.ts';
 import { needDocuments } from './content.ts';
 import type { Board, Work } from './events.ts';
-import { fromHome, listed } from './session.ts';
+import { fromHome, listed as listedGateways } from './session.ts';
 
 export const freshRun = (process: Run['process']): Run => ({
   process,
@@ -35,35 +35,55 @@ export const desired = (work: Work, board: Board, payload: Bytes): void => {
   const held = assignments.get(work, ONE);
   if (held !== null && held.tenure === value.tenure && value.seq < held.seq)
     refuse('stale', `assignment ${held.seq} is known, this is ${value.seq}`);
-  const assigned = new Set<string>();
-  for (const { lease, request } of value.leases) assigned.add(takeLease(work, board, lease, request));
+  const assigned = value.leases.flatMap(({ lease, request }) => {
+    const opened = orTold(work, () => openKnown(work, board, lease));
+    return opened === null ? [] : [{ lease: opened, request }];
+  });
+  const listed = new Set<string>(assigned.map(({ lease }) => lease.lease));
   for (const { key, value: instance } of instances.all(work)) {
-    if (!assigned.has(key) && instance.wanted !== 'gone') instances.put(work, { ...instance, wanted: 'gone' }, key);
+    if (!listed.has(key) && instance.wanted !== 'gone') instances.put(work, { ...instance, wanted: 'gone' }, key);
   }
+  for (const { lease, request } of assigned) orTold(work, () => takeLease(work, board, lease, request));
   assignments.put(work, { tenure: value.tenure, seq: value.seq }, ONE);
 };
 
 /** One bad lease is told and left out; it does not keep the others from running. */
-const takeLease = (work: Work, board: Board, document: Bytes, request: Bytes): string => {
+const orTold = <T>(work: Work, take: () => T): T | null => {
   try {
-    const lease = openKnown(work, board, document);
-    const known = instances.get(work, lease.lease);
-    if (known === null) {
-      instances.put(work, { ...newInstance(board), lease, request }, lease.lease);
-      runs.put(work, freshRun('none'), lease.lease);
-    } else if (!equal(known.request, request) || known.wanted === 'gone') {
-      instances.put(work, { ...known, request, wanted: 'unknown' }, lease.lease);
-      // What was wrong with the request before need not be wrong with this one.
-      const run = runs.get(work, lease.lease);
-      if (run !== null) runs.put(work, { ...run, error: '' }, lease.lease);
-    }
-    return lease.lease;
+    return take();
   } catch (thrown) {
     const error = asLichenError(thrown);
     if (error.code === 'internal') throw thrown;
     work.emit({ kind: 'journal', line: `lease refused: ${error.message}` });
-    return '';
+    return null;
   }
+};
+
+const takeLease = (work: Work, board: Board, lease: Lease, request: Bytes): void => {
+  const known = instances.get(work, lease.lease);
+  if (known === null) {
+    checkRoom(work, board, lease);
+    instances.put(work, { ...newInstance(board), lease, request }, lease.lease);
+    runs.put(work, freshRun('none'), lease.lease);
+    return;
+  }
+  const asked = equal(known.request, request) ? null : request;
+  instances.put(work, { ...known, asked, wanted: known.wanted === 'gone' ? 'unknown' : known.wanted }, lease.lease);
+  // What was wrong before need not be wrong with what is given this time.
+  const run = runs.get(work, lease.lease);
+  if (run !== null) runs.put(work, { ...run, error: '' }, lease.lease);
+};
+
+/** Gateways count what a board offers; the board counts too, as one of them may not. Error: `no-room`. */
+const checkRoom = (work: Work, board: Board, lease: Lease): void => {
+  const staying = instances.all(work).flatMap(({ value }) => (value.wanted === 'gone' ? [] : [value.lease]));
+  const sum = (of: (one: Lease) => number): number => [...staying, lease].reduce((total, one) => total + of(one), 0);
+  const { partitions, memoryMib, cpuMillis } = board.offer;
+  const fits =
+    sum(() => 1) <= partitions &&
+    sum(({ limits }) => limits.memoryMib + limits.tmpMib) <= memoryMib &&
+    sum(({ limits }) => limits.cpuMillis) <= cpuMillis;
+  if (!fits) refuse('no-room', `lease ${lease.lease} is over what this board offers: ${partitions} partitions, ${memoryMib} MiB, ${cpuMillis} m`);
 };
 
 /** A lease that was taken once stands, whatever has become since of the gateway that signed it. */
@@ -71,11 +91,12 @@ const openKnown = (work: Work, board: Board, document: Bytes): Lease => {
   const { value, hash } = unseal(board.crypto, leaseNoun, document);
   const known = instances.get(work, value.lease);
   const isSame = known !== null && equal(board.crypto.sha256(payloadOf(leaseNoun, known.lease)), hash);
-  return isSame ? value : openLease(board.crypto, board.id, listed(work), document);
+  return isSame ? value : openLease(board.crypto, board.id, listedGateways(work), document);
 };
 
 const newInstance = (board: Board): Omit<Instance, 'lease' | 'request'> => ({
   sequence: 0,
+  asked: null,
   wanted: 'unknown',
   opened: false,
   closed: false,
@@ -86,15 +107,30 @@ const newInstance = (board: Board): Omit<Instance, 'lease' | 'request'> => ({
   recordedMonoMs: 0,
 });
 
-/** Learns from the tenant's own document what it wants; an older one than was obeyed before is not obeyed. */
+/** Learns from the tenant's own document what it wants. Until a newer one is verified, the one before is obeyed. */
 export const obey = (work: Work, board: Board, id: string, instance: Instance, now: Instant): Instance => {
-  if (instance.wanted !== 'unknown' || !needDocuments(work, [instance.request], now)) return instance;
-  const document = documents.get(work, hex(instance.request)) ?? refuse('internal', 'document');
-  const request = openRequest(board.crypto, instance.lease, instance.request, document);
+  const named = instance.asked ?? (instance.wanted === 'unknown' ? instance.request : null);
+  if (named === null || runs.get(work, id)?.error !== '' || !needDocuments(work, [named], now)) return instance;
+  try {
+    const next = obeyed(work, board, instance, named);
+    instances.put(work, next, id);
+    return next;
+  } catch (thrown) {
+    const error = asLichenError(thrown);
+    const kept: Instance = { ...instance, asked: null };
+    instances.put(work, kept, id);
+    if (error.code === 'internal' || instance.wanted === 'unknown') throw thrown;
+    work.emit({ kind: 'journal', line: `request for ${id} refused: ${error.message}` });
+    return kept;
+  }
+};
+
+/** An older request than was obeyed before is not obeyed. */
+const obeyed = (work: Work, board: Board, instance: Instance, named: Bytes): Instance => {
+  const document = documents.get(work, hex(named)) ?? refuse('internal', 'document');
+  const request = openRequest(board.crypto, instance.lease, named, document);
   if (request.sequence < instance.sequence)
     refuse('stale', `sequence ${instance.sequence} of ${request.name} was obeyed, this is ${request.sequence}`);
   const wanted = request.state === 'destroyed' ? 'gone' : request.state;
-  const next: Instance = { ...instance, sequence: request.sequence, wanted };
-  instances.put(work, next, id);
-  return next;
+  return { ...instance, request: named, asked: null, sequence: request.sequence, wanted };
 };

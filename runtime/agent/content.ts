@@ -5,10 +5,12 @@ import { type Content, contents, documents, docWants, instances, links, ONE, sch
 import { type Bytes, equal, fromHex, hex } from '../protocol/bytes.ts';
 import { open1, openMany, typOf } from '../protocol/cose.ts';
 import { refuse } from '../protocol/errors.ts';
+import { fingerprint } from '../protocol/ids.ts';
 import { LIMITS } from '../protocol/limits.ts';
-import { decodeAs, encodeAs } from '../protocol/noun.ts';
+import { decodeAs, encodeAs, unseal } from '../protocol/noun.ts';
 import { chunk as chunkSchema, want } from '../protocol/nouns/messages.ts';
 import type { Manifest } from '../protocol/nouns/release.ts';
+import { requestNoun } from '../protocol/nouns/request.ts';
 import { entriesOf } from '../protocol/pages.ts';
 import type { Instant } from '../turn/clock.ts';
 import type { Board, Handler, Of, Work } from './events.ts';
@@ -76,7 +78,9 @@ export type ManifestOf = (work: Work, release: string) => Manifest | null;
 export const checked = (work: Work, event: Of<'checked'>, manifestOf: ManifestOf, now: Instant): void => {
   const [found] = inPhase(work, 'checking');
   const manifest = found === undefined ? null : manifestOf(work, found.key);
-  if (found === undefined || manifest === null) return;
+  if (found === undefined) return;
+  // Nobody wants it any more; the next release may be checked.
+  if (manifest === null) return contents.remove(work, found.key);
   const files = filesOf(entriesOf(manifest, pagesOf(work, manifest)));
   const targets = targetsOf(files, event.missing);
   const left = new Map<string, number>();
@@ -111,7 +115,7 @@ const pump = (work: Work, key: string, manifestOf: ManifestOf, now: Instant): vo
 
 const plantRoot = (work: Work, key: string, content: Content, manifestOf: ManifestOf): void => {
   const manifest = manifestOf(work, key);
-  if (manifest === null) return;
+  if (manifest === null) return contents.remove(work, key);
   contents.put(work, { ...content, phase: 'planting' }, key);
   work.emit({ kind: 'files', step: { kind: 'plant', release: fromHex(key), entries: entriesOf(manifest, pagesOf(work, manifest)) } });
 };
@@ -122,6 +126,13 @@ const identity = (board: Board, bytes: Bytes): Bytes => {
   if (typ === null) return board.crypto.sha256(bytes);
   const { payload } = bytes[0] === 0xd2 ? open1(board.crypto, typ, bytes) : openMany(board.crypto, typ, bytes, 2 * LIMITS.rootKeys);
   return board.crypto.sha256(payload);
+};
+
+/** Of a request its own words tell who has to sign it; what another signed must not stand in its place. */
+const checkTenant = (board: Board, bytes: Bytes): void => {
+  if (safeTyp(bytes) !== requestNoun.typ) return;
+  const { value, signer } = unseal(board.crypto, requestNoun, bytes);
+  if (fingerprint(board.crypto, signer) !== value.tenant) refuse('unrequested', `tenant ${value.tenant} did not sign it`);
 };
 
 const safeTyp = (bytes: Bytes): string | null => {
@@ -139,6 +150,7 @@ export const gotChunk = (work: Work, board: Board, payload: Bytes): void => {
     if (bytes === null) return;
     if (!equal(identity(board, bytes), hash) && !equal(board.crypto.sha256(bytes), hash))
       refuse('bad-signature', `what came for ${key} is something else`);
+    checkTenant(board, bytes);
     documents.put(work, bytes, key);
     docWants.remove(work, key);
     return;

@@ -74,7 +74,31 @@ export const advanceAll = (work: Work, board: Board, now: Instant): void => {
       if (error.code === 'internal') throw thrown;
       if (runs.get(work, id)?.error !== error.code) work.emit({ kind: 'journal', line: `instance ${id}: ${error.message}` });
       patch(work, id, { error: error.code });
+      forgetUnverified(work, board, value.lease);
     }
+  }
+};
+
+/**
+ * A document's hash is that of its payload, so what carries another's signature may stand in its place. It is asked for
+ * anew when the lease is next assigned, unless another lease was verified with it.
+ */
+const forgetUnverified = (work: Work, board: Board, lease: Lease): void => {
+  if (manifestOf(work, board, hex(lease.release)) !== null) return;
+  documents.remove(work, hex(lease.release));
+  for (let next: Bytes | null = lease.publisher; next !== null; ) {
+    const document: Bytes | null = documents.get(work, hex(next));
+    documents.remove(work, hex(next));
+    next = document === null ? null : previousOf(board, document);
+  }
+};
+
+const previousOf = (board: Board, document: Bytes): Bytes | null => {
+  try {
+    return unsealMany(board.crypto, publisherNoun, document, 2 * LIMITS.rootKeys).value.previous;
+  } catch (thrown) {
+    if (asLichenError(thrown).code === 'internal') throw thrown;
+    return null;
   }
 };
 

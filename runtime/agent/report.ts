@@ -2,6 +2,7 @@
 
 import { contents, type Instance, instances, lastReports, links, ONE, type Run, runs } from '../core/tables.ts';
 import { equal, hex } from '../protocol/bytes.ts';
+import { LIMITS } from '../protocol/limits.ts';
 import { encodeAs, seal } from '../protocol/noun.ts';
 import { type InstanceState, type Report, reportNoun, reportSchema } from '../protocol/nouns/board.ts';
 import type { Instant } from '../turn/clock.ts';
@@ -23,16 +24,19 @@ const stateOf = (work: Work, instance: Instance, run: Run): InstanceState => {
   if (instance.wanted === 'gone') return 'closing';
   if (instance.unpaid) return 'unpaid';
   if (run.process === 'stopped' && instance.wanted === 'started') return 'crashed';
-  if (run.process === 'none' && contents.get(work, hex(instance.lease.release))?.phase === 'held')
-    return instance.wanted === 'started' ? 'starting' : 'stopped';
+  if (run.process === 'none' && instance.wanted === 'stopped') return 'stopped';
+  if (run.process === 'none' && contents.get(work, hex(instance.lease.release))?.phase === 'held') return 'starting';
   return STATE[run.process];
 };
 
 /** Until a promise first holds, at most this long passes before it counts as broken. */
 const GRACE_MS = 30_000;
 
-const reportOf = (work: Work, now: Instant): Report['instances'] =>
-  instances.all(work).flatMap(({ key, value: instance }) => {
+/** As many as a report holds; while one lot makes way for the next, those that stay are told first. */
+const reportOf = (work: Work, now: Instant): Report['instances'] => {
+  const leaving = ({ value }: { value: Instance }): number => (value.wanted === 'gone' ? 1 : 0);
+  const told = instances.all(work).sort((a, b) => leaving(a) - leaving(b));
+  return told.slice(0, LIMITS.partitionsPerBoard).flatMap(({ key, value: instance }) => {
     const run = runs.get(work, key);
     if (run === null) return [];
     const promise = promiseOf(run, GRACE_MS, now);
@@ -43,6 +47,7 @@ const reportOf = (work: Work, now: Instant): Report['instances'] =>
       { lease: instance.lease.lease, state: stateOf(work, instance, run), promise, restarts: run.restarts, address: run.address, detail },
     ];
   });
+};
 
 export const tickReport = (work: Work, board: Board, now: Instant): void => {
   if (links.get(work, ONE)?.phase !== 'welcomed') return;

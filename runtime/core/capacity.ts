@@ -17,8 +17,8 @@ const DEFAULT_PARTITIONS = 8;
 export const parseCapacity = (text: string, spareMemoryMib: number): Capacity => {
   const capacity: Capacity = { memoryMib: spareMemoryMib, cpuMillis: 1000, partitions: DEFAULT_PARTITIONS };
   for (const part of text.split(',').filter((piece) => piece !== '')) {
-    const [word = '', value = ''] = part.split('=');
-    if (!isKey(word) || !/^[1-9][0-9]{0,8}$/.test(value))
+    const [, word = '', value = ''] = /^([a-z]+)=([1-9][0-9]{0,8})$/.exec(part) ?? [];
+    if (!isKey(word))
       refuse('bad-usage', `--capacity: ${part} is not one of memory=MIB, cpu=MILLIS, partitions=N`);
     else capacity[KEYS[word]] = Number(value);
   }

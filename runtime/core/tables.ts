@@ -28,9 +28,10 @@ export const floors = table('floor', v.strictObject({ wallMs }));
 
 export const instanceSchema = v.strictObject({
   lease: leaseSchema,
-  /** Hash of the tenant's newest request document, and the sequence of the one last obeyed. */
+  /** Hash of the tenant's request document that is obeyed, its sequence, and a newer one that is not verified yet. */
   request: hash,
   sequence: uint,
+  asked: v.nullable(hash),
   wanted: v.picklist(['unknown', 'started', 'stopped', 'gone']),
   opened: v.boolean(),
   closed: v.boolean(),

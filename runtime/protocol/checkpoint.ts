@@ -46,6 +46,15 @@ const parseBody = (body: string): Checkpoint => {
   return parsed.root.length === 32 ? parsed : refuse('bad-schema', "a checkpoint's root has 32 bytes");
 };
 
+/** What a note says, for one that was verified when it was stored. */
+export const readCheckpoint = (note: string): Checkpoint => {
+  const split = note.indexOf('\n\n');
+  return split < 0 ? refuse('bad-schema', 'not a signed note') : parseBody(note.slice(0, split + 1));
+};
+
+/** Which key the first line is signed with, as the note itself names it: four bytes of hash that prove nothing. */
+export const keyNamed = (note: string): string => note.slice(note.indexOf('\n\n') + 2).split(' ')[2]?.slice(0, 5) ?? '';
+
 /** Verifies that `key`, under the name `keyName`, signed the note. Errors: `bad-schema`, `bad-signature`. */
 export const openCheckpoint = (crypto: Crypto, note: string, keyName: string, key: Bytes): Checkpoint => {
   const split = note.indexOf('\n\n');

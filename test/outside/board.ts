@@ -123,6 +123,11 @@ export class PaperBoard {
     return unseal(nodeCrypto, ackNoun, payload).value;
   }
 
+  /** An acknowledgement of all up to this number. */
+  async stored(seq: number): Promise<void> {
+    await this.session.heard.next(({ topic, payload }) => topic === 'ack' && unseal(nodeCrypto, ackNoun, payload).value.stored.seq === seq);
+  }
+
   close(): void {
     this.#session?.close();
   }

@@ -222,10 +222,10 @@ export class Gateway {
     );
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     for (const push of this.#pushes.splice(0)) push.close();
+    await this.#running.close();
     release();
-    return this.#running.close();
   }
 
   /** Ends it, and whatever it wrote. */

@@ -14,7 +14,7 @@ import { until } from '../../sim/harness/wait.ts';
 import { type Person, person } from './person.ts';
 
 const RUNTIME = fileURLToPath(new URL('../../runtime/main.ts', import.meta.url));
-const PACES = { 'tick-ms': 50, 'meter-ms': 200, 'record-ms': 60_000, 'report-ms': 500, 'patience-ms': 3000, 'keepalive-s': 10 };
+const PACES = { 'tick-ms': 50, 'meter-ms': 200, 'record-ms': 60_000, 'report-ms': 500, 'patience-ms': 1500, 'keepalive-s': 10 };
 const PATIENCE_MS = 15_000;
 
 export interface Status {

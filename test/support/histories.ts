@@ -144,8 +144,12 @@ export const history = (wild: Wild): fc.Arbitrary<History> =>
     const usage = perBoard.flatMap((leases, board) => boardHistory(g, board, leases, wild));
     const leases = perBoard.flat();
     const signed = perBoard.flatMap((row, board) => row.map((of) => signedLease(of, GATEWAYS[board]!)));
-    return { facts: [...groundwork(boards), ...signed, ...usage, ...revocations(g, wild)], leases };
+    const facts = [...groundwork(boards), ...signed, ...usage, ...revocations(g, wild)];
+    return quiet({ facts: quiet(facts, `${facts.length} facts`), leases }, `${facts.length} facts`);
   });
+
+/** For the report of a failing property, which is replayed by its seed and not read byte by byte. */
+const quiet = <T extends object>(value: T, says: string): T => Object.defineProperty(value, fc.toStringMethod, { value: () => says });
 
 /** The facts as three gateways may have written them down: each in one or more logs, in any order. */
 export const scattered = (facts: Fact[]): fc.Arbitrary<LogEntry[][]> =>
@@ -159,7 +163,7 @@ export const scattered = (facts: Fact[]): fc.Arbitrary<LogEntry[][]> =>
         log.splice(oneIn(g, 12) ? upTo(g, log.length) : log.length, 0, fact);
       }
     }
-    return logsOf(written);
+    return quiet(logsOf(written), written.map((log) => log.length).join('+'));
   });
 
 /** Closes at growing vectors, the last of which counts everything. */
@@ -178,11 +182,12 @@ export const closesOver = (logs: LogEntry[][], most = 4): fc.Arbitrary<Close[]> 
   });
 };
 
-/** Writes each close into the first log, after everything, where no vector counts it. */
+/** Writes each close into the first log that is not empty, after everything, where no vector counts it. */
 export const withCloses = (logs: LogEntry[][], closes: Close[]): LogEntry[][] => {
-  const [first = [], ...rest] = logs;
-  const [author] = first;
-  if (author === undefined) return logs;
-  const extra = closes.map((close, i): LogEntry => ({ ...author, seq: first.length + i, ...closeFact(close) }));
-  return [[...first, ...extra], ...rest];
+  const author = logs.findIndex((log) => log.length > 0);
+  return logs.map((log, i) => {
+    const [entry] = log;
+    if (entry === undefined || i !== author) return log;
+    return [...log, ...closes.map((close, at): LogEntry => ({ ...entry, seq: log.length + at, ...closeFact(close) }))];
+  });
 };

@@ -7,7 +7,7 @@ import { REGISTERS, type Registers } from '../../../runtime/protocol/nouns/board
 import { lease } from '../../support/federation.ts';
 
 const instanceAt = (registers: Registers): Instance => ({
-  ...{ lease: lease({ on: 'board 1' }), request: new Uint8Array(32), sequence: 1, wanted: 'started', opened: true, closed: false, unpaid: false },
+  ...{ lease: lease({ on: 'board 1' }), request: new Uint8Array(32), asked: null, sequence: 1, wanted: 'started', opened: true, closed: false, unpaid: false },
   ...{ registers, base: registers, bootId: 'boot', recordedMonoMs: 0 },
 });
 const start = (registers: Registers = ZERO, monoMs = 0): Meter => meterFrom(instanceAt(registers), monoMs);

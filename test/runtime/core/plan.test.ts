@@ -5,7 +5,7 @@ import { ZERO } from '../../../runtime/protocol/money.ts';
 import { lease } from '../../support/federation.ts';
 
 const instance = (changes: Partial<Instance> = {}): Instance => ({
-  ...{ lease: lease({ on: 'board 1' }), request: new Uint8Array(32), sequence: 1, wanted: 'started', opened: true, closed: false, unpaid: false },
+  ...{ lease: lease({ on: 'board 1' }), request: new Uint8Array(32), asked: null, sequence: 1, wanted: 'started', opened: true, closed: false, unpaid: false },
   ...{ registers: ZERO, base: ZERO, bootId: 'boot', recordedMonoMs: 0 },
   ...changes,
 });
@@ -28,28 +28,20 @@ interface Given {
 const next = (process: Process, { instance: of = {}, run: state = {}, verified = true, held = true, nowMs = 1000 }: Given = {}): Step | null =>
   plan(instance(of), run(process, state), verified, held ? content('held') : content('fetching'), nowMs);
 
-const WANTED: Instance['wanted'][] = ['unknown', 'started', 'stopped', 'gone'];
-const RESTING: Process[] = ['none', 'running', 'stopped'];
+/** Whatever is wanted and whatever is the case: verified, content held, lease opened. A step under way has no row. */
+const TABLE: Record<Instance['wanted'], Record<Exclude<Process, 'unknown' | 'starting' | 'stopping' | 'removing'>, Step | null>> = {
+  unknown: { none: null, running: null, stopped: null },
+  started: { none: 'start', running: null, stopped: 'remove' },
+  stopped: { none: null, running: 'stop', stopped: null },
+  gone: { none: 'close', running: 'stop', stopped: 'close' },
+};
+const WANTED = ['unknown', 'started', 'stopped', 'gone'] as const;
+const RESTING = ['none', 'running', 'stopped'] as const;
 const UNDER_WAY: Process[] = ['unknown', 'starting', 'stopping', 'removing'];
+const ROWS = WANTED.flatMap((wanted) => RESTING.map((process) => [wanted, process, TABLE[wanted][process]] as const));
 
 describe('the next step', () => {
-  // Whatever is wanted, and whatever is the case; verified, content held, lease opened.
-  test.each<[Instance['wanted'], Process, Step | null]>([
-    ['unknown', 'none', null],
-    ['unknown', 'running', null],
-    ['unknown', 'stopped', null],
-    ['started', 'none', 'start'],
-    ['started', 'running', null],
-    ['started', 'stopped', 'remove'],
-    ['stopped', 'none', null],
-    ['stopped', 'running', 'stop'],
-    ['stopped', 'stopped', null],
-    ['gone', 'none', 'close'],
-    ['gone', 'running', 'stop'],
-    ['gone', 'stopped', 'close'],
-  ])('wanted %s, process %s: %s', (wanted, process, step) => expect(next(process, { instance: { wanted } })).toBe(step));
-
-  test('the table above knows every state at rest', () => expect(WANTED.length * RESTING.length).toBe(12));
+  test.each(ROWS)('wanted %s, process %s: %s', (wanted, process, step) => expect(next(process, { instance: { wanted } })).toBe(step));
 
   test('is none while one is under way or nothing is known of the process', () => {
     for (const wanted of WANTED) {

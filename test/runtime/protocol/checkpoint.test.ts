@@ -1,7 +1,7 @@
 /** Heads of logs as C2SP checkpoints in signed notes. */
 import { describe, expect, test } from 'vitest';
 import { utf8 } from '../../../runtime/protocol/bytes.ts';
-import { bodyOf, type Checkpoint, openCheckpoint, signCheckpoint, signLine } from '../../../runtime/protocol/checkpoint.ts';
+import { bodyOf, type Checkpoint, openCheckpoint, readCheckpoint, signCheckpoint, signLine } from '../../../runtime/protocol/checkpoint.ts';
 import { keyOf, signerOf, testCrypto } from '../../support/crypto.ts';
 
 const [author, peer] = [keyOf('author'), keyOf('peer')];
@@ -17,6 +17,11 @@ describe('a checkpoint [encoding-17]', () => {
     expect(signature).toMatch(/^\u2014 a{32} [A-Za-z0-9+/]{91}=$/);
     expect(open(note)).toEqual(head);
     expect(open(signCheckpoint(testCrypto, { ...head, size: 0 }, author)).size).toBe(0);
+  });
+
+  test('that was verified before is read without a key', () => {
+    expect(readCheckpoint(note)).toEqual(head);
+    for (const text of ['', bodyOf(head)]) expect(() => readCheckpoint(text)).toThrow('bad-schema');
   });
 
   test('is signed as golang.org/x/mod/sumdb/note signs its example', () => {

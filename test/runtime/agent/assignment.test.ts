@@ -1,0 +1,240 @@
+/** What a board lets a gateway tell it to run, and what it never does. */
+import { describe, expect, test } from 'vitest';
+import { fileKey } from '../../../runtime/core/content.ts';
+import type { BoardId, GatewayId } from '../../../runtime/protocol/ids.ts';
+import { hex } from '../../../runtime/protocol/bytes.ts';
+import { seal, sealMany } from '../../../runtime/protocol/noun.ts';
+import { leaseNoun } from '../../../runtime/protocol/nouns/lease.ts';
+import { requestNoun } from '../../../runtime/protocol/nouns/request.ts';
+import { operatorNoun, publisherNoun } from '../../../runtime/protocol/nouns/trust.ts';
+import { BOARD, BoardWorld, placed } from '../../support/board-world.ts';
+import { keyOf } from '../../support/crypto.ts';
+import { hashOf, idOf, lease, operatorDoc, request, ROOTS } from '../../support/federation.ts';
+import { nextPublisher, publisherDoc, signedPublisher, smallRelease } from '../../support/small-release.ts';
+
+const said = (world: BoardWorld, what: RegExp): boolean => world.journal.some((line) => what.test(line));
+const idle = (world: BoardWorld): void => expect(world.engine.did('start')).toEqual([]);
+const paired = (): BoardWorld => new BoardWorld().pair();
+
+describe('an assignment is refused', () => {
+  const told = (forge: BoardWorld['gateways'][number]['forge'], why: RegExp): void => {
+    const world = paired().pass(2000);
+    const one = placed(world);
+    world.linked!.forge = forge;
+    world.assign(one).pass(2000);
+    expect(said(world, why)).toBe(true);
+    expect(world.instance(one.lease)).toBeNull();
+  };
+
+  test('when another gateway of the federation signed it', () => told({ by: 'gateway c', desired: { gateway: idOf<GatewayId>('gateway c') } }, /wrong-signer/));
+  test('when another key signed it in the name of the home', () => told({ by: 'gateway c' }, /wrong-signer/));
+  test('when it is another board\'s', () => told({ desired: { board: idOf<BoardId>('board 2') } }, /wrong-signer/));
+  test('when it is of another tenure', () => {
+    told({ desired: { tenure: 2 } }, /desired refused: stale/);
+    told({ desired: { tenure: 7 } }, /desired refused: stale/);
+  });
+
+  test('when a newer one is known', () => {
+    const world = paired();
+    const one = placed(world);
+    world.assign(one).pass(3000);
+    world.linked!.seq -= 1;
+    world.linked!.assigned = [];
+    world.message('desired', world.linked!.desired(BOARD, world.tenure));
+    world.pass(2000);
+    expect(said(world, /desired refused: stale/)).toBe(true);
+    expect(world.engine.cells.get(one.lease.lease)?.running).toBe(true);
+  });
+
+  test('but the same one again changes nothing', () => {
+    const world = paired();
+    const one = placed(world);
+    world.assign(one).pass(3000);
+    for (let i = 0; i < 3; i++) world.message('desired', world.linked!.desired(BOARD, world.tenure));
+    world.pass(3000);
+    expect([world.engine.did('start').length, world.engine.did('stop').length]).toEqual([1, 0]);
+  });
+});
+
+describe('of an assignment', () => {
+  test('a lease for another board is left out, and the others run', () => {
+    const world = paired();
+    const good = placed(world);
+    const bad = { assigned: { ...good.assigned, lease: seal(leaseNoun, lease({ on: 'board 2' }), keyOf('gateway a')) } };
+    world.assign(bad, good).pass(3000);
+    expect(said(world, /lease refused: unassigned/)).toBe(true);
+    expect(world.engine.did('start')).toEqual([good.lease.lease]);
+  });
+
+  test('a lease that no listed gateway signed is left out', () => {
+    const world = paired();
+    const good = placed(world);
+    const forged = placed(world, { lease: { index: 1 } });
+    forged.assigned.lease = seal(leaseNoun, forged.lease, keyOf('stranger'));
+    const garbled = { assigned: { ...good.assigned, lease: new Uint8Array([0xd2, 0x80]) } };
+    world.assign(forged, garbled, good).pass(3000);
+    expect(world.engine.did('start')).toEqual([good.lease.lease]);
+  });
+
+  test('a lease that was taken runs on when its guardian is retired, and a new one of its is taken too', () => {
+    const world = paired();
+    const first = placed(world);
+    world.assign(first).pass(3000);
+    const doc = operatorDoc({ version: 2, retired: [idOf<GatewayId>('gateway a')] });
+    for (const gateway of world.gateways) gateway.operators = [sealMany(operatorNoun, doc, ROOTS.map(keyOf))];
+    const second = placed(world, { lease: { index: 1 } });
+    world.gateways[0]!.up = false;
+    world.cut();
+    world.pass(3000);
+    world.assign(first, second).pass(3000);
+    expect(world.linked?.name).not.toBe('gateway a');
+    expect(world.engine.did('start')).toEqual([first.lease.lease, second.lease.lease]);
+    expect(world.engine.did('stop')).toEqual([]);
+  });
+
+  test('a lease that was taken runs on when the key of its guardian is revoked, and no new one of its is taken', () => {
+    const world = paired();
+    const first = placed(world);
+    world.assign(first).pass(3000);
+    const doc = operatorDoc({ version: 2, revoked: [keyOf('gateway a').publicKey] });
+    for (const gateway of world.gateways) gateway.operators = [sealMany(operatorNoun, doc, ROOTS.map(keyOf))];
+    const second = placed(world, { lease: { index: 1 } });
+    world.gateways[0]!.up = false;
+    world.cut();
+    world.pass(3000);
+    world.assign(first, second).pass(3000);
+    expect(world.engine.did('start')).toEqual([first.lease.lease]);
+    expect(world.engine.cells.get(first.lease.lease)?.running).toBe(true);
+    expect(said(world, /lease refused: unassigned/)).toBe(true);
+  });
+});
+
+describe('a request', () => {
+  /** The gateways assign a lease whose request is not what it should be. */
+  const assigned = (change: (world: BoardWorld, one: ReturnType<typeof placed>) => void) => {
+    const world = paired();
+    const one = placed(world);
+    change(world, one);
+    world.assign(one).pass(3000);
+    return { world, one };
+  };
+  const state = ({ world, one }: ReturnType<typeof assigned>) => world.state(one.lease);
+
+  test('that its tenant did not sign: refused with the code, and nothing runs', () => {
+    const asked = (one: ReturnType<typeof placed>) => request({ release: one.release.release });
+    const given = assigned((world, one) => {
+      world.hold([hashOf(requestNoun, asked(one)), seal(requestNoun, asked(one), keyOf('gateway a'))]);
+      one.assigned.request = hashOf(requestNoun, asked(one));
+    });
+    expect(state(given)).toMatchObject({ state: 'refused', detail: 'unrequested' });
+    idle(given.world);
+    expect(given.world.records).toEqual([]);
+  });
+
+  test('for another release: refused', () => {
+    const given = assigned((world, one) => {
+      const other = request();
+      world.hold([hashOf(requestNoun, other), seal(requestNoun, other, keyOf('tenant'))]);
+      one.assigned.request = hashOf(requestNoun, other);
+    });
+    expect(state(given)).toMatchObject({ state: 'refused', detail: 'unrequested' });
+    idle(given.world);
+  });
+
+  test('older than the one that was obeyed: refused, and what runs runs on', () => {
+    const world = paired();
+    const one = placed(world, { request: { sequence: 5 } });
+    world.assign(one).pass(3000);
+    const older = request({ release: one.release.release, sequence: 4, state: 'destroyed' });
+    world.hold([hashOf(requestNoun, older), seal(requestNoun, older, keyOf('tenant'))]);
+    world.assign({ assigned: { ...one.assigned, request: hashOf(requestNoun, older) } }).pass(3000);
+    expect(world.state(one.lease)).toMatchObject({ state: 'refused', detail: 'stale' });
+    expect(world.engine.cells.get(one.lease.lease)?.running).toBe(true);
+    // Mended by the right one.
+    world.assign(one).pass(3000);
+    expect(world.state(one.lease)).toMatchObject({ state: 'running', detail: '' });
+  });
+
+  test('that was refused is forgotten when the right one comes', () => {
+    const { world, one } = assigned((held, made) => {
+      const asked = request({ release: made.release.release, name: 'other' });
+      held.hold([hashOf(requestNoun, asked), seal(requestNoun, asked, keyOf('tenant'))]);
+      made.assigned.request = hashOf(requestNoun, asked);
+    });
+    expect(world.state(one.lease)?.state).toBe('refused');
+    const right = placed(world);
+    world.assign(right).pass(3000);
+    expect(world.state(right.lease)).toMatchObject({ state: 'running', promise: 'held' });
+  });
+});
+
+describe('a release', () => {
+  test('signed by a key that its publisher does not list: refused, and nothing of it is fetched', () => {
+    const world = paired();
+    const one = placed(world, { release: smallRelease({}, { by: 'stranger' }) });
+    world.assign(one).pass(3000);
+    expect(world.state(one.lease)).toMatchObject({ state: 'refused', detail: 'wrong-publisher' });
+    idle(world);
+    expect([world.files.steps, world.records]).toEqual([[], []]);
+  });
+
+  test('signed by a key of a later version: every version is asked for', () => {
+    const world = paired();
+    const second = nextPublisher(publisherDoc(), { keys: [keyOf('new key').publicKey], revoked: [keyOf('release key').publicKey] });
+    const third = nextPublisher(second, { name: 'third' });
+    const one = placed(world, { release: smallRelease({}, { by: 'new key' }), lease: { publisher: hashOf(publisherNoun, third) } });
+    for (const doc of [second, third]) world.hold([hashOf(publisherNoun, doc), signedPublisher(doc)]);
+    world.assign(one).pass(3000);
+    expect(world.state(one.lease)).toMatchObject({ state: 'running', promise: 'held' });
+    const old = placed(world, { release: smallRelease({ recipe: 'old' }), lease: { index: 1, publisher: hashOf(publisherNoun, third) } });
+    world.assign(one, old).pass(3000);
+    expect(world.state(old.lease)).toMatchObject({ state: 'refused', detail: 'wrong-publisher' });
+  });
+
+  test('that one lease names a wrong publisher for does not keep another lease of it from running', () => {
+    const world = paired();
+    const good = placed(world);
+    const other = nextPublisher(publisherDoc(), { keys: [keyOf('new key').publicKey] });
+    world.hold([hashOf(publisherNoun, other), signedPublisher(other)]);
+    const bads = [1, 2, 3, 4].map((index) => placed(world, { lease: { index, publisher: hashOf(publisherNoun, other) } }));
+    world.assign(good, ...bads).pass(3000);
+    // Whichever of them comes first by its id.
+    expect(world.engine.did('start')).toEqual([good.lease.lease]);
+    expect(world.state(good.lease)?.promise).toBe('held');
+    for (const bad of bads) expect(world.state(bad.lease)).toMatchObject({ state: 'refused', detail: 'wrong-publisher' });
+    expect(world.records.every(({ lease: id }) => id === good.lease.lease)).toBe(true);
+    world.assign(...bads).pass(6000);
+    expect(world.instance(good.lease)).toBeNull();
+    world.assign().pass(6000);
+    for (const bad of bads) expect(world.instance(bad.lease)).toBeNull();
+  });
+
+  test.each([
+    ['whose pages are not a tree', 'bad-path', [[{ kind: 'link', path: 'out', target: '../../etc' }]]],
+    ['whose pages list one path twice', 'bad-path', [[{ kind: 'dir', path: 'a' }, { kind: 'dir', path: 'a' }]]],
+  ] as const)('%s: refused', (_what, code, tree) => {
+    const world = paired();
+    const one = placed(world, { release: smallRelease({}, { tree: tree.map((page) => [...page]) }) });
+    world.assign(one).pass(3000);
+    expect(world.state(one.lease)).toMatchObject({ state: 'refused', detail: code });
+    idle(world);
+  });
+
+  test('whose manifest promises other sizes than its pages hold: refused', () => {
+    const world = paired();
+    const one = placed(world, { release: smallRelease({ bytes: 1 }) });
+    world.assign(one).pass(3000);
+    expect(world.state(one.lease)).toMatchObject({ state: 'refused', detail: 'bad-schema' });
+    idle(world);
+  });
+
+  test('held already by another instance is planted once', () => {
+    const world = paired();
+    const [one, two] = [placed(world), placed(world, { lease: { index: 1 } })];
+    world.assign(one, two).pass(3000);
+    expect(world.engine.did('start')).toHaveLength(2);
+    expect([world.files.count('plant'), world.files.count('write')]).toEqual([1, 3]);
+    expect(new Set(world.files.steps.flatMap((step) => (step.kind === 'seal' ? [fileKey(step.file)] : []))).size).toBe(3);
+    expect(world.files.roots).toEqual(new Set([hex(one.release.release)]));
+  });
+});

@@ -1,0 +1,104 @@
+/** What a board makes of a release's pages. That pages are what they say is asked of protocol/pages. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { fileKey, filesOf, targetsOf } from '../../../runtime/core/content.ts';
+import type { Bytes } from '../../../runtime/protocol/bytes.ts';
+import { encodeAs } from '../../../runtime/protocol/noun.ts';
+import { type ChunkRef, type Entry, type Manifest, pageSchema } from '../../../runtime/protocol/nouns/release.ts';
+import { entriesOf } from '../../../runtime/protocol/pages.ts';
+
+const hashOf = (n: number): Bytes => new Uint8Array(32).fill(n);
+const chunk = (n: number, bytes: number): ChunkRef => [hashOf(n), bytes];
+const file = (path: string, n: number, chunks: ChunkRef[], changes: { bytes?: number; executable?: boolean } = {}): Entry => ({
+  ...{ kind: 'file', path, executable: false, hash: hashOf(n), bytes: chunks.reduce((sum, [, bytes]) => sum + bytes, 0), chunks },
+  ...changes,
+});
+const more = (path: string, chunks: ChunkRef[]): Entry => ({ kind: 'more', path, chunks });
+const manifest = (entries: number, bytes: number): Manifest => ({
+  ...{ v: 1, publisher: 'a'.repeat(32) as Manifest['publisher'], recipe: 'r', label: '1', sequence: 1, arch: 'any', pages: [], entries, bytes },
+  ...{ args: ['/a'], env: {}, engine: 'none', parameters: {}, promises: [], demands: 'dev', limits: { memoryMib: 1, cpuMillis: 1, pids: 1, tmpMib: 0 } },
+});
+const pagesOf = (...pages: Entry[][]): Bytes[] => pages.map((entries) => encodeAs(pageSchema, { v: 1, entries }, 'page'));
+const refusal = (code: string) => expect.objectContaining({ code });
+
+describe('the entries of all pages', () => {
+  test('are taken in order when they are what the manifest promised', () => {
+    const entries = [{ kind: 'dir', path: 'bin' } as const, file('bin/a', 1, [chunk(9, 4)]), { kind: 'link', path: 'b', target: 'bin/a' } as const];
+    expect(entriesOf(manifest(3, 4), pagesOf(entries.slice(0, 1), entries.slice(1)))).toEqual(entries);
+  });
+
+  test.each<[string, number, number]>([
+    ['one entry more', 2, 4],
+    ['one entry less', 0, 4],
+    ['another size', 1, 5],
+  ])('are refused when the manifest promised %s', (_what, entries, bytes) => {
+    expect(() => entriesOf(manifest(entries, bytes), pagesOf([file('a', 1, [chunk(9, 4)])]))).toThrow(refusal('bad-schema'));
+  });
+
+  test('are refused when a file has more or less in its chunks than it says', () => {
+    const lying = (bytes: number): Bytes[] => pagesOf([file('a', 1, [chunk(9, 4)], { bytes })]);
+    for (const bytes of [0, 3, 5]) expect(() => entriesOf(manifest(1, bytes), lying(bytes))).toThrow(refusal('bad-schema'));
+  });
+
+  test('are refused when a tree comes apart over two pages', () => {
+    expect(() => entriesOf(manifest(2, 8), pagesOf([file('a', 1, [chunk(9, 4)])], [file('a', 2, [chunk(8, 4)])]))).toThrow(refusal('bad-path'));
+    expect(() => entriesOf(manifest(1, 4), pagesOf([file('a', 1, [chunk(9, 4)])], [more('b', [chunk(8, 4)])]))).toThrow(refusal('bad-path'));
+  });
+});
+
+describe('the files of a release', () => {
+  test('carry on over their continuations', () => {
+    const files = filesOf([file('a', 1, [chunk(2, 3)], { bytes: 12 }), more('a', [chunk(3, 4)]), more('a', [chunk(4, 5)]), file('b', 2, [chunk(5, 1)])]);
+    expect(files.map(({ bytes, chunks }) => [bytes, chunks.length])).toEqual([
+      [12, 3],
+      [1, 1],
+    ]);
+  });
+
+  test('are each content once, and twice when it is to be executable too', () => {
+    const again = [file('a', 1, [chunk(2, 3)]), file('b', 1, [chunk(2, 3)]), file('c', 1, [chunk(2, 3)], { executable: true })];
+    expect(filesOf(again).map(({ file: ref }) => fileKey(ref))).toEqual([fileKey({ hash: hashOf(1), executable: false }), fileKey({ hash: hashOf(1), executable: true })]);
+  });
+
+  test('do not take the continuation of one that is held for their own', () => {
+    const again = [file('a', 1, [chunk(2, 3)], { bytes: 5 }), more('a', [chunk(3, 2)]), file('b', 1, [chunk(2, 3)], { bytes: 5 }), more('b', [chunk(3, 2)])];
+    expect(filesOf(again).map(({ chunks }) => chunks.length)).toEqual([2]);
+    expect(filesOf([file('a', 1, [chunk(2, 3)]), { kind: 'dir', path: 'd' }]).map(({ chunks }) => chunks.length)).toEqual([1]);
+  });
+
+  test('are refused when one content is said to have two lengths', () => {
+    expect(() => filesOf([file('a', 1, [chunk(2, 3)]), file('b', 1, [chunk(2, 300)])])).toThrow(refusal('bad-schema'));
+  });
+});
+
+describe('what has to be fetched', () => {
+  test('are the chunks of the files that are missing, each with its place', () => {
+    const files = filesOf([file('a', 1, [chunk(2, 3)]), file('b', 2, [chunk(3, 4), chunk(4, 5), chunk(3, 4)]), file('empty', 3, [])]);
+    expect(targetsOf(files, [])).toEqual([]);
+    const wanted = files[1]!.file;
+    expect(targetsOf(files, [wanted, files[2]!.file])).toEqual([
+      { file: wanted, bytes: 13, offset: 0, chunk: chunk(3, 4) },
+      { file: wanted, bytes: 13, offset: 4, chunk: chunk(4, 5) },
+      { file: wanted, bytes: 13, offset: 9, chunk: chunk(3, 4) },
+    ]);
+  });
+
+  test('covers each missing file from its first byte to its last, without gap or overlap (property)', () => {
+    const chunks = fc.array(fc.tuple(fc.nat(255), fc.integer({ min: 1, max: 65_536 })), { minLength: 1, maxLength: 6 });
+    fc.assert(
+      fc.property(fc.array(chunks, { maxLength: 5 }), (given) => {
+        const files = filesOf(given.map((refs, i) => file(`f${i}`, i, refs.map(([n, bytes]) => chunk(n, bytes)))));
+        const targets = targetsOf(files, files.map(({ file: ref }) => ref));
+        for (const { file: ref, bytes } of files) {
+          let at = 0;
+          for (const target of targets.filter((one) => fileKey(one.file) === fileKey(ref))) {
+            expect(target.offset).toBe(at);
+            at += target.chunk[1];
+          }
+          expect(at).toBe(bytes);
+        }
+      }),
+      { numRuns: 50 },
+    );
+  });
+});

@@ -1,0 +1,157 @@
+/** Every way in which the four signatures behind an instance can fail to agree. */
+import { describe, expect, test } from 'vitest';
+import { openLease, openManifest, openRequest } from '../../../runtime/core/trust.ts';
+import type { Bytes } from '../../../runtime/protocol/bytes.ts';
+import type { BoardId, RequestId, TenantId } from '../../../runtime/protocol/ids.ts';
+import { seal, sealMany, unseal } from '../../../runtime/protocol/noun.ts';
+import { type Lease, leaseNoun } from '../../../runtime/protocol/nouns/lease.ts';
+import { type Manifest, manifestNoun } from '../../../runtime/protocol/nouns/release.ts';
+import { type Request, requestNoun } from '../../../runtime/protocol/nouns/request.ts';
+import { type PublisherDoc, publisherNoun } from '../../../runtime/protocol/nouns/trust.ts';
+import { nodeCrypto } from '../../../runtime/adapters/crypto.ts';
+import { keyOf } from '../../support/crypto.ts';
+import { hashOf, idOf, lease, operatorDoc, PUBLISHER, request, ROOTS, signedManifest } from '../../support/federation.ts';
+
+const refusal = (code: string) => expect.objectContaining({ code });
+const BOARD = idOf<BoardId>('board 1');
+const listed = operatorDoc().gateways;
+
+describe('a lease', () => {
+  const open = (document: Bytes, board = BOARD, gateways = listed): Lease => openLease(nodeCrypto, board, gateways, document);
+  const good = lease({ on: 'board 1' });
+
+  test('signed by the listed gateway that it names, for this board, is believed', () => {
+    expect(open(seal(leaseNoun, good, keyOf('gateway a')))).toEqual(good);
+  });
+
+  test('is refused when another gateway signed it, listed or not', () => {
+    for (const name of ['gateway b', 'stranger', 'board 1']) expect(() => open(seal(leaseNoun, good, keyOf(name)))).toThrow(refusal('unassigned'));
+  });
+
+  test('is refused when no operator lists its guardian', () => {
+    const foreign = lease({ on: 'board 1', guardianName: 'stranger' });
+    expect(() => open(seal(leaseNoun, foreign, keyOf('stranger')))).toThrow(refusal('unassigned'));
+    expect(() => open(seal(leaseNoun, good, keyOf('gateway a')), BOARD, listed.slice(1))).toThrow(refusal('unassigned'));
+  });
+
+  test('is refused when it is for another board', () => {
+    expect(() => open(seal(leaseNoun, lease({ on: 'board 2' }), keyOf('gateway a')))).toThrow(refusal('unassigned'));
+  });
+
+  test('is refused when a bit of it is not what was signed', () => {
+    const document = seal(leaseNoun, good, keyOf('gateway a'));
+    for (const at of [100, document.length - 1]) expect(() => open(document.with(at, document[at]! ^ 1))).toThrow();
+  });
+
+  test('cannot be a request or anything else that the gateway signed', () => {
+    expect(() => open(seal(requestNoun, request(), keyOf('gateway a')))).toThrow(refusal('bad-schema'));
+  });
+});
+
+describe('a request', () => {
+  const held = lease({ on: 'board 1' });
+  const open = (of: Request, { by = 'tenant', leased = held, hash = hashOf(requestNoun, of) } = {}): Request =>
+    openRequest(nodeCrypto, leased, hash, seal(requestNoun, of, keyOf(by)));
+
+  test('signed by its tenant for the leased release is obeyed', () => {
+    expect(open(request())).toEqual(request());
+    expect(open(request({ state: 'stopped' })).state).toBe('stopped');
+  });
+
+  test('is refused when it is not the one that was assigned', () => {
+    expect(() => open(request(), { hash: hashOf(requestNoun, request({ sequence: 2 })) })).toThrow(refusal('unrequested'));
+  });
+
+  test('is refused when another than its tenant signed it', () => {
+    for (const by of ['gateway a', 'owner', 'stranger']) expect(() => open(request(), { by })).toThrow(refusal('unrequested'));
+  });
+
+  test('is refused when it is another tenant\'s, rightly signed', () => {
+    expect(() => open(request({ tenant: idOf<TenantId>('stranger') }), { by: 'stranger' })).toThrow(refusal('unrequested'));
+  });
+
+  test('is refused when the lease is for another request of the same tenant', () => {
+    expect(() => open(request({ name: 'other' }))).toThrow(refusal('unrequested'));
+    expect(() => open(request(), { leased: { ...held, request: 'a'.repeat(32) as RequestId } })).toThrow(refusal('unrequested'));
+  });
+
+  test('is refused when the tenant asked for another release, but for the last time', () => {
+    const other = { release: new Uint8Array(32) };
+    expect(() => open(request(other))).toThrow(refusal('unrequested'));
+    expect(() => open(request({ ...other, state: 'stopped' }))).toThrow(refusal('unrequested'));
+    expect(open(request({ ...other, state: 'destroyed' })).state).toBe('destroyed');
+  });
+});
+
+describe('a manifest', () => {
+  const first: PublisherDoc = {
+    ...{ v: 1, version: 1, previous: null, name: 'Crustose Press', roots: ROOTS.map((name) => keyOf(name).publicKey), threshold: 2, revoked: [] },
+    ...{ publisher: PUBLISHER, keys: [keyOf('release key').publicKey] },
+  };
+  const after = (doc: PublisherDoc, changes: Partial<PublisherDoc>): PublisherDoc => ({
+    ...doc,
+    ...{ version: doc.version + 1, previous: hashOf(publisherNoun, doc) },
+    ...changes,
+  });
+  const second = after(first, { keys: [keyOf('release key').publicKey, keyOf('new key').publicKey] });
+  const third = after(second, { keys: [keyOf('new key').publicKey], revoked: [keyOf('release key').publicKey] });
+  const signed = (doc: PublisherDoc, roots = ROOTS): Bytes => sealMany(publisherNoun, doc, roots.map(keyOf));
+  const { value: manifest } = unseal(nodeCrypto, manifestNoun, signedManifest().body);
+
+  interface Given {
+    chain?: PublisherDoc[];
+    by?: string;
+    of?: Manifest;
+    leased?: Partial<Lease>;
+    documents?: Bytes[];
+  }
+
+  const open = ({ chain = [first], by = 'release key', of = manifest, leased = {}, documents = chain.map((doc) => signed(doc)) }: Given = {}): Manifest =>
+    openManifest(
+      nodeCrypto,
+      lease({ on: 'board 1', release: hashOf(manifestNoun, of), publisher: hashOf(publisherNoun, chain.at(-1) ?? first), ...leased }),
+      documents,
+      seal(manifestNoun, of, keyOf(by)),
+    );
+
+  test('signed by a key of its publisher is believed', () => {
+    expect(open()).toEqual(manifest);
+  });
+
+  test('is believed by a later version, when every version before it is shown', () => {
+    expect(open({ chain: [first, second], by: 'new key' })).toEqual(manifest);
+    expect(open({ chain: [first, second, third], by: 'new key' })).toEqual(manifest);
+    expect(() => open({ chain: [second], by: 'new key' })).toThrow(refusal('unknown-key'));
+    expect(() => open({ chain: [first, third], by: 'new key' })).toThrow(refusal('conflict'));
+    expect(() => open({ documents: [] })).toThrow(refusal('unknown-key'));
+  });
+
+  test('is refused when it is not the release that was leased', () => {
+    expect(() => open({ leased: { release: new Uint8Array(32) } })).toThrow(refusal('unassigned'));
+  });
+
+  test('is refused when a key signed it that its publisher does not list, or not yet, or no longer', () => {
+    expect(() => open({ by: 'stranger' })).toThrow(refusal('wrong-publisher'));
+    expect(() => open({ by: 'new key' })).toThrow(refusal('wrong-publisher'));
+    expect(() => open({ by: 'release key', chain: [first, second, third] })).toThrow(refusal('wrong-publisher'));
+  });
+
+  test('is refused when its key is listed and revoked', () => {
+    const both = after(first, { revoked: [keyOf('release key').publicKey] });
+    expect(() => open({ chain: [first, both] })).toThrow(refusal('revoked-key'));
+  });
+
+  test('is refused when the lease names another trust document than the one shown', () => {
+    expect(() => open({ leased: { publisher: hashOf(publisherNoun, second) } })).toThrow(refusal('wrong-publisher'));
+  });
+
+  test('is refused when it names another publisher than the document is of', () => {
+    expect(() => open({ of: { ...manifest, publisher: 'b'.repeat(32) as Manifest['publisher'] } })).toThrow(refusal('wrong-publisher'));
+  });
+
+  test('is refused when too few roots signed the trust document, or others than those the id was made of', () => {
+    expect(() => open({ documents: [signed(first, ['root 1'])] })).toThrow(refusal('bad-signature'));
+    const usurped = { ...first, roots: ['x', 'y'].map((name) => keyOf(name).publicKey) };
+    expect(() => open({ chain: [usurped], documents: [signed(usurped, ['x', 'y'])] })).toThrow(refusal('wrong-signer'));
+  });
+});

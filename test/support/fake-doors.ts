@@ -1,0 +1,174 @@
+/** The board's doors without a machine behind them: an engine whose clock is the world's, and files kept in memory. */
+
+import type { Files, FilesEvent, FilesStep } from '../../runtime/ports/files.ts';
+import type { Counters, Exit, PartitionEvent, PartitionSpec, PartitionStep } from '../../runtime/ports/partitions.ts';
+import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
+import { LichenError } from '../../runtime/protocol/errors.ts';
+import type { FileRef } from '../../runtime/protocol/nouns/release.ts';
+import { testCrypto } from './crypto.ts';
+import type { ManualClock } from './world.ts';
+
+const MIB = 1_048_576n;
+
+interface Cell {
+  spec: PartitionSpec;
+  running: boolean;
+  exit: Exit | null;
+  /** Of the cgroup: what was used before, and since when it runs. */
+  usedMs: bigint;
+  sinceMs: number;
+}
+
+/** Each running partition uses a tenth of a core, 16 MiB, and 10 bytes in, 20 out and 30 to disk per ms. */
+export class FakeEngine {
+  readonly cells = new Map<string, Cell>();
+  /** Every step asked for, in order. */
+  readonly steps: PartitionStep[] = [];
+  /** Steps of these kinds are refused. */
+  readonly broken = new Set<PartitionStep['kind']>();
+  /** Partitions that end as soon as they are started: before the start is answered. */
+  readonly stillborn = new Set<string>();
+  probesOk = true;
+  startMs = 5;
+  listener: (event: PartitionEvent) => void = () => {};
+  readonly #clock: ManualClock;
+
+  constructor(clock: ManualClock) {
+    this.#clock = clock;
+  }
+
+  perform(step: PartitionStep, answer: (event: PartitionEvent) => void): void {
+    this.steps.push(step);
+    const partition = 'partition' in step ? step.partition : step.kind === 'start' ? step.spec.partition : null;
+    const refused = (): PartitionEvent => ({ kind: 'refused', step: step.kind, partition, error: new LichenError('engine-failed', 'as told') });
+    const delayMs = step.kind === 'start' ? this.startMs : 1;
+    this.#clock.after(delayMs, () => answer(this.broken.has(step.kind) ? refused() : this.#do(step)));
+  }
+
+  #do(step: PartitionStep): PartitionEvent {
+    switch (step.kind) {
+      case 'survey':
+        return { kind: 'surveyed', found: [...this.cells].map(([partition, { running, exit }]) => ({ partition, running, exit })) };
+      case 'start':
+        return this.#start(step.spec);
+      case 'stop': {
+        this.#halt(step.partition, { code: null, signal: 'SIGTERM', oomKilled: false });
+        const exit = this.cells.get(step.partition)?.exit ?? { code: null, signal: null, oomKilled: false };
+        return { kind: 'stopped', partition: step.partition, exit, counters: this.counters(step.partition) };
+      }
+      case 'remove':
+        this.cells.delete(step.partition);
+        return { kind: 'removed', partition: step.partition };
+      case 'sample':
+        return {
+          kind: 'sampled',
+          counters: new Map(step.partitions.filter((id) => this.cells.has(id)).map((id) => [id, this.counters(id)])),
+        };
+      case 'probe':
+        return { kind: 'probed', partition: step.partition, ok: this.probesOk, detail: this.probesOk ? '' : 'no answer' };
+    }
+  }
+
+  #start(spec: PartitionSpec): PartitionEvent {
+    this.cells.set(spec.partition, { spec, running: true, exit: null, usedMs: 0n, sinceMs: this.#clock.now().monoMs });
+    if (this.stillborn.has(spec.partition)) this.crash(spec.partition);
+    return { kind: 'started', partition: spec.partition, address: 'fd00::1' };
+  }
+
+  #halt(partition: string, exit: Exit): void {
+    const cell = this.cells.get(partition);
+    if (cell === undefined || !cell.running) return;
+    cell.usedMs += BigInt(this.#clock.now().monoMs - cell.sinceMs);
+    Object.assign(cell, { running: false, exit });
+  }
+
+  /** Its first process ends by itself. */
+  crash(partition: string, exit: Exit = { code: 1, signal: null, oomKilled: false }): void {
+    this.#halt(partition, exit);
+    this.listener({ kind: 'exited', partition, exit });
+  }
+
+  /** It ends while nobody looks. */
+  die(partition: string): void {
+    this.#halt(partition, { code: 1, signal: null, oomKilled: false });
+  }
+
+  /** Power goes: no cgroup is left. */
+  reboot(): void {
+    this.cells.clear();
+  }
+
+  counters(partition: string): Counters {
+    const cell = this.cells.get(partition);
+    const ms = cell === undefined ? 0n : cell.usedMs + (cell.running ? BigInt(this.#clock.now().monoMs - cell.sinceMs) : 0n);
+    const running = cell?.running === true;
+    return {
+      ...{ cpuMicros: ms * 100n, memoryBytes: running ? 16n * MIB : 0n, netInBytes: ms * 10n, netOutBytes: ms * 20n },
+      ...{ diskWrittenBytes: ms * 30n, pids: running ? 1 : 0 },
+    };
+  }
+
+  /** Steps of one kind, as the partitions that they were for. */
+  did(kind: 'start' | 'stop' | 'remove'): string[] {
+    return this.steps.flatMap((step) =>
+      step.kind !== kind ? [] : step.kind === 'start' ? [step.spec.partition] : 'partition' in step ? [step.partition] : [],
+    );
+  }
+}
+
+const nameOf = (file: FileRef): string => `${hex(file.hash)}${file.executable ? 'x' : ''}`;
+
+/** Checks what it is given as strictly as a disk would. */
+export class FakeFiles implements Files {
+  readonly steps: FilesStep[] = [];
+  readonly sealed = new Set<string>();
+  readonly roots = new Set<string>();
+  full = false;
+  readonly #open = new Map<string, Bytes>();
+  readonly #clock: ManualClock;
+
+  constructor(clock: ManualClock) {
+    this.#clock = clock;
+  }
+
+  perform(step: FilesStep, answer: (event: FilesEvent) => void): void {
+    this.steps.push(step);
+    this.#clock.after(1, () => answer(this.#do(step)));
+  }
+
+  #do(step: FilesStep): FilesEvent {
+    switch (step.kind) {
+      case 'check':
+        return { kind: 'checked', missing: step.files.filter((file) => !this.sealed.has(nameOf(file))) };
+      case 'write': {
+        if (this.full) return { kind: 'files-refused', step, error: new LichenError('storage-full', 'as told') };
+        const before = this.#open.get(nameOf(step.file)) ?? new Uint8Array(0);
+        const after = new Uint8Array(Math.max(before.length, step.offset + step.bytes.length));
+        after.set(before);
+        after.set(step.bytes, step.offset);
+        this.#open.set(nameOf(step.file), after);
+        return { kind: 'written', file: step.file, offset: step.offset };
+      }
+      case 'seal': {
+        const bytes = this.#open.get(nameOf(step.file)) ?? new Uint8Array(0);
+        this.#open.delete(nameOf(step.file));
+        if (bytes.length !== step.bytes || hex(testCrypto.sha256(bytes)) !== hex(step.file.hash))
+          return { kind: 'files-refused', step, error: new LichenError('bad-signature', 'not the file') };
+        this.sealed.add(nameOf(step.file));
+        return { kind: 'file-sealed', file: step.file };
+      }
+      case 'plant':
+        this.roots.add(hex(step.release));
+        return { kind: 'planted', release: step.release, rootPath: `/roots/${hex(step.release).slice(0, 8)}` };
+      case 'sweep': {
+        const keep = new Set(step.keep.map(hex));
+        for (const root of this.roots) if (!keep.has(root)) this.roots.delete(root);
+        return { kind: 'swept', files: 0 };
+      }
+    }
+  }
+
+  count(kind: FilesStep['kind']): number {
+    return this.steps.filter((step) => step.kind === kind).length;
+  }
+}

@@ -1,0 +1,135 @@
+/** A gateway as a script: it answers a board with documents that are really sealed, and does nothing by itself. */
+import { type Bytes, equal, hex } from '../../runtime/protocol/bytes.ts';
+import type { BoardId, GatewayId } from '../../runtime/protocol/ids.ts';
+import { decodeAs, encodeAs, payloadOf, seal, unseal } from '../../runtime/protocol/noun.ts';
+import { type Hello, helloNoun, homeNoun, type Report, reportNoun, type Usage, usageNoun } from '../../runtime/protocol/nouns/board.ts';
+import { ackNoun, type ChainPoint, type Desired, desiredNoun, type Now, nowNoun } from '../../runtime/protocol/nouns/lease.ts';
+import { chunk, usageBatch, want } from '../../runtime/protocol/nouns/messages.ts';
+import type { TopicName } from '../../runtime/protocol/topics.ts';
+import { keyOf, testCrypto } from './crypto.ts';
+import { idOf } from './federation.ts';
+
+export interface Assigned {
+  lease: Bytes;
+  request: Bytes;
+}
+
+export type Answer = (topic: TopicName, payload: Bytes) => void;
+
+const START: ChainPoint = { seq: 0, hash: new Uint8Array(32) };
+
+/** What it holds of boards' usage; several gateways may share one. */
+export interface Shelf {
+  /** Signed documents and content by the hex of what they are asked for by. */
+  held: Map<string, Bytes>;
+  /** Records in the order of their numbers. */
+  records: Usage[];
+  known: ChainPoint;
+}
+
+export const newShelf = (): Shelf => ({ held: new Map(), records: [], known: START });
+
+export class PaperGateway {
+  readonly name: string;
+  readonly id: GatewayId;
+  readonly shelf: Shelf;
+  up = true;
+  /** Says nothing to a hello. */
+  silent = false;
+  /** Up to which record it claims that peers hold them too; null: all that it stored. */
+  replicated: number | null = null;
+  /** Of usage it takes nothing, as if its store were busy. */
+  deaf = false;
+  assigned: Assigned[] = [];
+  seq = 1;
+  operators: Bytes[] = [];
+  skewMs = 0;
+  readonly hellos: Hello[] = [];
+  readonly reports: Report[] = [];
+  /** Batches as they came: numbers of their records. */
+  readonly batches: number[][] = [];
+  readonly wanted: string[][] = [];
+  /** Changes what it would say next; for lies. */
+  forge: { now?: Partial<Now>; desired?: Partial<Desired>; by?: string } = {};
+  readonly #nowMs: () => number;
+
+  constructor(name: string, nowMs: () => number, shelf: Shelf = newShelf()) {
+    this.name = name;
+    this.id = idOf<GatewayId>(name);
+    this.#nowMs = nowMs;
+    this.shelf = shelf;
+  }
+
+  hear(topic: TopicName, payload: Bytes, answer: Answer): void {
+    if (topic === 'hello') this.#hello(payload, answer);
+    else if (topic === 'want') this.#want(payload, answer);
+    else if (topic === 'usage') this.#usage(payload, answer);
+    else if (topic === 'report') this.reports.push(unseal(testCrypto, reportNoun, payload).value);
+  }
+
+  #hello(payload: Bytes, answer: Answer): void {
+    const { value, signer } = unseal(testCrypto, helloNoun, payload);
+    const home = unseal(testCrypto, homeNoun, value.home);
+    if (!equal(home.signer, signer) || home.value.gateway !== this.id) throw new Error('a hello for another gateway');
+    this.hellos.push(value);
+    if (this.silent) return;
+    const now: Now = {
+      ...{
+        v: 1,
+        board: value.board,
+        gateway: this.id,
+        nonce: value.nonce,
+        speaks: 1,
+        wallMs: this.#nowMs() + this.skewMs,
+        known: this.shelf.known,
+      },
+      operators: this.operators,
+      ...this.forge.now,
+    };
+    answer('now', seal(nowNoun, now, this.#signer()));
+    answer('desired', this.desired(value.board, home.value.tenure));
+  }
+
+  /** The present assignment. */
+  desired(board: BoardId, tenure: number): Bytes {
+    const desired: Desired = { v: 1, board, gateway: this.id, tenure, seq: this.seq, leases: this.assigned, ...this.forge.desired };
+    return seal(desiredNoun, desired, this.#signer());
+  }
+
+  #signer() {
+    return keyOf(this.forge.by ?? this.name);
+  }
+
+  #want(payload: Bytes, answer: Answer): void {
+    const { hashes } = decodeAs(want, payload, 'want');
+    this.wanted.push(hashes.map(hex));
+    for (const hash of hashes) answer('chunk', encodeAs(chunk, { v: 1, hash, bytes: this.shelf.held.get(hex(hash)) ?? null }, 'chunk'));
+  }
+
+  #usage(payload: Bytes, answer: Answer): void {
+    const records = decodeAs(usageBatch, payload, 'usage').records.map((body) => unseal(testCrypto, usageNoun, body));
+    this.batches.push(records.map(({ value }) => value.seq));
+    if (this.deaf) return;
+    for (const { value, hash } of records) {
+      const follows = value.seq === this.shelf.known.seq + 1 && (value.amnesia || equal(value.prev, this.shelf.known.hash));
+      if (value.seq > this.shelf.known.seq && !follows) break;
+      if (!follows) continue;
+      this.shelf.records.push(value);
+      this.shelf.known = { seq: value.seq, hash };
+    }
+    this.acknowledge(records[0]!.value.board, answer);
+  }
+
+  acknowledge(board: BoardId, answer: Answer): void {
+    const stored = this.shelf.known;
+    answer('ack', seal(ackNoun, { v: 1, board, gateway: this.id, stored, replicated: this.replicated ?? stored.seq }, this.#signer()));
+  }
+
+  /** Has a document under the hash of its payload. */
+  hold(...documents: [hash: Bytes, bytes: Bytes][]): void {
+    for (const [hash, bytes] of documents) this.shelf.held.set(hex(hash), bytes);
+  }
+}
+
+/** A record as the board that signed it would hash it. */
+export const recordHash = (usage: Usage): Bytes => testCrypto.sha256(payloadOf(usageNoun, usage));
