@@ -4,12 +4,12 @@ import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Identity, identityFromSeed } from './adapters/certificate.ts';
+import { openBoardKey, rotateBoardKey } from './adapters/board-key.ts';
 import { bootId, openClock } from './adapters/clock.ts';
 import { nodeCrypto } from './adapters/crypto.ts';
 import { kernelEntropy } from './adapters/entropy.ts';
 import { openFiles } from './adapters/files.ts';
 import { boardModel, readModel } from './adapters/inventory.ts';
-import { openKeyFile } from './adapters/keyfile.ts';
 import { openLmdbStore } from './adapters/lmdb-store.ts';
 import { MqttLink } from './adapters/mqtt-link.ts';
 import { pair } from './adapters/pair.ts';
@@ -26,7 +26,7 @@ import type { PartitionEvent, PartitionStep, Partitions } from './ports/partitio
 import { hex } from './protocol/bytes.ts';
 import { parseClaim } from './protocol/claim.ts';
 import { asLichenError, ERRORS, LichenError, tell } from './protocol/errors.ts';
-import { type BoardId, fingerprint, idFrom, type OperatorId } from './protocol/ids.ts';
+import { type BoardId, idFrom, type OperatorId } from './protocol/ids.ts';
 import type { Clock } from './turn/clock.ts';
 import { Draft } from './turn/draft.ts';
 import { startTurn, type Turn } from './turn/turn.ts';
@@ -47,6 +47,7 @@ const OPTIONS = {
   proxy: { type: 'string' },
   status: { type: 'boolean', default: false },
   evict: { type: 'boolean', default: false },
+  'rotate-key': { type: 'boolean', default: false },
   inventory: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
 } as const;
@@ -58,6 +59,7 @@ const HELP = `lichen-runtime --data DIR [--claim LICHEN1:...] [--capacity memory
   --capacity LIST   what of this machine is offered; default: half its memory, its cores, 8 partitions
   --proxy HOST:PORT reaches gateways through an HTTP proxy
   --status          says what the store holds, as JSON, and ends
+  --rotate-key      hands over to a new key and says with which documents, as JSON: push them, start the board again
   --evict           stops and takes away every partition of this board, and ends
   --tier dev        without root's means, even for root
   --meter-ms N      between two samples of the kernel's counters (60000)
@@ -119,8 +121,9 @@ const run = async (values: Values): Promise<void> => {
   const data = typeof values.data === 'string' ? values.data : '';
   if (data === '') throw asUsage('--data DIR is needed');
   mkdirSync(data, { recursive: true, mode: 0o711 });
-  const key = openKeyFile(join(data, 'board.key'));
-  const id = fingerprint<BoardId>(nodeCrypto, key.signer.publicKey);
+  if (values['rotate-key'] === true) return rotateKey(data);
+  const key = openBoardKey(data);
+  const { id } = key;
   const identity = identityFromSeed(key.seed, id);
   const pace = paceOf(values);
   const looksOnly = values.status === true || values.evict === true;
@@ -192,6 +195,12 @@ const run = async (values: Values): Promise<void> => {
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
+};
+
+/** A board that runs meanwhile goes on with the key it started with, until its gateway knows better. */
+const rotateKey = (data: string): void => {
+  const { id, signer, rotations } = rotateBoardKey(data);
+  process.stdout.write(`${JSON.stringify({ board: id, key: hex(signer.publicKey), rotations: rotations.map(hex) })}\n`);
 };
 
 const performed = (partitions: Partitions, step: PartitionStep): Promise<PartitionEvent> =>

@@ -107,7 +107,7 @@ export const objectionTo = (
   const listed = line.some((doc) =>
     doc.gateways.some(({ gateway, key }) => gateway === lease.guardian && signers.some((signer) => sameKey(signer, key))),
   );
-  if (lease.lease !== leaseIdOf(crypto, lease.request, lease.index, lease.term, lease.guardian)) return 'its id is not that of its parts';
+  if (lease.lease !== leaseIdOf(crypto, lease)) return 'its id is not that of its terms';
   if (!listed) return 'it is not signed by a gateway that its operator lists';
   if (!fresh({ signers })) return 'the key that signed it is revoked';
   if (!line.some((doc) => doc.feePermille === lease.feePermille)) return "its fee is not its operator's";

@@ -48,8 +48,8 @@ export const applyPresence = (rows: Rows, _context: Context, body: Bytes, entry:
 
 export const applyLease = (rows: Rows, context: Context, body: Bytes): void => {
   const { value, signer } = unseal(context.crypto, leaseNoun, body);
-  const { lease, request, index, term, guardian } = value;
-  if (leaseIdOf(context.crypto, request, index, term, guardian) !== lease) refuse('bad-schema', "the lease's id is not that of its parts");
+  const { guardian } = value;
+  if (leaseIdOf(context.crypto, value) !== value.lease) refuse('bad-schema', "the lease's id is not that of its terms");
   const keys = keysOf(rows, context, guardian);
   if (keys.length === 0) refuse('unknown-key', `gateway ${guardian}`);
   if (!keys.some(({ operator, key }) => operator === value.operator && equal(key, signer)))

@@ -162,9 +162,8 @@ const takeBinding: Taker = (crypto, book, entry) => {
 
 const takeLease: Taker = (crypto, book, entry) => {
   const found = ofOne(unseal(crypto, leaseNoun, entry.body));
-  const { lease, request, index, term, guardian } = found.value;
-  if (leaseIdOf(crypto, request, index, term, guardian) !== lease) refuse('bad-schema', "the lease's id is not that of its parts");
-  shelve(book, book.leases, lease, entry, found);
+  if (leaseIdOf(crypto, found.value) !== found.value.lease) refuse('bad-schema', "the lease's id is not that of its terms");
+  shelve(book, book.leases, found.value.lease, entry, found);
 };
 
 const takeUsage: Taker = (crypto, book, entry) => {

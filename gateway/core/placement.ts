@@ -5,15 +5,15 @@
 import { type Bytes, equal, hex } from '../../runtime/protocol/bytes.ts';
 import { type BoardId, idFrom, type RequestId } from '../../runtime/protocol/ids.ts';
 import { NOT_PAYABLE, within } from '../../runtime/protocol/money.ts';
-import { type Lease, leaseIdOf } from '../../runtime/protocol/nouns/lease.ts';
+import { type Lease, leaseIdOf, type Terms } from '../../runtime/protocol/nouns/lease.ts';
 import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
 import type { Binding, Request } from '../../runtime/protocol/nouns/request.ts';
 import { rendezvous } from '../../runtime/protocol/rendezvous.ts';
 import type { TierName } from '../../runtime/protocol/schema.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { ordinal } from '../../runtime/turn/table.ts';
-import type { Context, Rows } from './context.ts';
 import { isWithdrawn } from './apply-demand.ts';
+import type { Context, Rows } from './context.ts';
 import { gatewayById, holdsKey } from './directory.ts';
 import { actsFor, alive, awayMs } from './homing.ts';
 import { bindings, boards, leaseIndex, leases, manifests, openLeases, releases, requests, vouchers } from './tables.ts';
@@ -134,9 +134,8 @@ const contract = (
   const voucher = vouchers.get(rows, hex(request.voucher));
   if (manifest === null || voucher === null) return null;
   const { binding } = chosen;
-  return {
+  const terms: Terms = {
     v: 1,
-    lease: leaseIdOf(context.crypto, id, index, term, context.me),
     term,
     guardian: context.me,
     operator: context.operator,
@@ -158,6 +157,7 @@ const contract = (
     onIsolation: request.onIsolation,
     openedMs: now.wallMs,
   };
+  return { ...terms, lease: leaseIdOf(context.crypto, terms) };
 };
 
 /** Leases that this gateway is to sign now, as acting guardian. Instances without a fitting board wait. */

@@ -52,7 +52,7 @@ const readSeed = (path: string): Bytes | null => {
   }
 };
 
-const syncDirectory = (path: string): void => {
+export const syncDirectory = (path: string): void => {
   const descriptor = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     fsyncSync(descriptor);
@@ -62,16 +62,16 @@ const syncDirectory = (path: string): void => {
 };
 
 /**
- * link(2) rather than rename(2): it fails where a file stands already, so that of two processes that start at once
+ * Durable, readable to its user only, and never over another file. link(2) rather than rename(2): it fails where a file stands already, so that of two processes that start at once
  * both end with the same key instead of one overwriting what the other has shown to the world.
  */
-const writeSeed = (path: string, seed: Bytes): void => {
+export const writeOnce = (path: string, bytes: Bytes): void => {
   const draft = `${path}.${process.pid}.draft`;
   rmSync(draft, { force: true });
   const descriptor = openSync(draft, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
   try {
     try {
-      writeSync(descriptor, seed);
+      writeSync(descriptor, bytes);
       fsyncSync(descriptor);
     } finally {
       closeSync(descriptor);
@@ -90,7 +90,7 @@ export const openKeyFile = (path: string, entropy: Entropy = kernelEntropy): Key
   let seed = readSeed(path);
   if (seed === null) {
     try {
-      writeSeed(path, entropy.bytes(SEED_BYTES));
+      writeOnce(path, entropy.bytes(SEED_BYTES));
     } catch (thrown) {
       throw failed(path, thrown);
     }

@@ -8,7 +8,7 @@ import { desired, freshRun } from './assignment.ts';
 import { askLate, checked, filesRefused, gotChunk, planted, sealed, sweepIdle, written } from './content.ts';
 import type { Board, Effect, Event, Of, Work } from './events.ts';
 import { advanceAll, exited, manifestOf, removed, started, stepRefused, stopped, survey, surveyed, tickSurvey } from './lifecycle.ts';
-import { sampled, tickMeters } from './metering.ts';
+import { sampled, signAnew, tickMeters } from './metering.ts';
 import { probed, tickPromises } from './promises.ts';
 import { tickReport } from './report.ts';
 import { acknowledged, followOperators, keepLink, linked, paired, settle, unlinked, welcome } from './session.ts';
@@ -30,6 +30,7 @@ const decide = (work: Work, board: Board, event: Event, now: Instant): void => {
   switch (event.kind) {
     case 'boot':
       for (const { key } of instances.all(work)) runs.put(work, freshRun('unknown'), key);
+      signAnew(work, board);
       return survey(work);
     case 'paired':
       return paired(work, board, event, now);

@@ -2,10 +2,11 @@
 
 import { advance, meterFrom, registersOf, type Sample } from '../core/meter.ts';
 import { anchors, chains, floors, type Instance, instances, type Meter, meters, ONE, outbox, runs, schedules } from '../core/tables.ts';
+import { type Bytes, equal } from '../protocol/bytes.ts';
 import { refuse } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { costMicro } from '../protocol/money.ts';
-import { payloadOf, seal } from '../protocol/noun.ts';
+import { payloadOf, seal, unseal } from '../protocol/noun.ts';
 import { type Registers, type Usage, usageNoun } from '../protocol/nouns/board.ts';
 import type { Instant } from '../turn/clock.ts';
 import { ordinal } from '../turn/table.ts';
@@ -64,6 +65,17 @@ export const record = (work: Work, board: Board, id: string, kind: Usage['kind']
     },
     id,
   );
+};
+
+/** After a rotation: what the former key signed and nobody has yet is signed anew. The payload stays, and so does the chain. */
+export const signAnew = (work: Work, board: Board): void => {
+  const isFormer = (value: Bytes): boolean => !equal(unseal(board.crypto, usageNoun, value).signer, board.signer.publicKey);
+  const [oldest] = outbox.page(work, '', 1);
+  if (oldest === undefined || !isFormer(oldest.value)) return;
+  for (const { key, value } of outbox.page(work, '', LIMITS.outboxRecords)) {
+    if (!isFormer(value)) return;
+    outbox.put(work, seal(usageNoun, unseal(board.crypto, usageNoun, value).value, board.signer), key);
+  }
 };
 
 /** The voucher's cap, enforced here because nobody else may be in reach. */

@@ -1,6 +1,6 @@
 /** Finding a home, saying hello, being welcomed, settling usage. */
 
-import { backoffMs, homesFor, listedGateways, servingGateways } from '../core/homing.ts';
+import { backoffMs, homesFor, listedGateways, mayStay, servingGateways } from '../core/homing.ts';
 import {
   anchors,
   chains,
@@ -22,7 +22,7 @@ import { encodeAs, seal, unseal, unsealMany } from '../protocol/noun.ts';
 import { helloNoun, homeNoun } from '../protocol/nouns/board.ts';
 import { ackNoun, nowNoun } from '../protocol/nouns/lease.ts';
 import { usageBatch } from '../protocol/nouns/messages.ts';
-import { type GatewayEntry, operatorNoun, unsealOperator } from '../protocol/nouns/trust.ts';
+import { type GatewayEntry, type OperatorDoc, operatorNoun, unsealOperator } from '../protocol/nouns/trust.ts';
 import type { Instant } from '../turn/clock.ts';
 import { ordinal } from '../turn/table.ts';
 import { askAgain, needDocuments } from './content.ts';
@@ -36,18 +36,19 @@ const EMPTY_CHAIN = { end: { seq: 0, hash: new Uint8Array(32) }, pruned: 0, amne
 export const chainOf = (work: Work) => chains.get(work, ONE) ?? EMPTY_CHAIN;
 export const linkOf = (work: Work): LinkState => links.get(work, ONE) ?? IDLE;
 
-const gatewaysBy = (work: Work, choose: typeof servingGateways): GatewayEntry[] => {
+/** What the pinned operator and those it federates with say, or `otherwise` before the board is paired. */
+const byOperators = <T>(work: Work, otherwise: T, ask: (pinned: OperatorDoc, peers: OperatorDoc[]) => T): T => {
   const pairing = pairings.get(work, ONE);
   const pinned = pairing === null ? null : operators.get(work, pairing.operator);
-  if (pairing === null || pinned === null) return [];
-  return choose(
+  if (pairing === null || pinned === null) return otherwise;
+  return ask(
     pinned.doc,
     operators.all(work).map(({ value }) => value.doc),
   );
 };
 
-export const serving = (work: Work): GatewayEntry[] => gatewaysBy(work, servingGateways);
-export const listed = (work: Work): GatewayEntry[] => gatewaysBy(work, listedGateways);
+export const serving = (work: Work): GatewayEntry[] => byOperators(work, [], servingGateways);
+export const listed = (work: Work): GatewayEntry[] => byOperators(work, [], listedGateways);
 
 export const paired: Handler<Of<'paired'>> = (work, board, event, now) => {
   pairings.put(work, { operator: event.operator, first: event.first }, ONE);
@@ -109,7 +110,7 @@ const followOperator = (work: Work, board: Board, operator: string, goal: Bytes,
 /** Dials when it is time to, and gives up on what takes too long. */
 export const keepLink = (work: Work, board: Board, now: Instant): void => {
   const link = linkOf(work);
-  if (link.phase === 'welcomed') return;
+  if (link.phase === 'welcomed') return leaveRevoked(work, board, link, now);
   if (link.phase !== 'idle') {
     if (now.monoMs - link.atMonoMs > board.pace.patienceMs) {
       work.emit({ kind: 'hang-up' });
@@ -123,6 +124,15 @@ export const keepLink = (work: Work, board: Board, now: Instant): void => {
   if (gateway === undefined) return;
   links.put(work, { ...link, phase: 'dialling', gateway, atMonoMs: now.monoMs }, ONE);
   work.emit({ kind: 'dial', gateway });
+};
+
+/** Revocation takes effect on the session that is open, too. */
+const leaveRevoked = (work: Work, board: Board, link: LinkState, now: Instant): void => {
+  const { gateway } = link;
+  if (gateway === null || byOperators(work, true, (pinned, peers) => mayStay(pinned, peers, gateway))) return;
+  work.emit({ kind: 'journal', line: `gateway ${gateway.name}: revoked-key: its operator has taken it off the list` });
+  work.emit({ kind: 'hang-up' });
+  retryLater(work, board, link, now);
 };
 
 const retryLater = (work: Work, board: Board, link: LinkState, now: Instant): void => {

@@ -18,8 +18,7 @@ export const parseCapacity = (text: string, spareMemoryMib: number): Capacity =>
   const capacity: Capacity = { memoryMib: spareMemoryMib, cpuMillis: 1000, partitions: DEFAULT_PARTITIONS };
   for (const part of text.split(',').filter((piece) => piece !== '')) {
     const [, word = '', value = ''] = /^([a-z]+)=([1-9][0-9]{0,8})$/.exec(part) ?? [];
-    if (!isKey(word))
-      refuse('bad-usage', `--capacity: ${part} is not one of memory=MIB, cpu=MILLIS, partitions=N`);
+    if (!isKey(word)) refuse('bad-usage', `--capacity: ${part} is not one of memory=MIB, cpu=MILLIS, partitions=N`);
     else capacity[KEYS[word]] = Number(value);
   }
   if (capacity.partitions > LIMITS.partitionsPerBoard) refuse('bad-usage', `--capacity: at most ${LIMITS.partitionsPerBoard} partitions`);

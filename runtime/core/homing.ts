@@ -22,6 +22,11 @@ export const listedGateways = (pinned: OperatorDoc, peers: OperatorDoc[]): Gatew
   return docs.flatMap((doc) => doc.gateways).filter((entry) => !revoked.some((key) => equal(key, entry.key)));
 };
 
+/** Whether a session with this gateway may go on: a key that was only rotated serves until its gateway changes it. */
+export const mayStay = (pinned: OperatorDoc, peers: OperatorDoc[], { gateway, key }: GatewayEntry): boolean =>
+  servingGateways(pinned, peers).some((entry) => entry.gateway === gateway) &&
+  !trusted(pinned, peers).some(({ revoked }) => revoked.some((one) => equal(one, key)));
+
 /** Those that may serve: what a retired one signed stands, but nobody dials it. */
 export const servingGateways = (pinned: OperatorDoc, peers: OperatorDoc[]): GatewayEntry[] => {
   const retired = new Set<string>(trusted(pinned, peers).flatMap((doc) => doc.retired));

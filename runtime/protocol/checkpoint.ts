@@ -53,7 +53,11 @@ export const readCheckpoint = (note: string): Checkpoint => {
 };
 
 /** Which key the first line is signed with, as the note itself names it: four bytes of hash that prove nothing. */
-export const keyNamed = (note: string): string => note.slice(note.indexOf('\n\n') + 2).split(' ')[2]?.slice(0, 5) ?? '';
+export const keyNamed = (note: string): string =>
+  note
+    .slice(note.indexOf('\n\n') + 2)
+    .split(' ')[2]
+    ?.slice(0, 5) ?? '';
 
 /** Verifies that `key`, under the name `keyName`, signed the note. Errors: `bad-schema`, `bad-signature`. */
 export const openCheckpoint = (crypto: Crypto, note: string, keyName: string, key: Bytes): Checkpoint => {

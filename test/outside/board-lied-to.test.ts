@@ -12,8 +12,8 @@ import { nowNoun } from '../../runtime/protocol/nouns/lease.ts';
 import { chunk } from '../../runtime/protocol/nouns/messages.ts';
 import { manifestNoun } from '../../runtime/protocol/nouns/release.ts';
 import { requestNoun } from '../../runtime/protocol/nouns/request.ts';
-import { fileOf, LASTING, releaseOf, requestOf, secondPublisher, secondReleaseKey, smallRelease } from './documents.ts';
 import { until } from '../../sim/harness/wait.ts';
+import { fileOf, LASTING, releaseOf, requestOf, secondPublisher, secondReleaseKey, smallRelease } from './documents.ts';
 import { federate } from './gateway.ts';
 import { type Assigned, Liar, leaseIn, payloadIn } from './liar.ts';
 import { person } from './person.ts';
@@ -49,7 +49,9 @@ const nothingHappened = async (lie: () => unknown, what: string, code: ErrorCode
   await board.refused(what, code, why, mark);
   const { recordsSigned, instances } = await board.status();
   expect(recordsSigned).toBe(signed);
-  expect(instances.filter(({ opened }) => opened).map(({ name, wanted }) => [name, wanted])).toEqual(running.map((name) => [name, 'started']));
+  expect(instances.filter(({ opened }) => opened).map(({ name, wanted }) => [name, wanted])).toEqual(
+    running.map((name) => [name, 'started']),
+  );
   expect(board.partitions()).toEqual(partitions);
 };
 
@@ -94,7 +96,12 @@ test('more leases than the board offers room for', async () => {
   // Of 256 MiB five times 49 fit; which ones it takes is for whoever wrote the list to say.
   await board.refused('lease refused', 'no-room', /is over what this board offers: 8 partitions, 256 MiB, 1000 m/, mark);
   for (const { lease } of all.slice(0, 5)) await liar.opened(lease);
-  expect((await board.status()).instances.map(({ lease }) => lease).sort()).toEqual(all.slice(0, 5).map(({ lease }) => leaseIn(lease)).sort());
+  expect((await board.status()).instances.map(({ lease }) => lease).sort()).toEqual(
+    all
+      .slice(0, 5)
+      .map(({ lease }) => leaseIn(lease))
+      .sort(),
+  );
   // Another lot in their place fits at once.
   const others = all.slice(5, 10);
   liar.assign(others);
@@ -169,17 +176,25 @@ test('an older assignment', async () => {
   const honest = liar.honest('current', smallRelease('current', 1, LASTING));
   await runs(honest);
   const { seq } = liar;
-  await nothingHappened(() => liar.assign([], { seq: seq - 1 }), 'desired refused', 'stale', /assignment \d+ is known, this is \d+/, ['current']);
-  await nothingHappened(() => liar.assign([], { seq, tenure: 2 }), 'desired refused', 'stale', /of tenure 2, the present one is 1/, ['current']);
+  await nothingHappened(() => liar.assign([], { seq: seq - 1 }), 'desired refused', 'stale', /assignment \d+ is known, this is \d+/, [
+    'current',
+  ]);
+  await nothingHappened(() => liar.assign([], { seq, tenure: 2 }), 'desired refused', 'stale', /of tenure 2, the present one is 1/, [
+    'current',
+  ]);
   liar.assign([honest], { seq: seq + 1 });
 });
 
 test('an assignment that another signed, or for another board', async () => {
   const honest = liar.honest('mine-too', smallRelease('mine-too', 1, LASTING));
   await runs(honest);
-  await nothingHappened(() => liar.assign([], {}, stranger.signer), 'desired refused', 'wrong-signer', /not signed by the gateway/, ['mine-too']);
+  await nothingHappened(() => liar.assign([], {}, stranger.signer), 'desired refused', 'wrong-signer', /not signed by the gateway/, [
+    'mine-too',
+  ]);
   const other = person<BoardId>('another board').id;
-  await nothingHappened(() => liar.assign([], { board: other }), 'desired refused', 'wrong-signer', /meant for another board/, ['mine-too']);
+  await nothingHappened(() => liar.assign([], { board: other }), 'desired refused', 'wrong-signer', /meant for another board/, [
+    'mine-too',
+  ]);
 });
 
 test('an older request of the tenant', async () => {
@@ -203,7 +218,10 @@ test('a chunk that was corrupted on its way', async () => {
   const release = smallRelease('corrupted');
   const honest = liar.honest('corrupted', release);
   const [content] = release.chunks;
-  liar.store.set(hex(nodeCrypto.sha256(content!)), Uint8Array.from(content!, (byte) => byte ^ 1));
+  liar.store.set(
+    hex(nodeCrypto.sha256(content!)),
+    Uint8Array.from(content!, (byte) => byte ^ 1),
+  );
   await nothingHappened(() => liar.assign([honest]), 'chunk refused', 'bad-signature', /is not what it says/);
   liar.shelve(content!);
   await liar.reported(honest.lease, ({ state }) => state === 'running');

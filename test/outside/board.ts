@@ -1,5 +1,6 @@
 /** A board that only talks, over the same sockets as a real one: what it says can be wrong in any way. */
 import type { Duplex } from 'node:stream';
+import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { pair } from '../../runtime/adapters/pair.ts';
 import { type Bytes, utf8 } from '../../runtime/protocol/bytes.ts';
 import { parseClaim } from '../../runtime/protocol/claim.ts';
@@ -7,9 +8,18 @@ import type { BoardId, LeaseId, OwnerId } from '../../runtime/protocol/ids.ts';
 import { ZERO } from '../../runtime/protocol/money.ts';
 import { encodeAs, payloadOf, seal, unseal } from '../../runtime/protocol/noun.ts';
 import { type Hello, helloNoun, homeNoun, type Usage, usageNoun } from '../../runtime/protocol/nouns/board.ts';
-import { type Ack, ackNoun, type ChainPoint, type Desired, desiredNoun, type Lease, leaseNoun, type Now, nowNoun } from '../../runtime/protocol/nouns/lease.ts';
+import {
+  type Ack,
+  ackNoun,
+  type ChainPoint,
+  type Desired,
+  desiredNoun,
+  type Lease,
+  leaseNoun,
+  type Now,
+  nowNoun,
+} from '../../runtime/protocol/nouns/lease.ts';
 import { type Claim, type Paired, usageBatch } from '../../runtime/protocol/nouns/messages.ts';
-import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { TestSession } from '../gateway/broker/world.ts';
 import { type Gateway, PATIENCE_MS } from './gateway.ts';
 import { type Person, person } from './person.ts';
@@ -59,14 +69,30 @@ export class PaperBoard {
   }
 
   async over(stream: Duplex): Promise<TestSession> {
-    this.#session = await TestSession.open({ stream, party: 'board', id: this.id, clientId: this.id, keepaliveS: 60, timeoutMs: PATIENCE_MS });
+    this.#session = await TestSession.open({
+      stream,
+      party: 'board',
+      id: this.id,
+      clientId: this.id,
+      keepaliveS: 60,
+      timeoutMs: PATIENCE_MS,
+    });
     return this.#session;
   }
 
   sayHello(more: Partial<Hello> = {}, at = this.gateway): Promise<void> {
     const home = seal(homeNoun, { v: 1, board: this.id, tenure: this.tenure, gateway: at.entry.gateway }, this.key.signer);
     const hello: Hello = {
-      ...{ v: 1, board: this.id, speaks: { min: 1, max: 1 }, software: 'paper', bootId: 'boot', nonce: new Uint8Array(16), home, head: START },
+      ...{
+        v: 1,
+        board: this.id,
+        speaks: { min: 1, max: 1 },
+        software: 'paper',
+        bootId: 'boot',
+        nonce: new Uint8Array(16),
+        home,
+        head: START,
+      },
       ...{ offer: OFFER, ...more },
     };
     return this.session.publish('hello', seal(helloNoun, hello, this.key.signer));

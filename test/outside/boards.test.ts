@@ -3,10 +3,11 @@
  * so the reason stands in the gateway's journal; pairing and subscribing are answered.
  */
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { readFrames, writeFrame } from '../../runtime/adapters/frames.ts';
 import { type Bytes, utf8 } from '../../runtime/protocol/bytes.ts';
 import { encode } from '../../runtime/protocol/cbor.ts';
-import { type ErrorCode, ERRORS, LichenError } from '../../runtime/protocol/errors.ts';
+import { ERRORS, type ErrorCode, LichenError } from '../../runtime/protocol/errors.ts';
 import type { BoardId } from '../../runtime/protocol/ids.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { ZERO } from '../../runtime/protocol/money.ts';
@@ -15,12 +16,11 @@ import { homeNoun, pairingNoun, reportNoun, usageNoun } from '../../runtime/prot
 import type { Lease } from '../../runtime/protocol/nouns/lease.ts';
 import { pairAnswer } from '../../runtime/protocol/nouns/messages.ts';
 import { topicOf } from '../../runtime/protocol/topics.ts';
-import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { refusal } from '../gateway/broker/world.ts';
-import { claimAt, PaperBoard, show, START } from './board.ts';
+import { claimAt, PaperBoard, START, show } from './board.ts';
 import { bindingOf, owner, piecesOf, publisher, requestOf, smallRelease, voucherOf } from './documents.ts';
 import { federate, Gateway, journalMark, tenant } from './gateway.ts';
-import { closed, header, publish, subscribe, suback, untilHeard } from './mqtt.ts';
+import { closed, header, publish, suback, subscribe, untilHeard } from './mqtt.ts';
 import { type Person, person } from './person.ts';
 
 const release = smallRelease('echo');
@@ -100,7 +100,10 @@ test('a claim that has expired', async () => {
 const sendPairing = async (one: Person, makeFrame: (exporter: Bytes) => Bytes) => {
   const { stream, exporter } = await gateway.dial('lichen-pair/1', one);
   const answer = new Promise<Bytes>((resolve, reject) => {
-    readFrames(stream, LIMITS.pairAnswerBytes, { frame: resolve, ended: (error) => reject(error ?? new LichenError('unavailable', 'no answer')) });
+    readFrames(stream, LIMITS.pairAnswerBytes, {
+      frame: resolve,
+      ended: (error) => reject(error ?? new LichenError('unavailable', 'no answer')),
+    });
   });
   writeFrame(stream, makeFrame(exporter));
   return decodeAs(pairAnswer, await answer, 'answer');
@@ -294,9 +297,7 @@ test('usage with a gap', async () => {
 test('two usage records of one number', async () => {
   const { board, lease } = await leased('forked');
   const first = board.record(lease.lease, START);
-  const [second, other] = [10n, 20n].map((cpuMicros) =>
-    board.record(lease.lease, first.point, { registers: { ...ZERO, cpuMicros } }),
-  );
+  const [second, other] = [10n, 20n].map((cpuMicros) => board.record(lease.lease, first.point, { registers: { ...ZERO, cpuMicros } }));
   await board.report(first.document, second!.document);
   const mark = journalMark();
   const size = (await gateway.log()).length;

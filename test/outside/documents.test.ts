@@ -7,7 +7,7 @@ import type { Push } from '../../gateway/cli/mqtt-push.ts';
 import { type Bytes, concat, utf8 } from '../../runtime/protocol/bytes.ts';
 import { encode } from '../../runtime/protocol/cbor.ts';
 import { sign1 } from '../../runtime/protocol/cose.ts';
-import { type ErrorCode, ERRORS } from '../../runtime/protocol/errors.ts';
+import { ERRORS, type ErrorCode } from '../../runtime/protocol/errors.ts';
 import type { TenantId } from '../../runtime/protocol/ids.ts';
 import { payloadOf, seal } from '../../runtime/protocol/noun.ts';
 import { requestNoun, voucherNoun } from '../../runtime/protocol/nouns/request.ts';
@@ -86,7 +86,9 @@ test('a request paid for with the voucher of another', async () => {
 });
 
 test('an older sequence of a request', async () => {
-  const [first, second, third] = [1, 2, 3].map((sequence) => requestOf('sequence', release.hash, { sequence, patienceMs: 1000 + sequence }));
+  const [first, second, third] = [1, 2, 3].map((sequence) =>
+    requestOf('sequence', release.hash, { sequence, patienceMs: 1000 + sequence }),
+  );
   await taken(second!.document);
   await refusedAtBothDoors(first!.document, 'stale', /sequence 2 of sequence is known, this is 1/);
   const sameAgain = requestOf('sequence', release.hash, { sequence: 2, patienceMs: 5000 });

@@ -5,13 +5,14 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'vitest';
 import { firstOperator } from '../../gateway/cli/ceremony.ts';
 import { openPush, type Push } from '../../gateway/cli/mqtt-push.ts';
 import { type RunningGateway, runGateway } from '../../gateway/main.ts';
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { type Alpn, type Dialled, dial } from '../../runtime/adapters/tls.ts';
 import { type Bytes, fromHex, hex } from '../../runtime/protocol/bytes.ts';
-import { type ErrorCode, ERRORS, LichenError, type Told } from '../../runtime/protocol/errors.ts';
+import { ERRORS, type ErrorCode, LichenError, type Told } from '../../runtime/protocol/errors.ts';
 import type { GatewayId, OperatorId, TenantId } from '../../runtime/protocol/ids.ts';
 import { decodeAs } from '../../runtime/protocol/noun.ts';
 import { entrySchema, type LogEntry } from '../../runtime/protocol/nouns/log.ts';
@@ -19,7 +20,6 @@ import type { Answer } from '../../runtime/protocol/nouns/messages.ts';
 import type { GatewayEntry, OperatorDoc } from '../../runtime/protocol/nouns/trust.ts';
 import { freePorts } from '../../sim/harness/ports.ts';
 import { until } from '../../sim/harness/wait.ts';
-import { expect } from 'vitest';
 import { type Person, person } from './person.ts';
 
 export const PATIENCE_MS = 10_000;

@@ -2,7 +2,7 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { hex } from '../../runtime/protocol/bytes.ts';
-import { type ErrorCode, ERRORS } from '../../runtime/protocol/errors.ts';
+import { ERRORS, type ErrorCode } from '../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { owner } from './documents.ts';
 import { federate, Gateway, tenant, told } from './gateway.ts';
@@ -20,7 +20,11 @@ const refused = async (path: string, init: RequestInit, code: ErrorCode, why: Re
   expect(await gateway.state()).toEqual(before);
 };
 
-const post = (body: NonNullable<RequestInit['body']>, headers: Record<string, string> = {}): RequestInit => ({ method: 'POST', body, headers });
+const post = (body: NonNullable<RequestInit['body']>, headers: Record<string, string> = {}): RequestInit => ({
+  method: 'POST',
+  body,
+  headers,
+});
 const asOperator = (): Record<string, string> => ({ authorization: `Bearer ${gateway.token}` });
 
 test('a body over its limit', async () => {
@@ -38,7 +42,12 @@ test('a body without end', async () => {
 });
 
 test.each(['/1/admissions', '/1/claims', '/1/periods'])('%s without the token, or with another', async (path) => {
-  for (const headers of [{}, { authorization: 'Bearer wrong' }, { authorization: gateway.token }, { authorization: `bearer ${gateway.token}` }]) {
+  for (const headers of [
+    {},
+    { authorization: 'Bearer wrong' },
+    { authorization: gateway.token },
+    { authorization: `bearer ${gateway.token}` },
+  ]) {
     await refused(path, post('{}', headers as Record<string, string>), 'not-authorised', /^(admit|claim|close)$/);
   }
 });
@@ -64,7 +73,11 @@ test('JSON of another form', async () => {
     await refused('/1/claims', post(JSON.stringify(body), asOperator()), 'bad-schema', /claim/);
   }
   const key = hex(tenant.key);
-  for (const body of [{ role: 'root', key, name: 'x' }, { role: 'tenant', key: 'AA', name: 'x' }, { role: 'tenant', key, name: 'x'.repeat(2000) }]) {
+  for (const body of [
+    { role: 'root', key, name: 'x' },
+    { role: 'tenant', key: 'AA', name: 'x' },
+    { role: 'tenant', key, name: 'x'.repeat(2000) },
+  ]) {
     await refused('/1/admissions', post(JSON.stringify(body), asOperator()), 'bad-schema', /admi/);
   }
   expect(await gateway.admit(tenant)).toEqual({ id: tenant.id });

@@ -3,15 +3,15 @@ import { afterEach, expect, test } from 'vitest';
 import { makeRotation, nextOperator } from '../../gateway/cli/ceremony.ts';
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
-import { type ErrorCode, ERRORS } from '../../runtime/protocol/errors.ts';
+import { ERRORS, type ErrorCode } from '../../runtime/protocol/errors.ts';
+import { ZERO } from '../../runtime/protocol/money.ts';
 import { sealMany } from '../../runtime/protocol/noun.ts';
 import { decodeStatement } from '../../runtime/protocol/nouns/billing.ts';
 import { type Rotation, rotationNoun } from '../../runtime/protocol/nouns/request.ts';
 import type { OperatorDoc } from '../../runtime/protocol/nouns/trust.ts';
-import { ZERO } from '../../runtime/protocol/money.ts';
 import { until } from '../../sim/harness/wait.ts';
 import { refusal } from '../gateway/broker/world.ts';
-import { claimAt, PaperBoard, show, START } from './board.ts';
+import { claimAt, PaperBoard, START, show } from './board.ts';
 import {
   bindingOf,
   owner,
@@ -246,7 +246,11 @@ test("a gateway's key is revoked: its peers drop it, keep what it logged, and st
   await south!.admit(person('nobody will hear of'));
   // The others go on, and the log of the one that is gone is still what it was.
   await north!.admit(person('after'));
-  await until('east to have it', PATIENCE_MS, async () => (await vectorOf(east!))[north!.entry.gateway] === (await vectorOf(north!))[north!.entry.gateway]);
+  await until(
+    'east to have it',
+    PATIENCE_MS,
+    async () => (await vectorOf(east!))[north!.entry.gateway] === (await vectorOf(north!))[north!.entry.gateway],
+  );
   expect((await vectorOf(east!))[south!.entry.gateway]).toBe(held);
   await peersUp(north!, east!);
   const rows = await north!.get<{ name: string; serving: boolean; revoked: boolean }[]>('/1/gateways');

@@ -4,8 +4,8 @@
  */
 import { type Door, openDoor } from '../../gateway/broker/door.ts';
 import type { FrontEvent, PeerEvent } from '../../gateway/service/doors.ts';
-import { openClock } from '../../runtime/adapters/clock.ts';
 import { identityFromSeed } from '../../runtime/adapters/certificate.ts';
+import { openClock } from '../../runtime/adapters/clock.ts';
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { kernelEntropy } from '../../runtime/adapters/entropy.ts';
 import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
@@ -15,7 +15,18 @@ import type { LichenError } from '../../runtime/protocol/errors.ts';
 import type { BoardId, LeaseId } from '../../runtime/protocol/ids.ts';
 import { decodeAs, encodeAs, seal, unseal } from '../../runtime/protocol/noun.ts';
 import { type Hello, helloNoun, type Report, reportNoun, type Usage, usageNoun } from '../../runtime/protocol/nouns/board.ts';
-import { type Ack, ackNoun, type Desired, desiredNoun, type Lease, leaseIdOf, leaseNoun, type Now, nowNoun } from '../../runtime/protocol/nouns/lease.ts';
+import {
+  type Ack,
+  ackNoun,
+  type Desired,
+  desiredNoun,
+  type Lease,
+  leaseIdOf,
+  leaseNoun,
+  type Now,
+  nowNoun,
+  type Terms,
+} from '../../runtime/protocol/nouns/lease.ts';
 import { chunk, usageBatch, want } from '../../runtime/protocol/nouns/messages.ts';
 import { requestIdOf } from '../../runtime/protocol/nouns/request.ts';
 import type { GatewayEntry } from '../../runtime/protocol/nouns/trust.ts';
@@ -75,8 +86,11 @@ export class Liar {
   }
 
   get claim(): string {
-    const { gateway, key, address } = this.entry;
-    return formatClaim({ v: 1, token: nodeCrypto.sha256(key), gateway, key, address, operator: this.federation.doc.operator });
+    return Liar.claimOf(this.federation, this.entry);
+  }
+
+  static claimOf(federation: Federation, { gateway, key, address }: GatewayEntry): string {
+    return formatClaim({ v: 1, token: nodeCrypto.sha256(key), gateway, key, address, operator: federation.doc.operator });
   }
 
   get board(): BoardId {
@@ -103,7 +117,11 @@ export class Liar {
   }
 
   welcome(lies: Partial<Now> = {}): void {
-    const { board, nonce } = this.hello ?? (() => { throw new Error('no hello'); })();
+    const { board, nonce } =
+      this.hello ??
+      (() => {
+        throw new Error('no hello');
+      })();
     const now: Now = {
       ...{ v: 1, board, gateway: this.entry.gateway, nonce, speaks: 1, wallMs: Date.now(), known: { seq: 0, hash: new Uint8Array(32) } },
       ...{ operators: this.newest, ...this.nowLies, ...lies },
@@ -114,14 +132,14 @@ export class Liar {
   lease(name: string, release: Release, more: Partial<Lease> = {}, signer = this.key.signer): Bytes {
     const request = more.request ?? requestIdOf(nodeCrypto, tenant.id, name);
     const [index, term, guardian] = [more.index ?? 0, more.term ?? 1, more.guardian ?? this.entry.gateway];
-    const lease: Lease = {
-      ...{ v: 1, lease: leaseIdOf(nodeCrypto, request, index, term, guardian), term, guardian, operator: this.federation.doc.operator },
+    const terms: Terms = {
+      ...{ v: 1, term, guardian, operator: this.federation.doc.operator },
       ...{ request, index, name, tenant: tenant.id, board: this.board, owner: owner.id, binding: 1, release: release.hash },
       ...{ publisher: nodeCrypto.sha256(payloadIn(publisher.document)), limits: release.manifest.limits, currency: 'XTS', feePermille: 80 },
       rates: { wallHour: 1n, cpuSecond: 1n, memoryMibHour: 1n, netMib: 1n, diskMib: 1n },
       ...{ capMicro: 1_000_000_000n, onIsolation: 'continue', openedMs: 1_763_856_000_000, ...more },
     };
-    return seal(leaseNoun, lease, signer);
+    return seal(leaseNoun, { ...terms, lease: leaseIdOf(nodeCrypto, terms) }, signer);
   }
 
   /** Everything that an honest gateway would have for this request, put on the shelf. */

@@ -36,4 +36,5 @@ export const untilHeard = (stream: Duplex, wanted: Buffer): Promise<void> =>
     stream.once('close', () => reject(new Error(`closed after ${all.toString('hex')}`)));
   });
 
-export const closed = (stream: Duplex): Promise<void> => new Promise((resolve) => (stream.closed ? resolve() : stream.once('close', resolve)));
+export const closed = (stream: Duplex): Promise<void> =>
+  new Promise((resolve) => (stream.closed ? resolve() : stream.once('close', resolve)));

@@ -23,6 +23,20 @@ export interface Status {
   [part: string]: unknown;
 }
 
+/** The runtime with these words; rejects with its status and what it said. */
+export const runtime = (data: string, ...args: string[]): Promise<{ stdout: string; stderr: string }> =>
+  promisify(execFile)(process.execPath, [RUNTIME, '--data', data, ...args]);
+
+/** A board that has its key and was never started. */
+export const boardDirectory = (name: string): { key: Person<BoardId>; dir: string; data: string; end(): Promise<void> } => {
+  const key = person<BoardId>(name);
+  const dir = mkdtempSync(join(tmpdir(), 'lichen-outside-'));
+  const data = join(dir, 'board');
+  mkdirSync(data, { mode: 0o711 });
+  writeFileSync(join(data, 'board.key'), key.seed, { mode: 0o600 });
+  return { key, dir, data, end: async () => rmSync(dir, { recursive: true, force: true }) };
+};
+
 export class RealBoard {
   readonly setup: BoardSetup;
   readonly key: Person<BoardId>;
@@ -37,13 +51,13 @@ export class RealBoard {
   }
 
   static start(name: string, claim: string, paces: Record<string, number> = {}): RealBoard {
-    const key = person<BoardId>(name);
-    const dir = mkdtempSync(join(tmpdir(), 'lichen-outside-'));
-    const data = join(dir, 'board');
-    mkdirSync(data, { mode: 0o711 });
-    writeFileSync(join(data, 'board.key'), key.seed, { mode: 0o600 });
+    const { key, dir, data } = boardDirectory(name);
     const capacity = 'memory=256,cpu=1000,partitions=8';
-    return new RealBoard({ name, board: key.id, data, capacity, claim, proxyPort: null, tier: 'dev', paces: { ...PACES, ...paces } }, key, dir);
+    return new RealBoard(
+      { name, board: key.id, data, capacity, claim, proxyPort: null, tier: 'dev', paces: { ...PACES, ...paces } },
+      key,
+      dir,
+    );
   }
 
   get process(): Process {
@@ -66,8 +80,11 @@ export class RealBoard {
   /** Waits for a line of its journal. */
   said(what: RegExp, from = 0): Promise<string> {
     return until(`board ${this.setup.name} to say ${what}`, PATIENCE_MS, () => {
-      const line = this.log().slice(from).find((text) => what.test(text));
-      if (line === undefined && this.process.exitCode() !== null) throw new LichenError('unavailable', `it ended: ${this.log().slice(-4).join('\n')}`);
+      const line = this.log()
+        .slice(from)
+        .find((text) => what.test(text));
+      if (line === undefined && this.process.exitCode() !== null)
+        throw new LichenError('unavailable', `it ended: ${this.log().slice(-4).join('\n')}`);
       return line;
     });
   }
@@ -87,7 +104,7 @@ export class RealBoard {
   }
 
   run(...args: string[]): Promise<{ stdout: string; stderr: string }> {
-    return promisify(execFile)(process.execPath, [RUNTIME, '--data', this.setup.data, ...args]);
+    return runtime(this.setup.data, ...args);
   }
 
   async end(): Promise<void> {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Push } from '../../gateway/cli/mqtt-push.ts';
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { type Bytes, hex, utf8 } from '../../runtime/protocol/bytes.ts';
-import { type ErrorCode, ERRORS } from '../../runtime/protocol/errors.ts';
+import { ERRORS, type ErrorCode } from '../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import type { Entry } from '../../runtime/protocol/nouns/release.ts';
 import { fileOf, piecesOf, publisher, type Release, releaseOf, requestOf, voucherOf } from './documents.ts';
@@ -52,7 +52,12 @@ const badPages: [string, Entry[], ErrorCode, RegExp][] = [
   ['a path that goes up', [dir('a'), file('a/../../etc/passwd')], 'bad-path', /"\.\." segment/],
   ['an absolute path', [file('/etc/passwd')], 'bad-path', /empty, "\." or/],
   ['a link out of the root', [dir('a'), link('a/out', '../../etc')], 'bad-path', /leaves the root/],
-  ['a link that goes out over another', [dir('a'), dir('a/b'), link('a/b/up', '..'), link('out', 'a/b/up/../..')], 'bad-path', /goes up again/],
+  [
+    'a link that goes out over another',
+    [dir('a'), dir('a/b'), link('a/b/up', '..'), link('out', 'a/b/up/../..')],
+    'bad-path',
+    /goes up again/,
+  ],
   ['a file below a link', [dir('b'), link('a', 'b'), file('a/c')], 'bad-path', /its parent is not a directory/],
   ['one path twice', [file('a'), file('a')], 'bad-path', /listed twice/],
   ['a file after what is in it', [file('a/b'), dir('a')], 'bad-path', /its parent is not a directory/],

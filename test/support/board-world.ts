@@ -10,7 +10,7 @@ import type { BoardId, GatewayId } from '../../runtime/protocol/ids.ts';
 import { seal } from '../../runtime/protocol/noun.ts';
 import type { Offer, Report, Usage } from '../../runtime/protocol/nouns/board.ts';
 import { type Lease, leaseNoun } from '../../runtime/protocol/nouns/lease.ts';
-import { type Request, requestNoun } from '../../runtime/protocol/nouns/request.ts';
+import { type Request, requestIdOf, requestNoun } from '../../runtime/protocol/nouns/request.ts';
 import { publisherNoun } from '../../runtime/protocol/nouns/trust.ts';
 import type { TopicName } from '../../runtime/protocol/topics.ts';
 import { Draft } from '../../runtime/turn/draft.ts';
@@ -239,14 +239,12 @@ export const placed = (
   } = {},
 ): Placed => {
   const doc = publisherDoc();
+  const asked = request({ release: release.release, parameters: { greeting: 'moin' }, ...requestChanges });
   const of = lease({
-    on: 'board 1',
-    release: release.release,
-    publisher: hashOf(publisherNoun, doc),
-    limits: release.manifest.limits,
+    ...{ on: 'board 1', request: requestIdOf(nodeCrypto, asked.tenant, asked.name), name: asked.name },
+    ...{ release: release.release, publisher: hashOf(publisherNoun, doc), limits: release.manifest.limits },
     ...leaseChanges,
   });
-  const asked = request({ release: release.release, parameters: { greeting: 'moin' }, ...requestChanges });
   const asHash = hashOf(requestNoun, asked);
   world.hold(
     [hashOf(publisherNoun, doc), signedPublisher(doc)],

@@ -19,7 +19,7 @@ import { append, EMPTY, rootOf } from '../../runtime/protocol/merkle.ts';
 import { ZERO } from '../../runtime/protocol/money.ts';
 import { encodeAs, type Noun, payloadOf, seal, sealMany } from '../../runtime/protocol/noun.ts';
 import { type Registers, type Usage, usageNoun } from '../../runtime/protocol/nouns/board.ts';
-import { type ChainPoint, type Lease, leaseIdOf, leaseNoun } from '../../runtime/protocol/nouns/lease.ts';
+import { type ChainPoint, type Lease, leaseIdOf, leaseNoun, type Terms } from '../../runtime/protocol/nouns/lease.ts';
 import {
   type Close,
   closeSchema,
@@ -206,9 +206,8 @@ export interface LeaseChoice extends Partial<Lease> {
 export const lease = ({ on, guardianName = 'gateway a', ...changes }: LeaseChoice): Lease => {
   const { term = 1, index = 0, request: id = REQUEST } = changes;
   const guardian = idOf<GatewayId>(guardianName);
-  return {
+  const terms: Terms = {
     v: 1,
-    lease: leaseIdOf(testCrypto, id, index, term, guardian),
     ...{ term, guardian, operator: OPERATOR, request: id, index, name: 'echo', tenant: TENANT },
     ...{ board: idOf<BoardId>(on), owner: OWNER, binding: 1, release: RELEASE, publisher: PUBLISHER_HASH },
     limits: manifest.limits,
@@ -220,6 +219,7 @@ export const lease = ({ on, guardianName = 'gateway a', ...changes }: LeaseChoic
     openedMs: 1_700_000_000_000,
     ...changes,
   };
+  return { ...terms, lease: leaseIdOf(testCrypto, terms) };
 };
 
 export const signedLease = (of: Lease, guardianName = 'gateway a'): Fact => fact('lease', seal(leaseNoun, of, keyOf(guardianName)));

@@ -4,10 +4,11 @@
  * and the acknowledgement.
  */
 import * as v from 'valibot';
+import { hex } from '../bytes.ts';
 import type { Crypto } from '../crypto.ts';
-import { derive, type LeaseId, type RequestId } from '../ids.ts';
+import { derive, type LeaseId } from '../ids.ts';
 import { LIMITS } from '../limits.ts';
-import { type Noun, noun } from '../noun.ts';
+import { encodeAs, type Noun, noun } from '../noun.ts';
 import {
   amount,
   boardId,
@@ -59,10 +60,20 @@ export const leaseSchema = v.strictObject({
   openedMs: wallMs,
 });
 export type Lease = v.InferOutput<typeof leaseSchema>;
+const { lease: _id, ...terms } = leaseSchema.entries;
+const termsSchema = v.strictObject(terms);
+/** A lease whose id is still to be worked out, or to be checked. */
+export type Terms = v.InferOutput<typeof termsSchema> & { lease?: LeaseId };
 export const leaseNoun: Noun<Lease> = noun('lease', LIMITS.documentBytes, leaseSchema);
 
-export const leaseIdOf = (crypto: Crypto, request: RequestId, index: number, term: number, guardian: string): LeaseId =>
-  derive<LeaseId>(crypto, 'lease', request, String(index), String(term), guardian);
+/**
+ * A lease's id is the hash of all its terms: whoever names a lease, as each usage record does, has named its rates, its
+ * parties and its limits, and a board's zero record is its signature under exactly these.
+ */
+export const leaseIdOf = (crypto: Crypto, lease: Terms): LeaseId => {
+  const { lease: _own, ...terms } = lease;
+  return derive<LeaseId>(crypto, 'lease', hex(crypto.sha256(encodeAs(termsSchema, terms, 'lease'))));
+};
 
 export const desiredSchema = v.strictObject({
   v: version1,

@@ -119,12 +119,20 @@ describe('the auditor', () => {
     const rates = { ...on.RATES, netMib: on.RATES.netMib - 1n };
     const dear = on.lease({ on: 'board 1', rates });
     const swap = (binding: on.Fact): on.Fact[][] =>
-      written((facts) => facts.flatMap((fact) => (fact.kind === 'lease' ? [on.signedLease(dear), binding] : [fact])));
+      written((facts) => [
+        ...facts
+          .filter(({ kind }) => kind !== 'usage')
+          .flatMap((fact) => (fact.kind === 'lease' ? [on.signedLease(dear), binding] : [fact])),
+        ...on.usageChain(
+          'board 1',
+          points.map((point) => ({ ...point, lease: dear.lease })),
+        ),
+      ]);
     const claimed = bill(honest(swap(on.signedBinding('board 1', { rates }))));
     const { logs } = honest(swap(on.signedBinding('board 1', { version: 2 })));
     const report = audit(keep(logs, claimed), testCrypto);
-    expect(said(report)).toContain(`lease ${lease.lease}: its rates are not those that the owner signed`);
-    expect(said(report)).toContain(`posting ${lease.lease}: it is billed and nothing is due`);
+    expect(said(report)).toContain(`lease ${dear.lease}: its rates are not those that the owner signed`);
+    expect(said(report)).toContain(`posting ${dear.lease}: it is billed and nothing is due`);
   });
 
   test('finds a dropped record, even if the gateway signs the shortened log', () => {

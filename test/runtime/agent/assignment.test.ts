@@ -120,15 +120,19 @@ describe('a request', () => {
   };
   const state = ({ world, one }: ReturnType<typeof assigned>) => world.state(one.lease);
 
-  test('that its tenant did not sign: refused with the code, and nothing runs', () => {
+  test('that its tenant did not sign: told why, and nothing runs until the right one comes', () => {
     const asked = (one: ReturnType<typeof placed>) => request({ release: one.release.release });
     const given = assigned((world, one) => {
       world.hold([hashOf(requestNoun, asked(one)), seal(requestNoun, asked(one), keyOf('gateway a'))]);
       one.assigned.request = hashOf(requestNoun, asked(one));
     });
-    expect(state(given)).toMatchObject({ state: 'refused', detail: 'unrequested' });
+    expect(said(given.world, /unrequested: tenant .* did not sign it/)).toBe(true);
+    expect(state(given)?.state).not.toBe('running');
     idle(given.world);
-    expect(given.world.records).toEqual([]);
+    expect([given.world.records, given.world.outbox]).toEqual([[], []]);
+    given.world.hold([given.one.assigned.request, seal(requestNoun, asked(given.one), keyOf('tenant'))]);
+    given.world.pass(20_000);
+    expect(state(given)).toMatchObject({ state: 'running', detail: '' });
   });
 
   test('for another release: refused', () => {
@@ -141,16 +145,15 @@ describe('a request', () => {
     idle(given.world);
   });
 
-  test('older than the one that was obeyed: refused, and what runs runs on', () => {
+  test('older than the one that was obeyed: told why, and what runs runs on as it was', () => {
     const world = paired();
     const one = placed(world, { request: { sequence: 5 } });
     world.assign(one).pass(3000);
     const older = request({ release: one.release.release, sequence: 4, state: 'destroyed' });
     world.hold([hashOf(requestNoun, older), seal(requestNoun, older, keyOf('tenant'))]);
     world.assign({ assigned: { ...one.assigned, request: hashOf(requestNoun, older) } }).pass(3000);
-    expect(world.state(one.lease)).toMatchObject({ state: 'refused', detail: 'stale' });
-    expect(world.engine.cells.get(one.lease.lease)?.running).toBe(true);
-    // Mended by the right one.
+    expect(said(world, /stale: sequence 5 of echo was obeyed, this is 4/)).toBe(true);
+    expect(world.engine.did('stop')).toEqual([]);
     world.assign(one).pass(3000);
     expect(world.state(one.lease)).toMatchObject({ state: 'running', detail: '' });
   });

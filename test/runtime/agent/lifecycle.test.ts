@@ -115,7 +115,7 @@ describe('an instance', () => {
     world.engine.broken.add('start');
     world.assign(one).pass(2000);
     world.assign().pass(5000);
-    expect(kinds(world)).toEqual(['open', 'point', 'close'].filter((kind) => kind !== 'point'));
+    expect(kinds(world)).toEqual(['open', 'close']);
     expect(world.instance(one.lease)).toBeNull();
   });
 });

@@ -8,7 +8,7 @@ import { leaseIdOf } from '../../../runtime/protocol/nouns/lease.ts';
 import { requestIdOf } from '../../../runtime/protocol/nouns/request.ts';
 import { rendezvous } from '../../../runtime/protocol/rendezvous.ts';
 import { keyOf, testCrypto } from '../../support/crypto.ts';
-import { idOf, TENANT } from '../../support/federation.ts';
+import { idOf, lease, TENANT } from '../../support/federation.ts';
 
 describe('base32', () => {
   // RFC 4648 §10, lower case and unpadded.
@@ -57,15 +57,22 @@ describe('an id', () => {
   test('is derived from its kind and all its parts [encoding-15]', () => {
     const request = requestIdOf(testCrypto, TENANT, 'echo');
     expect(request).toBe(derive<RequestId>(testCrypto, 'request', TENANT, 'echo'));
-    const guardian = idOf<GatewayId>('gateway a');
-    const ids = [
-      leaseIdOf(testCrypto, request, 0, 1, guardian),
-      leaseIdOf(testCrypto, request, 1, 0, guardian),
-      leaseIdOf(testCrypto, request, 0, 2, guardian),
-      request,
+    expect(request).toBe(base32(testCrypto.sha256(utf8(`request\n${TENANT}\necho`))).slice(0, 32));
+  });
+
+  test('of a lease is the hash of all its terms: no term can change under it [encoding-15]', () => {
+    const terms = lease({ on: 'board 1' });
+    expect(leaseIdOf(testCrypto, terms)).toBe(terms.lease);
+    const others = [
+      { term: 2 },
+      { index: 1 },
+      { capMicro: 1n },
+      { feePermille: 1 },
+      { openedMs: 1 },
+      { rates: { ...terms.rates, cpuSecond: 1n } },
     ];
-    expect(new Set(ids).size).toBe(ids.length);
-    expect(ids[0]).toBe(base32(testCrypto.sha256(utf8(`lease\n${request}\n0\n1\n${guardian}`))).slice(0, 32));
+    const ids = others.map((other) => leaseIdOf(testCrypto, { ...terms, ...other }));
+    expect(new Set([...ids, terms.lease]).size).toBe(others.length + 1);
   });
 });
 

@@ -1,0 +1,174 @@
+/** Fetching a release over a link that loses things, from gateways that lie, onto a card that is full. */
+import { describe, expect, test } from 'vitest';
+import { fromHex, hex } from '../../../runtime/protocol/bytes.ts';
+import { LIMITS } from '../../../runtime/protocol/limits.ts';
+import { encodeAs } from '../../../runtime/protocol/noun.ts';
+import { chunk } from '../../../runtime/protocol/nouns/messages.ts';
+import { type Entry, pageSchema } from '../../../runtime/protocol/nouns/release.ts';
+import { BoardWorld, PACE, type Placed, placed } from '../../support/board-world.ts';
+import { testCrypto } from '../../support/crypto.ts';
+import { smallRelease } from '../../support/small-release.ts';
+
+const paired = (): BoardWorld => new BoardWorld().pair();
+const takeAway = (world: BoardWorld, key: string): void => void world.home.shelf.held.delete(key);
+const wants = (world: BoardWorld): string[] => world.gateways.flatMap(({ wanted }) => wanted.flat());
+const said = (world: BoardWorld, what: RegExp): boolean => world.journal.some((line) => what.test(line));
+
+/** Fetches all but one chunk. */
+const lacking = (): { world: BoardWorld; one: Placed; key: string } => {
+  const world = paired();
+  const one = placed(world);
+  const key = one.release.chunks[0]!;
+  takeAway(world, key);
+  world.assign(one).pass(3000);
+  expect(world.state(one.lease)?.state).toBe('fetching');
+  return { world, one, key };
+};
+
+describe('a release', () => {
+  test('is asked for once, piece by piece', () => {
+    const world = paired();
+    const one = placed(world);
+    world.assign(one).pass(3000);
+    expect(world.state(one.lease)?.state).toBe('running');
+    const asked = wants(world);
+    expect(new Set(asked).size).toBe(asked.length);
+    for (const key of one.release.content.keys()) expect(asked).toContain(key);
+  });
+
+  test('of which a piece does not come is asked for that piece again', () => {
+    const { world, one, key } = lacking();
+    expect(wants(world).filter((asked) => asked === key)).toHaveLength(1);
+    world.pass(2 * PACE.patienceMs + 3000);
+    const again = wants(world).filter((asked) => asked === key).length;
+    expect(again).toBeGreaterThanOrEqual(2);
+    expect(again).toBeLessThanOrEqual(3);
+    world.home.shelf.held.set(key, one.release.content.get(key)!);
+    world.pass(PACE.patienceMs + 2000);
+    expect(world.state(one.lease)?.state).toBe('running');
+    expect(wants(world).filter((asked) => asked === one.release.chunks[1])).toHaveLength(1);
+  });
+
+  test('that was on its way when the link broke is asked for at the next home', () => {
+    const { world, one, key } = lacking();
+    world.home.shelf.held.set(key, one.release.content.get(key)!);
+    world.home.up = false;
+    world.cut();
+    world.pass(3000);
+    expect(world.state(one.lease)?.state).toBe('running');
+  });
+
+  test('that stands still gives way to another, and is tried again later', () => {
+    const { world, one, key } = lacking();
+    const other = placed(world, { lease: { index: 1 }, request: { name: 'other' }, release: smallRelease({ recipe: 'other' }) });
+    const chunks = other.release.chunks.filter((chunkKey) => !one.release.chunks.includes(chunkKey));
+    expect(chunks).toHaveLength(1);
+    world.assign(one, other).pass(3000);
+    expect(world.state(other.lease)?.state).toBe('fetching');
+    world.pass(11 * PACE.patienceMs);
+    expect(world.state(one.lease)).toMatchObject({ state: 'fetching', detail: 'missing-content' });
+    expect(world.state(other.lease)?.state).toBe('running');
+    world.home.shelf.held.set(key, one.release.content.get(key)!);
+    world.pass(11 * PACE.patienceMs);
+    expect(world.state(one.lease)?.state).toBe('running');
+  });
+});
+
+describe('a piece', () => {
+  const sending = (bytes: (right: Uint8Array) => Uint8Array | null): ReturnType<typeof lacking> => {
+    const given = lacking();
+    const { world, one, key } = given;
+    const payload = encodeAs(chunk, { v: 1, hash: fromHex(key), bytes: bytes(one.release.content.get(key)!) }, 'chunk');
+    world.message('chunk', payload);
+    world.pass(1000);
+    return given;
+  };
+
+  test('that is another than its hash says is refused, and the right one is waited for', () => {
+    const { world, one, key } = sending((right) => right.with(7, right[7]! ^ 1));
+    expect(said(world, /chunk refused: bad-signature/)).toBe(true);
+    expect(world.files.steps.some((step) => step.kind === 'write' && hex(testCrypto.sha256(step.bytes)) === key)).toBe(false);
+    world.home.shelf.held.set(key, one.release.content.get(key)!);
+    world.pass(PACE.patienceMs + 2000);
+    expect(world.state(one.lease)?.state).toBe('running');
+  });
+
+  test('that is cut short is refused', () => {
+    const { world } = sending((right) => right.subarray(0, right.length - 1));
+    expect(said(world, /chunk refused: bad-signature/)).toBe(true);
+  });
+
+  test('that a gateway does not have is asked for again later, and nothing is told', () => {
+    const { world, one } = sending(() => null);
+    expect(world.journal).toEqual([]);
+    expect(world.state(one.lease)).toMatchObject({ state: 'fetching', detail: '' });
+  });
+
+  test('that nobody asked for is dropped', () => {
+    const world = paired().pass(2000);
+    const before = world.disk.dump();
+    const bytes = new Uint8Array(50);
+    world.message('chunk', encodeAs(chunk, { v: 1, hash: testCrypto.sha256(bytes), bytes }, 'chunk'));
+    world.pass(1000);
+    expect([world.files.steps, world.disk.dump()]).toEqual([[], before]);
+  });
+
+  test('that comes twice is written once', () => {
+    const world = paired();
+    const one = placed(world);
+    for (const gateway of world.gateways) {
+      const { hear } = gateway;
+      gateway.hear = (topic, payload, answer) => hear.call(gateway, topic, payload, (back, bytes) => {
+        answer(back, bytes);
+        if (back === 'chunk') answer(back, bytes);
+      });
+    }
+    world.assign(one).pass(3000);
+    expect(world.state(one.lease)?.state).toBe('running');
+    expect(world.files.count('write')).toBe(3);
+  });
+});
+
+describe('a window', () => {
+  const many = (): Placed['release'] => {
+    const pieces = Array.from({ length: 20 }, (_, i) => new Uint8Array(100).fill(i));
+    const chunks = pieces.map((piece) => [testCrypto.sha256(piece), 100] as [Uint8Array, number]);
+    const file: Entry = { kind: 'file', path: 'big', executable: false, hash: testCrypto.sha256(Buffer.concat(pieces)), bytes: 2000, chunks };
+    const release = smallRelease({ recipe: 'many' }, { tree: [[file]] });
+    for (const piece of [...pieces, encodeAs(pageSchema, { v: 1, entries: [file] }, 'page')]) release.content.set(hex(testCrypto.sha256(piece)), piece);
+    return { ...release, chunks: pieces.map((piece) => hex(testCrypto.sha256(piece))) };
+  };
+
+  test('bounds what is asked for at a time, and halves when nothing comes', () => {
+    const world = paired();
+    const release = many();
+    const one = placed(world, { release });
+    for (const key of release.chunks) takeAway(world, key);
+    world.assign(one).pass(3000);
+    const asked = (): number => wants(world).filter((key) => release.chunks.includes(key)).length;
+    expect(asked()).toBe(LIMITS.wantWindow);
+    for (const key of release.chunks) world.home.shelf.held.set(key, release.content.get(key)!);
+    world.pass(PACE.patienceMs + 2000);
+    expect(world.state(one.lease)?.state).toBe('running');
+    expect(Math.max(...world.gateways.flatMap(({ wanted }) => wanted.map((hashes) => hashes.length)))).toBeLessThanOrEqual(LIMITS.wantWindow);
+    expect(asked()).toBe(20 + LIMITS.wantWindow);
+  });
+});
+
+describe('a full card', () => {
+  test('is told, tried again now and then, and not all the time', () => {
+    const world = paired();
+    const one = placed(world);
+    world.files.full = true;
+    world.assign(one).pass(3000);
+    expect(world.state(one.lease)).toMatchObject({ state: 'fetching', detail: 'storage-full' });
+    const before = wants(world).length;
+    world.pass(5 * PACE.patienceMs);
+    expect(world.files.count('check')).toBeGreaterThan(2);
+    expect(world.files.count('check')).toBeLessThan(8);
+    expect(wants(world).length - before).toBeLessThan(20);
+    world.files.full = false;
+    world.pass(2 * PACE.patienceMs);
+    expect(world.state(one.lease)).toMatchObject({ state: 'running', detail: '' });
+  });
+});
