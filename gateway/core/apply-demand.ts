@@ -1,8 +1,8 @@
 /** Entries that tenants, publishers and owners sign: what is offered as software, wanted, paid for, and lent. */
-import { type Bytes, equal, hex } from '../../runtime/protocol/bytes.ts';
+import { type Bytes, compare, equal, hex } from '../../runtime/protocol/bytes.ts';
 import { refuse } from '../../runtime/protocol/errors.ts';
 import { fingerprint } from '../../runtime/protocol/ids.ts';
-import { type Sealed, unseal } from '../../runtime/protocol/noun.ts';
+import { payloadOf, type Sealed, unseal } from '../../runtime/protocol/noun.ts';
 import { type Manifest, manifestNoun } from '../../runtime/protocol/nouns/release.ts';
 import {
   type Binding,
@@ -17,6 +17,10 @@ import {
 import type { Context, Rows } from './context.ts';
 import { isRevoked } from './directory.ts';
 import { bindings, boards, documents, manifests, parties, publishers, requests, vouchers } from './tables.ts';
+
+/** Two of one number, pushed at two gateways: the greater hash counts, as it does everywhere. */
+const supersedes = ([number, hash]: [number, Bytes], [held, heldHash]: [number, Bytes]): boolean =>
+  number > held || (number === held && compare(hash, heldHash) > 0);
 
 const checkTenant = (rows: Rows, context: Context, tenant: string, signer: Bytes): void => {
   if (fingerprint(context.crypto, signer) !== tenant) refuse('wrong-signer', 'the tenant it names did not sign it');
@@ -61,7 +65,7 @@ export const applyRequest = (rows: Rows, context: Context, body: Bytes): void =>
   const id = requestIdOf(context.crypto, value.tenant, value.name);
   documents.put(rows, body, hex(hash));
   const held = requests.get(rows, id);
-  if (held === null || held.doc.sequence < value.sequence) requests.put(rows, { doc: value, hash }, id);
+  if (held === null || supersedes([value.sequence, hash], [held.doc.sequence, held.hash])) requests.put(rows, { doc: value, hash }, id);
 };
 
 export const openVoucher = (rows: Rows, context: Context, body: Bytes): Sealed<Voucher> => {
@@ -92,7 +96,8 @@ export const openBinding = (rows: Rows, context: Context, body: Bytes): Sealed<B
 };
 
 export const applyBinding = (rows: Rows, context: Context, body: Bytes): void => {
-  const { value } = openBinding(rows, context, body);
+  const { value, hash } = openBinding(rows, context, body);
   const held = bindings.get(rows, value.board);
-  if (held === null || held.version < value.version) bindings.put(rows, value, value.board);
+  const heldHash = held === null ? hash : context.crypto.sha256(payloadOf(bindingNoun, held));
+  if (held === null || supersedes([value.version, hash], [held.version, heldHash])) bindings.put(rows, value, value.board);
 };

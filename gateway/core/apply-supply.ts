@@ -62,7 +62,13 @@ export const applyLease = (rows: Rows, context: Context, body: Bytes): void => {
 
 const START: ChainPoint = { seq: 0, hash: new Uint8Array(32) };
 
-export const usageHead = (rows: Rows, board: string): ChainPoint => usageHeads.get(rows, board) ?? START;
+export const usageHead = (rows: Rows, board: string): ChainPoint => {
+  const { seq, hash } = usageHeads.get(rows, board) ?? START;
+  return { seq, hash };
+};
+
+/** The board's own signature under the end of its chain; null while that is empty. */
+export const usageProof = (rows: Rows, board: string): Bytes | null => usageHeads.get(rows, board)?.record ?? null;
 
 export type Chained = 'next' | 'repeat';
 
@@ -94,7 +100,7 @@ export const applyUsage = (rows: Rows, context: Context, body: Bytes): void => {
   if (placeInChain(rows, sealed) === 'repeat') return;
   const { board, seq, lease: id, kind } = sealed.value;
   usageSeen.put(rows, { hash: sealed.hash }, board, ordinal(seq));
-  usageHeads.put(rows, { seq, hash: sealed.hash }, board);
+  usageHeads.put(rows, { seq, hash: sealed.hash, record: body }, board);
   const lease = leases.get(rows, id);
   if (lease !== null && kind !== 'point') leases.put(rows, { ...lease, opened: true, closed: lease.closed || kind === 'close' }, id);
   if (kind === 'close') openLeases.remove(rows, board, id);

@@ -6,7 +6,7 @@ import * as v from 'valibot';
 import type { Bytes } from '../../runtime/protocol/bytes.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { offerSchema } from '../../runtime/protocol/nouns/board.ts';
-import { chainPoint, leaseSchema } from '../../runtime/protocol/nouns/lease.ts';
+import { leaseSchema } from '../../runtime/protocol/nouns/lease.ts';
 import { closeSchema } from '../../runtime/protocol/nouns/log.ts';
 import { manifestSchema } from '../../runtime/protocol/nouns/release.ts';
 import { bindingSchema, requestSchema, voucherSchema } from '../../runtime/protocol/nouns/request.ts';
@@ -76,7 +76,8 @@ export const openLeases = table('lease-on', v.strictObject({}));
 /** request/index/term/lease → nothing; finds an instance's leases in order. */
 export const leaseIndex = table('lease-of', v.strictObject({}));
 
-export const usageHeads = table('usage-head', chainPoint);
+/** End of a board's chain, with the record that stands there. */
+export const usageHeads = table('usage-head', v.strictObject({ seq: uint, hash, record: bytes(LIMITS.usageRecordBytes) }));
 /** board/ordinal of seq → hash of the record, by which repeats and forks are told. */
 export const usageSeen = table('usage-seen', v.strictObject({ hash }));
 /** What this gateway stored of a board's usage in its own log and peers may not hold yet. */

@@ -9,7 +9,7 @@ import { nowNoun } from '../../runtime/protocol/nouns/lease.ts';
 import { presenceSchema } from '../../runtime/protocol/nouns/log.ts';
 import { chunk, usageBatch, want } from '../../runtime/protocol/nouns/messages.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
-import { openUsage, placeInChain, quarantine, usageHead } from '../core/apply-supply.ts';
+import { openUsage, placeInChain, quarantine, usageHead, usageProof } from '../core/apply-supply.ts';
 import { isRevoked, trusted, trustVersions } from '../core/directory.ts';
 import { appendOwn } from '../core/log.ts';
 import { blobs, boardSessions, boards, documents, leases, operators, reports, sessions, welcomes } from '../core/tables.ts';
@@ -55,10 +55,10 @@ const welcome = (
   { board, nonce, speaks }: { board: string; nonce: Bytes; speaks: number },
   now: Instant,
 ): void => {
-  const known = usageHead(work, board);
+  const known = { known: usageHead(work, board), proof: usageProof(work, board) };
   const newest = trusted(work, service).flatMap((doc) => operators.get(work, doc.operator)?.documents.slice(-1) ?? []);
   const to = { board: idFrom<BoardId>(board), gateway: service.me };
-  const answer = { v: 1 as const, ...to, nonce, speaks, wallMs: now.wallMs, known, operators: newest };
+  const answer = { v: 1 as const, ...to, nonce, speaks, wallMs: now.wallMs, ...known, operators: newest };
   welcomes.put(work, { board, nonce, speaks, told: trustVersions(work, service) }, session);
   work.emit({ kind: 'send', session, topic: 'now', payload: seal(nowNoun, answer, service.signer) });
 };

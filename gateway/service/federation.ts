@@ -23,7 +23,11 @@ import type { Event, Handler, Service, Work } from './events.ts';
 type Frame<K extends PeerFrame['kind']> = Extract<PeerFrame, { kind: K }>;
 
 export const peerUp: Handler<Extract<Event, { kind: 'peer-up' }>> = (work, service, event, now) => {
-  peers.put(work, { session: event.session, up: true, sinceMs: now.monoMs, vector: {}, sent: {}, told: {}, asked: [], cursor: '', refusedAt: '' }, event.gateway);
+  peers.put(
+    work,
+    { session: event.session, up: true, sinceMs: now.monoMs, vector: {}, sent: {}, told: {}, asked: [], cursor: '', refusedAt: '' },
+    event.gateway,
+  );
   work.emit({ kind: 'peer-send', session: event.session, frame: have(work, service, event.gateway) });
   askContent(work, event.gateway);
   flag(work, 'plan');

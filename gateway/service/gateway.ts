@@ -30,7 +30,11 @@ const decideMessage = (work: Work, service: Service, event: Extract<Event, { kin
 const dropRevoked = (work: Work, service: Service): void => {
   for (const { key: session, value } of sessions.all(work)) {
     const present = value.party === 'board' ? boards.get(work, value.id)?.key : value.key;
-    const code = isRevoked(work, service, value.key) ? 'revoked-key' : present !== undefined && !equal(present, value.key) ? 'wrong-signer' : null;
+    const code = isRevoked(work, service, value.key)
+      ? 'revoked-key'
+      : present !== undefined && !equal(present, value.key)
+        ? 'wrong-signer'
+        : null;
     if (code !== null) work.emit({ kind: 'drop', session, error: new LichenError(code, `${value.party} ${value.id}`) });
   }
 };

@@ -83,7 +83,8 @@ const checkRoom = (work: Work, board: Board, lease: Lease): void => {
     sum(() => 1) <= partitions &&
     sum(({ limits }) => limits.memoryMib + limits.tmpMib) <= memoryMib &&
     sum(({ limits }) => limits.cpuMillis) <= cpuMillis;
-  if (!fits) refuse('no-room', `lease ${lease.lease} is over what this board offers: ${partitions} partitions, ${memoryMib} MiB, ${cpuMillis} m`);
+  if (!fits)
+    refuse('no-room', `lease ${lease.lease} is over what this board offers: ${partitions} partitions, ${memoryMib} MiB, ${cpuMillis} m`);
 };
 
 /** A lease that was taken once stands, whatever has become since of the gateway that signed it. */

@@ -17,10 +17,11 @@ import {
 } from '../core/tables.ts';
 import { type Bytes, equal, hex } from '../protocol/bytes.ts';
 import { asLichenError, refuse } from '../protocol/errors.ts';
+import { fingerprint } from '../protocol/ids.ts';
 import { LIMITS, PROTOCOL } from '../protocol/limits.ts';
 import { encodeAs, seal, unseal, unsealMany } from '../protocol/noun.ts';
-import { helloNoun, homeNoun } from '../protocol/nouns/board.ts';
-import { ackNoun, nowNoun } from '../protocol/nouns/lease.ts';
+import { helloNoun, homeNoun, usageNoun } from '../protocol/nouns/board.ts';
+import { ackNoun, type Now, nowNoun } from '../protocol/nouns/lease.ts';
 import { usageBatch } from '../protocol/nouns/messages.ts';
 import { type GatewayEntry, type OperatorDoc, operatorNoun, unsealOperator } from '../protocol/nouns/trust.ts';
 import type { Instant } from '../turn/clock.ts';
@@ -181,6 +182,14 @@ export const fromHome = (work: Work, board: Board, signer: Bytes, value: { board
   if (value.board !== board.id) refuse('wrong-signer', 'meant for another board');
 };
 
+/** Else any gateway could move the chain to a number from which no other would ever take it back. */
+const checkProof = (board: Board, { known, proof }: Now): void => {
+  const nobody = `record ${known.seq} of this board is not shown`;
+  const { value, hash, signer } = unseal(board.crypto, usageNoun, proof ?? refuse('bad-signature', nobody));
+  const isOurs = equal(signer, board.signer.publicKey) || fingerprint(board.crypto, signer) === board.id;
+  if (!isOurs || value.seq !== known.seq || !equal(hash, known.hash)) refuse('bad-signature', nobody);
+};
+
 export const welcome = (work: Work, board: Board, payload: Bytes, now: Instant): void => {
   const { value, signer } = unseal(board.crypto, nowNoun, payload);
   fromHome(work, board, signer, value);
@@ -192,6 +201,7 @@ export const welcome = (work: Work, board: Board, payload: Bytes, now: Instant):
   floors.put(work, { wallMs: Math.max(value.wallMs, floors.get(work, ONE)?.wallMs ?? 0) }, ONE);
   const chain = chainOf(work);
   // The newest writes were lost with the power: go on above what the federation holds, and say so.
+  if (value.known.seq > chain.end.seq) checkProof(board, value);
   if (value.known.seq > chain.end.seq) chains.put(work, { ...chain, end: value.known, amnesia: true }, ONE);
   const from = Math.max(value.known.seq, chain.pruned);
   links.put(

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Bytes, utf8 } from '../../runtime/protocol/bytes.ts';
 import { type Commit, type Key, type Outcome, type Query, type Range, type Row, type Store, UNREAD } from '../../runtime/turn/store.ts';
+import { runs } from '../support/properties.ts';
 
 export interface Opened {
   store: Store;
@@ -145,7 +146,7 @@ export const storeContract = ({ medium }: StoreHarness): void => {
         const inside = [...keys].sort().filter((key) => key >= from && key < to);
         expect(keysOf(opened, { from, to, limit, reverse })).toEqual((reverse ? inside.reverse() : inside).slice(0, limit));
       }),
-      { numRuns: 40 },
+      runs(40),
     );
   });
 

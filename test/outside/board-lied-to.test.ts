@@ -270,7 +270,7 @@ test('an answer that another key signed, or for another board', async () => {
       nowNoun,
       {
         ...{ v: 1, board: id, gateway: liar.entry.gateway, nonce: liar.hello?.nonce ?? new Uint8Array(16), speaks: 1, wallMs: 0 },
-        ...{ known: { seq: 0, hash: new Uint8Array(32) }, operators: [] },
+        ...{ known: { seq: 0, hash: new Uint8Array(32) }, proof: null, operators: [] },
       },
       signer,
     );

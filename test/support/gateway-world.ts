@@ -19,7 +19,7 @@ import type { GatewayEntry } from '../../runtime/protocol/nouns/trust.ts';
 import type { TopicName } from '../../runtime/protocol/topics.ts';
 import { Draft } from '../../runtime/turn/draft.ts';
 import { keyOf, remembering } from './crypto.ts';
-import { GATEWAYS, idOf, OPERATOR, OWNER, signedOperator, TENANT } from './federation.ts';
+import { GATEWAYS, idOf, OPERATOR, OWNER, signedOperator } from './federation.ts';
 import { MemoryDisk, openMemoryStore } from './memory-store.ts';
 import { type Driven, drive, manualClock, type ManualClock, seededEntropy } from './world.ts';
 

@@ -14,7 +14,7 @@ import { signMany } from '../../runtime/protocol/cose.ts';
 import type { TopicName } from '../../runtime/protocol/topics.ts';
 import { keyOf } from './crypto.ts';
 import { idOf } from './federation.ts';
-import type { Client, Node } from './gateway-world.ts';
+import type { Client, GatewayWorld, Node } from './gateway-world.ts';
 
 export const OFFER: Offer = {
   ...{ tier: 'full', arch: 'x64', memoryMib: 512, cpuMillis: 4000, partitions: 8, engine: 'paper', model: 'paper' },
@@ -33,6 +33,8 @@ export class PaperBoard implements Client {
   offer: Offer = OFFER;
   /** Records not known to be replicated, and the end of the chain. */
   outbox: { seq: number; body: Bytes }[] = [];
+  /** Leases that it has opened. */
+  readonly opened = new Set<LeaseId>();
   end: ChainPoint = START;
   replicated = 0;
   node: Node | null = null;
@@ -40,6 +42,7 @@ export class PaperBoard implements Client {
   readonly heard: { topic: TopicName; payload: Bytes }[] = [];
   readonly drops: LichenError[] = [];
   #nonces = 0;
+  #world: GatewayWorld | null = null;
 
   constructor(name: string) {
     this.name = name;
@@ -67,6 +70,7 @@ export class PaperBoard implements Client {
     if (this.home !== node.id) this.tenure++;
     this.home = node.id;
     this.node = node;
+    this.#world = node.world;
     this.session = node.session(this);
     node.submit({ kind: 'connected', session: this.session, party: 'board', id: this.id, key: this.signer.publicKey });
     this.say('hello', this.hello());
@@ -137,11 +141,10 @@ export class PaperBoard implements Client {
     const body = seal(usageNoun, usage, this.signer);
     this.end = { seq, hash: nodeCrypto.sha256(payloadOf(usageNoun, usage)) };
     this.outbox.push({ seq, body });
-    const names = this.node?.world.records.get(`${this.id}/${seq}`) ?? new Set<string>();
-    names.add(hex(nodeCrypto.sha256(body)));
-    this.node?.world.records.set(`${this.id}/${seq}`, names);
+    const names = this.#world?.records.get(`${this.id}/${seq}`) ?? new Set<string>();
+    this.#world?.records.set(`${this.id}/${seq}`, names.add(hex(nodeCrypto.sha256(body))));
     this.#send(this.outbox);
-    this.node?.world.clock.settle();
+    this.#world?.clock.settle();
     return usage;
   }
 

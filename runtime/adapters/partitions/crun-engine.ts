@@ -7,7 +7,7 @@ import { PartitionCgroup, partitionsWithCgroups, WORKLOAD } from './cgroup.ts';
 import type { Layout } from './cgroup-layout.ts';
 import { configOf } from './config.ts';
 import { createUnderConmon, crunMust } from './conmon.ts';
-import { exitOf } from './exits.ts';
+import { parseExit } from './exits.ts';
 import { Meter } from './meter.ts';
 import { COMMON_MOUNT_POINTS, plantMountPoint } from './mount-points.ts';
 import { boardName, isId } from './names.ts';
@@ -103,8 +103,7 @@ export class CrunEngine implements Backend {
   }
 
   readExit(partition: string): Exit | null {
-    const text = readText(`${this.exitsPath}/${partition}`)?.trim() ?? '';
-    return /^\d+$/.test(text) ? exitOf(Number(text), text !== '0' && this.#cgroup(partition).memoryKills() > 0) : null;
+    return parseExit(readText(`${this.exitsPath}/${partition}`) ?? '', () => this.#cgroup(partition).memoryKills() > 0);
   }
 
   async kill({ partition, first, reaper }: Running): Promise<boolean> {

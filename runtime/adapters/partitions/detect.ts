@@ -97,7 +97,7 @@ const trial = async (detection: Detection, engine: CrunEngine, layout: Layout): 
     const ended = await until(() => engine.readExit(TRIAL) !== null, PATIENCE_MS);
     if (!ended)
       throw new LichenError('unavailable', `the trial partition did not end within ${PATIENCE_MS} ms; the board is too busy to start`);
-    if (engine.readExit(TRIAL)?.code === null) throw new LichenError('engine-failed', 'the trial partition was killed');
+    if (engine.readExit(TRIAL)?.signal !== null) throw new LichenError('engine-failed', 'the trial partition was killed');
     const held = heldLimits(layout, new PartitionCgroup(layout, detection.board, TRIAL));
     await engine.kill({ partition: TRIAL, ...launched });
     return held;

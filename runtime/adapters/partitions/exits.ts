@@ -37,3 +37,13 @@ export const exitOf = (status: number, oomKilled: boolean): Exit => {
 };
 
 export const UNKNOWN_EXIT: Exit = { code: null, signal: null, oomKilled: false };
+
+/**
+ * What conmon wrote: null while there is nothing yet. It writes -1 when a program ended so soon that its status was
+ * reaped before conmon asked for it (seen with conmon 2.1.6 about once in twenty times under load): over, status unknown.
+ */
+export const parseExit = (text: string, oomKilled: () => boolean): Exit | null => {
+  const status = text.trim();
+  if (/^-\d+$/.test(status)) return UNKNOWN_EXIT;
+  return /^\d+$/.test(status) ? exitOf(Number(status), status !== '0' && oomKilled()) : null;
+};

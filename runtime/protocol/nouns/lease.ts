@@ -111,6 +111,8 @@ export const nowSchema = v.strictObject({
   wallMs,
   /** The highest usage record of this board that the federation is known to hold. */
   known: chainPoint,
+  /** That record, signed by the board itself: nobody else can move its chain forward. Null for the empty chain. */
+  proof: v.nullable(bytes(LIMITS.usageRecordBytes)),
   /** Newest operator documents, signed by their roots. */
   operators: v.pipe(v.array(bytes(LIMITS.trustBytes)), v.maxLength(6)),
 });

@@ -11,6 +11,7 @@ import { BOARD, BoardWorld, PACE, type Placed, placed } from '../../support/boar
 import { RATES } from '../../support/federation.ts';
 import type { MemoryDisk } from '../../support/memory-store.ts';
 import { recordHash } from '../../support/paper-gateway.ts';
+import { runs } from '../../support/properties.ts';
 
 const running = (options: Parameters<typeof placed>[1] = {}, pace: Partial<Pace> = {}): { world: BoardWorld; one: Placed } => {
   const world = new BoardWorld(pace).pair();
@@ -273,6 +274,6 @@ test('through any order of cuts, crashes, restarts and reboots the chain holds a
       const wallMs = Number(world.records.at(-1)!.registers.wallMs);
       expect(wallMs).toBeLessThanOrEqual(world.clock.now().monoMs - 1_000_000);
     }),
-    { numRuns: 12 },
+    runs(12),
   );
 });

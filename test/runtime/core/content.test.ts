@@ -6,6 +6,7 @@ import type { Bytes } from '../../../runtime/protocol/bytes.ts';
 import { encodeAs } from '../../../runtime/protocol/noun.ts';
 import { type ChunkRef, type Entry, type Manifest, pageSchema } from '../../../runtime/protocol/nouns/release.ts';
 import { entriesOf } from '../../../runtime/protocol/pages.ts';
+import { runs } from '../../support/properties.ts';
 
 const hashOf = (n: number): Bytes => new Uint8Array(32).fill(n);
 const chunk = (n: number, bytes: number): ChunkRef => [hashOf(n), bytes];
@@ -98,7 +99,7 @@ describe('what has to be fetched', () => {
           expect(at).toBe(bytes);
         }
       }),
-      { numRuns: 50 },
+      runs(50),
     );
   });
 });

@@ -5,6 +5,7 @@ import type { Instance, Meter } from '../../../runtime/core/tables.ts';
 import { ZERO } from '../../../runtime/protocol/money.ts';
 import { REGISTERS, type Registers } from '../../../runtime/protocol/nouns/board.ts';
 import { lease } from '../../support/federation.ts';
+import { runs } from '../../support/properties.ts';
 
 const instanceAt = (registers: Registers): Instance => ({
   ...{ lease: lease({ on: 'board 1' }), request: new Uint8Array(32), asked: null, sequence: 1, wanted: 'started', opened: true, closed: false, unpaid: false },
@@ -59,7 +60,7 @@ test('no register ever falls, whatever the kernel and the clock say (property)',
         for (const name of REGISTERS) expect(registersOf(meter)[name]).toBeGreaterThanOrEqual(before[name]);
       }
     }),
-    { numRuns: 200 },
+    runs(200),
   );
 });
 
@@ -105,6 +106,6 @@ test('over restarts of the partition nothing counted is lost and nothing is coun
       expect(exact - base.memoryMibS).toBeGreaterThanOrEqual(0n);
       expect(exact - base.memoryMibS).toBeLessThanOrEqual(BigInt(given.length));
     }),
-    { numRuns: 200 },
+    runs(200),
   );
 });

@@ -4,6 +4,7 @@ import { type Bytes, fromUtf8, utf8 } from '../../../runtime/protocol/bytes.ts';
 import { Draft, type Memory, Unread } from '../../../runtime/turn/draft.ts';
 import { type Row, type Snapshot, UNREAD } from '../../../runtime/turn/store.ts';
 import { MemoryDisk, openMemoryStore } from '../../support/memory-store.ts';
+import { runs } from '../../support/properties.ts';
 
 const diskOf = (rows: Record<string, string>): MemoryDisk => {
   const disk = new MemoryDisk();
@@ -175,7 +176,7 @@ describe('a scan', () => {
         const rest = ordered.filter(([at]) => after === undefined || (given.reverse === true ? at < after : at > after));
         expect(draft.scan('t/', given).map(({ key: at, value }) => [at, fromUtf8(value)])).toEqual(rest.slice(0, given.limit ?? rest.length));
       }),
-      { numRuns: 300 },
+      runs(300),
     );
   });
 });

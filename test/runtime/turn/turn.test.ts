@@ -7,6 +7,7 @@ import type { Outcome } from '../../../runtime/turn/store.ts';
 import type { Core } from '../../../runtime/turn/turn.ts';
 import { MemoryDisk, type MemoryOptions, openMemoryStore } from '../../support/memory-store.ts';
 import { drive, manualClock } from '../../support/world.ts';
+import { runs } from '../../support/properties.ts';
 
 type Op =
   | { do: 'put' | 'append'; key: string; value: string }
@@ -239,7 +240,7 @@ describe('a store that answers later', () => {
         expect(other.effects).toEqual(plain.effects);
         expect(store.disk.dump()).toEqual(plain.store.disk.dump());
       }),
-      { numRuns: 300 },
+      runs(300),
     );
   });
 });

@@ -1,0 +1,8 @@
+/**
+ * How often a property is tried, and from which seed: the same in every run, so that a red test is red again. To hunt,
+ * set LICHEN_SEED to another number, or LICHEN_RUNS to a factor.
+ */
+export const runs = (numRuns: number): { numRuns: number; seed: number } => ({
+  numRuns: numRuns * Number(process.env.LICHEN_RUNS ?? 1),
+  seed: Number(process.env.LICHEN_SEED ?? 1),
+});
