@@ -5,9 +5,11 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { type Bytes, hex, utf8 } from '../../runtime/protocol/bytes.ts';
+import type { Signer } from '../../runtime/protocol/crypto.ts';
 import { type ErrorCode, LichenError } from '../../runtime/protocol/errors.ts';
 import type { BoardId, GatewayId } from '../../runtime/protocol/ids.ts';
 import { encodeAs, seal } from '../../runtime/protocol/noun.ts';
+import { type Usage, usageNoun } from '../../runtime/protocol/nouns/board.ts';
 import { nowNoun } from '../../runtime/protocol/nouns/lease.ts';
 import { chunk } from '../../runtime/protocol/nouns/messages.ts';
 import { manifestNoun } from '../../runtime/protocol/nouns/release.ts';
@@ -278,6 +280,34 @@ test('an answer that another key signed, or for another board', async () => {
   const other = person<BoardId>('another board').id;
   await nothingHappened(() => liar.send('now', now(liar.key.signer, other)), 'now refused', 'wrong-signer', /meant for another/);
   await runs(liar.honest('after-now', smallRelease('after-now')));
+});
+
+test('a chain that is said to be longer than the board has made it', async () => {
+  const honest = liar.honest('chained', smallRelease('chained', 1, LASTING));
+  await runs(honest);
+  const { seq } = await liar.opened(honest.lease);
+  // Fast-forward: from there no honest gateway would ever take the chain back.
+  const known = { seq: 1_000_000_000, hash: new Uint8Array(32).fill(1) };
+  await nothingHappened(() => liar.welcome({ known }), 'now refused', 'bad-signature', /record 1000000000 of this board is not shown/, [
+    'chained',
+  ]);
+  const forged = (signer: Signer, more: Partial<Usage> = {}): Bytes => {
+    const last = liar.usage.all.at(-1)!;
+    return seal(usageNoun, { ...last, seq: known.seq, ...more }, signer);
+  };
+  const hashOf = (record: Bytes): Bytes => nodeCrypto.sha256(payloadIn(record));
+  const record = forged(stranger.signer);
+  const shown = { known: { ...known, hash: hashOf(record) }, proof: record };
+  await nothingHappened(() => liar.welcome(shown), 'now refused', 'bad-signature', /is not shown/, ['chained']);
+  // Its own key, and not the record that is named.
+  const own = forged(board.key.signer, { seq: 7 });
+  await nothingHappened(() => liar.welcome({ known, proof: own }), 'now refused', 'bad-signature', /is not shown/, ['chained']);
+  // What it did sign once, and lost, is where it goes on from: above it, and with the mark.
+  const lost = forged(board.key.signer, { seq: seq + 4 });
+  liar.welcome({ known: { seq: seq + 4, hash: hashOf(lost) }, proof: lost });
+  liar.assign([]);
+  const close = await liar.usage.next((usage) => usage.kind === 'close' && usage.seq > seq + 4);
+  expect(close).toMatchObject({ seq: seq + 5, amnesia: true, prev: hashOf(lost) });
 });
 
 test('an acknowledgement that another key signed keeps the records on the board', async () => {

@@ -123,7 +123,16 @@ export class Liar {
         throw new Error('no hello');
       })();
     const now: Now = {
-      ...{ v: 1, board, gateway: this.entry.gateway, nonce, speaks: 1, wallMs: Date.now(), known: { seq: 0, hash: new Uint8Array(32) }, proof: null },
+      ...{
+        v: 1,
+        board,
+        gateway: this.entry.gateway,
+        nonce,
+        speaks: 1,
+        wallMs: Date.now(),
+        known: { seq: 0, hash: new Uint8Array(32) },
+        proof: null,
+      },
       ...{ operators: this.newest, ...this.nowLies, ...lies },
     };
     this.send('now', seal(nowNoun, now, this.key.signer));

@@ -25,9 +25,11 @@ export interface Shelf {
   /** Records in the order of their numbers. */
   records: Usage[];
   known: ChainPoint;
+  /** The signed record that `known` names. */
+  proof: Bytes | null;
 }
 
-export const newShelf = (): Shelf => ({ held: new Map(), records: [], known: START });
+export const newShelf = (): Shelf => ({ held: new Map(), records: [], known: START, proof: null });
 
 export class PaperGateway {
   readonly name: string;
@@ -82,6 +84,7 @@ export class PaperGateway {
         speaks: 1,
         wallMs: this.#nowMs() + this.skewMs,
         known: this.shelf.known,
+        proof: this.shelf.proof,
       },
       operators: this.operators,
       ...this.forge.now,
@@ -110,12 +113,13 @@ export class PaperGateway {
     const records = decodeAs(usageBatch, payload, 'usage').records.map((body) => unseal(testCrypto, usageNoun, body));
     this.batches.push(records.map(({ value }) => value.seq));
     if (this.deaf) return;
-    for (const { value, hash } of records) {
+    for (const { value, hash, bytes } of records) {
       const follows = value.seq === this.shelf.known.seq + 1 && (value.amnesia || equal(value.prev, this.shelf.known.hash));
       if (value.seq > this.shelf.known.seq && !follows) break;
       if (!follows) continue;
       this.shelf.records.push(value);
       this.shelf.known = { seq: value.seq, hash };
+      this.shelf.proof = bytes;
     }
     this.acknowledge(records[0]!.value.board, answer);
   }
