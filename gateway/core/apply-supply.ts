@@ -2,13 +2,13 @@
 import { type Bytes, equal } from '../../runtime/protocol/bytes.ts';
 import { refuse } from '../../runtime/protocol/errors.ts';
 import { decodeAs, type Sealed, unseal } from '../../runtime/protocol/noun.ts';
-import { helloNoun, homeNoun, type Usage, usageNoun } from '../../runtime/protocol/nouns/board.ts';
+import { type Home, helloNoun, homeNoun, type Usage, usageNoun } from '../../runtime/protocol/nouns/board.ts';
 import { type ChainPoint, leaseIdOf, leaseNoun } from '../../runtime/protocol/nouns/lease.ts';
 import { closeSchema, type LogEntry, presenceSchema } from '../../runtime/protocol/nouns/log.ts';
 import { ordinal } from '../../runtime/turn/table.ts';
 import type { Context, Rows } from './context.ts';
 import { isRevoked, keysOf } from './directory.ts';
-import { boards, closes, leaseIndex, leases, openLeases, usageHeads, usageSeen } from './tables.ts';
+import { acks, boards, closes, leaseIndex, leaseMarks, leases, openLeases, usageHeads, usageSeen } from './tables.ts';
 
 const boardOf = (rows: Rows, id: string) => boards.get(rows, id) ?? refuse('not-paired', `board ${id}`);
 
@@ -24,18 +24,27 @@ const checkHeld = (rows: Rows, id: string, signer: Bytes) => {
   return [board.key, ...board.formerKeys].some((key) => equal(key, signer)) ? board : refuse('wrong-signer', `board ${id} did not sign it`);
 };
 
+type Tenure = Pick<Home, 'tenure' | 'gateway'>;
+
+/** A board that lost its newest writes may sign one tenure for two gateways; the greater id counts, as it does everywhere. */
+const outranks = (a: Tenure, b: Tenure): boolean => a.tenure > b.tenure || (a.tenure === b.tenure && a.gateway > b.gateway);
+
 /** The board's own word: the highest tenure wins, whoever logged it. */
 export const applyHome = (rows: Rows, context: Context, body: Bytes, entry: LogEntry): void => {
   const { value, signer } = unseal(context.crypto, homeNoun, body);
   const board = checkBoard(rows, context, value.board, signer);
-  if (board.home !== null && board.home.tenure >= value.tenure) return;
+  if (board.home !== null && !outranks(value, board.home)) return;
   boards.put(rows, { ...board, home: { tenure: value.tenure, gateway: value.gateway }, here: true, sinceMs: entry.wallMs }, value.board);
 };
 
+/** The newest of the highest tenure; every hello of a new tenure is logged, so that there is one. */
 export const applyOffer = (rows: Rows, context: Context, body: Bytes): void => {
   const { value, signer } = unseal(context.crypto, helloNoun, body);
   const board = checkBoard(rows, context, value.board, signer);
-  boards.put(rows, { ...board, offer: value.offer }, value.board);
+  const home = unseal(context.crypto, homeNoun, value.home).value;
+  if (board.home === null || outranks(home, board.home)) refuse('conflict', `tenure ${home.tenure} of board ${value.board} comes first`);
+  // What it offered a former home: logs come in no order among themselves.
+  else if (!outranks(board.home, home)) boards.put(rows, { ...board, offer: value.offer }, value.board);
 };
 
 export const applyPresence = (rows: Rows, _context: Context, body: Bytes, entry: LogEntry): void => {
@@ -55,8 +64,10 @@ export const applyLease = (rows: Rows, context: Context, body: Bytes): void => {
   if (!keys.some(({ operator, key }) => operator === value.operator && equal(key, signer)))
     refuse('wrong-signer', 'the guardian it names did not sign it');
   if (leases.get(rows, value.lease) !== null) return;
-  leases.put(rows, { doc: value, document: body, signer, opened: false, closed: false }, value.lease);
-  openLeases.put(rows, {}, value.board, value.lease);
+  // Its board's records may have come before it.
+  const { opened, closed } = leaseMarks.get(rows, value.board, value.lease) ?? { opened: false, closed: false };
+  leases.put(rows, { doc: value, document: body, signer, opened, closed }, value.lease);
+  if (!closed) openLeases.put(rows, {}, value.board, value.lease);
   leaseIndex.put(rows, {}, value.request, ordinal(value.index), ordinal(value.term), value.lease);
 };
 
@@ -90,20 +101,34 @@ export const openUsage = (rows: Rows, context: Context, body: Bytes): Sealed<Usa
   const sealed = unseal(context.crypto, usageNoun, body);
   // What a revoked key signed holds the chain together (metering-10); whether it may still be brought is the service's question.
   checkHeld(rows, sealed.value.board, sealed.signer);
-  const lease = leases.get(rows, sealed.value.lease) ?? refuse('not-found', `lease ${sealed.value.lease}`);
-  if (lease.doc.board !== sealed.value.board) refuse('wrong-signer', `lease ${sealed.value.lease} is another board's`);
   return sealed;
 };
 
-export const applyUsage = (rows: Rows, context: Context, body: Bytes): void => {
+/** What stands in another's log is durable there and here, and with it the chain that the other had before it. */
+const heldElsewhere = (rows: Rows, board: string, seq: number): void => {
+  const row = acks.get(rows, board) ?? { replicated: 0, pending: [] };
+  if (seq > row.replicated) acks.put(rows, { ...row, replicated: seq }, board);
+};
+
+export const applyUsage = (rows: Rows, context: Context, body: Bytes, entry: LogEntry): void => {
   const sealed = openUsage(rows, context, body);
-  if (placeInChain(rows, sealed) === 'repeat') return;
+  const place = placeInChain(rows, sealed);
   const { board, seq, lease: id, kind } = sealed.value;
+  if (entry.author !== context.me) heldElsewhere(rows, board, seq);
+  if (place === 'repeat') return;
   usageSeen.put(rows, { hash: sealed.hash }, board, ordinal(seq));
   usageHeads.put(rows, { seq, hash: sealed.hash, record: body }, board);
-  const lease = leases.get(rows, id);
-  if (lease !== null && kind !== 'point') leases.put(rows, { ...lease, opened: true, closed: lease.closed || kind === 'close' }, id);
-  if (kind === 'close') openLeases.remove(rows, board, id);
+  if (kind !== 'point') markLease(rows, board, id, kind === 'close');
+};
+
+/** A lease need not be known here: whoever signed it may be gone, and the chain must go on. Bills ask who signed it. */
+const markLease = (rows: Rows, board: string, id: string, closes: boolean): void => {
+  const closed = closes || (leaseMarks.get(rows, board, id)?.closed ?? false);
+  leaseMarks.put(rows, { opened: true, closed }, board, id);
+  const held = leases.get(rows, id);
+  if (held === null || held.doc.board !== board) return;
+  leases.put(rows, { ...held, opened: true, closed }, id);
+  if (closed) openLeases.remove(rows, board, id);
 };
 
 /** Two histories of one board: it gets nothing more until its operator has looked. The evidence is in the logs. */

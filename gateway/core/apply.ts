@@ -39,6 +39,8 @@ export const applyEntry = (rows: Rows, context: Context, entry: LogEntry): void 
 /** Reasons that may pass once another author's log has come. */
 const MAY_PASS = new Set(['unknown-key', 'not-found', 'not-paired', 'conflict', 'wrong-signer', 'wrong-publisher']);
 
+export const mayPass = (error: LichenError): boolean => MAY_PASS.has(error.code);
+
 /**
  * Applies a peer's entry, or keeps it for later when what it stands on is missing: logs of several authors arrive in
  * no order among themselves. Returns why it was not applied, for the journal.
@@ -50,7 +52,7 @@ export const applyForeign = (rows: Rows, context: Context, entry: LogEntry, body
   } catch (thrown) {
     const error = asLichenError(thrown);
     if (error.code === 'internal') throw thrown;
-    if (MAY_PASS.has(error.code)) pendings.put(rows, { body }, entry.author, ordinal(entry.seq));
+    if (mayPass(error)) pendings.put(rows, { body }, entry.author, ordinal(entry.seq));
     return error;
   }
 };

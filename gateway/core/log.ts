@@ -1,6 +1,6 @@
 /** This gateway's own log and its copies of the others'. A head is signed once a turn, over all that the turn appended. */
 import { type Bytes, equal } from '../../runtime/protocol/bytes.ts';
-import { type Checkpoint, keyNamed, openCheckpoint, readCheckpoint, signCheckpoint } from '../../runtime/protocol/checkpoint.ts';
+import { type Checkpoint, keyNamed, openCheckpoint, signCheckpoint } from '../../runtime/protocol/checkpoint.ts';
 import { asLichenError, refuse } from '../../runtime/protocol/errors.ts';
 import type { GatewayId } from '../../runtime/protocol/ids.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
@@ -80,26 +80,29 @@ const fitting = (sizes: number[], entries: Bytes[], from: number): number | unde
 };
 
 /**
- * Entries from `from` up to the farthest signed head that a peer frame has room for; null if none. This gateway's own
- * heads are signed anew with its present key, as the one that signed them may have been rotated or revoked. A batch of
- * another's ends where its key changed: the entries before may be what makes the new key known.
+ * Entries from `from` up to the farthest signed head that a peer frame has room for; null if none. A batch ends where
+ * the author's key changed: the entries before may be what makes the new key known.
  */
-export const batchAfter = (rows: Rows, context: Context, author: string, from: number): LogBatch | null => {
+export const batchAfter = (rows: Rows, author: string, from: number): LogBatch | null => {
   const after = { after: `head/${author}/${ordinal(from)}`, limit: 2 * LIMITS.peerBatchEntries };
   const found = rows.scan(`head/${author}/`, after).map(({ key }) => Number(key.slice(`head/${author}/`.length)));
   const noteAt = (size: number): string => heads.get(rows, author, ordinal(size))?.note ?? refuse('internal', `no head at ${size}`);
   const [first] = found;
   if (first === undefined) return null;
-  const key = author === context.me ? '' : keyNamed(noteAt(first));
-  const change = author === context.me ? -1 : found.findIndex((size) => keyNamed(noteAt(size)) !== key);
+  const key = keyNamed(noteAt(first));
+  const change = found.findIndex((size) => keyNamed(noteAt(size)) !== key);
   const entries = entriesOf(rows, author, from, LIMITS.peerBatchEntries);
   const size = fitting(change < 0 ? found : found.slice(0, change), entries, from) ?? first;
-  const note = noteAt(size);
-  const signed = author === context.me ? signCheckpoint(context.crypto, readCheckpoint(note), context.signer, author) : note;
-  return { entries: entries.slice(0, size - from), size, note: signed };
+  return { entries: entries.slice(0, size - from), size, note: noteAt(size) };
 };
 
 export const headOf = (rows: Rows, author: string): string | null => heads.get(rows, author, ordinal(sizeOf(rows, author)))?.note ?? null;
+
+/** Whether an author's log as it is held here had this head. */
+export const isHeadOf = (rows: Rows, author: string, { size, root }: Pick<Checkpoint, 'size' | 'root'>): boolean => {
+  const held = heads.get(rows, author, ordinal(size));
+  return held !== null && equal(readCheckpoint(held.note).root, root);
+};
 
 const openHead = (context: Context, note: string, author: string, keys: Bytes[]): Checkpoint => {
   const [key, ...others] = keys;
@@ -128,10 +131,13 @@ export const appendForeign = (
   const frontier = frontierOf(rows, author);
   if (from > frontier.size) refuse('conflict', `entries from ${from}, but ${frontier.size} are held`);
   const fresh = batch.slice(frontier.size - from);
+  const head = openHead(context, note, author, keys);
+  // Known already, or another history: of one size there is one head.
+  if (head.author === author && heads.get(rows, author, ordinal(head.size)) !== null && !isHeadOf(rows, author, head))
+    refuse('fork', `${author} signed two heads of size ${head.size}`);
   if (fresh.length === 0) return [];
   const entries = fresh.map((data) => decodeAs(entrySchema, data, 'entry'));
   const grown = fresh.reduce((tree, data) => append(context.crypto, tree, data), frontier);
-  const head = openHead(context, note, author, keys);
   if (head.author !== author || head.size !== grown.size) refuse('bad-signature', `the head does not cover entries up to ${grown.size}`);
   if (!equal(head.root, rootOf(context.crypto, grown)))
     refuse('fork', `the log of ${author} does not lead to its signed head at ${head.size}`);

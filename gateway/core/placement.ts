@@ -132,7 +132,7 @@ const contract = (
 ): Lease | null => {
   const manifest = manifests.get(rows, hex(request.release));
   const voucher = vouchers.get(rows, hex(request.voucher));
-  if (manifest === null || voucher === null) return null;
+  if (manifest === null || voucher === null || voucher.notAfterMs < now.wallMs) return null;
   const { binding } = chosen;
   const terms: Terms = {
     v: 1,

@@ -73,6 +73,8 @@ export const leases = table(
 );
 /** board/lease → nothing; finds the leases of a board that are not closed. */
 export const openLeases = table('lease-on', v.strictObject({}));
+/** board/lease → which boundaries of the lease the board has signed, whether it is known or not. */
+export const leaseMarks = table('lease-mark', v.strictObject({ opened: v.boolean(), closed: v.boolean() }));
 /** request/index/term/lease → nothing; finds an instance's leases in order. */
 export const leaseIndex = table('lease-of', v.strictObject({}));
 

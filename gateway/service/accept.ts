@@ -10,6 +10,7 @@ import type { Service, Work } from './events.ts';
 
 /** Hash of accepted bytes: what comes twice is answered as the first time and logged once. */
 const accepted = table('accepted', hash);
+type Flag = 'plan' | 'retry' | 'acks';
 /** Set when something happened upon which boards or requests may have to be looked at anew. */
 const flags = volatileTable<true>('flags');
 
@@ -32,9 +33,9 @@ export const acceptOnce = (work: Work, service: Service, kind: EntryKind, body: 
   accepted.put(work, digest, hex(digest));
 };
 
-export const flag = (work: Work, what: 'plan' | 'retry'): void => flags.put(work, true, what);
+export const flag = (work: Work, what: Flag): void => flags.put(work, true, what);
 
-export const takeFlag = (work: Work, what: 'plan' | 'retry'): boolean => {
+export const takeFlag = (work: Work, what: Flag): boolean => {
   const set = flags.get(work, what) !== null;
   if (set) flags.remove(work, what);
   return set;

@@ -3,10 +3,14 @@
 import { type BoardId, idFrom } from '../../runtime/protocol/ids.ts';
 import { seal } from '../../runtime/protocol/noun.ts';
 import { ackNoun } from '../../runtime/protocol/nouns/lease.ts';
+import { volatileTable } from '../../runtime/turn/table.ts';
 import { usageHead } from '../core/apply-supply.ts';
 import { gateways } from '../core/directory.ts';
 import { acks, boardSessions, cosigned } from '../core/tables.ts';
 import type { Service, Work } from './events.ts';
+
+/** session → up to which record its board was told that it may prune. */
+const told = volatileTable<number>('told');
 
 const NO_PLACES: [number, number][] = [];
 const NOTHING = { replicated: 0, pending: NO_PLACES };
@@ -33,14 +37,16 @@ const advance = (work: Work, service: Service, board: string): number => {
 
 export const acknowledge = (work: Work, service: Service, board: string, session: string): void => {
   const replicated = advance(work, service, board);
+  told.put(work, replicated, session);
   const ack = { v: 1 as const, board: idFrom<BoardId>(board), gateway: service.me, stored: usageHead(work, board), replicated };
   work.emit({ kind: 'send', session, topic: 'ack', payload: seal(ackNoun, ack, service.signer) });
 };
 
-/** After a peer countersigned more: boards whose records are safe now may prune. */
+/** After a peer countersigned more, or brought records itself: boards whose records are safe now may prune. */
 export const acknowledgeReplicated = (work: Work, service: Service): void => {
   for (const { key: board, value: session } of boardSessions.all(work)) {
-    const before = acks.get(work, board)?.replicated ?? 0;
-    if (advance(work, service, board) > before) acknowledge(work, service, board, session);
+    if (advance(work, service, board) > (told.get(work, session) ?? 0)) acknowledge(work, service, board, session);
   }
 };
+
+export const forgetTold = (work: Work, session: string): void => told.remove(work, session);

@@ -1,6 +1,6 @@
 /** What boards say: hello, report, wants, usage, gone. */
 import { type Bytes, equal, hex } from '../../runtime/protocol/bytes.ts';
-import { asLichenError, refuse } from '../../runtime/protocol/errors.ts';
+import { asLichenError, LichenError, refuse } from '../../runtime/protocol/errors.ts';
 import { type BoardId, idFrom } from '../../runtime/protocol/ids.ts';
 import { PROTOCOL } from '../../runtime/protocol/limits.ts';
 import { decodeAs, encodeAs, seal, unseal } from '../../runtime/protocol/noun.ts';
@@ -9,16 +9,20 @@ import { nowNoun } from '../../runtime/protocol/nouns/lease.ts';
 import { presenceSchema } from '../../runtime/protocol/nouns/log.ts';
 import { chunk, usageBatch, want } from '../../runtime/protocol/nouns/messages.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
+import { volatileTable } from '../../runtime/turn/table.ts';
 import { openUsage, placeInChain, quarantine, usageHead, usageProof } from '../core/apply-supply.ts';
 import { isRevoked, trusted, trustVersions } from '../core/directory.ts';
 import { appendOwn } from '../core/log.ts';
 import { blobs, boardSessions, boards, documents, leases, operators, reports, sessions, welcomes } from '../core/tables.ts';
 import { accept, flag } from './accept.ts';
-import { acknowledge, stored } from './acknowledge.ts';
+import { acknowledge, forgetTold, stored } from './acknowledge.ts';
 import { sendDesired } from './desired.ts';
 import type { Event, Handler, Service, Work } from './events.ts';
 
 export type Message = Extract<Event, { kind: 'message' }>;
+
+/** board → since when it is waited for. */
+const expected = volatileTable<number>('expected');
 
 const sameOffer = (a: Hello['offer'] | null, b: Hello['offer']): boolean =>
   a !== null && equal(encodeAs(offerSchema, a, 'offer'), encodeAs(offerSchema, b, 'offer'));
@@ -39,13 +43,18 @@ const hello: Handler<Message> = (work, service, event, now) => {
   const home = unseal(service.crypto, homeNoun, value.home).value;
   if (home.board !== event.id) refuse('wrong-signer', `the tenure is that of board ${home.board}`);
   if (home.gateway !== service.me) refuse('stale', `the board calls ${home.gateway} its home`);
-  if ((board.home?.tenure ?? 0) > home.tenure) refuse('stale', `tenure ${board.home?.tenure} is known, this is ${home.tenure}`);
-  if ((board.home?.tenure ?? 0) < home.tenure) accept(work, service, 'home', value.home, now);
-  if (!sameOffer(board.offer, value.offer)) accept(work, service, 'offer', event.payload, now);
+  const held = board.home ?? { tenure: 0, gateway: service.me };
+  if (held.tenure > home.tenure || (held.tenure === home.tenure && held.gateway !== service.me))
+    refuse('stale', `tenure ${held.tenure} at ${held.gateway} is known, this is ${home.tenure}`);
+  const isNew = held.tenure < home.tenure;
+  if (isNew) accept(work, service, 'home', value.home, now);
+  if (isNew || !sameOffer(board.offer, value.offer)) accept(work, service, 'offer', event.payload, now);
   present(work, service, value.board, true, now);
   boardSessions.put(work, event.session, event.id);
   welcome(work, service, event.session, { board: value.board, nonce: value.nonce, speaks }, now);
   sendDesired(work, service, event.id, event.session, true);
+  // What a former home stored may be safe by now, and nothing new need come for the board to hear of it.
+  if (usageHead(work, event.id).seq > 0) acknowledge(work, service, event.id, event.session);
 };
 
 const welcome = (
@@ -115,6 +124,8 @@ const usage: Handler<Message> = (work, service, event, now) => {
 const takeUsage = (work: Work, service: Service, board: string, body: Bytes, now: Instant): boolean => {
   const sealed = openUsage(work, service, body);
   if (sealed.value.board !== board) refuse('wrong-signer', 'a record of another board');
+  const { lease } = sealed.value;
+  if ((leases.get(work, lease)?.doc.board ?? board) !== board) refuse('wrong-signer', `lease ${lease} is another board's`);
   if (isRevoked(work, service, sealed.signer)) refuse('revoked-key', `the key that signed record ${sealed.value.seq}`);
   try {
     if (placeInChain(work, sealed) === 'repeat') return true;
@@ -143,7 +154,36 @@ const gone: Handler<Message> = (work, service, event, now) => away(work, service
 /** A session ended. */
 export const leave = (work: Work, service: Service, session: string, id: string, now: Instant): void => {
   sessions.remove(work, session);
+  forgetTold(work, session);
   away(work, service, session, id, now);
+};
+
+/** A board waits at most so long between two dials (the board's own homing). */
+const RETURN_MS = 60_000;
+
+/** Boards were here when this gateway last ended; whoever does not come back is away since. */
+export const expectBoards = (work: Work, service: Service, now: Instant): void => {
+  for (const { key, value } of boards.all(work)) {
+    if (value.here && value.home?.gateway === service.me) expected.put(work, now.monoMs, key);
+  }
+};
+
+export const missBoards = (work: Work, service: Service, now: Instant): void => {
+  for (const { key, value: sinceMs } of expected.all(work)) {
+    const isBack = boardSessions.get(work, key) !== null;
+    if (!isBack && now.monoMs - sinceMs < RETURN_MS) continue;
+    expected.remove(work, key);
+    if (!isBack) present(work, service, key, false, now);
+  }
+};
+
+/** A board that another gateway is home to by now does not know it yet, or is not at the end of this session any more. */
+export const dropMoved = (work: Work, service: Service): void => {
+  for (const { key, value: session } of boardSessions.all(work)) {
+    const home = boards.get(work, key)?.home;
+    if (home === null || home === undefined || home.gateway === service.me) continue;
+    work.emit({ kind: 'drop', session, error: new LichenError('stale', `board ${key} has tenure ${home.tenure} at ${home.gateway}`) });
+  }
 };
 
 /** What a board says of itself does not end its session. A newer session of the same board is not touched. */

@@ -165,10 +165,10 @@ const pushed: Answer = (work, service, input, now) => {
 };
 
 /** Entries from `from` up to a signed head that covers them. */
-const log: Answer = (work, service, input) => {
+const log: Answer = (work, _service, input) => {
   const author = input.params.author ?? '';
   const from = parse(uint, Number(input.params.from ?? '0'), 'from');
-  const batch = batchAfter(work, service, author, from);
+  const batch = batchAfter(work, author, from);
   if (batch === null) return json({ author, from, size: sizeOf(work, author), head: null, entries: [] });
   return json({
     author,

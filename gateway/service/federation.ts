@@ -10,27 +10,33 @@ import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { decodeAs, unseal } from '../../runtime/protocol/noun.ts';
 import { usageNoun } from '../../runtime/protocol/nouns/board.ts';
 import { entrySchema, type LogEntry, type PeerFrame, type Vector } from '../../runtime/protocol/nouns/log.ts';
-import { applyEntry, applyForeign } from '../core/apply.ts';
+import type { Instant } from '../../runtime/turn/clock.ts';
+import { applyForeign, mayPass } from '../core/apply.ts';
 import { quarantine } from '../core/apply-supply.ts';
-import { gatewayById, isRevoked, keysOf, trustVersions } from '../core/directory.ts';
-import { appendForeign, batchAfter, headOf, sizeOf, vectorOf } from '../core/log.ts';
+import { gatewayById, gateways, isRevoked, keysOf, trustVersions } from '../core/directory.ts';
+import { appendForeign, batchAfter, headOf, isHeadOf, sizeOf, vectorOf } from '../core/log.ts';
 import { blobs, cosigned, manifests, type PeerState, peers, pendings, releases, wanted } from '../core/tables.ts';
 import { flag } from './accept.ts';
-import { acknowledgeReplicated } from './acknowledge.ts';
 import { awaitRelease, refuseRelease, takeFromPeer } from './content.ts';
 import type { Event, Handler, Service, Work } from './events.ts';
 
 type Frame<K extends PeerFrame['kind']> = Extract<PeerFrame, { kind: K }>;
 
+const UNHEARD = { vector: {}, sent: {}, told: {}, asked: [], cursor: '', refusedAt: '' };
+
 export const peerUp: Handler<Extract<Event, { kind: 'peer-up' }>> = (work, service, event, now) => {
-  peers.put(
-    work,
-    { session: event.session, up: true, sinceMs: now.monoMs, vector: {}, sent: {}, told: {}, asked: [], cursor: '', refusedAt: '' },
-    event.gateway,
-  );
+  peers.put(work, { ...UNHEARD, session: event.session, up: true, sinceMs: now.monoMs }, event.gateway);
   work.emit({ kind: 'peer-send', session: event.session, frame: have(work, service, event.gateway) });
   askContent(work, event.gateway);
   flag(work, 'plan');
+};
+
+/** One that is listed and was never heard is silent from now on, not for ever: this gateway may be the one that is new. */
+export const noticePeers = (work: Work, service: Service, now: Instant): void => {
+  for (const { gateway } of gateways(work, service)) {
+    if (gateway === service.me || peers.get(work, gateway) !== null) continue;
+    peers.put(work, { ...UNHEARD, session: '', up: false, sinceMs: now.monoMs }, gateway);
+  }
 };
 
 export const peerDown: Handler<Extract<Event, { kind: 'peer-down' }>> = (work, _service, event, now) => {
@@ -75,11 +81,11 @@ const onHave = (work: Work, service: Service, from: string, peer: PeerState, fra
   if (frame.cosigned === null) return;
   const entry = gatewayById(work, service, from) ?? refuse('unknown-key', `gateway ${from}`);
   const checkpoint = openCheckpoint(service.crypto, frame.cosigned, from, entry.key);
-  if (checkpoint.author !== service.me || checkpoint.size > sizeOf(work, service.me))
+  if (checkpoint.author !== service.me || !isHeadOf(work, service.me, checkpoint))
     refuse('fork', `${from} countersigned a log of ours that we do not have`);
   if ((cosigned.get(work, from)?.size ?? 0) >= checkpoint.size) return;
   cosigned.put(work, { size: checkpoint.size, note: frame.cosigned }, from);
-  acknowledgeReplicated(work, service);
+  flag(work, 'acks');
 };
 
 const onEntries = (work: Work, service: Service, from: string, frame: Frame<'entries'>): void => {
@@ -125,13 +131,18 @@ export const askRefused = (work: Work, service: Service): void => {
 
 const applyOne = (work: Work, service: Service, entry: LogEntry, body: Bytes): void => {
   const error = applyForeign(work, service, entry, body);
-  if (error === null) return applied(work, service, entry);
+  if (error === null) applied(work, service, entry);
+  else spurned(work, service, entry, error);
+};
+
+const spurned = (work: Work, service: Service, entry: LogEntry, error: LichenError): void => {
   work.emit({ kind: 'journal', line: `entry ${entry.seq} (${entry.kind}) of ${entry.author}: ${error.message}` });
   if (error.code === 'fork' && entry.kind === 'usage') quarantine(work, unseal(service.crypto, usageNoun, entry.body).value.board);
 };
 
 /** A release that a peer logged is fetched from it, so that this region can serve it when the peer is gone. */
 const applied = (work: Work, service: Service, entry: LogEntry): void => {
+  if (entry.kind === 'usage') flag(work, 'acks');
   if (entry.kind !== 'manifest') return;
   for (const { key } of manifests.all(work)) if (releases.get(work, key) === null) awaitOrRefuse(work, service, key);
   for (const { key } of peers.all(work)) askContent(work, key);
@@ -171,16 +182,12 @@ export const retryPending = (work: Work, service: Service): void => {
   for (let progress = true; progress; ) {
     progress = false;
     for (const { key, value } of pendings.all(work)) {
-      const entry = decodeAs(entrySchema, value.body, 'entry');
-      try {
-        applyEntry(work, service, entry);
-      } catch (thrown) {
-        if (asLichenError(thrown).code === 'internal') throw thrown;
-        continue;
-      }
       pendings.remove(work, ...key.split('/'));
-      applied(work, service, entry);
-      progress = true;
+      const entry = decodeAs(entrySchema, value.body, 'entry');
+      const error = applyForeign(work, service, entry, value.body);
+      if (error === null) applied(work, service, entry);
+      else if (!mayPass(error)) spurned(work, service, entry, error);
+      progress ||= error === null;
     }
   }
 };
@@ -193,7 +200,7 @@ export const sync = (work: Work, service: Service): void => {
     const sent = { ...peer.sent };
     for (const [author, size] of Object.entries(vector)) {
       const from = Math.max(peer.vector[author] ?? 0, sent[author] ?? 0);
-      if (author !== gateway && size > from) sent[author] = sendEntries(work, service, peer.session, idFrom<GatewayId>(author), from);
+      if (author !== gateway && size > from) sent[author] = sendEntries(work, peer.session, idFrom<GatewayId>(author), from);
     }
     if (grew(vector, peer.told, service.me)) work.emit({ kind: 'peer-send', session: peer.session, frame: have(work, service, gateway) });
     peers.put(work, { ...peer, sent, told: vector }, gateway);
@@ -204,8 +211,8 @@ const grew = (vector: Vector, told: Vector, me: string): boolean =>
   Object.entries(vector).some(([author, size]) => author !== me && size > (told[author] ?? 0));
 
 /** One batch up to a signed head; the rest follows when the peer says it has this. */
-const sendEntries = (work: Work, service: Service, session: string, author: GatewayId, from: number): number => {
-  const batch = batchAfter(work, service, author, from);
+const sendEntries = (work: Work, session: string, author: GatewayId, from: number): number => {
+  const batch = batchAfter(work, author, from);
   if (batch === null) return from;
   const { entries, size, note } = batch;
   work.emit({ kind: 'peer-send', session, frame: { kind: 'entries', author, from, entries, head: note } });

@@ -7,11 +7,12 @@ import { gateways, isRevoked } from '../core/directory.ts';
 import { signHead } from '../core/log.ts';
 import { boards, sessions } from '../core/tables.ts';
 import { acceptOnce, flag, takeFlag } from './accept.ts';
-import { BOARD_MESSAGES, leave, tellOperators } from './boards.ts';
+import { acknowledgeReplicated } from './acknowledge.ts';
+import { BOARD_MESSAGES, dropMoved, expectBoards, leave, missBoards, tellOperators } from './boards.ts';
 import { CALLS } from './calls.ts';
 import { place, sendAllDesired } from './desired.ts';
 import type { Effect, Event, Service, Work } from './events.ts';
-import { askAllContent, askRefused, peerDown, peerFrame, peerUp, retryPending, sync } from './federation.ts';
+import { askAllContent, askRefused, noticePeers, peerDown, peerFrame, peerUp, retryPending, sync } from './federation.ts';
 import { pairing } from './pairing.ts';
 import { answerOf, encodeAnswer, push } from './push.ts';
 
@@ -57,11 +58,12 @@ const decide = (work: Work, service: Service, event: Event, now: Instant): void 
       return peerFrame(work, service, event, now);
     case 'configured':
       for (const document of event.documents) acceptOnce(work, service, 'operator', document, now);
-      return;
+      return expectBoards(work, service, now);
     case 'call':
       return work.emit({ kind: 'reply', id: event.id, answer: CALLS[event.name](work, service, event.input, now) });
     case 'tick':
       askAllContent(work);
+      missBoards(work, service, now);
       return flag(work, 'plan');
   }
 };
@@ -95,11 +97,14 @@ const refused = (work: Work, service: Service, event: Event, error: LichenError)
 
 const conclude = (work: Work, service: Service, now: Instant): void => {
   if (takeFlag(work, 'retry')) retryPending(work, service);
+  if (takeFlag(work, 'acks')) acknowledgeReplicated(work, service);
   if (takeFlag(work, 'plan')) {
+    noticePeers(work, service, now);
     place(work, service, now);
     takeFlag(work, 'plan');
     sendAllDesired(work, service);
     dropRevoked(work, service);
+    dropMoved(work, service);
     tellOperators(work, service, now);
     askRefused(work, service);
     work.emit({ kind: 'reach', gateways: gateways(work, service).filter((entry) => entry.gateway !== service.me) });

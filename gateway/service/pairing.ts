@@ -35,7 +35,8 @@ export const pairing: Handler<Extract<Event, { kind: 'pairing' }>> = (work, serv
   const digest = service.crypto.sha256(value.token);
   const claim = claims.get(work, hex(digest)) ?? refuse('claim-unknown', 'this gateway has made no such claim');
   if (claim.usedBy !== null && !equal(claim.usedBy, signer)) refuse('claim-used', 'another board has shown it before');
-  if (claim.expiresMs < now.wallMs) refuse('claim-unknown', 'the claim has expired');
+  // It gives the one that used it nothing new, so that one may show it for ever.
+  if (claim.usedBy === null && claim.expiresMs < now.wallMs) refuse('claim-unknown', 'the claim has expired');
   claims.put(work, { ...claim, usedBy: signer }, hex(digest));
   if (boards.get(work, value.board) === null) {
     accept(

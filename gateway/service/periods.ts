@@ -24,11 +24,19 @@ const logUpTo = (work: Work, author: string, size: number): LogEntry[] => {
   return entriesOf(work, author, 0, size).map((bytes) => decodeAs(entrySchema, bytes, 'entry'));
 };
 
+/** Author → entries that any of these counts: a gateway that lagged behind may have closed a later period at less. */
+const counted = (periods: Close[]): Map<string, number> => {
+  const sizes = new Map<string, number>();
+  for (const { vector } of periods)
+    for (const [author, size] of Object.entries(vector)) sizes.set(author, Math.max(size, sizes.get(author) ?? 0));
+  return sizes;
+};
+
 /** The statement's bytes. Errors: `not-found`, `missing-content` while a peer's log is still on its way. */
 export const statementBytes = (work: Work, service: Service, period: number): Bytes => {
   const upTo = listPeriods(work).filter((close) => close.period <= period);
   const last = upTo.at(-1);
   if (last?.period !== period) return refuse('not-found', `period ${period} is not closed`);
-  const logs = Object.entries(last.vector).map(([author, size]) => logUpTo(work, author, size));
+  const logs = [...counted(upTo)].map(([author, size]) => logUpTo(work, author, size));
   return fold(service.crypto, { logs, closes: upTo }).bytes;
 };

@@ -115,7 +115,7 @@ const check = ({ world, one, two }: Cast): void => {
   // Nothing that a board signed is missing anywhere.
   for (const board of [one, two]) {
     for (const node of world.nodes) for (let seq = 1; seq <= board.end.seq; seq++) expect(world.holds(node, board.id, seq)).toBe(true);
-    expect(board.outbox).toEqual([]);
+    expect(board.outbox.map(({ seq }) => seq)).toEqual([]);
   }
 };
 
@@ -136,7 +136,7 @@ describe('three gateways', () => {
       runs(12),
     );
     // It says nothing unless something happened.
-    expect(seen.leases).toBeGreaterThan(30);
+    expect(seen.leases).toBeGreaterThan(20);
     expect(seen.records).toBeGreaterThan(60);
     expect(seen.closes).toBeGreaterThan(5);
   });
