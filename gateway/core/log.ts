@@ -1,6 +1,6 @@
 /** This gateway's own log and its copies of the others'. A head is signed once a turn, over all that the turn appended. */
 import { type Bytes, equal } from '../../runtime/protocol/bytes.ts';
-import { type Checkpoint, keyNamed, openCheckpoint, signCheckpoint } from '../../runtime/protocol/checkpoint.ts';
+import { type Checkpoint, keyNamed, openCheckpoint, readCheckpoint, signCheckpoint } from '../../runtime/protocol/checkpoint.ts';
 import { asLichenError, refuse } from '../../runtime/protocol/errors.ts';
 import type { GatewayId } from '../../runtime/protocol/ids.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';

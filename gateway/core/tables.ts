@@ -105,6 +105,8 @@ export interface PeerState {
   session: string;
   up: boolean;
   sinceMs: number;
+  /** Whether it has said over this link what it has. */
+  heard: boolean;
   /** What the peer last said it has. */
   vector: Record<string, number>;
   /** What was sent beyond that already. */

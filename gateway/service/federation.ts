@@ -22,10 +22,10 @@ import type { Event, Handler, Service, Work } from './events.ts';
 
 type Frame<K extends PeerFrame['kind']> = Extract<PeerFrame, { kind: K }>;
 
-const UNHEARD = { vector: {}, sent: {}, told: {}, asked: [], cursor: '', refusedAt: '' };
+const UNHEARD = { heard: false, vector: {}, sent: {}, told: {}, asked: [], cursor: '', refusedAt: '' };
 
 export const peerUp: Handler<Extract<Event, { kind: 'peer-up' }>> = (work, service, event, now) => {
-  peers.put(work, { ...UNHEARD, session: event.session, up: true, sinceMs: now.monoMs }, event.gateway);
+  peers.put(work, { ...UNHEARD, told: vectorOf(work), session: event.session, up: true, sinceMs: now.monoMs }, event.gateway);
   work.emit({ kind: 'peer-send', session: event.session, frame: have(work, service, event.gateway) });
   askContent(work, event.gateway);
   flag(work, 'plan');
@@ -77,7 +77,7 @@ const onBlob = (work: Work, service: Service, from: string, peer: PeerState, fra
 };
 
 const onHave = (work: Work, service: Service, from: string, peer: PeerState, frame: Frame<'have'>): void => {
-  peers.put(work, { ...peer, vector: frame.vector }, from);
+  peers.put(work, { ...peer, heard: true, vector: frame.vector }, from);
   if (frame.cosigned === null) return;
   const entry = gatewayById(work, service, from) ?? refuse('unknown-key', `gateway ${from}`);
   const checkpoint = openCheckpoint(service.crypto, frame.cosigned, from, entry.key);
@@ -196,7 +196,8 @@ export const retryPending = (work: Work, service: Service): void => {
 export const sync = (work: Work, service: Service): void => {
   const vector = vectorOf(work);
   for (const { key: gateway, value: peer } of peers.all(work)) {
-    if (!peer.up) continue;
+    // What it has it says first; else each new link would begin with what it had long before.
+    if (!peer.up || !peer.heard) continue;
     const sent = { ...peer.sent };
     for (const [author, size] of Object.entries(vector)) {
       const from = Math.max(peer.vector[author] ?? 0, sent[author] ?? 0);

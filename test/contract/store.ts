@@ -140,12 +140,19 @@ export const storeContract = ({ medium }: StoreHarness): void => {
     const word = fc.string({ unit: fc.constantFrom('a', 'b', '/', '0', '-'), minLength: 1, maxLength: 4 });
     const opened = fresh();
     fc.assert(
-      fc.property(fc.uniqueArray(word, { minLength: 1, maxLength: 8 }), word, word, fc.nat(5), fc.boolean(), (keys, from, to, limit, reverse) => {
-        const old = Object.fromEntries(keysOf(opened).map((key) => [key, null]));
-        expect(commit(opened, { ...old, ...Object.fromEntries(keys.map((key) => [key, key])) })).toBe('committed');
-        const inside = [...keys].sort().filter((key) => key >= from && key < to);
-        expect(keysOf(opened, { from, to, limit, reverse })).toEqual((reverse ? inside.reverse() : inside).slice(0, limit));
-      }),
+      fc.property(
+        fc.uniqueArray(word, { minLength: 1, maxLength: 8 }),
+        word,
+        word,
+        fc.nat(5),
+        fc.boolean(),
+        (keys, from, to, limit, reverse) => {
+          const old = Object.fromEntries(keysOf(opened).map((key) => [key, null]));
+          expect(commit(opened, { ...old, ...Object.fromEntries(keys.map((key) => [key, key])) })).toBe('committed');
+          const inside = [...keys].sort().filter((key) => key >= from && key < to);
+          expect(keysOf(opened, { from, to, limit, reverse })).toEqual((reverse ? inside.reverse() : inside).slice(0, limit));
+        },
+      ),
       runs(40),
     );
   });

@@ -119,7 +119,7 @@ test('another release than the one that was leased', async () => {
   await liar.reported(honest.lease, ({ state }) => state === 'running');
 });
 
-test('a request that its tenant did not sign', async () => {
+test('a request that its tenant did not sign [trust-9]', async () => {
   const release = smallRelease('unrequested');
   const honest = liar.honest('unrequested', release);
   const { doc, document } = requestOf('unrequested', release.hash);
@@ -199,7 +199,7 @@ test('an assignment that another signed, or for another board', async () => {
   ]);
 });
 
-test('an older request of the tenant', async () => {
+test('an older request of the tenant [trust-10]', async () => {
   const release = smallRelease('sequence', 1, LASTING);
   const second = requestOf('sequence', release.hash, { sequence: 2 });
   const honest = liar.honest('sequence', release, {}, second);
@@ -282,7 +282,7 @@ test('an answer that another key signed, or for another board', async () => {
   await runs(liar.honest('after-now', smallRelease('after-now')));
 });
 
-test('a chain that is said to be longer than the board has made it', async () => {
+test('a chain that is said to be longer than the board has made it [trust-11]', async () => {
   const honest = liar.honest('chained', smallRelease('chained', 1, LASTING));
   await runs(honest);
   const { seq } = await liar.opened(honest.lease);

@@ -9,7 +9,6 @@ import { ZERO } from '../../runtime/protocol/money.ts';
 import { encodeAs, payloadOf, seal, unseal } from '../../runtime/protocol/noun.ts';
 import { type Hello, helloNoun, homeNoun, type Usage, usageNoun } from '../../runtime/protocol/nouns/board.ts';
 import {
-  type Ack,
   ackNoun,
   type ChainPoint,
   type Desired,
@@ -24,7 +23,7 @@ import { TestSession } from '../gateway/broker/world.ts';
 import { type Gateway, PATIENCE_MS } from './gateway.ts';
 import { type Person, person } from './person.ts';
 
-const OFFER: Hello['offer'] = {
+export const OFFER: Hello['offer'] = {
   ...{ tier: 'reduced', arch: 'x64', memoryMib: 512, cpuMillis: 2000, partitions: 8, engine: 'paper', model: 'Paper Board' },
   enforces: { memory: true, cpu: true, pids: true, network: true, disk: false },
 };
@@ -141,17 +140,12 @@ export class PaperBoard {
     return this.session.publish('usage', encodeAs(usageBatch, { v: 1, records }, 'usage'));
   }
 
-  /** Sends and waits for what the gateway says to it. */
-  async report(...records: Bytes[]): Promise<Ack> {
+  /** Sends, and waits to hear that all up to this number is stored. */
+  async report(seq: number, ...records: Bytes[]): Promise<void> {
     const from = this.session.heard.all.length;
     void this.send(...records);
-    const { payload } = await this.session.heard.next(({ topic }) => topic === 'ack', from);
-    return unseal(nodeCrypto, ackNoun, payload).value;
-  }
-
-  /** An acknowledgement of all up to this number. */
-  async stored(seq: number): Promise<void> {
-    await this.session.heard.next(({ topic, payload }) => topic === 'ack' && unseal(nodeCrypto, ackNoun, payload).value.stored.seq === seq);
+    const isStored = (payload: Bytes): boolean => unseal(nodeCrypto, ackNoun, payload).value.stored.seq === seq;
+    await this.session.heard.next(({ topic, payload }) => topic === 'ack' && isStored(payload), from);
   }
 
   close(): void {

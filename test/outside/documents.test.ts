@@ -69,7 +69,7 @@ test('a release of a publisher that nobody has shown', async () => {
   await refusedAtBothDoors(lost.document, 'unknown-key', /push its trust document first/);
 });
 
-test('a request that its tenant did not sign', async () => {
+test('a request that its tenant did not sign [trust-1]', async () => {
   const { doc, document } = requestOf('stolen', release.hash);
   await refusedAtBothDoors(seal(requestNoun, doc, other.signer), 'wrong-signer', /the tenant it names did not sign it/);
   await taken(document);

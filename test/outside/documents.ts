@@ -24,7 +24,7 @@ export const secondPublisher = nextPublisher(
 );
 
 /** Ends by itself: the first process of a namespace hears only the signals that it listens to, which takes it a while. */
-const BRIEF = 'setTimeout(() => {}, 300)';
+const BRIEF = 'setTimeout(() => {}, 100)';
 /** For as long as a test needs it. */
 export const LASTING = { args: ['/usr/bin/node', '-e', "process.on('SIGTERM', () => process.exit()); setInterval(() => {}, 1000)"] };
 const LITTLE = { cpuMillis: 100, memoryMib: 48, pids: 16, tmpMib: 1 };

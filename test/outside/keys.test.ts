@@ -11,7 +11,7 @@ import { type Rotation, rotationNoun } from '../../runtime/protocol/nouns/reques
 import type { OperatorDoc } from '../../runtime/protocol/nouns/trust.ts';
 import { until } from '../../sim/harness/wait.ts';
 import { refusal } from '../gateway/broker/world.ts';
-import { claimAt, PaperBoard, START, show } from './board.ts';
+import { claimAt, OFFER, PaperBoard, START, show } from './board.ts';
 import {
   bindingOf,
   owner,
@@ -78,7 +78,7 @@ test("a board's key is handed over: the old one is refused, the new one goes on,
   const first = board.record(lease.lease, START);
   const second = board.record(lease.lease, first.point, used(1_000_000n));
   const third = board.record(lease.lease, second.point, used(2_000_000n));
-  await board.report(first.document, second.document);
+  await board.report(2, first.document, second.document);
   const mark = journalMark();
   await gateway.accepts(makeRotation(former.signer, present.signer, board.id, 1));
   // The session that the old key opened is over at once.
@@ -90,14 +90,14 @@ test("a board's key is handed over: the old one is refused, the new one goes on,
   expect(await board.arrive()).toMatchObject({ known: second.point });
   // What the old key signed and nobody had yet is as good as before.
   const fourth = board.record(lease.lease, third.point, { ...used(3_000_000n), kind: 'close' });
-  expect(await board.report(third.document, fourth.document)).toMatchObject({ stored: { seq: 4 } });
+  await board.report(4, third.document, fourth.document);
   await gateway.order('/1/periods', {});
   const bytes = await fetch(`${gateway.url}/1/periods/1/statement`).then((response) => response.arrayBuffer());
   const postings = decodeStatement(new Uint8Array(bytes)).invoices.flatMap((invoice) => invoice.postings);
   expect(postings).toMatchObject([{ lease: lease.lease, fromSeq: 1, toSeq: 4, used: { cpuMicros: 3_000_000n }, uncharged: ZERO }]);
 });
 
-test('rotations that are none', async () => {
+test('rotations that are none [trust-12]', async () => {
   const { gateway, federation } = await one();
   const { board } = await leased(gateway, 'not-rotating');
   const [present, thief, other] = [board.key, person('thief'), person('new key')];
@@ -115,7 +115,7 @@ test('rotations that are none', async () => {
   await refusedPush(gateway, makeRotation(other.signer, thief.signer, board.id, 2), 'revoked-key', /pair the board anew/);
 });
 
-test("a board's key is revoked: its session ends at once, and no other", async () => {
+test("a board's key is revoked: its session ends at once, and no other [trust-7]", async () => {
   const { gateway, federation } = await one();
   const [lost, kept] = [await leased(gateway, 'lost'), await leased(gateway, 'kept')];
   const mark = journalMark();
@@ -128,7 +128,7 @@ test("a board's key is revoked: its session ends at once, and no other", async (
   const claim = await claimAt(gateway, owner.id);
   expect((await refusal(show(claim, lost.board.key))).code).toBe('revoked-key');
   expect(await gateway.state()).toEqual(before);
-  expect(await kept.board.report(kept.board.record(kept.lease.lease, START).document)).toMatchObject({ stored: { seq: 1 } });
+  await kept.board.report(1, kept.board.record(kept.lease.lease, START).document);
   await show(claim, person('lost 2'));
 });
 
@@ -161,6 +161,11 @@ test("a publisher's key is revoked: nothing new is taken or placed of it", async
   // Wanted, and not placed yet: no board fits.
   const waiting = requestOf('waiting', release.hash, { filter: { tier: 'full' } });
   await gateway.accepts(waiting.document, secondPublisher.document);
+  // And now one does: the wish is as it was, the room is there, and still.
+  const roomy = await PaperBoard.pair(gateway, 'roomy', owner.id);
+  boards.push(roomy);
+  await roomy.arrive({ offer: { ...OFFER, tier: 'full' } });
+  await gateway.accepts(bindingOf(roomy.id, 1));
   const door = await gateway.mqtt();
   expect(await door.push(smallRelease('late').document)).toMatchObject(answered('revoked-key', /meadow has revoked the key/));
   await refusedPush(gateway, smallRelease('late').document, 'revoked-key', /meadow has revoked the key/);
@@ -193,7 +198,7 @@ const same = async (...gateways: Gateway[]): Promise<void> => {
 };
 const sorted = (vector: Record<string, number>) => Object.entries(vector).sort(([a], [b]) => (a < b ? -1 : 1));
 
-test("a gateway's key is rotated: boards are told before, peers take its log before and after", async () => {
+test("a gateway's key is rotated: boards are told before, peers take its log before and after [trust-13]", async () => {
   const federation = await federate('north', 'south', 'east');
   const [north, south] = await start(federation, 'north', 'south');
   await peersUp(north!, south!);
@@ -208,7 +213,7 @@ test("a gateway's key is rotated: boards are told before, peers take its log bef
   // Told by the gateway itself while the board is with it, whose next dial would find a stranger.
   expect((await board.now(from)).operators.map(hex)).toEqual([hex(second.document)]);
   const first = board.record(lease.lease, START);
-  expect(await board.report(first.document)).toMatchObject({ stored: { seq: 1 } });
+  await board.report(1, first.document);
   // With a key that is no longer its own it signs no lease, and does not fall over it.
   await north!.accepts(requestOf('later', release.hash, { filter: { board: board.id } }).document);
   await north!.close();
@@ -220,8 +225,7 @@ test("a gateway's key is rotated: boards are told before, peers take its log bef
   await same(again, south!);
   expect(await board.arrive({}, again)).toMatchObject({ known: first.point });
   await board.lease('at-north');
-  void board.send(board.record(lease.lease, first.point).document);
-  await board.stored(2);
+  await board.report(2, board.record(lease.lease, first.point).document);
   // Whoever comes late learns all of it, from the old key's time and from the new one's.
   const [east] = await start({ ...later, document: federation.document }, 'east');
   await peersUp(east!, again, south!);
@@ -234,7 +238,28 @@ test("a gateway's key is rotated: boards are told before, peers take its log bef
   await new Promise((resolve) => stream.once('close', resolve));
 });
 
-test("a gateway's key is revoked: its peers drop it, keep what it logged, and stay together", async () => {
+test('a gateway that runs on with its former key signs no lease, and none of its that was not opened stays', async () => {
+  const { gateway, federation } = await one();
+  const { board, lease } = await leased(gateway, 'before');
+  expect(lease.term).toBe(1);
+  const present = person('gateway north 2');
+  const entries = [{ ...gateway.entry, key: present.key }];
+  await gateway.accepts(next(federation, { gateways: entries }).document);
+  await gateway.accepts(requestOf('meanwhile', release.hash, { filter: { board: board.id } }).document);
+  const named = async (of: Gateway) =>
+    (await of.get<{ name: string; term: number }[]>('/1/instances')).map(({ name, term }) => [name, term]);
+  expect(await named(gateway)).toEqual([['before', 1]]);
+  await gateway.close();
+  const again = await Gateway.open({ ...federation, entries }, 'north', { key: present, dir: gateway.dir });
+  open.splice(0, 1, again);
+  await board.arrive({}, again);
+  // The board would not believe the one that it never saw, were it told of it now.
+  expect(await board.lease('meanwhile')).toMatchObject({ term: 1 });
+  await board.desired(({ leases }) => leases.length === 2);
+  expect((await named(again)).sort()).toContainEqual(['before', 2]);
+});
+
+test("a gateway's key is revoked: its peers drop it, keep what it logged, and stay together [trust-14]", async () => {
   const federation = await federate('north', 'south', 'east');
   const [north, south, east] = await start(federation, 'north', 'south', 'east');
   await Promise.all([peersUp(north!, south!, east!), peersUp(south!, north!, east!), peersUp(east!, north!, south!)]);

@@ -40,7 +40,12 @@ export class FakeEngine {
   perform(step: PartitionStep, answer: (event: PartitionEvent) => void): void {
     this.steps.push(step);
     const partition = 'partition' in step ? step.partition : step.kind === 'start' ? step.spec.partition : null;
-    const refused = (): PartitionEvent => ({ kind: 'refused', step: step.kind, partition, error: new LichenError('engine-failed', 'as told') });
+    const refused = (): PartitionEvent => ({
+      kind: 'refused',
+      step: step.kind,
+      partition,
+      error: new LichenError('engine-failed', 'as told'),
+    });
     const delayMs = step.kind === 'start' ? this.startMs : 1;
     this.#clock.after(delayMs, () => answer(this.broken.has(step.kind) ? refused() : this.#do(step)));
   }

@@ -161,7 +161,11 @@ export const SIGNED: SignedFrame[] = [
   ),
   one(leaseNoun, lease, 'gateway a'),
   one(desiredNoun, { v, board, gateway, tenure: 3, seq: 9, leases: [{ lease: fill(1, 60), request: fill(2) }] }, 'gateway a'),
-  one(nowNoun, { v, board, gateway, nonce: fill(1, 16), speaks: 1, wallMs, known: head, proof: fill(6, 60), operators: [fill(4, 50)] }, 'gateway a'),
+  one(
+    nowNoun,
+    { v, board, gateway, nonce: fill(1, 16), speaks: 1, wallMs, known: head, proof: fill(6, 60), operators: [fill(4, 50)] },
+    'gateway a',
+  ),
   one(ackNoun, { v, board, gateway, stored: head, replicated: 5 }, 'gateway a'),
   one(pairingNoun, { v, board, token: fill(8), exporter: fill(9) }, 'board 1'),
   one(homeNoun, { v, board, tenure: 3, gateway }, 'board 1'),

@@ -2,8 +2,9 @@
  * Gateways as cores with stores in memory, joined by wires that carry real peer frames. Nothing is delivered by itself:
  * a test says which wire moves, which is cut, and when time passes.
  */
-import { gatewayCore } from '../../gateway/service/gateway.ts';
+
 import type { ApiAnswer, ApiInput, Effect, Event, Service } from '../../gateway/service/events.ts';
+import { gatewayCore } from '../../gateway/service/gateway.ts';
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import type { CallName } from '../../runtime/protocol/api.ts';
 import { type Bytes, hex, utf8 } from '../../runtime/protocol/bytes.ts';
@@ -21,7 +22,7 @@ import { Draft } from '../../runtime/turn/draft.ts';
 import { keyOf, remembering } from './crypto.ts';
 import { GATEWAYS, idOf, OPERATOR, OWNER, signedOperator } from './federation.ts';
 import { MemoryDisk, openMemoryStore } from './memory-store.ts';
-import { type Driven, drive, manualClock, type ManualClock, seededEntropy } from './world.ts';
+import { type Driven, drive, type ManualClock, manualClock, seededEntropy } from './world.ts';
 
 export const SILENCE_MS = 3000;
 
@@ -57,6 +58,7 @@ export class Node {
   #count = 0;
   #service: Service;
   #life = 0;
+  running = true;
 
   constructor(world: GatewayWorld, name: string) {
     this.world = world;
@@ -64,7 +66,16 @@ export class Node {
     this.id = idOf<GatewayId>(name);
     const entropy = seededEntropy(name);
     this.#service = {
-      ...{ crypto, signer: keyOf(name), me: this.id, operator: OPERATOR, silenceMs: SILENCE_MS, name, region: 'north', address: `${name}:1` },
+      ...{
+        crypto,
+        signer: keyOf(name),
+        me: this.id,
+        operator: OPERATOR,
+        silenceMs: SILENCE_MS,
+        name,
+        region: 'north',
+        address: `${name}:1`,
+      },
       ...{ entropy: (length) => entropy.bytes(length), software: 'test' },
     };
     this.driven = this.#start();
@@ -78,7 +89,7 @@ export class Node {
       if (this.#life === life) this.#release(effect);
     };
     const driven = drive<Event, Effect>({ core: gatewayCore(this.#service), store, clock, batch: 512, released });
-    driven.submit({ kind: 'configured', documents: [signedOperator().body] });
+    driven.submit({ kind: 'configured', documents: [this.world.operator] });
     const tick = (): void => {
       if (this.#life !== life) return;
       driven.turn.submit({ kind: 'tick' });
@@ -91,17 +102,24 @@ export class Node {
   /** The process ends; sessions and links are gone. */
   stop(): void {
     this.#life++;
+    this.running = false;
     this.world.isolate(this);
     for (const client of [...this.clients.values()]) client.dropped(new LichenError('unavailable', 'the gateway ended'));
     this.clients.clear();
   }
 
   start(): void {
+    this.running = true;
     this.driven = this.#start();
   }
 
   submit(...events: Event[]): void {
     this.driven.submit(...events);
+  }
+
+  /** From within an effect, when a turn is not over yet. Nothing reaches a process that has ended. */
+  later(event: Event): void {
+    if (this.running) this.driven.turn.submit(event);
   }
 
   #release(effect: Effect): void {
@@ -249,7 +267,11 @@ export class GatewayWorld {
   #wires: Wire[] = [];
   #count = 0;
 
-  constructor(names: string[] = GATEWAYS) {
+  /** What every gateway is started with. */
+  readonly operator: Bytes;
+
+  constructor(names: string[] = GATEWAYS, operator = signedOperator().body) {
+    this.operator = operator;
     this.nodes = names.map((name) => new Node(this, name));
     this.clock.settle();
   }
@@ -264,6 +286,11 @@ export class GatewayWorld {
 
   isLinked(one: Node, other: Node): boolean {
     return this.#wires.some(({ from, to }) => from === one && to === other);
+  }
+
+  /** By which `at` knows its link to a peer. */
+  sessionOf(at: Node, peer: Node): string {
+    return this.#wires.find(({ from, to }) => from === at && to === peer)?.session ?? 'none';
   }
 
   link(one: Node, other: Node): void {
@@ -284,7 +311,7 @@ export class GatewayWorld {
   cut(one: Node, other: Node): void {
     for (const { from, to, session } of this.#wires.filter((wire) => [wire.from, wire.to].every((end) => end === one || end === other))) {
       this.#wires = this.#wires.filter((wire) => wire.session !== session);
-      from.driven.turn.submit({ kind: 'peer-down', session, gateway: to.id });
+      from.later({ kind: 'peer-down', session, gateway: to.id });
     }
   }
 
@@ -314,7 +341,12 @@ export class GatewayWorld {
     const wire = busy[n % Math.max(1, busy.length)];
     const content = wire?.frames.shift();
     if (wire === undefined || content === undefined) return;
-    wire.to.submit({ kind: 'peer-frame', session: wire.farSession, gateway: wire.from.id, frame: decodeAs(peerFrame, content, 'peer frame') });
+    wire.to.submit({
+      kind: 'peer-frame',
+      session: wire.farSession,
+      gateway: wire.from.id,
+      frame: decodeAs(peerFrame, content, 'peer frame'),
+    });
   }
 
   /** Delivers until nothing waits. */
@@ -351,7 +383,8 @@ export class GatewayWorld {
     if (replicated > stored.seq) this.violations.push(`${by.name} calls ${replicated} of ${board} replicated and ${stored.seq} stored`);
     if (replicated === 0 || this.nodes.length === 1) return;
     const holders = this.nodes.filter((node) => this.holds(node, board, replicated));
-    if (holders.length < 2) this.violations.push(`${by.name} calls record ${replicated} of ${board} replicated; it is at ${holders.map(({ name }) => name)}`);
+    if (holders.length < 2)
+      this.violations.push(`${by.name} calls record ${replicated} of ${board} replicated; it is at ${holders.map(({ name }) => name)}`);
   }
 
   /** Whether a record stands in any log that the node holds. */

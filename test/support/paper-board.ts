@@ -5,12 +5,21 @@ import type { Signer } from '../../runtime/protocol/crypto.ts';
 import type { LichenError } from '../../runtime/protocol/errors.ts';
 import type { BoardId, GatewayId, LeaseId } from '../../runtime/protocol/ids.ts';
 import { ZERO } from '../../runtime/protocol/money.ts';
-import { encodeAs, payloadOf, seal, unseal } from '../../runtime/protocol/noun.ts';
+import { encodeAs, payloadOf, seal, sealMany, unseal } from '../../runtime/protocol/noun.ts';
 import { helloNoun, homeNoun, type Offer, pairingNoun, reportNoun, type Usage, usageNoun } from '../../runtime/protocol/nouns/board.ts';
-import { type Ack, ackNoun, type ChainPoint, type Desired, desiredNoun, type Lease, leaseNoun, type Now, nowNoun } from '../../runtime/protocol/nouns/lease.ts';
+import {
+  type Ack,
+  ackNoun,
+  type ChainPoint,
+  type Desired,
+  desiredNoun,
+  type Lease,
+  leaseNoun,
+  type Now,
+  nowNoun,
+} from '../../runtime/protocol/nouns/lease.ts';
 import { type Paired, usageBatch } from '../../runtime/protocol/nouns/messages.ts';
 import { rotationNoun } from '../../runtime/protocol/nouns/request.ts';
-import { signMany } from '../../runtime/protocol/cose.ts';
 import type { TopicName } from '../../runtime/protocol/topics.ts';
 import { keyOf } from './crypto.ts';
 import { idOf } from './federation.ts';
@@ -81,7 +90,13 @@ export class PaperBoard implements Client {
     const nonce = new Uint8Array(16).fill(++this.#nonces);
     const home = changes.home ?? this.homeDocument(this.tenure, this.home ?? idOf<GatewayId>('nobody'));
     const value = {
-      ...{ v: 1 as const, board: changes.board ?? this.id, speaks: changes.speaks ?? { min: 1, max: 1 }, software: 'paper', bootId: 'boot' },
+      ...{
+        v: 1 as const,
+        board: changes.board ?? this.id,
+        speaks: changes.speaks ?? { min: 1, max: 1 },
+        software: 'paper',
+        bootId: 'boot',
+      },
       ...{ nonce, home, head: this.end, offer: this.offer },
     };
     return seal(helloNoun, value, changes.signer ?? this.signer);
@@ -103,7 +118,7 @@ export class PaperBoard implements Client {
     this.drops.push(error);
     const { node, session } = this;
     this.node = null;
-    node?.driven.turn.submit({ kind: 'disconnected', session, party: 'board', id: this.id });
+    node?.later({ kind: 'disconnected', session, party: 'board', id: this.id });
   }
 
   hear(topic: TopicName, payload: Bytes): void {
@@ -126,14 +141,22 @@ export class PaperBoard implements Client {
     const { node, session, id } = this;
     const payload = encodeAs(usageBatch, { v: 1, records: records.map(({ body }) => body) }, 'usage');
     // From within an effect: the turn that released it is not over yet.
-    node.driven.turn.submit({ kind: 'message', session, party: 'board', id, topic: 'usage', payload, receipt: 0 });
+    node.later({ kind: 'message', session, party: 'board', id, topic: 'usage', payload, receipt: 0 });
   }
 
   /** Signs the next record and sends all that is not acknowledged. */
   use(lease: Pick<Lease, 'lease'> | LeaseId, changes: Partial<Usage> = {}): Usage {
     const seq = this.end.seq + 1;
     const usage: Usage = {
-      ...{ v: 1, board: this.id, seq, prev: this.end.hash, lease: typeof lease === 'string' ? lease : lease.lease, kind: 'point', bootId: 'boot' },
+      ...{
+        v: 1,
+        board: this.id,
+        seq,
+        prev: this.end.hash,
+        lease: typeof lease === 'string' ? lease : lease.lease,
+        kind: 'point',
+        bootId: 'boot',
+      },
       ...{ monoMs: seq, wallMs: 1_790_000_000_000 + seq * 60_000, quality: 'exact', tier: 'full', amnesia: false },
       registers: { ...ZERO, wallMs: BigInt(seq * 60_000), cpuMicros: BigInt(seq * 6_000_000) },
       ...changes,
@@ -153,13 +176,21 @@ export class PaperBoard implements Client {
     this.say('report', seal(reportNoun, { v: 1, board: this.id, bootId: 'boot', monoMs: 1, instances }, this.signer));
   }
 
-  /** The board's new key, and the document by which it hands over. */
-  rotate(to: string): Bytes {
+  /** Hands over to a new key if the document by which it does is taken. */
+  rotate(to: string, take: (document: Bytes) => boolean): boolean {
     const next = keyOf(to);
-    const value = { v: 1 as const, kind: 'board' as const, subject: this.id, version: ++this.keyVersion, from: this.signer.publicKey, to: next.publicKey };
-    const document = signMany(rotationNoun.typ, payloadOf(rotationNoun, value), [this.signer, next]);
+    const change = {
+      kind: 'board' as const,
+      subject: this.id,
+      version: this.keyVersion + 1,
+      from: this.signer.publicKey,
+      to: next.publicKey,
+    };
+    const document = sealMany(rotationNoun, { v: 1, ...change }, [this.signer, next]);
+    if (!take(document)) return false;
+    this.keyVersion++;
     this.signer = next;
-    return document;
+    return true;
   }
 
   /** The newest assignment heard, or null. */

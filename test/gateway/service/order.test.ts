@@ -5,7 +5,18 @@ import { hex } from '../../../runtime/protocol/bytes.ts';
 import { seal } from '../../../runtime/protocol/noun.ts';
 import { bindingNoun } from '../../../runtime/protocol/nouns/request.ts';
 import { keyOf } from '../../support/crypto.ts';
-import { binding, GATEWAYS, operatorDoc, RATES, secondOperator, signedBinding, signedManifest, signedPublisher, signedRequest, signedVoucher } from '../../support/federation.ts';
+import {
+  binding,
+  GATEWAYS,
+  operatorDoc,
+  RATES,
+  secondOperator,
+  signedBinding,
+  signedManifest,
+  signedPublisher,
+  signedRequest,
+  signedVoucher,
+} from '../../support/federation.ts';
 import { GatewayWorld, type Node } from '../../support/gateway-world.ts';
 import { PaperBoard } from '../../support/paper-board.ts';
 import { runs } from '../../support/properties.ts';
@@ -34,12 +45,13 @@ const cast = (): Cast => {
   return { world, one, two };
 };
 
-/** Opens what is not open yet, and uses it. */
+/** Opens what is not open yet, and uses what is. */
 const use = (board: PaperBoard): void => {
-  for (const lease of board.leases) {
-    board.use(lease, board.opened.has(lease.lease) ? {} : { kind: 'open' });
-    board.opened.add(lease.lease);
+  for (const { lease } of board.leases.filter(({ lease: id }) => !board.opened.has(id))) {
+    board.use(lease, { kind: 'open' });
+    board.opened.add(lease);
   }
+  for (const lease of board.opened) board.use(lease);
 };
 
 type Deed = (cast: Cast) => void;
@@ -51,33 +63,61 @@ const DEEDS: Record<string, Deed> = {
       [`board 1 comes to ${i}`, ({ world, one }) => void one.connect(world.node(i))],
       [`board 2 comes to ${i}`, ({ world, two }) => void two.connect(world.node(i))],
       [`a period is closed at ${i}`, ({ world }) => void world.node(i).call('close')],
-      [`the request changes at ${i}`, ({ world }) => void world.node(i).push(signedRequest({ replicas: 2, sequence: 2 + i, patienceMs: 4000 + i }).body)],
-      [`two requests of one number, one of them at ${i}`, ({ world }) => void world.node(i).push(signedRequest({ replicas: 2, sequence: 9, patienceMs: 4000 + i }).body)],
-      [`two bindings of one number, one of them at ${i}`, ({ world }) => void world.node(i).push(seal(bindingNoun, binding('board 1', { version: 9, rates: { ...RATES, netMib: BigInt(i) } }), keyOf('owner')))],
+      [
+        `the request changes at ${i}`,
+        ({ world }) => void world.node(i).push(signedRequest({ replicas: 2, sequence: 2 + i, patienceMs: 4000 + i }).body),
+      ],
+      [
+        `two requests of one number, one of them at ${i}`,
+        ({ world }) => void world.node(i).push(signedRequest({ replicas: 2, sequence: 9, patienceMs: 4000 + i }).body),
+      ],
+      [
+        `two bindings of one number, one of them at ${i}`,
+        ({ world }) =>
+          void world
+            .node(i)
+            .push(seal(bindingNoun, binding('board 1', { version: 9, rates: { ...RATES, netMib: BigInt(i) } }), keyOf('owner'))),
+      ],
     ]),
   ),
   'board 1 leaves': ({ one }) => one.disconnect(),
   'board 1 uses': ({ one }) => use(one),
   'board 2 uses': ({ two }) => use(two),
-  'board 1 closes': ({ one }) => void one.leases.slice(0, 1).forEach((lease) => one.use(lease, { kind: 'close' })),
+  'board 1 closes': ({ one }) =>
+    void [...one.opened].slice(0, 1).forEach((lease) => one.opened.delete(lease) && one.use(lease, { kind: 'close' })),
   'board 1 offers less': ({ one }) => {
     one.offer = { ...one.offer, memoryMib: one.offer.memoryMib - 16 };
     if (one.node !== null) one.connect(one.node);
   },
-  'board 1 has a new key': ({ world, one }) => {
-    if (one.keyVersion < 3 && one.node !== null) one.node.accept(one.rotate(`board 1 key ${one.keyVersion + 1}`));
-    world.clock.settle();
+  'board 1 has a new key': ({ one }) => {
+    const { node } = one;
+    if (node !== null) one.rotate(`board 1 key ${one.keyVersion + 1}`, (document) => node.push(document).ok);
   },
-  'the operator lists less': ({ world }) => void world.node(2).push(secondOperator({ name: 'later', gateways: operatorDoc().gateways.map((entry, i) => ({ ...entry, region: `r${i}` })) }).body),
+  'the operator lists less': ({ world }) =>
+    void world
+      .node(2)
+      .push(secondOperator({ name: 'later', gateways: operatorDoc().gateways.map((entry, i) => ({ ...entry, region: `r${i}` })) }).body),
   'time passes': ({ world }) => world.clock.pass(700),
 };
 
 type Move = { kind: 'deed'; deed: string } | { kind: 'deliver'; wire: number; frames: number } | { kind: 'cut' | 'link'; pair: number };
 
-const OFTEN = ['board 1 uses', 'board 1 uses', 'board 2 uses', 'board 1 comes to 0', 'board 1 comes to 1', 'board 1 comes to 2', 'time passes'];
+const OFTEN = [
+  'board 1 uses',
+  'board 1 uses',
+  'board 1 uses',
+  'board 2 uses',
+  'board 1 comes to 0',
+  'board 1 comes to 1',
+  'board 1 comes to 2',
+  'time passes',
+];
 
 const move: fc.Arbitrary<Move> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant('deed' as const), deed: fc.constantFrom(...Object.keys(DEEDS), ...OFTEN, ...OFTEN) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({ kind: fc.constant('deed' as const), deed: fc.constantFrom(...Object.keys(DEEDS), ...OFTEN, ...OFTEN) }),
+  },
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('deliver' as const), wire: fc.nat(5), frames: fc.integer({ min: 1, max: 6 }) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('cut' as const, 'link' as const), pair: fc.nat(2) }) },
 );
@@ -111,7 +151,8 @@ const check = ({ world, one, two }: Cast): void => {
   expect(world.violations).toEqual([]);
   expect(world.nodes.map(({ pending }) => pending)).toEqual(GATEWAYS.map(() => []));
   const [first = {}, ...others] = world.nodes.map((node) => node.view());
-  for (const other of others) expect(differing(first, other)).toEqual([]);
+  const said = world.nodes.map(({ name, journal }) => `${name}: ${journal.join('\n  ')}`).join('\n');
+  for (const other of others) expect(differing(first, other), said).toEqual([]);
   // Nothing that a board signed is missing anywhere.
   for (const board of [one, two]) {
     for (const node of world.nodes) for (let seq = 1; seq <= board.end.seq; seq++) expect(world.holds(node, board.id, seq)).toBe(true);
@@ -123,7 +164,7 @@ describe('three gateways', () => {
   test('end up with one view, and lose nothing that a board signed (property)', () => {
     const seen = { leases: 0, records: 0, closes: 0, views: new Set<number>() };
     fc.assert(
-      fc.property(fc.array(move, { minLength: 5, maxLength: 60 }), (moves) => {
+      fc.property(fc.array(move, { minLength: 15, maxLength: 60, size: 'max' }), (moves) => {
         const given = cast();
         play(given, moves);
         settle(given);
@@ -133,11 +174,11 @@ describe('three gateways', () => {
         seen.records += given.one.end.seq + given.two.end.seq;
         seen.closes += keys.filter((key) => key.startsWith('close/')).length;
       }),
-      runs(12),
+      runs(8),
     );
     // It says nothing unless something happened.
-    expect(seen.leases).toBeGreaterThan(20);
-    expect(seen.records).toBeGreaterThan(60);
+    expect(seen.leases).toBeGreaterThan(16);
+    expect(seen.records).toBeGreaterThan(30);
     expect(seen.closes).toBeGreaterThan(5);
   });
 

@@ -66,7 +66,9 @@ describe('a full disk', () => {
   /** The limit on a file's size stands for it: no mount of this machine is touched. */
   const starved = async (fileBytes: number): Promise<unknown[]> => {
     const path = freshPath();
-    const process_ = spawn('prlimit', [`--fsize=${fileBytes}:unlimited`, process.execPath, child, 'fill', path], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const process_ = spawn('prlimit', [`--fsize=${fileBytes}:unlimited`, process.execPath, child, 'fill', path], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
     const lines: unknown[] = [];
     for await (const line of createInterface({ input: process_.stdout })) {
       lines.push(JSON.parse(line));
@@ -96,7 +98,20 @@ describe(isTraceable ? 'durability' : 'durability (strace is not installed: not 
   const traced = (durable: boolean): { trace: string; path: string } => {
     const path = freshPath();
     const out = `${dirname(path)}.trace`;
-    const { status } = spawnSync('strace', ['-f', '-y', '-e', `trace=${TRACED}`, '-o', out, process.execPath, child, 'acks', path, '5', String(durable)]);
+    const { status } = spawnSync('strace', [
+      '-f',
+      '-y',
+      '-e',
+      `trace=${TRACED}`,
+      '-o',
+      out,
+      process.execPath,
+      child,
+      'acks',
+      path,
+      '5',
+      String(durable),
+    ]);
     expect(status).toBe(0);
     return { trace: readFileSync(out, 'utf8'), path };
   };

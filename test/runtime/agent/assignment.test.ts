@@ -1,15 +1,15 @@
 /** What a board lets a gateway tell it to run, and what it never does. */
 import { describe, expect, test } from 'vitest';
 import { fileKey } from '../../../runtime/core/content.ts';
-import type { BoardId, GatewayId } from '../../../runtime/protocol/ids.ts';
 import { hex } from '../../../runtime/protocol/bytes.ts';
+import type { BoardId, GatewayId } from '../../../runtime/protocol/ids.ts';
 import { seal, sealMany } from '../../../runtime/protocol/noun.ts';
 import { leaseNoun } from '../../../runtime/protocol/nouns/lease.ts';
 import { requestNoun } from '../../../runtime/protocol/nouns/request.ts';
 import { operatorNoun, publisherNoun } from '../../../runtime/protocol/nouns/trust.ts';
 import { BOARD, BoardWorld, placed } from '../../support/board-world.ts';
 import { keyOf } from '../../support/crypto.ts';
-import { hashOf, idOf, lease, operatorDoc, request, ROOTS } from '../../support/federation.ts';
+import { hashOf, idOf, lease, operatorDoc, ROOTS, request } from '../../support/federation.ts';
 import { nextPublisher, publisherDoc, signedPublisher, smallRelease } from '../../support/small-release.ts';
 
 const said = (world: BoardWorld, what: RegExp): boolean => world.journal.some((line) => what.test(line));
@@ -26,9 +26,10 @@ describe('an assignment is refused', () => {
     expect(world.instance(one.lease)).toBeNull();
   };
 
-  test('when another gateway of the federation signed it', () => told({ by: 'gateway c', desired: { gateway: idOf<GatewayId>('gateway c') } }, /wrong-signer/));
+  test('when another gateway of the federation signed it', () =>
+    told({ by: 'gateway c', desired: { gateway: idOf<GatewayId>('gateway c') } }, /wrong-signer/));
   test('when another key signed it in the name of the home', () => told({ by: 'gateway c' }, /wrong-signer/));
-  test('when it is another board\'s', () => told({ desired: { board: idOf<BoardId>('board 2') } }, /wrong-signer/));
+  test("when it is another board's", () => told({ desired: { board: idOf<BoardId>('board 2') } }, /wrong-signer/));
   test('when it is of another tenure', () => {
     told({ desired: { tenure: 2 } }, /desired refused: stale/);
     told({ desired: { tenure: 7 } }, /desired refused: stale/);
@@ -214,7 +215,16 @@ describe('a release', () => {
 
   test.each([
     ['whose pages are not a tree', 'bad-path', [[{ kind: 'link', path: 'out', target: '../../etc' }]]],
-    ['whose pages list one path twice', 'bad-path', [[{ kind: 'dir', path: 'a' }, { kind: 'dir', path: 'a' }]]],
+    [
+      'whose pages list one path twice',
+      'bad-path',
+      [
+        [
+          { kind: 'dir', path: 'a' },
+          { kind: 'dir', path: 'a' },
+        ],
+      ],
+    ],
   ] as const)('%s: refused', (_what, code, tree) => {
     const world = paired();
     const one = placed(world, { release: smallRelease({}, { tree: tree.map((page) => [...page]) }) });

@@ -118,10 +118,11 @@ describe('a piece', () => {
     const one = placed(world);
     for (const gateway of world.gateways) {
       const { hear } = gateway;
-      gateway.hear = (topic, payload, answer) => hear.call(gateway, topic, payload, (back, bytes) => {
-        answer(back, bytes);
-        if (back === 'chunk') answer(back, bytes);
-      });
+      gateway.hear = (topic, payload, answer) =>
+        hear.call(gateway, topic, payload, (back, bytes) => {
+          answer(back, bytes);
+          if (back === 'chunk') answer(back, bytes);
+        });
     }
     world.assign(one).pass(3000);
     expect(world.state(one.lease)?.state).toBe('running');
@@ -133,9 +134,17 @@ describe('a window', () => {
   const many = (): Placed['release'] => {
     const pieces = Array.from({ length: 20 }, (_, i) => new Uint8Array(100).fill(i));
     const chunks = pieces.map((piece) => [testCrypto.sha256(piece), 100] as [Uint8Array, number]);
-    const file: Entry = { kind: 'file', path: 'big', executable: false, hash: testCrypto.sha256(Buffer.concat(pieces)), bytes: 2000, chunks };
+    const file: Entry = {
+      kind: 'file',
+      path: 'big',
+      executable: false,
+      hash: testCrypto.sha256(Buffer.concat(pieces)),
+      bytes: 2000,
+      chunks,
+    };
     const release = smallRelease({ recipe: 'many' }, { tree: [[file]] });
-    for (const piece of [...pieces, encodeAs(pageSchema, { v: 1, entries: [file] }, 'page')]) release.content.set(hex(testCrypto.sha256(piece)), piece);
+    for (const piece of [...pieces, encodeAs(pageSchema, { v: 1, entries: [file] }, 'page')])
+      release.content.set(hex(testCrypto.sha256(piece)), piece);
     return { ...release, chunks: pieces.map((piece) => hex(testCrypto.sha256(piece))) };
   };
 
@@ -150,7 +159,9 @@ describe('a window', () => {
     for (const key of release.chunks) world.home.shelf.held.set(key, release.content.get(key)!);
     world.pass(PACE.patienceMs + 2000);
     expect(world.state(one.lease)?.state).toBe('running');
-    expect(Math.max(...world.gateways.flatMap(({ wanted }) => wanted.map((hashes) => hashes.length)))).toBeLessThanOrEqual(LIMITS.wantWindow);
+    expect(Math.max(...world.gateways.flatMap(({ wanted }) => wanted.map((hashes) => hashes.length)))).toBeLessThanOrEqual(
+      LIMITS.wantWindow,
+    );
     expect(asked()).toBe(20 + LIMITS.wantWindow);
   });
 });

@@ -1,8 +1,8 @@
 /** An instance from its lease to its last record. */
 import { describe, expect, test } from 'vitest';
 import { hex } from '../../../runtime/protocol/bytes.ts';
-import { seal } from '../../../runtime/protocol/noun.ts';
 import { ZERO } from '../../../runtime/protocol/money.ts';
+import { seal } from '../../../runtime/protocol/noun.ts';
 import { requestNoun } from '../../../runtime/protocol/nouns/request.ts';
 import { BoardWorld, type Placed, placed } from '../../support/board-world.ts';
 import { keyOf } from '../../support/crypto.ts';
@@ -35,7 +35,14 @@ describe('an instance', () => {
     expect(world.dialled).toEqual(['gateway a']);
     expect(world.released.slice(0, 3)).toEqual(['survey', 'hello', 'report']);
     expect(world.files.count('plant')).toBe(1);
-    expect(world.state(one.lease)).toEqual({ lease: one.lease.lease, state: 'running', promise: 'held', restarts: 0, address: 'fd00::1', detail: '' });
+    expect(world.state(one.lease)).toEqual({
+      lease: one.lease.lease,
+      state: 'running',
+      promise: 'held',
+      restarts: 0,
+      address: 'fd00::1',
+      detail: '',
+    });
     const states = world.gateways.flatMap(({ reports }) => reports.map(({ instances }) => instances[0]?.state));
     expect(states.filter((state, i) => state !== states[i - 1])).toEqual(['fetching', 'starting', 'running']);
   });
@@ -54,7 +61,11 @@ describe('an instance', () => {
     const { world } = running();
     const [step] = world.engine.steps.filter(({ kind }) => kind === 'start');
     expect(step).toMatchObject({
-      spec: { args: ['/bin/main', '--greet=moin'], env: { LANG: 'C', LICHEN_GREETING: 'moin', LICHEN_LOG_LEVEL: 'info' }, limits: { memoryMib: 32 } },
+      spec: {
+        args: ['/bin/main', '--greet=moin'],
+        env: { LANG: 'C', LICHEN_GREETING: 'moin', LICHEN_LOG_LEVEL: 'info' },
+        limits: { memoryMib: 32 },
+      },
     });
   });
 
@@ -101,10 +112,11 @@ describe('an instance', () => {
     const { world, one } = running();
     let final = 0n;
     const { perform } = world.engine;
-    world.engine.perform = (step, answer) => perform.call(world.engine, step, (event) => {
-      if (event.kind === 'stopped') final = event.counters.cpuMicros;
-      answer(event);
-    });
+    world.engine.perform = (step, answer) =>
+      perform.call(world.engine, step, (event) => {
+        if (event.kind === 'stopped') final = event.counters.cpuMicros;
+        answer(event);
+      });
     world.assign().pass(3000);
     expect(world.records.at(-1)).toMatchObject({ kind: 'close', lease: one.lease.lease, registers: { cpuMicros: final } });
   });
@@ -260,10 +272,26 @@ describe('a restart of the runtime', () => {
   test('takes away what belongs to no lease', () => {
     const { world } = running();
     const stray = 'z'.repeat(32);
-    world.engine.perform({ kind: 'start', spec: { partition: stray, rootPath: '/', args: ['/x'], env: {}, engine: 'none', limits: { memoryMib: 1, cpuMillis: 1, pids: 1, tmpMib: 0 } } }, () => {});
+    world.engine.perform(
+      {
+        kind: 'start',
+        spec: {
+          partition: stray,
+          rootPath: '/',
+          args: ['/x'],
+          env: {},
+          engine: 'none',
+          limits: { memoryMib: 1, cpuMillis: 1, pids: 1, tmpMib: 0 },
+        },
+      },
+      () => {},
+    );
     world.pass(100).restart().pass(1000);
     expect([...world.engine.cells.keys()]).not.toContain(stray);
-    expect(world.engine.steps.filter((step) => 'partition' in step && step.partition === stray).map(({ kind }) => kind)).toEqual(['stop', 'remove']);
+    expect(world.engine.steps.filter((step) => 'partition' in step && step.partition === stray).map(({ kind }) => kind)).toEqual([
+      'stop',
+      'remove',
+    ]);
   });
 
   test('does not mistake what was leased before its survey came for something lost', () => {

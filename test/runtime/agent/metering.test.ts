@@ -218,7 +218,16 @@ describe('a board that lost its newest writes', () => {
 
 describe('a cap', () => {
   // What a minute costs, and a bit.
-  const minute = { wallMs: 60_000n, cpuMicros: 6_000_000n, memoryMibS: 960n, netInBytes: 600_000n, netOutBytes: 1_200_000n, diskBytes: 1_800_000n, diskMibS: 0n, energyMj: 0n };
+  const minute = {
+    wallMs: 60_000n,
+    cpuMicros: 6_000_000n,
+    memoryMibS: 960n,
+    netInBytes: 600_000n,
+    netOutBytes: 1_200_000n,
+    diskBytes: 1_800_000n,
+    diskMibS: 0n,
+    energyMj: 0n,
+  };
   const capMicro = costMicro(minute, RATES) * 2n;
 
   test('that is reached stops the instance, also with no gateway in reach', () => {

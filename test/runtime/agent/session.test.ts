@@ -131,10 +131,11 @@ describe('a welcome is refused', () => {
     const [home] = inOrder(world);
     const heard: Uint8Array[] = [];
     const { hear } = home!;
-    home!.hear = (topic, payload, answer) => hear.call(home, topic, payload, (back, bytes) => {
-      if (back === 'now') heard.push(bytes);
-      answer(back, bytes);
-    });
+    home!.hear = (topic, payload, answer) =>
+      hear.call(home, topic, payload, (back, bytes) => {
+        if (back === 'now') heard.push(bytes);
+        answer(back, bytes);
+      });
     world.pass(2000);
     world.cut();
     home!.silent = true;
@@ -192,7 +193,12 @@ describe('an operator that decides something new', () => {
     world.hold([hashOf(operatorNoun, second), signed(second)], [hashOf(operatorNoun, third), signed(third)]);
     world.pass(3000);
     expect(versionOf(world)).toBe(4);
-    expect(world.read((work) => operators.get(work, OPERATOR))?.documents).toEqual([signedOperator().body, signed(second), signed(third), signed(retiring)]);
+    expect(world.read((work) => operators.get(work, OPERATOR))?.documents).toEqual([
+      signedOperator().body,
+      signed(second),
+      signed(third),
+      signed(retiring),
+    ]);
     // And what it says is done: nobody dials a retired gateway.
     world.dialled.length = 0;
     world.cut();

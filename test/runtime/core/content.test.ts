@@ -16,15 +16,37 @@ const file = (path: string, n: number, chunks: ChunkRef[], changes: { bytes?: nu
 });
 const more = (path: string, chunks: ChunkRef[]): Entry => ({ kind: 'more', path, chunks });
 const manifest = (entries: number, bytes: number): Manifest => ({
-  ...{ v: 1, publisher: 'a'.repeat(32) as Manifest['publisher'], recipe: 'r', label: '1', sequence: 1, arch: 'any', pages: [], entries, bytes },
-  ...{ args: ['/a'], env: {}, engine: 'none', parameters: {}, promises: [], demands: 'dev', limits: { memoryMib: 1, cpuMillis: 1, pids: 1, tmpMib: 0 } },
+  ...{
+    v: 1,
+    publisher: 'a'.repeat(32) as Manifest['publisher'],
+    recipe: 'r',
+    label: '1',
+    sequence: 1,
+    arch: 'any',
+    pages: [],
+    entries,
+    bytes,
+  },
+  ...{
+    args: ['/a'],
+    env: {},
+    engine: 'none',
+    parameters: {},
+    promises: [],
+    demands: 'dev',
+    limits: { memoryMib: 1, cpuMillis: 1, pids: 1, tmpMib: 0 },
+  },
 });
 const pagesOf = (...pages: Entry[][]): Bytes[] => pages.map((entries) => encodeAs(pageSchema, { v: 1, entries }, 'page'));
 const refusal = (code: string) => expect.objectContaining({ code });
 
 describe('the entries of all pages', () => {
   test('are taken in order when they are what the manifest promised', () => {
-    const entries = [{ kind: 'dir', path: 'bin' } as const, file('bin/a', 1, [chunk(9, 4)]), { kind: 'link', path: 'b', target: 'bin/a' } as const];
+    const entries = [
+      { kind: 'dir', path: 'bin' } as const,
+      file('bin/a', 1, [chunk(9, 4)]),
+      { kind: 'link', path: 'b', target: 'bin/a' } as const,
+    ];
     expect(entriesOf(manifest(3, 4), pagesOf(entries.slice(0, 1), entries.slice(1)))).toEqual(entries);
   });
 
@@ -42,14 +64,23 @@ describe('the entries of all pages', () => {
   });
 
   test('are refused when a tree comes apart over two pages', () => {
-    expect(() => entriesOf(manifest(2, 8), pagesOf([file('a', 1, [chunk(9, 4)])], [file('a', 2, [chunk(8, 4)])]))).toThrow(refusal('bad-path'));
-    expect(() => entriesOf(manifest(1, 4), pagesOf([file('a', 1, [chunk(9, 4)])], [more('b', [chunk(8, 4)])]))).toThrow(refusal('bad-path'));
+    expect(() => entriesOf(manifest(2, 8), pagesOf([file('a', 1, [chunk(9, 4)])], [file('a', 2, [chunk(8, 4)])]))).toThrow(
+      refusal('bad-path'),
+    );
+    expect(() => entriesOf(manifest(1, 4), pagesOf([file('a', 1, [chunk(9, 4)])], [more('b', [chunk(8, 4)])]))).toThrow(
+      refusal('bad-path'),
+    );
   });
 });
 
 describe('the files of a release', () => {
   test('carry on over their continuations', () => {
-    const files = filesOf([file('a', 1, [chunk(2, 3)], { bytes: 12 }), more('a', [chunk(3, 4)]), more('a', [chunk(4, 5)]), file('b', 2, [chunk(5, 1)])]);
+    const files = filesOf([
+      file('a', 1, [chunk(2, 3)], { bytes: 12 }),
+      more('a', [chunk(3, 4)]),
+      more('a', [chunk(4, 5)]),
+      file('b', 2, [chunk(5, 1)]),
+    ]);
     expect(files.map(({ bytes, chunks }) => [bytes, chunks.length])).toEqual([
       [12, 3],
       [1, 1],
@@ -58,11 +89,19 @@ describe('the files of a release', () => {
 
   test('are each content once, and twice when it is to be executable too', () => {
     const again = [file('a', 1, [chunk(2, 3)]), file('b', 1, [chunk(2, 3)]), file('c', 1, [chunk(2, 3)], { executable: true })];
-    expect(filesOf(again).map(({ file: ref }) => fileKey(ref))).toEqual([fileKey({ hash: hashOf(1), executable: false }), fileKey({ hash: hashOf(1), executable: true })]);
+    expect(filesOf(again).map(({ file: ref }) => fileKey(ref))).toEqual([
+      fileKey({ hash: hashOf(1), executable: false }),
+      fileKey({ hash: hashOf(1), executable: true }),
+    ]);
   });
 
   test('do not take the continuation of one that is held for their own', () => {
-    const again = [file('a', 1, [chunk(2, 3)], { bytes: 5 }), more('a', [chunk(3, 2)]), file('b', 1, [chunk(2, 3)], { bytes: 5 }), more('b', [chunk(3, 2)])];
+    const again = [
+      file('a', 1, [chunk(2, 3)], { bytes: 5 }),
+      more('a', [chunk(3, 2)]),
+      file('b', 1, [chunk(2, 3)], { bytes: 5 }),
+      more('b', [chunk(3, 2)]),
+    ];
     expect(filesOf(again).map(({ chunks }) => chunks.length)).toEqual([2]);
     expect(filesOf([file('a', 1, [chunk(2, 3)]), { kind: 'dir', path: 'd' }]).map(({ chunks }) => chunks.length)).toEqual([1]);
   });
@@ -88,8 +127,19 @@ describe('what has to be fetched', () => {
     const chunks = fc.array(fc.tuple(fc.nat(255), fc.integer({ min: 1, max: 65_536 })), { minLength: 1, maxLength: 6 });
     fc.assert(
       fc.property(fc.array(chunks, { maxLength: 5 }), (given) => {
-        const files = filesOf(given.map((refs, i) => file(`f${i}`, i, refs.map(([n, bytes]) => chunk(n, bytes)))));
-        const targets = targetsOf(files, files.map(({ file: ref }) => ref));
+        const files = filesOf(
+          given.map((refs, i) =>
+            file(
+              `f${i}`,
+              i,
+              refs.map(([n, bytes]) => chunk(n, bytes)),
+            ),
+          ),
+        );
+        const targets = targetsOf(
+          files,
+          files.map(({ file: ref }) => ref),
+        );
         for (const { file: ref, bytes } of files) {
           let at = 0;
           for (const target of targets.filter((one) => fileKey(one.file) === fileKey(ref))) {

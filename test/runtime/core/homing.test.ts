@@ -62,7 +62,11 @@ describe('homes of a board', () => {
 
   test('stay in their order when another gateway goes', () => {
     const [first, second, third] = homesFor(testCrypto, 'board', many);
-    const without = homesFor(testCrypto, 'board', many.filter((one) => one !== first));
+    const without = homesFor(
+      testCrypto,
+      'board',
+      many.filter((one) => one !== first),
+    );
     expect(without.slice(0, 2)).toEqual([second, third]);
   });
 
@@ -80,7 +84,13 @@ describe('waiting between dials', () => {
 
   test('is short until every home was tried, and then doubles up to a minute', () => {
     for (const attempt of [0, 1, 2]) expect(highest(attempt, 3)).toBeLessThan(250);
-    for (const [attempt, limit] of [[0, 250], [3, 500], [5, 500], [6, 1000], [300, 60_000]] as const) {
+    for (const [attempt, limit] of [
+      [0, 250],
+      [3, 500],
+      [5, 500],
+      [6, 1000],
+      [300, 60_000],
+    ] as const) {
       expect(highest(attempt, 3)).toBeLessThan(limit);
       expect(highest(attempt, 3)).toBeGreaterThan(limit * 0.9);
     }

@@ -8,7 +8,16 @@ import { lease } from '../../support/federation.ts';
 import { runs } from '../../support/properties.ts';
 
 const instanceAt = (registers: Registers): Instance => ({
-  ...{ lease: lease({ on: 'board 1' }), request: new Uint8Array(32), asked: null, sequence: 1, wanted: 'started', opened: true, closed: false, unpaid: false },
+  ...{
+    lease: lease({ on: 'board 1' }),
+    request: new Uint8Array(32),
+    asked: null,
+    sequence: 1,
+    wanted: 'started',
+    opened: true,
+    closed: false,
+    unpaid: false,
+  },
   ...{ registers, base: registers, bootId: 'boot', recordedMonoMs: 0 },
 });
 const start = (registers: Registers = ZERO, monoMs = 0): Meter => meterFrom(instanceAt(registers), monoMs);
@@ -65,7 +74,10 @@ test('no register ever falls, whatever the kernel and the clock say (property)',
 });
 
 /** Several lives of a partition: counters grow within a life and begin at 0 in the next. */
-const lives = fc.array(fc.array(fc.tuple(anySample, fc.integer({ min: 0, max: 5000 })), { minLength: 1, maxLength: 5 }), { minLength: 1, maxLength: 5 });
+const lives = fc.array(fc.array(fc.tuple(anySample, fc.integer({ min: 0, max: 5000 })), { minLength: 1, maxLength: 5 }), {
+  minLength: 1,
+  maxLength: 5,
+});
 
 const grown = (a: Sample, b: Sample): Sample => ({
   cpuMicros: a.cpuMicros + b.cpuMicros,

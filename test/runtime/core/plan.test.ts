@@ -5,16 +5,47 @@ import { ZERO } from '../../../runtime/protocol/money.ts';
 import { lease } from '../../support/federation.ts';
 
 const instance = (changes: Partial<Instance> = {}): Instance => ({
-  ...{ lease: lease({ on: 'board 1' }), request: new Uint8Array(32), asked: null, sequence: 1, wanted: 'started', opened: true, closed: false, unpaid: false },
+  ...{
+    lease: lease({ on: 'board 1' }),
+    request: new Uint8Array(32),
+    asked: null,
+    sequence: 1,
+    wanted: 'started',
+    opened: true,
+    closed: false,
+    unpaid: false,
+  },
   ...{ registers: ZERO, base: ZERO, bootId: 'boot', recordedMonoMs: 0 },
   ...changes,
 });
 const run = (process: Process, changes: Partial<Run> = {}): Run => ({
-  ...{ process, busy: false, rootPath: null, startedMonoMs: 0, restarts: 0, retryMonoMs: 0, address: null, promises: {}, error: '', over: '' },
+  ...{
+    process,
+    busy: false,
+    rootPath: null,
+    startedMonoMs: 0,
+    restarts: 0,
+    retryMonoMs: 0,
+    address: null,
+    promises: {},
+    error: '',
+    over: '',
+  },
   ...changes,
 });
 const content = (phase: Content['phase']): Content => ({
-  ...{ phase, targets: [], cursor: 0, inflight: new Map(), left: new Map(), unsealed: 0, window: 8, rootPath: null, error: '', movedMonoMs: 0 },
+  ...{
+    phase,
+    targets: [],
+    cursor: 0,
+    inflight: new Map(),
+    left: new Map(),
+    unsealed: 0,
+    window: 8,
+    rootPath: null,
+    error: '',
+    movedMonoMs: 0,
+  },
 });
 
 interface Given {
@@ -25,8 +56,10 @@ interface Given {
   nowMs?: number;
 }
 
-const next = (process: Process, { instance: of = {}, run: state = {}, verified = true, held = true, nowMs = 1000 }: Given = {}): Step | null =>
-  plan(instance(of), run(process, state), verified, held ? content('held') : content('fetching'), nowMs);
+const next = (
+  process: Process,
+  { instance: of = {}, run: state = {}, verified = true, held = true, nowMs = 1000 }: Given = {},
+): Step | null => plan(instance(of), run(process, state), verified, held ? content('held') : content('fetching'), nowMs);
 
 /** Whatever is wanted and whatever is the case: verified, content held, lease opened. A step under way has no row. */
 const TABLE: Record<Instance['wanted'], Record<Exclude<Process, 'unknown' | 'starting' | 'stopping' | 'removing'>, Step | null>> = {

@@ -1,5 +1,6 @@
 /** Every way in which the four signatures behind an instance can fail to agree. */
 import { describe, expect, test } from 'vitest';
+import { nodeCrypto } from '../../../runtime/adapters/crypto.ts';
 import { openLease, openManifest, openRequest } from '../../../runtime/core/trust.ts';
 import type { Bytes } from '../../../runtime/protocol/bytes.ts';
 import type { BoardId, RequestId, TenantId } from '../../../runtime/protocol/ids.ts';
@@ -8,9 +9,8 @@ import { type Lease, leaseNoun } from '../../../runtime/protocol/nouns/lease.ts'
 import { type Manifest, manifestNoun } from '../../../runtime/protocol/nouns/release.ts';
 import { type Request, requestNoun } from '../../../runtime/protocol/nouns/request.ts';
 import { type PublisherDoc, publisherNoun } from '../../../runtime/protocol/nouns/trust.ts';
-import { nodeCrypto } from '../../../runtime/adapters/crypto.ts';
 import { keyOf } from '../../support/crypto.ts';
-import { hashOf, idOf, lease, operatorDoc, PUBLISHER, request, ROOTS, signedManifest } from '../../support/federation.ts';
+import { hashOf, idOf, lease, operatorDoc, PUBLISHER, ROOTS, request, signedManifest } from '../../support/federation.ts';
 
 const refusal = (code: string) => expect.objectContaining({ code });
 const BOARD = idOf<BoardId>('board 1');
@@ -25,7 +25,8 @@ describe('a lease', () => {
   });
 
   test('is refused when another gateway signed it, listed or not', () => {
-    for (const name of ['gateway b', 'stranger', 'board 1']) expect(() => open(seal(leaseNoun, good, keyOf(name)))).toThrow(refusal('unassigned'));
+    for (const name of ['gateway b', 'stranger', 'board 1'])
+      expect(() => open(seal(leaseNoun, good, keyOf(name)))).toThrow(refusal('unassigned'));
   });
 
   test('is refused when no operator lists its guardian', () => {
@@ -66,7 +67,7 @@ describe('a request', () => {
     for (const by of ['gateway a', 'owner', 'stranger']) expect(() => open(request(), { by })).toThrow(refusal('unrequested'));
   });
 
-  test('is refused when it is another tenant\'s, rightly signed', () => {
+  test("is refused when it is another tenant's, rightly signed", () => {
     expect(() => open(request({ tenant: idOf<TenantId>('stranger') }), { by: 'stranger' })).toThrow(refusal('unrequested'));
   });
 
@@ -85,7 +86,15 @@ describe('a request', () => {
 
 describe('a manifest', () => {
   const first: PublisherDoc = {
-    ...{ v: 1, version: 1, previous: null, name: 'Crustose Press', roots: ROOTS.map((name) => keyOf(name).publicKey), threshold: 2, revoked: [] },
+    ...{
+      v: 1,
+      version: 1,
+      previous: null,
+      name: 'Crustose Press',
+      roots: ROOTS.map((name) => keyOf(name).publicKey),
+      threshold: 2,
+      revoked: [],
+    },
     ...{ publisher: PUBLISHER, keys: [keyOf('release key').publicKey] },
   };
   const after = (doc: PublisherDoc, changes: Partial<PublisherDoc>): PublisherDoc => ({
@@ -106,7 +115,13 @@ describe('a manifest', () => {
     documents?: Bytes[];
   }
 
-  const open = ({ chain = [first], by = 'release key', of = manifest, leased = {}, documents = chain.map((doc) => signed(doc)) }: Given = {}): Manifest =>
+  const open = ({
+    chain = [first],
+    by = 'release key',
+    of = manifest,
+    leased = {},
+    documents = chain.map((doc) => signed(doc)),
+  }: Given = {}): Manifest =>
     openManifest(
       nodeCrypto,
       lease({ on: 'board 1', release: hashOf(manifestNoun, of), publisher: hashOf(publisherNoun, chain.at(-1) ?? first), ...leased }),

@@ -80,7 +80,14 @@ describe('a draft', () => {
     draft.put('b', utf8('y'));
     draft.get('b');
     draft.keep();
-    expect(draft.toCommit('me').expected).toEqual(new Map([['a', 1], ['missing', 0], ['c/1', 3], ['c/2', 4]]));
+    expect(draft.toCommit('me').expected).toEqual(
+      new Map([
+        ['a', 1],
+        ['missing', 0],
+        ['c/1', 3],
+        ['c/2', 4],
+      ]),
+    );
     expect(draft.toCommit('me').owner).toBe('me');
   });
 
@@ -106,7 +113,9 @@ describe('a draft', () => {
       }
     };
     expect(asked(() => draft.get('a'))).toEqual({ key: 'a' });
-    expect(asked(() => draft.scan('t/', { after: 't/5', limit: 2 }))).toEqual({ range: { from: 't/5\u0000', to: 't/\uffff', limit: 2, reverse: false } });
+    expect(asked(() => draft.scan('t/', { after: 't/5', limit: 2 }))).toEqual({
+      range: { from: 't/5\u0000', to: 't/\uffff', limit: 2, reverse: false },
+    });
     draft.put('a', utf8('mine'));
     expect(textOf(draft.get('a'))).toBe('mine');
   });
@@ -129,7 +138,12 @@ describe('a scan', () => {
     draft.remove('t/25');
     draft.put('t/0', utf8('new'));
     draft.put('t/3', utf8('newer'));
-    expect(draft.scan('t/').map(({ key, value }) => [key, fromUtf8(value)])).toEqual([['t/0', 'new'], ['t/1', 'x'], ['t/3', 'newer'], ['t/4', 'x']]);
+    expect(draft.scan('t/').map(({ key, value }) => [key, fromUtf8(value)])).toEqual([
+      ['t/0', 'new'],
+      ['t/1', 'x'],
+      ['t/3', 'newer'],
+      ['t/4', 'x'],
+    ]);
   });
 
   test('goes on after a key, whichever way it is read', () => {
@@ -155,7 +169,10 @@ describe('a scan', () => {
   const change = fc.record({ key, value: fc.option(fc.constantFrom('1', '2')), keep: fc.boolean() });
 
   test('is what a scan over the merged rows would be (property)', () => {
-    const options = fc.record({ limit: fc.nat(6), after: key.filter((text) => text.startsWith('t/')), reverse: fc.boolean() }, { requiredKeys: [] });
+    const options = fc.record(
+      { limit: fc.nat(6), after: key.filter((text) => text.startsWith('t/')), reverse: fc.boolean() },
+      { requiredKeys: [] },
+    );
     fc.assert(
       fc.property(fc.dictionary(key, fc.constant('0')), fc.array(change, { maxLength: 8 }), options, (base, changes, given) => {
         const draft = draftOver(base);
@@ -174,7 +191,9 @@ describe('a scan', () => {
         if (given.reverse === true) ordered.reverse();
         const { after } = given;
         const rest = ordered.filter(([at]) => after === undefined || (given.reverse === true ? at < after : at > after));
-        expect(draft.scan('t/', given).map(({ key: at, value }) => [at, fromUtf8(value)])).toEqual(rest.slice(0, given.limit ?? rest.length));
+        expect(draft.scan('t/', given).map(({ key: at, value }) => [at, fromUtf8(value)])).toEqual(
+          rest.slice(0, given.limit ?? rest.length),
+        );
       }),
       runs(300),
     );
@@ -183,7 +202,15 @@ describe('a scan', () => {
 
 describe('volatile rows', () => {
   test('are seen at once, become real with the commit, and can be taken away', () => {
-    const memory: Memory = new Map([['t', new Map<string, unknown>([['old', 1], ['gone', 1]])]]);
+    const memory: Memory = new Map([
+      [
+        't',
+        new Map<string, unknown>([
+          ['old', 1],
+          ['gone', 1],
+        ]),
+      ],
+    ]);
     const draft = draftOver({}, memory);
     draft.remember('t', 'new', 2);
     draft.remember('t', 'gone', undefined);
@@ -192,11 +219,24 @@ describe('volatile rows', () => {
     expect(draft.recall('t', 'new')).toBe(3);
     expect(draft.recall('t', 'gone')).toBeUndefined();
     expect(draft.recall('elsewhere', 'new')).toBeUndefined();
-    expect(draft.recallAll('t')).toEqual([['old', 1], ['new', 3]]);
-    expect(memory.get('t')).toEqual(new Map([['old', 1], ['gone', 1]]));
+    expect(draft.recallAll('t')).toEqual([
+      ['old', 1],
+      ['new', 3],
+    ]);
+    expect(memory.get('t')).toEqual(
+      new Map([
+        ['old', 1],
+        ['gone', 1],
+      ]),
+    );
     draft.keep();
     draft.settle();
-    expect(memory.get('t')).toEqual(new Map([['old', 1], ['new', 3]]));
+    expect(memory.get('t')).toEqual(
+      new Map([
+        ['old', 1],
+        ['new', 3],
+      ]),
+    );
   });
 
   test('taken away and set again are there', () => {

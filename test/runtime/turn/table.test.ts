@@ -20,7 +20,12 @@ describe('a table', () => {
 
   test('lists below a whole part of the key only', () => {
     const draft = fresh();
-    for (const key of [['a', '1'], ['ab', '1'], ['a', '2']]) things.put(draft, { size: 0, name: '' }, ...key);
+    for (const key of [
+      ['a', '1'],
+      ['ab', '1'],
+      ['a', '2'],
+    ])
+      things.put(draft, { size: 0, name: '' }, ...key);
     expect(things.all(draft, 'a').map(({ key }) => key)).toEqual(['a/1', 'a/2']);
     expect(things.all(draft).map(({ key }) => key)).toEqual(['a/1', 'a/2', 'ab/1']);
   });

@@ -6,8 +6,8 @@ import type { Draft } from '../../../runtime/turn/draft.ts';
 import type { Outcome } from '../../../runtime/turn/store.ts';
 import type { Core } from '../../../runtime/turn/turn.ts';
 import { MemoryDisk, type MemoryOptions, openMemoryStore } from '../../support/memory-store.ts';
-import { drive, manualClock } from '../../support/world.ts';
 import { runs } from '../../support/properties.ts';
+import { drive, manualClock } from '../../support/world.ts';
 
 type Op =
   | { do: 'put' | 'append'; key: string; value: string }
@@ -213,7 +213,12 @@ describe('a store that answers later', () => {
     { weight: 1, arbitrary: fc.constant<Op>({ do: 'refuse' }) },
   );
   const events = fc.array(fc.array(op, { maxLength: 4 }), { maxLength: 12 });
-  const when = fc.record({ readsLater: fc.boolean(), commitsLater: fc.boolean(), batch: fc.integer({ min: 1, max: 5 }), conflicts: fc.uniqueArray(fc.nat(12), { maxLength: 6 }) });
+  const when = fc.record({
+    readsLater: fc.boolean(),
+    commitsLater: fc.boolean(),
+    batch: fc.integer({ min: 1, max: 5 }),
+    conflicts: fc.uniqueArray(fc.nat(12), { maxLength: 6 }),
+  });
 
   test('is told to fetch, and the turn goes on by itself', () => {
     const { submit, store, effects } = start({ readsLater: (call) => call() });

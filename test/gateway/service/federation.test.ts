@@ -1,0 +1,276 @@
+/** Three gateways over real peer frames: what they tell each other, and what they do not believe. */
+import { describe, expect, test } from 'vitest';
+import { hex } from '../../../runtime/protocol/bytes.ts';
+import { sealMany } from '../../../runtime/protocol/noun.ts';
+import { entryBytes, type LogEntry, type PeerFrame } from '../../../runtime/protocol/nouns/log.ts';
+import { operatorNoun } from '../../../runtime/protocol/nouns/trust.ts';
+import { keyOf, testCrypto } from '../../support/crypto.ts';
+import { OPERATOR, operatorDoc, ROOTS, sealedLog, secondOperator, signedVoucher } from '../../support/federation.ts';
+import { cast } from '../../support/gateway-cast.ts';
+import { GatewayWorld, type Node } from '../../support/gateway-world.ts';
+import { PaperBoard } from '../../support/paper-board.ts';
+
+const said = (node: Node, what: RegExp): boolean => node.journal.some((line) => what.test(line));
+const sizes = (node: Node): number[] => node.world.nodes.map(({ id }) => node.log(id).length);
+
+describe('a log', () => {
+  test('is held whole by every gateway, and means the same there', () => {
+    const { world } = cast({ request: { replicas: 1 } });
+    const [a, b, c] = world.nodes as [Node, Node, Node];
+    expect(sizes(a)[0]).toBeGreaterThan(8);
+    expect([sizes(b), sizes(c)]).toEqual([sizes(a), sizes(a)]);
+    expect([b.view(), c.view()]).toEqual([a.view(), a.view()]);
+    expect(world.violations).toEqual([]);
+  });
+
+  test('reaches a gateway through another when its author is out of reach, or gone', () => {
+    const { world } = cast();
+    const [a, b, c] = world.nodes as [Node, Node, Node];
+    world.isolate(c);
+    a.accept(signedVoucher({ serial: 7 }).body);
+    world.pass(1000);
+    a.stop();
+    world.link(b, c);
+    world.pass(2000);
+    expect(c.log(a.id)).toEqual(a.log());
+    expect(c.view()).toEqual(b.view());
+  });
+
+  test('is caught up with after any silence, by what is missing only', () => {
+    const { world } = cast();
+    const [a, b] = world.nodes as [Node, Node];
+    world.cut(a, b);
+    world.cut(b, world.node(2));
+    const before = sizes(b)[0]!;
+    for (let serial = 2; serial < 12; serial++) a.accept(signedVoucher({ serial }).body);
+    const frames: PeerFrame[] = [];
+    const { carry } = world;
+    world.carry = (from, session, frame) => {
+      if (from === a) frames.push(frame);
+      carry.call(world, from, session, frame);
+    };
+    world.link(a, b);
+    world.pass(1000);
+    expect(b.log(a.id)).toEqual(a.log());
+    const sent = frames.flatMap((frame) => (frame.kind === 'entries' && frame.author === a.id ? [frame] : []));
+    expect(Math.min(...sent.map(({ from }) => from))).toBe(before);
+  });
+
+  test('that grew by thousands of entries in one turn, or by very large ones, still fits the frames', () => {
+    const { world } = cast();
+    const [a, b] = world.nodes as [Node, Node];
+    world.isolate(b);
+    const session = a.session({ hear: () => {}, dropped: () => {} });
+    const push = (document: Uint8Array): void =>
+      void a.driven.turn.submit({ kind: 'message', session, party: 'tenant', id: 'x', topic: 'push', payload: document, receipt: 0 });
+    const before = a.log().length;
+    for (let serial = 2; serial < 1502; serial++) push(signedVoucher({ serial }).body);
+    world.pass(1000);
+    expect(a.log().length - before).toBe(1500);
+    world.link(a, b);
+    world.pass(2000);
+    expect(world.violations).toEqual([]);
+    expect(b.log(a.id).length).toBe(a.log().length);
+  });
+});
+
+describe('an acknowledgement', () => {
+  /** A record is stored at the first gateway while nothing is delivered. */
+  const stored = () => {
+    const given = cast({ request: { replicas: 1 } });
+    const [board] = given.boards as [PaperBoard];
+    board.use(board.leases[0]!, { kind: 'open' });
+    return { ...given, board, ack: () => board.acks.at(-1)! };
+  };
+
+  test('says stored at once, and replicated only after a peer has countersigned', () => {
+    const { world, ack } = stored();
+    expect([ack().stored.seq, ack().replicated]).toEqual([1, 0]);
+    world.clock.pass(400);
+    expect(ack().replicated).toBe(0);
+    // The entries go out, are stored there, and nothing has come back.
+    const sent = world.waiting;
+    expect(sent).toBeGreaterThan(0);
+    for (let i = 0; i < 100 && ack().replicated === 0; i++) world.deliver(0);
+    expect(ack()).toMatchObject({ replicated: 1 });
+    expect(world.violations).toEqual([]);
+  });
+
+  test('does not say replicated when the entries arrived and the answer was lost', () => {
+    const { world, ack, board } = stored();
+    const [a, b, c] = world.nodes as [Node, Node, Node];
+    world.cut(a, c);
+    const { carry } = world;
+    world.carry = (from, session, frame) => {
+      if (from === a || frame.kind !== 'have') carry.call(world, from, session, frame);
+    };
+    world.pass(1000);
+    expect(b.log(a.id)).toEqual(a.log());
+    expect(ack().replicated).toBe(0);
+    world.carry = carry;
+    world.cut(a, b);
+    world.heal();
+    expect(ack().replicated).toBe(1);
+    expect(board.outbox).toEqual([]);
+  });
+
+  test('at another home counts what the former one had stored', () => {
+    const { world, board, ack } = stored();
+    const [a, b] = world.nodes as [Node, Node];
+    world.pass(1000);
+    world.isolate(a);
+    board.connect(b);
+    world.pass(500);
+    expect(board.welcome?.known.seq).toBe(1);
+    expect(ack()).toMatchObject({ stored: { seq: 1 }, replicated: 1, gateway: b.id });
+  });
+
+  test('in a federation of one says both at once', () => {
+    const alone = operatorDoc({ gateways: operatorDoc().gateways.slice(0, 1) });
+    const world = new GatewayWorld(['gateway a'], sealMany(operatorNoun, alone, ROOTS.map(keyOf)));
+    const board = new PaperBoard('board 1');
+    board.pair(world.node(0));
+    board.connect(world.node(0));
+    board.use('a'.repeat(32) as never, { kind: 'open' });
+    expect(board.acks.at(-1)).toMatchObject({ stored: { seq: 1 }, replicated: 1 });
+  });
+});
+
+describe('a gateway does not take', () => {
+  /** Entries in the name of gateway a, as gateway b might pass them on to c. */
+  const passing = (change: (log: LogEntry[]) => { entries: Uint8Array[]; head: string; from?: number }) => {
+    const { world } = cast();
+    const [a, b, c] = world.nodes as [Node, Node, Node];
+    const before = c.log(a.id).length;
+    const session = world.sessionOf(c, b);
+    const { entries, head, from = 0 } = change(a.log());
+    c.submit({ kind: 'peer-frame', session, gateway: b.id, frame: { kind: 'entries', author: a.id, from, entries, head } });
+    return { world, a, b, c, before };
+  };
+  const voucherAt = (log: LogEntry[], seq = log.length): LogEntry => ({
+    ...log[0]!,
+    seq,
+    kind: 'voucher',
+    body: signedVoucher({ serial: 99 }).body,
+  });
+
+  test('entries under a head that another key signed', () => {
+    const { a, c, before } = passing((log) => sealedLog(testCrypto, [...log, voucherAt(log)], keyOf('gateway b')));
+    expect(said(c, /bad-signature/)).toBe(true);
+    expect(c.log(a.id)).toHaveLength(before);
+  });
+
+  test('a log that does not lead to its signed head: a fork', () => {
+    const { a, c, before } = passing((log) => {
+      const { head } = sealedLog(testCrypto, [...log, voucherAt(log)], keyOf('gateway a'));
+      return { entries: [...log, { ...voucherAt(log), wallMs: 1 }].map(entryBytes), head };
+    });
+    expect(said(c, /fork/)).toBe(true);
+    expect(c.log(a.id)).toHaveLength(before);
+  });
+
+  test('a second history of the same length: a fork, which its own signature proves', () => {
+    const { c } = passing((log) => sealedLog(testCrypto, log.with(-1, { ...log.at(-1)!, wallMs: 1 }), keyOf('gateway a')));
+    expect(said(c, /fork: .* signed two heads of size/)).toBe(true);
+  });
+
+  test('a history that goes on from another past: a fork', () => {
+    const { a, c, before } = passing((log) =>
+      sealedLog(testCrypto, [...log.with(-1, { ...log.at(-1)!, wallMs: 1 }), voucherAt(log)], keyOf('gateway a')),
+    );
+    expect(said(c, /fork/)).toBe(true);
+    expect(c.log(a.id)).toHaveLength(before);
+  });
+
+  test('entries beyond a gap', () => {
+    const { c } = passing((log) => ({ ...sealedLog(testCrypto, [...log, voucherAt(log)], keyOf('gateway a')), from: log.length + 1 }));
+    expect(said(c, /conflict: entries from/)).toBe(true);
+  });
+
+  test("an entry that is not in its place, or another author's", () => {
+    for (const wrong of [{ seq: 0 }, { author: OPERATOR as never }]) {
+      const { c, a, before } = passing((log) => sealedLog(testCrypto, [...log, { ...voucherAt(log), ...wrong }], keyOf('gateway a')));
+      expect(said(c, /bad-schema|wrong|place/)).toBe(true);
+      expect(c.log(a.id)).toHaveLength(before);
+    }
+  });
+
+  test('more of its own log than it has: its store is an old copy, and it says so', () => {
+    const { world } = cast();
+    const [a, b] = world.nodes as [Node, Node];
+    const old = a.disk.copy();
+    a.accept(signedVoucher({ serial: 5 }).body);
+    world.pass(1000);
+    a.stop();
+    a.disk = old;
+    a.start();
+    world.link(a, b);
+    world.pass(1000);
+    expect(said(a, /fork/)).toBe(true);
+  });
+
+  test('a countersignature of a head that its log never had', () => {
+    const { world, boards } = cast({ request: { replicas: 1 } });
+    const [a, b, c] = world.nodes as [Node, Node, Node];
+    const [board] = boards as [PaperBoard];
+    world.isolate(a);
+    const old = a.disk.copy();
+    board.use(board.leases[0]!, { kind: 'open' });
+    world.link(a, b);
+    world.pass(500);
+    // The first gateway loses its newest writes and goes on from there; the second one holds what it had written before.
+    world.isolate(a);
+    a.stop();
+    a.disk = old;
+    a.start();
+    a.accept(signedVoucher({ serial: 6 }).body, signedVoucher({ serial: 7 }).body, signedVoucher({ serial: 8 }).body);
+    world.link(a, b);
+    world.pass(500);
+    expect(said(a, /fork: .* countersigned a log of ours that we do not have/) || said(b, /fork/)).toBe(true);
+    board.connect(a);
+    board.use(board.leases[0]!, {});
+    expect(board.acks.at(-1)?.replicated ?? 0).toBeLessThanOrEqual(1);
+    expect(world.isLinked(a, c)).toBe(false);
+  });
+
+  test('anything from a peer whose key was revoked, and takes what it logged before from others', () => {
+    const { world } = cast();
+    const [a, b, c] = world.nodes as [Node, Node, Node];
+    world.isolate(c);
+    a.accept(signedVoucher({ serial: 5 }).body);
+    world.pass(500);
+    world.isolate(a);
+    b.accept(secondOperator({ revoked: [keyOf('gateway a').publicKey] }).body);
+    world.link(b, c);
+    world.pass(1000);
+    expect(c.log(a.id)).toEqual(a.log());
+    a.accept(signedVoucher({ serial: 6 }).body);
+    world.link(a, c);
+    world.pass(1000);
+    expect(c.log(a.id)).toHaveLength(a.log().length - 1);
+    expect(said(c, /revoked-key/)).toBe(true);
+    expect(c.reached.map(({ gateway }) => gateway)).toEqual([b.id]);
+  });
+});
+
+describe('entries that stand on others', () => {
+  test('wait for them, and are taken when they come', () => {
+    const { world } = cast();
+    const [a, b, c] = world.nodes as [Node, Node, Node];
+    // The second gateway hears of the voucher's tenant only from the first, which the third does not hear.
+    world.isolate(c);
+    a.admit('tenant', 'tenant 2');
+    world.pass(500);
+    b.accept(signedVoucher({ serial: 50 }).body);
+    world.pass(500);
+    const late = b.log().at(-1)!;
+    const { entries, head } = sealedLog(testCrypto, b.log(), keyOf('gateway b'));
+    world.link(b, c);
+    const session = world.sessionOf(c, b);
+    c.submit({ kind: 'peer-frame', session, gateway: b.id, frame: { kind: 'entries', author: b.id, from: 0, entries, head } });
+    expect(hex(c.log(b.id).at(-1)!.body)).toBe(hex(late.body));
+    world.heal();
+    expect(c.pending).toEqual([]);
+    expect(c.view()).toEqual(a.view());
+  });
+});
