@@ -1,0 +1,154 @@
+/** What tenants, owners and publishers may not push, and that nothing of it is kept. */
+import { describe, expect, test } from 'vitest';
+import { hex, utf8 } from '../../../runtime/protocol/bytes.ts';
+import type { TenantId } from '../../../runtime/protocol/ids.ts';
+import { seal } from '../../../runtime/protocol/noun.ts';
+import { bindingNoun, requestNoun, type Request, voucherNoun } from '../../../runtime/protocol/nouns/request.ts';
+import { keyOf } from '../../support/crypto.ts';
+import { binding, hashOf, idOf, lease, RELEASE, request, secondOperator, signedBinding, signedLease, signedManifest, signedPublisher, signedRequest, signedVoucher, voucher } from '../../support/federation.ts';
+import { GatewayWorld, type Node } from '../../support/gateway-world.ts';
+import { PaperBoard } from '../../support/paper-board.ts';
+import { publisherDoc, signedPublisher as publisherOf, nextPublisher, smallRelease } from '../../support/small-release.ts';
+
+/** A gateway that knows a tenant, a publisher and a paired board. */
+const fresh = (): Node => {
+  const node = new GatewayWorld(['gateway a']).node(0).admit('tenant', 'tenant');
+  new PaperBoard('board 1').pair(node);
+  return node.accept(signedPublisher().body);
+};
+
+const refused = (node: Node, document: Uint8Array, code: string): void => {
+  const before = node.disk.dump();
+  expect(node.push(document)).toMatchObject({ ok: false, code, missing: [] });
+  expect(node.disk.dump()).toEqual(before);
+};
+
+describe('content', () => {
+  test('that no release names is not stored', () => {
+    refused(fresh(), utf8('free storage'), 'not-found');
+  });
+
+  test('of a release is taken piece by piece, pages first, and only once', () => {
+    const node = fresh();
+    const release = smallRelease();
+    const piece = (key: string): Uint8Array => release.content.get(key)!;
+    const pages = release.manifest.pages.map(hex);
+    refused(node, piece(pages[0]!), 'not-found');
+    expect(node.push(release.document).missing.map(hex).sort()).toEqual([...pages].sort());
+    refused(node, piece(release.chunks[0]!), 'not-found');
+    const named = pages.flatMap((page) => node.push(piece(page)).missing.map(hex));
+    expect(named.sort()).toEqual([...release.chunks].sort());
+    for (const key of release.chunks) expect(node.push(piece(key))).toMatchObject({ ok: true, missing: [] });
+    expect(node.json('releases')).toMatchObject([{ release: hex(release.release), missing: 0 }]);
+    const before = node.disk.dump();
+    expect(node.push(piece(release.chunks[0]!))).toMatchObject({ ok: true });
+    expect(node.disk.dump()).toEqual(before);
+  });
+
+  test('that is left out is named again when the manifest is pushed again', () => {
+    const node = fresh();
+    const release = smallRelease();
+    node.accept(release.document, ...release.manifest.pages.map((page) => release.content.get(hex(page))!));
+    expect(node.push(release.document).missing.map(hex).sort()).toEqual([...release.chunks].sort());
+  });
+});
+
+describe('a release', () => {
+  test('of a publisher that is not known is refused', () => {
+    refused(new GatewayWorld(['gateway a']).node(0), signedManifest().body, 'unknown-key');
+  });
+
+  test('signed by a key that its publisher does not list is refused', () => {
+    refused(fresh(), signedManifest('stranger').body, 'wrong-publisher');
+  });
+
+  test('signed by a key that its publisher has revoked is refused', () => {
+    const node = fresh();
+    node.accept(publisherOf(nextPublisher(publisherDoc(), { revoked: [keyOf('release key').publicKey] })));
+    refused(node, signedManifest().body, 'revoked-key');
+  });
+
+  test('older than one that is known is refused', () => {
+    const node = fresh().accept(smallRelease({ sequence: 5 }).document);
+    for (const sequence of [4, 5]) refused(node, smallRelease({ sequence, label: 'another' }).document, 'stale');
+    expect(node.push(smallRelease({ sequence: 6 }).document).ok).toBe(true);
+    expect(node.push(smallRelease({ sequence: 5 }).document).ok).toBe(true);
+  });
+});
+
+describe('a request', () => {
+  const ready = (): Node => fresh().accept(signedManifest().body, signedVoucher().body);
+
+  test('of a tenant that was not admitted is refused', () => {
+    const stranger = request({ tenant: idOf<TenantId>('stranger') });
+    refused(ready(), seal(requestNoun, stranger, keyOf('stranger')), 'unknown-key');
+  });
+
+  test('that another than its tenant signed is refused', () => {
+    refused(ready(), signedRequest({}, 'stranger').body, 'wrong-signer');
+  });
+
+  test('older than the one that is known, or another of the same number, is refused; the same one again is not', () => {
+    const node = ready().accept(signedRequest({ sequence: 3 }).body);
+    refused(node, signedRequest({ sequence: 2 }).body, 'stale');
+    refused(node, signedRequest({ sequence: 3, replicas: 2 }).body, 'stale');
+    const before = node.disk.dump();
+    expect(node.push(signedRequest({ sequence: 3 }).body).ok).toBe(true);
+    expect(node.disk.dump()).toEqual(before);
+  });
+
+  test.each<[string, Partial<Request>, string]>([
+    ['for a release that is not known', { release: new Uint8Array(32) }, 'not-found'],
+    ['with a parameter that the release does not declare', { parameters: { speed: 'fast' } }, 'bad-schema'],
+    ['that must never overlap', { onIsolation: 'stop' }, 'not-offered'],
+    ['with a voucher that is not known', { voucher: new Uint8Array(32) }, 'not-found'],
+    ['in another currency than its voucher', { currency: 'USD' }, 'wrong-signer'],
+  ])('%s is refused', (_what, changes, code) => refused(ready(), signedRequest(changes).body, code));
+
+  test('with the voucher of another tenant is refused', () => {
+    const node = ready().admit('tenant', 'tenant 2');
+    const foreign = voucher({ tenant: idOf<TenantId>('tenant 2') });
+    node.accept(seal(voucherNoun, foreign, keyOf('tenant 2')));
+    refused(node, signedRequest({ voucher: hashOf(voucherNoun, foreign) }).body, 'wrong-signer');
+  });
+});
+
+describe('a binding', () => {
+  test('for a board that is not paired is refused', () => refused(fresh(), signedBinding('board 2').body, 'not-paired'));
+
+  test('by another than the owner for whom the board was paired is refused', () => {
+    refused(fresh(), seal(bindingNoun, binding('board 1'), keyOf('stranger')), 'wrong-signer');
+    refused(fresh(), seal(bindingNoun, binding('board 1', { owner: idOf('stranger') }), keyOf('stranger')), 'wrong-signer');
+  });
+
+  test('older than the one that is known is refused', () => {
+    const node = fresh().accept(signedBinding('board 1', { version: 2 }).body);
+    refused(node, signedBinding('board 1', { version: 1 }).body, 'stale');
+  });
+});
+
+describe('what is for others to say', () => {
+  test('cannot be pushed', () => {
+    const node = fresh();
+    refused(node, signedLease(lease({ on: 'board 1' })).body, 'wrong-signer');
+    refused(node, new PaperBoard('board 1').homeDocument(1, node.id), 'wrong-signer');
+    expect(RELEASE).toHaveLength(32);
+  });
+
+  test('is refused when it is cut short, or is a document of nothing', () => {
+    const document = signedVoucher().body;
+    refused(fresh(), document.subarray(0, 40), 'bad-cbor');
+    refused(fresh(), utf8('\u00d2'), 'not-found');
+  });
+});
+
+describe('an operator\'s document', () => {
+  test('that its roots did not sign, or that does not follow, is refused', () => {
+    const node = fresh();
+    const good = secondOperator({ name: 'later' });
+    refused(node, secondOperator({ version: 3 }).body, 'conflict');
+    refused(node, good.body.with(300, good.body[300]! ^ 1), 'bad-signature');
+    expect(node.push(good.body).ok).toBe(true);
+    refused(node, secondOperator({ name: 'another second' }).body, 'stale');
+  });
+});
