@@ -5,6 +5,7 @@
 import { type Bytes, equal, hex } from '../../runtime/protocol/bytes.ts';
 import { type BoardId, idFrom, type RequestId } from '../../runtime/protocol/ids.ts';
 import { NOT_PAYABLE, within } from '../../runtime/protocol/money.ts';
+import type { Offer } from '../../runtime/protocol/nouns/board.ts';
 import { type Lease, leaseIdOf, type Terms } from '../../runtime/protocol/nouns/lease.ts';
 import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
 import type { Binding, Request } from '../../runtime/protocol/nouns/request.ts';
@@ -57,8 +58,36 @@ interface Candidate {
   freeCpuMillis: number;
   freePartitions: number;
   tier: TierName;
+  arch: string;
   held: Set<RequestId>;
 }
+
+type Room = Pick<Candidate, 'freeMemoryMib' | 'freeCpuMillis' | 'freePartitions'>;
+
+/** What is left of an offer beside these leases. */
+const roomIn = (offer: Offer, binding: Binding, held: HeldLease[]): Room => {
+  const sum = (of: (lease: Lease) => number): number => held.reduce((total, { doc }) => total + of(doc), 0);
+  return {
+    freeMemoryMib: offer.memoryMib - sum((doc) => doc.limits.memoryMib + doc.limits.tmpMib),
+    freeCpuMillis: offer.cpuMillis - sum((doc) => doc.limits.cpuMillis),
+    freePartitions: Math.min(offer.partitions, binding.policy.partitions) - held.length,
+  };
+};
+
+const hasRoom = (room: Room, limits: Lease['limits']): boolean =>
+  room.freePartitions >= 1 && room.freeMemoryMib >= limits.memoryMib + limits.tmpMib && room.freeCpuMillis >= limits.cpuMillis;
+
+/**
+ * Guardians that do not hear each other may fill one board twice. What it cannot hold goes elsewhere: first what runs,
+ * then the lower id stays, so that all agree on which.
+ */
+const isExcess = (rows: Rows, { doc, opened }: HeldLease): boolean => {
+  const offer = boards.get(rows, doc.board)?.offer ?? null;
+  const binding = bindings.get(rows, doc.board);
+  if (opened || offer === null || binding === null) return false;
+  const before = leasesFor(rows, doc.board).filter((held) => held.doc.lease !== doc.lease && (held.opened || held.doc.lease < doc.lease));
+  return !hasRoom(roomIn(offer, binding, before), doc.limits);
+};
 
 /** Boards that may be given a lease now, with what is left of their offer. */
 const candidates = (rows: Rows, context: Context, now: Instant): Candidate[] => {
@@ -67,15 +96,13 @@ const candidates = (rows: Rows, context: Context, now: Instant): Candidate[] => 
     const reachable = board.home !== null && board.here && alive(rows, context, board.home.gateway, now);
     if (binding === null || board.offer === null || board.quarantined || !reachable) return [];
     const mine = openOn(rows, key).filter((held) => isCurrent(rows, held));
-    const sum = (of: (lease: Lease) => number): number => mine.reduce((total, { doc }) => total + of(doc), 0);
     return [
       {
         board: binding.board,
         binding,
-        freeMemoryMib: board.offer.memoryMib - sum((doc) => doc.limits.memoryMib + doc.limits.tmpMib),
-        freeCpuMillis: board.offer.cpuMillis - sum((doc) => doc.limits.cpuMillis),
-        freePartitions: Math.min(board.offer.partitions, binding.policy.partitions) - mine.length,
+        ...roomIn(board.offer, binding, mine),
         tier: board.offer.tier,
+        arch: board.offer.arch,
         held: new Set(mine.map(({ doc }) => doc.request)),
       },
     ];
@@ -88,9 +115,8 @@ const fits = (candidate: Candidate, request: Request, manifest: Manifest, region
   const currency = candidate.tier === 'dev' || candidate.binding.currency === request.currency;
   return (
     currency &&
-    candidate.freePartitions >= 1 &&
-    candidate.freeMemoryMib >= manifest.limits.memoryMib + manifest.limits.tmpMib &&
-    candidate.freeCpuMillis >= manifest.limits.cpuMillis &&
+    hasRoom(candidate, manifest.limits) &&
+    (manifest.arch === 'any' || manifest.arch === candidate.arch) &&
     RANK[candidate.tier] >= RANK[manifest.demands] &&
     RANK[candidate.tier] >= RANK[filter.tier ?? 'dev'] &&
     (filter.board === undefined || filter.board === candidate.board) &&
@@ -117,7 +143,7 @@ const needsLease = (rows: Rows, context: Context, request: Request, held: HeldLe
   if (held === null || held.closed || !equal(held.doc.release, request.release)) return true;
   // A board takes no lease from a key that its guardian does not hold any more.
   if (!held.opened && !holdsKey(rows, context, held.doc.guardian, held.signer)) return true;
-  return awayMs(rows, context, held.doc.board, now) > request.patienceMs;
+  return isExcess(rows, held) || awayMs(rows, context, held.doc.board, now) > request.patienceMs;
 };
 
 const contract = (

@@ -1,5 +1,6 @@
 /** Carrying instances from what is to what is wanted, one step at a time. */
 
+import { checkDemands } from '../core/capacity.ts';
 import { plan, restartDelayMs, type Step } from '../core/plan.ts';
 import { contents, documents, type Instance, instances, manifests, meters, type Run, runs, schedules } from '../core/tables.ts';
 import { openManifest, openRequest } from '../core/trust.ts';
@@ -28,6 +29,7 @@ const manifestFor = (work: Work, board: Board, lease: Lease): Manifest | null =>
   const publisher = publisherChain(work, board, lease.publisher);
   if (manifest === null || publisher.missing !== null) return null;
   const opened = openManifest(board.crypto, lease, publisher.held, manifest);
+  checkDemands(board.offer, opened);
   manifests.put(work, opened, lease.lease);
   return opened;
 };

@@ -2,6 +2,7 @@
 import { refuse } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import type { Offer } from '../protocol/nouns/board.ts';
+import type { Manifest } from '../protocol/nouns/release.ts';
 import type { TierName } from '../protocol/schema.ts';
 
 export interface Capacity {
@@ -26,6 +27,14 @@ export const parseCapacity = (text: string, spareMemoryMib: number): Capacity =>
 };
 
 const isKey = (word: string): word is keyof typeof KEYS => Object.hasOwn(KEYS, word);
+
+const RANK: Record<TierName, number> = { dev: 0, reduced: 1, full: 2 };
+
+/** A release that demands more than this board enforces never starts here, whoever assigned it. Error: `not-offered`. */
+export const checkDemands = ({ tier, arch }: Offer, { demands, arch: builtFor }: Manifest): void => {
+  if (builtFor !== 'any' && builtFor !== arch) refuse('not-offered', `the release is built for ${builtFor}, this board is ${arch}`);
+  if (RANK[tier] < RANK[demands]) refuse('not-offered', `the release demands tier ${demands}, this board enforces ${tier}`);
+};
 
 /** The shape of the partitions door's `enforcement`. */
 interface Enforced {

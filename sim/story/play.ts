@@ -129,6 +129,10 @@ export const play = async (stage: Stage, { root, tier, keep, once }: Staging): P
   const [north] = stage.gateways;
   const offers = (north === undefined ? [] : await boardsOf(north)).flatMap(({ offer }) => (offer === null ? [] : [offer]));
   const worst = offers.some((offer) => offer.tier === 'dev') ? 'dev' : (offers[0]?.tier ?? 'dev');
+  teller.check(
+    offers.every(({ tier: found }) => found === worst),
+    'every board found the same tier on this machine',
+  );
   teller.say(`tier ${worst}, engine ${offers[0]?.engine ?? '?'}`);
   teller.act(3, "A publisher's releases and a tenant's requests are pushed over MQTT");
   await pushSoftware(stage, root);

@@ -2,7 +2,7 @@
  * The real runtime facing a gateway that lies, though its operator lists it and its key is right. The board believes
  * four signatures and nobody's word: it says in its journal why not, starts nothing, and does the honest thing after.
  */
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { type Bytes, hex, utf8 } from '../../runtime/protocol/bytes.ts';
 import type { Signer } from '../../runtime/protocol/crypto.ts';
@@ -20,6 +20,8 @@ import { federate } from './gateway.ts';
 import { type Assigned, Liar, leaseIn, payloadIn } from './liar.ts';
 import { person } from './person.ts';
 import { RealBoard } from './real-board.ts';
+
+vi.setConfig({ testTimeout: 40_000, hookTimeout: 40_000 });
 
 const stranger = person('stranger');
 
@@ -253,16 +255,16 @@ test.each([
 });
 
 test('an answer to another hello', async () => {
-  const from = liar.events.all.length;
   liar.nowLies = { nonce: new Uint8Array(16).fill(7) };
-  const mark = board.mark();
-  liar.hangUp(new LichenError('unavailable', 'a test'));
-  await liar.greeted(from);
-  await board.refused('now refused', 'stale', /the answer is not to this hello/, mark);
   // Not welcomed, so whatever else it says is refused too.
-  await nothingHappened(() => liar.assign([]), 'desired refused', 'stale', /desired before the welcome/);
-  liar.nowLies = {};
-  liar.welcome();
+  liar.afterHello = () => liar.assign([]);
+  const mark = board.mark();
+  const lie = (): void => liar.hangUp(new LichenError('unavailable', 'a test'));
+  await nothingHappened(lie, 'desired refused', 'stale', /desired before the welcome/);
+  await board.refused('now refused', 'stale', /the answer is not to this hello/, mark);
+  [liar.nowLies, liar.afterHello] = [{}, () => {}];
+  // Only a board that is welcomed reports.
+  await liar.reports.next(() => true, liar.reports.all.length);
   await runs(liar.honest('after-nonce', smallRelease('after-nonce')));
 });
 

@@ -2,7 +2,7 @@
 import type { Duplex } from 'node:stream';
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { pair } from '../../runtime/adapters/pair.ts';
-import { type Bytes, utf8 } from '../../runtime/protocol/bytes.ts';
+import type { Bytes } from '../../runtime/protocol/bytes.ts';
 import { parseClaim } from '../../runtime/protocol/claim.ts';
 import type { BoardId, LeaseId, OwnerId } from '../../runtime/protocol/ids.ts';
 import { ZERO } from '../../runtime/protocol/money.ts';
@@ -152,5 +152,3 @@ export class PaperBoard {
     this.#session?.close();
   }
 }
-
-export const gibberish = utf8('not a document of anybody');

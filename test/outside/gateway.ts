@@ -2,7 +2,7 @@
  * A real gateway as others meet it: its doors on loopback, its HTTP API, its journal. It runs in this process, and
  * nothing here looks inside it.
  */
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -22,7 +22,7 @@ import { freePorts } from '../../sim/harness/ports.ts';
 import { until } from '../../sim/harness/wait.ts';
 import { type Person, person } from './person.ts';
 
-export const PATIENCE_MS = 10_000;
+export const PATIENCE_MS = 15_000;
 export const root = person('operator root');
 export const tenant = person<TenantId>('tenant');
 
@@ -115,7 +115,7 @@ export class Gateway {
     const running = await runGateway({
       ...{ data: dir, gateway: entry.gateway, operator: federation.doc.operator, operatorDocs, name, region: entry.region },
       ...{ host: '127.0.0.1', port: Number(entry.address.split(':')[1]), address: entry.address },
-      ...{ apiHost: '127.0.0.1', apiPort: 0, silenceMs: 1500 },
+      ...{ apiHost: '127.0.0.1', apiPort: 0, silenceMs: 5000 },
     });
     return new Gateway(entry, federation.doc.operator, dir, running);
   }
@@ -253,5 +253,3 @@ export const answered = (code: ErrorCode, why: RegExp): Partial<Answer> => ({
   why: expect.stringMatching(new RegExp(`^${ERRORS[code].says.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')} .*${why.source}`)) as string,
   next: ERRORS[code].next,
 });
-
-export const isThere = (path: string): boolean => existsSync(path);

@@ -59,6 +59,8 @@ export class Liar {
   nowLies: Partial<Now> = {};
   /** False: usage is taken and never acknowledged. */
   acknowledges = true;
+  /** Said right behind each answer to `hello`. */
+  afterHello: () => void = () => {};
   session = '';
   hello: Hello | null = null;
   #door: Door | null = null;
@@ -208,6 +210,7 @@ export class Liar {
       this.session = session;
       this.hello = unseal(nodeCrypto, helloNoun, payload).value;
       this.welcome();
+      this.afterHello();
     } else if (topic === 'report') this.reports.add(unseal(nodeCrypto, reportNoun, payload).value);
     else if (topic === 'want') this.#give(payload);
     else if (topic === 'usage') {

@@ -47,6 +47,7 @@ export class BoardWorld {
   #life = 0;
 
   readonly pace: Pace;
+  readonly offer: Offer = { ...OFFER };
 
   /** Gateways share what they hold, as a federation does that has replicated. */
   constructor(pace: Partial<Pace> = {}) {
@@ -60,7 +61,7 @@ export class BoardWorld {
     const life = ++this.#life;
     const board: Board = {
       ...{ crypto: nodeCrypto, signer: keyOf('board 1'), entropy: seededEntropy(`board/${life}`), id: BOARD },
-      ...{ bootId: `boot ${this.#bootCount}`, software: 'test', offer: OFFER, pace: this.pace },
+      ...{ bootId: `boot ${this.#bootCount}`, software: 'test', offer: this.offer, pace: this.pace },
     };
     const { clock } = this;
     const store = openMemoryStore({ disk: this.disk });

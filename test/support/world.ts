@@ -14,6 +14,8 @@ export const START_MS = 1_790_000_000_000;
 export interface ManualClock extends Clock {
   /** Lets time pass; what falls due on the way is called at its moment. */
   pass(ms: number): void;
+  /** Time passes and nothing is called until it has, as while a machine sleeps. */
+  sleep(ms: number): void;
   /** Calls what is due now until nothing is. */
   settle(): void;
 }
@@ -37,6 +39,19 @@ export const manualClock = (start: Instant = { wallMs: START_MS, monoMs: 1_000_0
       for (const call of calls) call();
     }
   };
+  const pass = (ms: number): void => {
+    const endMs = elapsedMs + ms;
+    settle();
+    for (;;) {
+      const [next] = timers.filter(({ atMs }) => atMs <= endMs).sort((a, b) => a.atMs - b.atMs || a.order - b.order);
+      if (next === undefined) break;
+      timers = timers.filter((one) => one !== next);
+      elapsedMs = Math.max(elapsedMs, next.atMs);
+      next.call();
+      settle();
+    }
+    elapsedMs = endMs;
+  };
   return {
     now: () => ({ wallMs: start.wallMs + elapsedMs, monoMs: start.monoMs + elapsedMs }),
     after: (ms, call) => {
@@ -48,19 +63,11 @@ export const manualClock = (start: Instant = { wallMs: START_MS, monoMs: 1_000_0
     },
     soon: (call) => void soon.push(call),
     settle,
-    pass: (ms) => {
-      const endMs = elapsedMs + ms;
-      settle();
-      for (;;) {
-        const [next] = timers.filter(({ atMs }) => atMs <= endMs).sort((a, b) => a.atMs - b.atMs || a.order - b.order);
-        if (next === undefined) break;
-        timers = timers.filter((one) => one !== next);
-        elapsedMs = Math.max(elapsedMs, next.atMs);
-        next.call();
-        settle();
-      }
-      elapsedMs = endMs;
+    sleep: (ms) => {
+      elapsedMs += ms;
+      pass(0);
     },
+    pass,
   };
 };
 

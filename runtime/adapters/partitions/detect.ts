@@ -126,6 +126,7 @@ const lacksOf = (layout: Layout, crun: string, held: Omit<Enforcement, 'tier' | 
   return lacks;
 };
 
+/** Errors: `not-offered` when something is missing, `engine-failed` when a trial went wrong, `unavailable` when it could not be made. */
 export const detectCrun = async (detection: Detection): Promise<DetectedCrun> => {
   if (process.getuid?.() !== 0) throw new LichenError('not-offered', 'Limits need root: run as root.');
   const [crun, conmon, nft] = await Promise.all(['crun', 'conmon', 'nft'].map(versionOf));
@@ -144,7 +145,7 @@ export const detectCrun = async (detection: Detection): Promise<DetectedCrun> =>
   } catch (error) {
     engine.close();
     if (asLichenError(error).code === 'unavailable') throw error;
-    throw new LichenError('not-offered', `crun ${crun} does not work here: ${asLichenError(error).detail}`);
+    throw new LichenError('engine-failed', `crun ${crun} does not work here: ${asLichenError(error).detail}`);
   }
 };
 

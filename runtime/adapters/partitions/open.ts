@@ -50,8 +50,11 @@ const detect = async (detection: Parameters<typeof detectCrun>[0], forceDev: boo
     } catch (error) {
       const { code, detail } = asLichenError(error);
       if (code === 'not-offered') return detectDev(detection, detail);
-      // Busy is no reason to run unlimited: what cannot be tried now is tried again, and then refused.
-      if (code !== 'unavailable' || attempt === ATTEMPTS) throw error;
+      // One trial in some twenty fails when several boards of one machine start at once (crun 1.8.1, conmon 2.1.6), and
+      // being busy is no reason to run unlimited: what went wrong is tried again before it is believed.
+      if (attempt < ATTEMPTS && (code === 'engine-failed' || code === 'unavailable')) continue;
+      if (code === 'engine-failed') return detectDev(detection, detail);
+      throw error;
     }
   }
 };

@@ -42,7 +42,7 @@ describe('a claim', () => {
     board.pair(node, token);
     const { length } = node.log();
     expect(board.pair(node, token)).toMatchObject({ gateway: node.id });
-    world.clock.pass(LIMITS.claimMs + 1000);
+    world.clock.sleep(LIMITS.claimMs + 1000);
     expect(board.pair(node, token)).toMatchObject({ gateway: node.id });
     expect(node.log()).toHaveLength(length);
   });
@@ -50,9 +50,9 @@ describe('a claim', () => {
   test('that nobody used for a day has expired', () => {
     const { world, node, board } = fresh();
     const token = node.claim();
-    world.clock.pass(LIMITS.claimMs - 1000);
+    world.clock.sleep(LIMITS.claimMs - 1000);
     const late = node.claim();
-    world.clock.pass(2000);
+    world.clock.sleep(2000);
     expect(board.pair(node, token)).toEqual(refusal('claim-unknown'));
     expect(board.pair(node, late)).toMatchObject({ gateway: node.id });
   });
@@ -69,7 +69,6 @@ describe('a claim', () => {
     const second = secondOperator({ name: 'later' });
     expect(node.push(second.body)).toMatchObject({ ok: true });
     expect(board.pair(node)).toMatchObject({ operators: [[signedOperator().body, second.body]] });
-    expect(OPERATOR).toHaveLength(32);
   });
 });
 

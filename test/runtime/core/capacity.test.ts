@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { offerOf, parseCapacity } from '../../../runtime/core/capacity.ts';
+import { checkDemands, offerOf, parseCapacity } from '../../../runtime/core/capacity.ts';
 import { LIMITS } from '../../../runtime/protocol/limits.ts';
 import { offerSchema } from '../../../runtime/protocol/nouns/board.ts';
+import { smallRelease } from '../../support/small-release.ts';
 import { parse } from '../../../runtime/protocol/schema.ts';
 
 describe('a capacity', () => {
@@ -49,6 +50,15 @@ describe('an offer', () => {
       ...{ tier: 'reduced', arch: 'arm64', memoryMib: 64, cpuMillis: 500, partitions: 2, engine: 'crun 1.21', model: 'a board' },
       enforces: { memory: true, cpu: true, pids: false, network: true, disk: false },
     });
+  });
+
+  test('does not meet a release that demands more, or that is built for another processor', () => {
+    const offer = offerOf(enforced, parseCapacity('', 1), 'arm64', '');
+    const { manifest } = smallRelease();
+    const meets = (changes: Partial<typeof manifest>) => () => checkDemands(offer, { ...manifest, ...changes });
+    for (const changes of [{}, { arch: 'arm64' as const }, { demands: 'dev' as const }, { demands: 'reduced' as const }]) expect(meets(changes)).not.toThrow();
+    for (const changes of [{ arch: 'x64' as const }, { demands: 'full' as const }])
+      expect(meets(changes)).toThrow(expect.objectContaining({ code: 'not-offered' }));
   });
 
   test('is not made by a processor that no release is built for', () => {
