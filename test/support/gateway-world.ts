@@ -59,6 +59,7 @@ export class Node {
   #service: Service;
   #life = 0;
   running = true;
+  #look: (work: Draft<Effect>) => void = () => {};
 
   constructor(world: GatewayWorld, name: string) {
     this.world = world;
@@ -88,7 +89,15 @@ export class Node {
     const released = (effect: Effect): void => {
       if (this.#life === life) this.#release(effect);
     };
-    const driven = drive<Event, Effect>({ core: gatewayCore(this.#service), store, clock, batch: 512, released });
+    const plain = gatewayCore(this.#service);
+    const core: typeof plain = {
+      ...plain,
+      conclude: (work, now) => {
+        plain.conclude(work, now);
+        this.#look(work);
+      },
+    };
+    const driven = drive<Event, Effect>({ core, store, clock, batch: 512, released });
     driven.submit({ kind: 'configured', documents: [this.world.operator] });
     const tick = (): void => {
       if (this.#life !== life) return;
@@ -225,6 +234,16 @@ export class Node {
 
   read<T>(read: (work: Draft<Effect>) => T): T {
     return read(new Draft<Effect>(openMemoryStore({ disk: this.disk, owner: this.disk.owner }).snapshot(), new Map()));
+  }
+
+  /** Looks at the end of a turn of its own, where what is only remembered is there too. */
+  inside<T>(look: (work: Draft<Effect>) => T): T {
+    const seen: T[] = [];
+    this.#look = (work) => void seen.push(look(work));
+    this.call('status');
+    this.#look = () => {};
+    if (seen[0] === undefined) throw new Error('nothing was seen');
+    return seen[0];
   }
 
   /** Of all that it holds, what must be the same everywhere. */

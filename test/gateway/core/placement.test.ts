@@ -3,7 +3,17 @@ import { describe, expect, test } from 'vitest';
 import { currentLease } from '../../../gateway/core/placement.ts';
 import type { Lease } from '../../../runtime/protocol/nouns/lease.ts';
 import { type Request, voucherNoun } from '../../../runtime/protocol/nouns/request.ts';
-import { hashOf, idOf, RATES, REQUEST, secondOperator, signedBinding, signedRequest, signedVoucher, voucher } from '../../support/federation.ts';
+import {
+  hashOf,
+  idOf,
+  RATES,
+  REQUEST,
+  secondOperator,
+  signedBinding,
+  signedRequest,
+  signedVoucher,
+  voucher,
+} from '../../support/federation.ts';
 import { cast } from '../../support/gateway-cast.ts';
 import { type GatewayWorld, type Node, SILENCE_MS } from '../../support/gateway-world.ts';
 import type { PaperBoard } from '../../support/paper-board.ts';
@@ -13,7 +23,9 @@ const BOARDS = ['board 1', 'board 2', 'board 3'];
 
 /** The lease of each instance that counts. */
 const currents = (node: Node): Lease[] => {
-  const instances = new Set([...node.disk.rows.keys()].filter((key) => key.startsWith('lease-of/')).map((key) => key.split('/').slice(1, 3).join('/')));
+  const instances = new Set(
+    [...node.disk.rows.keys()].filter((key) => key.startsWith('lease-of/')).map((key) => key.split('/').slice(1, 3).join('/')),
+  );
   return node.read((work) =>
     [...instances].flatMap((instance) => {
       const [request = '', index = ''] = instance.split('/');
@@ -22,7 +34,8 @@ const currents = (node: Node): Lease[] => {
   );
 };
 const count = (node: Node): number => [...node.disk.rows.keys()].filter((key) => key.startsWith('lease/')).length;
-const signersOf = (world: GatewayWorld): string[] => world.nodes.filter((node) => node.journal.some((line) => line.startsWith('lease '))).map(({ name }) => name);
+const signersOf = (world: GatewayWorld): string[] =>
+  world.nodes.filter((node) => node.journal.some((line) => line.startsWith('lease '))).map(({ name }) => name);
 
 describe('an instance', () => {
   test('is leased by the acting guardian only, once, with what all have signed', () => {
@@ -30,7 +43,15 @@ describe('an instance', () => {
     const [board] = boards as [PaperBoard];
     const [lease] = board.leases;
     expect(signersOf(world)).toHaveLength(1);
-    expect(lease).toMatchObject({ request: REQUEST, index: 0, term: 1, board: board.id, tenant: idOf('tenant'), owner: idOf('owner'), binding: 1 });
+    expect(lease).toMatchObject({
+      request: REQUEST,
+      index: 0,
+      term: 1,
+      board: board.id,
+      tenant: idOf('tenant'),
+      owner: idOf('owner'),
+      binding: 1,
+    });
     expect(lease).toMatchObject({ rates: RATES, currency: 'EUR', feePermille: 137, capMicro: voucher().capMicro });
     world.pass(5000);
     for (const node of world.nodes) expect(count(node)).toBe(1);
@@ -63,7 +84,8 @@ describe('an instance', () => {
     node.accept(...release.content.values());
     world.pass(3000);
     expect(boards[0]!.leases).toHaveLength(1);
-    for (const other of world.nodes) expect(other.json('releases')).toContainEqual(expect.objectContaining({ recipe: 'other', missing: 0 }));
+    for (const other of world.nodes)
+      expect(other.json('releases')).toContainEqual(expect.objectContaining({ recipe: 'other', missing: 0 }));
   });
 
   test('gets another lease, of the next term, when its own is closed', () => {
@@ -130,7 +152,11 @@ describe('a board is not taken', () => {
   });
 
   test('that is built for another processor', () => {
-    for (const [arch, leases] of [['arm64', 0], ['x64', 1], ['any', 1]] as const) {
+    for (const [arch, leases] of [
+      ['arm64', 0],
+      ['x64', 1],
+      ['any', 1],
+    ] as const) {
       const { world, boards } = cast();
       const release = smallRelease({ recipe: 'other', arch });
       world.node(0).accept(release.document, ...release.content.values(), signedRequest({ release: release.release, replicas: 1 }).body);

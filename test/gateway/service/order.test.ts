@@ -154,7 +154,8 @@ const check = ({ world, one, two }: Cast): void => {
   const said = world.nodes.map(({ name, journal }) => `${name}: ${journal.join('\n  ')}`).join('\n');
   for (const other of others) expect(differing(first, other), said).toEqual([]);
   const last = (world.node(0).json('periods') as { period: number }[]).at(-1);
-  if (last !== undefined) expect(new Set(world.nodes.map((node) => hex(node.bytes('statement', { period: String(last.period) })))).size).toBe(1);
+  if (last !== undefined)
+    expect(new Set(world.nodes.map((node) => hex(node.bytes('statement', { period: String(last.period) })))).size).toBe(1);
   // Nothing that a board signed is missing anywhere.
   for (const board of [one, two]) {
     for (const node of world.nodes) for (let seq = 1; seq <= board.end.seq; seq++) expect(world.holds(node, board.id, seq)).toBe(true);

@@ -3,12 +3,26 @@ import { describe, expect, test } from 'vitest';
 import { hex, utf8 } from '../../../runtime/protocol/bytes.ts';
 import type { TenantId } from '../../../runtime/protocol/ids.ts';
 import { seal } from '../../../runtime/protocol/noun.ts';
-import { bindingNoun, requestNoun, type Request, voucherNoun } from '../../../runtime/protocol/nouns/request.ts';
+import { bindingNoun, type Request, requestNoun, voucherNoun } from '../../../runtime/protocol/nouns/request.ts';
 import { keyOf } from '../../support/crypto.ts';
-import { binding, hashOf, idOf, lease, request, secondOperator, signedBinding, signedLease, signedManifest, signedPublisher, signedRequest, signedVoucher, voucher } from '../../support/federation.ts';
+import {
+  binding,
+  hashOf,
+  idOf,
+  lease,
+  request,
+  secondOperator,
+  signedBinding,
+  signedLease,
+  signedManifest,
+  signedPublisher,
+  signedRequest,
+  signedVoucher,
+  voucher,
+} from '../../support/federation.ts';
 import { GatewayWorld, type Node } from '../../support/gateway-world.ts';
 import { PaperBoard } from '../../support/paper-board.ts';
-import { publisherDoc, signedPublisher as publisherOf, nextPublisher, smallRelease } from '../../support/small-release.ts';
+import { nextPublisher, publisherDoc, signedPublisher as publisherOf, smallRelease } from '../../support/small-release.ts';
 
 /** A gateway that knows a tenant, a publisher and a paired board. */
 const fresh = (): Node => {
@@ -141,7 +155,7 @@ describe('what is for others to say', () => {
   });
 });
 
-describe('an operator\'s document', () => {
+describe("an operator's document", () => {
   test('that its roots did not sign, or that does not follow, is refused', () => {
     const node = fresh();
     const good = secondOperator({ name: 'later' });

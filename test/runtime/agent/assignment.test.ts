@@ -233,14 +233,17 @@ describe('a release', () => {
     idle(world);
   });
 
-  test.each([{ demands: 'full' as const }, { arch: 'arm64' as const }])('that this board cannot run as it demands: refused (%o)', (demand) => {
-    const world = paired();
-    const one = placed(world, { release: smallRelease(demand) });
-    world.offer.tier = 'reduced';
-    world.restart().assign(one).pass(3000);
-    expect(world.state(one.lease)).toMatchObject({ state: 'refused', detail: 'not-offered' });
-    idle(world);
-  });
+  test.each([{ demands: 'full' as const }, { arch: 'arm64' as const }])(
+    'that this board cannot run as it demands: refused (%o)',
+    (demand) => {
+      const world = paired();
+      const one = placed(world, { release: smallRelease(demand) });
+      world.offer.tier = 'reduced';
+      world.restart().assign(one).pass(3000);
+      expect(world.state(one.lease)).toMatchObject({ state: 'refused', detail: 'not-offered' });
+      idle(world);
+    },
+  );
 
   test('whose manifest promises other sizes than its pages hold: refused', () => {
     const world = paired();

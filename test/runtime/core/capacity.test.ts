@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { checkDemands, offerOf, parseCapacity } from '../../../runtime/core/capacity.ts';
 import { LIMITS } from '../../../runtime/protocol/limits.ts';
 import { offerSchema } from '../../../runtime/protocol/nouns/board.ts';
-import { smallRelease } from '../../support/small-release.ts';
 import { parse } from '../../../runtime/protocol/schema.ts';
+import { smallRelease } from '../../support/small-release.ts';
 
 describe('a capacity', () => {
   test('is what was set aside, and for the rest what there is', () => {
@@ -56,7 +56,8 @@ describe('an offer', () => {
     const offer = offerOf(enforced, parseCapacity('', 1), 'arm64', '');
     const { manifest } = smallRelease();
     const meets = (changes: Partial<typeof manifest>) => () => checkDemands(offer, { ...manifest, ...changes });
-    for (const changes of [{}, { arch: 'arm64' as const }, { demands: 'dev' as const }, { demands: 'reduced' as const }]) expect(meets(changes)).not.toThrow();
+    for (const changes of [{}, { arch: 'arm64' as const }, { demands: 'dev' as const }, { demands: 'reduced' as const }])
+      expect(meets(changes)).not.toThrow();
     for (const changes of [{ arch: 'x64' as const }, { demands: 'full' as const }])
       expect(meets(changes)).toThrow(expect.objectContaining({ code: 'not-offered' }));
   });
