@@ -30,6 +30,8 @@ export class Draft<Effect> {
   readonly #snapshot: Snapshot;
   readonly #memory: Memory;
   readonly #expected = new Map<Key, number>();
+  /** Rows read one by one: the same bytes each time, so that whoever decodes them need do so once a turn. */
+  readonly #read = new Map<Key, Bytes | null>();
   #whole: Layer<Effect> = emptyLayer();
   #event: Layer<Effect> = emptyLayer();
 
@@ -41,9 +43,12 @@ export class Draft<Effect> {
   get(key: Key): Bytes | null {
     const written = this.#event.writes.get(key) ?? (this.#event.writes.has(key) ? null : this.#whole.writes.get(key));
     if (written !== undefined) return written;
+    const held = this.#read.get(key);
+    if (held !== undefined) return held;
     const row = this.#snapshot.get(key);
     if (row === UNREAD) throw new Unread({ key });
     this.#expect(key, row.version);
+    this.#read.set(key, row.value);
     return row.value;
   }
 

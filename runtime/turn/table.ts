@@ -7,6 +7,7 @@ import type { Draft } from './draft.ts';
 /** A table never looks at effects. */
 type AnyDraft = Pick<Draft<unknown>, 'get' | 'put' | 'remove' | 'scan' | 'recall' | 'remember' | 'recallAll'>;
 
+/** Values are replaced, never changed in place. */
 export interface Table<T> {
   get(draft: AnyDraft, ...key: string[]): T | null;
   put(draft: AnyDraft, value: T, ...key: string[]): void;
@@ -17,7 +18,14 @@ export interface Table<T> {
   page(draft: AnyDraft, after: string, limit: number): { key: string; value: T }[];
 }
 
+/** `decoded` forgets with the bytes: a row that is asked for again and again within a turn is parsed once. */
 export const table = <T>(name: string, schema: Schema<T>): Table<T> => {
+  const decoded = new WeakMap<Bytes, { value: T }>();
+  const decode = (bytes: Bytes): T => {
+    const known = decoded.get(bytes) ?? { value: decodeAs(schema, bytes, name) };
+    decoded.set(bytes, known);
+    return known.value;
+  };
   const keyOf = (key: string[]): string => [name, ...key].join('/');
   const read = ({ key, value }: { key: string; value: Bytes }) => ({
     key: key.slice(name.length + 1),
@@ -26,7 +34,7 @@ export const table = <T>(name: string, schema: Schema<T>): Table<T> => {
   return {
     get: (draft, ...key) => {
       const bytes = draft.get(keyOf(key));
-      return bytes === null ? null : decodeAs(schema, bytes, name);
+      return bytes === null ? null : decode(bytes);
     },
     put: (draft, value, ...key) => draft.put(keyOf(key), encodeAs(schema, value, name)),
     remove: (draft, ...key) => draft.remove(keyOf(key)),
