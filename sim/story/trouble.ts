@@ -78,7 +78,7 @@ const countsOn = async (stage: Stage, name: string, running: Instance[]): Promis
   const grown =
     lease !== undefined &&
     first !== null &&
-    (await until('its instance to use CPU while cut off', 15_000, () => (cpuMicrosOf(lease) ?? 0n) > first));
+    (await until('its instance to use CPU while cut off', 40_000, () => (cpuMicrosOf(lease) ?? 0n) > first));
   stage.teller.check(grown, `${name} is cut off, and its instance goes on using CPU by the kernel's count`);
 };
 
