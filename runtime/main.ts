@@ -17,6 +17,7 @@ import { openPartitions } from './adapters/partitions/open.ts';
 import { dialThrough } from './adapters/tunnel.ts';
 import { boardCore } from './agent/agent.ts';
 import type { Board, Effect, Event, Of, Pace } from './agent/events.ts';
+import { RETELL_MS, retold } from './agent/retell.ts';
 import { statusOf } from './agent/status.ts';
 import { type Capacity, offerOf, parseCapacity } from './core/capacity.ts';
 import { ONE, pairings } from './core/tables.ts';
@@ -173,6 +174,7 @@ const run = async (values: Values): Promise<void> => {
       journal(`store: ${error.message}`, { events: events.length });
       // Another process has taken the store over: two runtimes on one identity would be a cloned card.
       if (error.code === 'conflict') process.exit(ERRORS.conflict.exit);
+      clock.after(RETELL_MS, () => retold(events).forEach(turn.submit));
     },
   });
   partitions.watch(turn.submit);

@@ -110,14 +110,14 @@ const advanceOne = (work: Work, board: Board, id: string, first: Instance, now: 
   for (let step: Step | null = 'open'; instance !== null && (step === 'open' || step === 'close'); instance = instances.get(work, id)) {
     const run = runs.get(work, id);
     if (run === null) return;
-    step = plan(instance, run, isVerified(work, board, instance), contents.get(work, hex(instance.lease.release)), now.monoMs);
+    step = plan(instance, run, isVerified(work, board, instance, run), contents.get(work, hex(instance.lease.release)), now.monoMs);
     if (step !== null) STEPS[step](work, board, id, instance, now);
   }
 };
 
-/** Throws why it may not run, unless it is on its way out anyway. */
-const isVerified = (work: Work, board: Board, { lease, request, wanted }: Instance): boolean =>
-  wanted === 'gone' || (documents.get(work, hex(request)) !== null && manifestFor(work, board, lease) !== null);
+/** Throws why it may not run: once, and not when it is on its way out anyway. */
+const isVerified = (work: Work, board: Board, { lease, request, wanted }: Instance, { error }: Run): boolean =>
+  wanted === 'gone' || (error === '' && documents.get(work, hex(request)) !== null && manifestFor(work, board, lease) !== null);
 
 type Act = (work: Work, board: Board, id: string, instance: Instance, now: Instant) => void;
 

@@ -3,6 +3,7 @@
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { boardCore } from '../../runtime/agent/agent.ts';
 import type { Board, Effect, Event, Pace } from '../../runtime/agent/events.ts';
+import { RETELL_MS, retold } from '../../runtime/agent/retell.ts';
 import { homes, type Instance, instances, ONE, outbox } from '../../runtime/core/tables.ts';
 import type { Bytes } from '../../runtime/protocol/bytes.ts';
 import { LichenError } from '../../runtime/protocol/errors.ts';
@@ -14,6 +15,7 @@ import { type Request, requestIdOf, requestNoun } from '../../runtime/protocol/n
 import { publisherNoun } from '../../runtime/protocol/nouns/trust.ts';
 import type { TopicName } from '../../runtime/protocol/topics.ts';
 import { Draft } from '../../runtime/turn/draft.ts';
+import type { Outcome } from '../../runtime/turn/store.ts';
 import { keyOf } from './crypto.ts';
 import { FakeEngine, FakeFiles } from './fake-doors.ts';
 import { GATEWAYS, hashOf, idOf, lease, OPERATOR, operatorDoc, request, signedOperator } from './federation.ts';
@@ -46,6 +48,8 @@ export class BoardWorld {
   #bootCount = 0;
   #life = 0;
 
+  /** The store has no room. */
+  full = false;
   readonly pace: Pace;
   readonly offer: Offer = { ...OFFER };
 
@@ -64,7 +68,8 @@ export class BoardWorld {
       ...{ bootId: `boot ${this.#bootCount}`, software: 'test', offer: this.offer, pace: this.pace },
     };
     const { clock } = this;
-    const store = openMemoryStore({ disk: this.disk });
+    const outcome = (): Outcome | null => (this.full ? { kind: 'failed', error: new LichenError('storage-full', 'as told') } : null);
+    const store = openMemoryStore({ disk: this.disk, outcome });
     const isNow = (): boolean => this.#life === life;
     const submit = (event: Event): void => {
       if (isNow()) this.driven.turn.submit(event);
@@ -74,6 +79,7 @@ export class BoardWorld {
       store,
       clock,
       released: (effect) => isNow() && this.#release(effect, submit),
+      failed: (events) => void clock.after(RETELL_MS, () => retold(events).forEach(submit)),
     });
     this.engine.listener = submit;
     driven.turn.submit({ kind: 'boot' });

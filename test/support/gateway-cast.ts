@@ -30,8 +30,8 @@ export const cast = ({ boards: names = ['board 1'], at = [], request, rates = RA
   }
   first.accept(signedPublisher().body, signedManifest().body, signedVoucher().body);
   if (request !== undefined) first.accept(signedRequest(request).body);
-  world.pass(500);
+  world.pump();
   boards.forEach((board, i) => board.connect(world.node(at[i] ?? 0)));
-  world.pass(1000);
+  world.pass(500);
   return { world, boards };
 };

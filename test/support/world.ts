@@ -108,11 +108,12 @@ export interface DriveOptions<Event, Effect> {
   batch?: number;
   conflictsMax?: number;
   released?: (effect: Effect) => void;
+  failed?: (events: Event[]) => void;
 }
 
 /** A turn whose effects are kept. */
 export const drive = <Event, Effect>(options: DriveOptions<Event, Effect>): Driven<Event, Effect> => {
-  const { core, store, clock, owner = 'test', batch = 256, conflictsMax = 3, released = () => {} } = options;
+  const { core, store, clock, owner = 'test', batch = 256, conflictsMax = 3, released = () => {}, failed = () => {} } = options;
   const effects: Effect[] = [];
   const failures: Driven<Event, Effect>['failures'] = [];
   let taken = 0;
@@ -122,7 +123,10 @@ export const drive = <Event, Effect>(options: DriveOptions<Event, Effect>): Driv
       effects.push(effect);
       released(effect);
     },
-    failed: (error, events) => failures.push({ error, events }),
+    failed: (error, events) => {
+      failures.push({ error, events });
+      failed(events);
+    },
   });
   return {
     ...{ turn, effects, failures },

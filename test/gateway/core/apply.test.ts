@@ -37,6 +37,7 @@ import {
   usageChain,
 } from '../../support/federation.ts';
 import { openMemoryStore } from '../../support/memory-store.ts';
+import { PaperBoard } from '../../support/paper-board.ts';
 
 const ME = idOf<GatewayId>('gateway a');
 const PEER = idOf<GatewayId>('gateway b');
@@ -161,6 +162,27 @@ describe('of homes', () => {
       'wrong-signer',
     );
     expect(row(rows)?.home).toBeNull();
+  });
+});
+
+describe('of offers', () => {
+  const offered = (tenure: number, memoryMib: number, gateway = PEER): Fact => {
+    const board = Object.assign(new PaperBoard('board 1'), { tenure, home: gateway });
+    board.offer = { ...board.offer, memoryMib };
+    return fact('offer', board.hello());
+  };
+  const memory = (...facts: Fact[]): number | undefined => boards.get(ground().take(...facts).draft, BOARD)?.offer?.memoryMib;
+
+  test('the newest of the highest tenure counts, whichever comes first', () => {
+    expect(memory(home(1), offered(1, 10), offered(1, 11))).toBe(11);
+    expect(memory(home(2), offered(2, 20), home(1, ME), offered(1, 10, ME))).toBe(20);
+    expect(memory(home(1, ME), offered(1, 10, ME), home(2), offered(2, 20))).toBe(20);
+  });
+
+  test('one of a tenure that has not come yet waits for it', () => {
+    const rows = ground().take(home(1));
+    expect(rows.foreign(offered(2, 20, ME))).toBe('conflict');
+    expect(rows.waiting).toBe(1);
   });
 });
 

@@ -42,6 +42,14 @@ describe('a hello', () => {
     board.connect(world.node(2));
     world.pass(1000);
     for (const node of world.nodes) expect(row(node, board)).toMatchObject({ home: { tenure: 2, gateway: world.node(2).id }, here: true });
+    // The offer with it, though it is the same: of each tenure there is one, so that all agree on which is the newest.
+    expect(
+      world
+        .node(2)
+        .log()
+        .slice(-2)
+        .map(({ kind }) => kind),
+    ).toEqual(['home', 'offer']);
     expect(board.leases).toHaveLength(1);
   });
 

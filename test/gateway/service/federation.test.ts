@@ -1,5 +1,6 @@
 /** Three gateways over real peer frames: what they tell each other, and what they do not believe. */
 import { describe, expect, test } from 'vitest';
+import { boards as boardRows } from '../../../gateway/core/tables.ts';
 import { hex } from '../../../runtime/protocol/bytes.ts';
 import { sealMany } from '../../../runtime/protocol/noun.ts';
 import { entryBytes, type LogEntry, type PeerFrame } from '../../../runtime/protocol/nouns/log.ts';
@@ -56,7 +57,7 @@ describe('a log', () => {
     expect(Math.min(...sent.map(({ from }) => from))).toBe(before);
   });
 
-  test('that grew by thousands of entries in one turn, or by very large ones, still fits the frames', () => {
+  test('that grew by hundreds of entries in one turn, or by very large ones, still fits the frames', () => {
     const { world } = cast();
     const [a, b] = world.nodes as [Node, Node];
     world.isolate(b);
@@ -64,9 +65,9 @@ describe('a log', () => {
     const push = (document: Uint8Array): void =>
       void a.driven.turn.submit({ kind: 'message', session, party: 'tenant', id: 'x', topic: 'push', payload: document, receipt: 0 });
     const before = a.log().length;
-    for (let serial = 2; serial < 1502; serial++) push(signedVoucher({ serial }).body);
+    for (let serial = 2; serial < 802; serial++) push(signedVoucher({ serial }).body);
     world.pass(1000);
-    expect(a.log().length - before).toBe(1500);
+    expect(a.log().length - before).toBe(800);
     world.link(a, b);
     world.pass(2000);
     expect(world.violations).toEqual([]);
@@ -226,7 +227,7 @@ describe('a gateway does not take', () => {
     a.accept(signedVoucher({ serial: 6 }).body, signedVoucher({ serial: 7 }).body, signedVoucher({ serial: 8 }).body);
     world.link(a, b);
     world.pass(500);
-    expect(said(a, /fork: .* countersigned a log of ours that we do not have/) || said(b, /fork/)).toBe(true);
+    expect(said(a, /fork: .* countersigned a log of ours that we do not have/)).toBe(true);
     board.connect(a);
     board.use(board.leases[0]!, {});
     expect(board.acks.at(-1)?.replicated ?? 0).toBeLessThanOrEqual(1);
@@ -272,5 +273,33 @@ describe('entries that stand on others', () => {
     world.heal();
     expect(c.pending).toEqual([]);
     expect(c.view()).toEqual(a.view());
+  });
+
+  test('and turn out to contradict them are noticed when they do', () => {
+    const { world, boards } = cast({ request: { replicas: 1 } });
+    const [a, b, c] = world.nodes as [Node, Node, Node];
+    const [board] = boards as [PaperBoard];
+    world.isolate(c);
+    board.use(board.leases[0]!, { kind: 'open' });
+    const clone = { end: board.end };
+    board.use(board.leases[0]!);
+    world.pass(500);
+    // The second history is told to the second gateway, and the third hears of it before it hears of the first.
+    Object.assign(board, clone).connect(b);
+    board.use(board.leases[0] ?? ('a'.repeat(32) as never), { monoMs: 77 });
+    const { carry } = world;
+    world.carry = (from, session, frame) => {
+      if (session !== world.sessionOf(from, c) || frame.kind !== 'entries' || frame.author !== a.id)
+        carry.call(world, from, session, frame);
+    };
+    world.link(b, c);
+    world.pass(500);
+    const isQuarantined = (node: Node): boolean | undefined => node.read((work) => boardRows.get(work, board.id))?.quarantined;
+    expect([isQuarantined(b), isQuarantined(c), c.pending.length > 0]).toEqual([true, false, true]);
+    world.carry = carry;
+    world.cut(b, c);
+    world.heal();
+    expect(world.nodes.map(isQuarantined)).toEqual([true, true, true]);
+    expect(c.pending).toEqual([]);
   });
 });

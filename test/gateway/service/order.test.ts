@@ -203,4 +203,28 @@ describe('three gateways', () => {
       for (const other of others) expect(other).toBe(first);
     }
   });
+
+  test('state a period, too, that one of them closed while it lagged behind the close before', () => {
+    const { world, one, two } = cast();
+    const [a, b, c] = world.nodes as [Node, Node, Node];
+    two.connect(c);
+    world.pass(500);
+    const { carry } = world;
+    // What the third one writes does not reach the second.
+    world.carry = (from, session, frame) => {
+      if (session !== world.sessionOf(from, b) || frame.kind !== 'entries' || frame.author !== c.id)
+        carry.call(world, from, session, frame);
+    };
+    for (const board of [one, two]) use(board);
+    world.pass(500);
+    a.json('close');
+    world.pass(500);
+    const held = b.log(c.id).length;
+    expect(held).toBeLessThan(a.log(c.id).length);
+    b.json('close');
+    world.carry = carry;
+    for (const [from, to] of world.pairs) world.cut(from, to);
+    world.heal();
+    for (const period of ['1', '2']) expect(new Set(world.nodes.map((node) => hex(node.bytes('statement', { period })))).size).toBe(1);
+  });
 });

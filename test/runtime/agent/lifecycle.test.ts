@@ -300,11 +300,9 @@ describe('a restart of the runtime', () => {
     world.assign(one).pass(3000);
     world.assign().pass(3000);
     const { perform } = world.engine;
-    // This survey takes longer than dialling, fetching and starting do.
-    world.engine.perform = (step, answer) => {
-      if (step.kind === 'survey') world.clock.after(2000, () => perform.call(world.engine, step, answer));
-      else perform.call(world.engine, step, answer);
-    };
+    // This survey looks at once and takes its time to tell.
+    world.engine.perform = (step, answer) =>
+      perform.call(world.engine, step, step.kind === 'survey' ? (event) => void world.clock.after(2000, () => answer(event)) : answer);
     world.restart();
     const other = placed(world, { lease: { index: 1 } });
     world.assign(other).pass(6000);
@@ -346,5 +344,39 @@ describe('a reboot', () => {
     expect(world.state(one.lease)?.state).toBe('running');
     expect(world.files.count('write')).toBe(3);
     expect(world.files.roots.has(hex(one.release.release))).toBe(true);
+  });
+});
+
+describe('a store without room', () => {
+  test('loses nothing that happened meanwhile: what ran goes on, what ended is started again, and all is recorded', () => {
+    const { world, one } = running();
+    const other = placed(world, { lease: { index: 1 } });
+    world.full = true;
+    world.assign(one, other).pass(3000);
+    world.engine.crash(one.lease.lease);
+    world.cut();
+    world.pass(20_000);
+    expect(world.engine.did('start')).toEqual([one.lease.lease]);
+    const used = world.engine.counters(one.lease.lease).cpuMicros;
+    world.full = false;
+    world.pass(20_000);
+    for (const { lease } of [one, other]) expect(world.state(lease)?.state).toBe('running');
+    world.assign().pass(5000);
+    const close = world.records.findLast(({ lease, kind }) => lease === one.lease.lease && kind === 'close');
+    expect(close?.registers.cpuMicros).toBeGreaterThan(used);
+    expect(world.outbox).toEqual([]);
+  });
+
+  test('lets no effect out that it could not keep', () => {
+    const world = new BoardWorld().pair();
+    const one = placed(world);
+    world.assign(one).pass(1);
+    world.full = true;
+    world.pass(30_000);
+    expect(world.engine.did('start')).toEqual([]);
+    expect(world.gateways.flatMap(({ hellos }) => hellos)).toEqual([]);
+    world.full = false;
+    world.pass(15_000);
+    expect(world.state(one.lease)?.state).toBe('running');
   });
 });

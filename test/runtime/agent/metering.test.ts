@@ -49,20 +49,19 @@ describe('records', () => {
     expect(one.lease.lease).toBe(world.records[0]!.lease);
   });
 
-  test('do not charge the time between the zero record and the start', () => {
-    const world = new BoardWorld().pair();
-    const one = placed(world);
-    world.engine.broken.add('start');
-    world.assign(one).pass(600);
-    expect(world.instance(one.lease)?.opened).toBe(true);
-    world.pass(120_000);
-    world.engine.broken.clear();
-    world.pass(70_000);
-    world.engine.startMs = 5;
-    const cell = world.engine.counters(one.lease.lease);
+  test('do not charge the time in which an instance was not granted, also in a boot in which it begins late', () => {
+    const { world, one } = running();
+    const ask = (sequence: number, state: 'started' | 'stopped'): void => {
+      const next = placed(world, { request: { sequence, state } });
+      world.assign({ assigned: { ...one.assigned, request: next.assigned.request } }).pass(3000);
+    };
+    ask(2, 'stopped');
+    world.reboot().pass(300_000);
+    ask(3, 'started');
+    expect(world.state(one.lease)?.state).toBe('running');
     world.assign().pass(5000);
-    const { wallMs } = world.records.at(-1)!.registers;
-    expect(Number(wallMs)).toBeLessThan(Number(cell.cpuMicros / 100n) + 5000);
+    expect(world.records.at(-1)).toMatchObject({ kind: 'close' });
+    expect(Number(world.records.at(-1)!.registers.wallMs)).toBeLessThan(15_000);
   });
 
   test('of several instances stand in one chain', () => {

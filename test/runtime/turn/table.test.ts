@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { text, uint } from '../../../runtime/protocol/schema.ts';
 import { Draft } from '../../../runtime/turn/draft.ts';
 import { ordinal, table, volatileTable } from '../../../runtime/turn/table.ts';
-import { openMemoryStore } from '../../support/memory-store.ts';
+import { MemoryDisk, openMemoryStore } from '../../support/memory-store.ts';
 
 const things = table('thing', v.strictObject({ size: uint, name: text }));
 const fresh = (): Draft<never> => new Draft<never>(openMemoryStore().snapshot(), new Map());
@@ -42,6 +42,18 @@ describe('a table', () => {
     expect(() => things.put(draft, { size: -1, name: '' }, 'x')).toThrow(expect.objectContaining({ code: 'bad-schema' }));
     draft.put('thing/x', new Uint8Array([0xa0]));
     expect(() => things.get(draft, 'x')).toThrow(expect.objectContaining({ code: 'bad-schema' }));
+  });
+
+  test('parses a row once in a turn, and anew in the next', () => {
+    const disk = new MemoryDisk();
+    const writing = new Draft<never>(openMemoryStore({ disk }).snapshot(), new Map());
+    things.put(writing, { size: 1, name: 'a' }, 'x');
+    writing.keep();
+    disk.write(writing.toCommit('me'));
+    const [one, other] = [1, 2].map(() => new Draft<never>(openMemoryStore({ disk }).snapshot(), new Map()));
+    expect(things.get(one!, 'x')).toBe(things.get(one!, 'x'));
+    expect(things.get(other!, 'x')).not.toBe(things.get(one!, 'x'));
+    expect(things.get(other!, 'x')).toEqual({ size: 1, name: 'a' });
   });
 
   test('of volatile rows gives back the very value', () => {
