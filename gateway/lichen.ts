@@ -8,6 +8,7 @@ import { runCommandLine } from './cli/program.ts';
 const heavy: Heavy = {
   gateway: async () => (await import('./main.ts')).runGateway,
   builder: async () => (await import('../recipes/builder/cli.ts')).registerReleaseBuild,
+  sim: async () => (await import('../sim/cli.ts')).registerSim,
 };
 
 const args = process.argv.slice(2);

@@ -1,18 +1,37 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+
+/** What decides without touching the world: modules are evaluated anew for each file, and of a process there is no state to share. */
+const PURE = [
+  'test/runtime/{protocol,turn,core,agent}/**/*.test.ts',
+  'test/gateway/{core,service}/**/*.test.ts',
+  'test/sim/{scenario,hardware,oracle,report,world}/**/*.test.ts',
+];
+/** Real partitions, a real browser, and real clients against real processes: they count on the machine's clock. */
+const REAL = ['test/**/*.slow.test.ts', 'test/{outside,browser}/**/*.test.ts'];
+/** How long a test may hang. A hunt (test/support/properties.ts) takes longer. */
+const HANGS_MS = 20_000 * Math.max(1, Number(process.env.LICHEN_RUNS ?? 1));
 
 export default defineConfig({
   root: fileURLToPath(new URL('..', import.meta.url)),
   // Vite's cache belongs to the installed packages, not to the tree.
   cacheDir: 'node_modules/.vite',
   test: {
-    include: ['test/**/*.test.ts'],
-    exclude: ['**/node_modules/**', '**/dist/**'],
     environment: 'node',
     // Processes, not threads: lmdb and process.chdir do not mix with worker threads.
     pool: 'forks',
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
+    // Vitest leaves a core to itself, which on two cores means one test file at a time.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
+    testTimeout: HANGS_MS,
+    hookTimeout: HANGS_MS,
     passWithNoTests: false,
+    projects: [
+      // A worker serves many files: starting one takes longer than most of them. Nothing in them can hang; on a busy machine they are slow.
+      { extends: true, test: { name: 'pure', include: PURE, exclude: REAL, isolate: false, testTimeout: 3 * HANGS_MS } },
+      { extends: true, test: { name: 'doors', include: ['test/**/*.test.ts'], exclude: [...PURE, ...REAL] } },
+      // One after the other, when the rest is through.
+      { extends: true, test: { name: 'real', include: REAL, fileParallelism: false } },
+    ],
   },
 });

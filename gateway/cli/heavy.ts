@@ -26,7 +26,15 @@ export interface Running {
   close(): Promise<void>;
 }
 
+/** Where a noun that is none of this room's says things. */
+export interface Terminal {
+  print(text: string): void;
+  say(text: string): void;
+  paint: Record<'bold' | 'dim' | 'red' | 'green', (text: string) => string>;
+}
+
 export interface Heavy {
   gateway(): Promise<(options: RunOptions) => Promise<Running>>;
   builder(): Promise<(release: Command, print: (text: string) => void) => void>;
+  sim(): Promise<(sim: Command, terminal: Terminal) => void>;
 }

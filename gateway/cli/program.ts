@@ -2,7 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { LichenError } from '../../runtime/protocol/errors.ts';
 import type { Heavy } from './heavy.ts';
-import { fail, paint } from './output.ts';
+import { fail, paint, print, say } from './output.ts';
 
 /** `wanted`: the verb that was named, if any. */
 type Register = (at: Command, heavy: Heavy, wanted: string | undefined) => void | Promise<void>;
@@ -42,6 +42,11 @@ export const NOUNS: Noun[] = [
   },
   { name: 'instance', says: 'what runs where', load: async () => (await import('./instance.ts')).register },
   { name: 'invoice', says: 'close, show, keep and audit billing periods', load: async () => (await import('./invoice.ts')).register },
+  {
+    name: 'sim',
+    says: 'a fleet of virtual boards and gateways in one process: run scenarios, replay what failed',
+    load: async () => async (noun, heavy) => (await heavy.sim())(noun, { print, say, paint }),
+  },
 ];
 
 const EXAMPLES = `Examples:
@@ -49,6 +54,7 @@ const EXAMPLES = `Examples:
   lichen board claim --owner-key owner.key --token-file gateway/admin.token
   lichen release push hello-sensor-1 --publisher publisher-1.cose
   lichen request make --tenant-key tenant.key --release HEX --name museum --cap 5.00 --currency EUR
+  lichen sim run first-day
 `;
 
 const ENVIRONMENT = `

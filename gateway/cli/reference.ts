@@ -42,7 +42,7 @@ Where money is typed it is in units of the currency, \`1.50\`, or with a prefix:
 \`90s\`, \`5m\`, \`12h\`, \`30d\`; a bare number is milliseconds. A key is named by its file, or by its public half in 64 digits of hex.`;
 
 const EXCEPTIONS =
-  'Two verbs answer and still do not end with 0: `lichen doctor` ends with 69 when something is broken, `lichen invoice audit` with 65 when there are\nfindings.';
+  'Some verbs answer and still do not end with 0: `lichen doctor` ends with 69 when something is broken, `lichen invoice audit` with 65 when there are\nfindings, `lichen sim run` and `lichen sim replay` with 1 when a promise broke or an expectation did not come true.';
 
 export const makeReference = (program: Command): string =>
   `${[PREFACE, fenced(helpOf(program)), ...program.commands.flatMap((noun) => sectionOf(noun, `lichen ${noun.name()}`)), '## Exit status', exitTable(), EXCEPTIONS].join('\n\n')}\n`;

@@ -3,19 +3,18 @@ import { type Bytes, compare, equal, hex } from '../../runtime/protocol/bytes.ts
 import { refuse } from '../../runtime/protocol/errors.ts';
 import { fingerprint } from '../../runtime/protocol/ids.ts';
 import { payloadOf, type Sealed, unseal } from '../../runtime/protocol/noun.ts';
-import { type Manifest, manifestNoun } from '../../runtime/protocol/nouns/release.ts';
+import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
 import {
   type Binding,
   bindingNoun,
   type Request,
   requestIdOf,
-  requestNoun,
   type Voucher,
   verdictNoun,
-  voucherNoun,
 } from '../../runtime/protocol/nouns/request.ts';
 import type { Context, Rows } from './context.ts';
 import { isRevoked } from './directory.ts';
+import { open } from './opened.ts';
 import { bindings, boards, documents, manifests, parties, publishers, requests, vouchers } from './tables.ts';
 
 /** Two of one number, pushed at two gateways: the greater hash counts, as it does everywhere. */
@@ -29,7 +28,7 @@ const checkTenant = (rows: Rows, context: Context, tenant: string, signer: Bytes
 };
 
 export const openManifest = (rows: Rows, context: Context, body: Bytes): Sealed<Manifest> => {
-  const sealed = unseal(context.crypto, manifestNoun, body);
+  const sealed = open.manifest(context.crypto, body);
   const publisher =
     publishers.get(rows, sealed.value.publisher) ??
     refuse('unknown-key', `publisher ${sealed.value.publisher} is not known here; push its trust document first`);
@@ -55,7 +54,7 @@ export const applyManifest = (rows: Rows, context: Context, body: Bytes): void =
 };
 
 export const openRequest = (rows: Rows, context: Context, body: Bytes): Sealed<Request> => {
-  const sealed = unseal(context.crypto, requestNoun, body);
+  const sealed = open.request(context.crypto, body);
   checkTenant(rows, context, sealed.value.tenant, sealed.signer);
   return sealed;
 };
@@ -69,7 +68,7 @@ export const applyRequest = (rows: Rows, context: Context, body: Bytes): void =>
 };
 
 export const openVoucher = (rows: Rows, context: Context, body: Bytes): Sealed<Voucher> => {
-  const sealed = unseal(context.crypto, voucherNoun, body);
+  const sealed = open.voucher(context.crypto, body);
   checkTenant(rows, context, sealed.value.tenant, sealed.signer);
   return sealed;
 };
@@ -86,7 +85,7 @@ export const applyVerdict = (rows: Rows, context: Context, body: Bytes): void =>
 };
 
 export const openBinding = (rows: Rows, context: Context, body: Bytes): Sealed<Binding> => {
-  const sealed = unseal(context.crypto, bindingNoun, body);
+  const sealed = open.binding(context.crypto, body);
   const board = boards.get(rows, sealed.value.board) ?? refuse('not-paired', `board ${sealed.value.board}`);
   if (board.owner !== sealed.value.owner || fingerprint(context.crypto, sealed.signer) !== board.owner) {
     refuse('wrong-signer', `board ${sealed.value.board} was paired for owner ${board.owner}, who did not sign this`);

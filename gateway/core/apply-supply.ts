@@ -1,14 +1,16 @@
 /** Entries about boards at work: where they are home, what they offer, what they lease, what they used. */
 import { type Bytes, equal } from '../../runtime/protocol/bytes.ts';
 import { refuse } from '../../runtime/protocol/errors.ts';
-import { decodeAs, type Sealed, unseal } from '../../runtime/protocol/noun.ts';
-import { type Home, helloNoun, homeNoun, type Usage, usageNoun } from '../../runtime/protocol/nouns/board.ts';
-import { type ChainPoint, leaseIdOf, leaseNoun } from '../../runtime/protocol/nouns/lease.ts';
+import { decodeAs, type Sealed } from '../../runtime/protocol/noun.ts';
+import type { Home, Usage } from '../../runtime/protocol/nouns/board.ts';
+import { leaseIdOf } from '../../runtime/protocol/nouns/lease.ts';
 import { closeSchema, type LogEntry, presenceSchema } from '../../runtime/protocol/nouns/log.ts';
 import { ordinal } from '../../runtime/turn/table.ts';
 import type { Context, Rows } from './context.ts';
 import { isRevoked, keysOf } from './directory.ts';
-import { acks, boards, closes, leaseIndex, leaseMarks, leases, openLeases, usageHeads, usageSeen } from './tables.ts';
+import { open } from './opened.ts';
+import { heldAlone, heldElsewhere, usageHead } from './replicas.ts';
+import { boards, closes, leaseIndex, leaseMarks, leases, openLeases, usageHeads, usageSeen } from './tables.ts';
 
 const boardOf = (rows: Rows, id: string) => boards.get(rows, id) ?? refuse('not-paired', `board ${id}`);
 
@@ -31,7 +33,7 @@ const outranks = (a: Tenure, b: Tenure): boolean => a.tenure > b.tenure || (a.te
 
 /** The board's own word: the highest tenure wins, whoever logged it. */
 export const applyHome = (rows: Rows, context: Context, body: Bytes, entry: LogEntry): void => {
-  const { value, signer } = unseal(context.crypto, homeNoun, body);
+  const { value, signer } = open.home(context.crypto, body);
   const board = checkBoard(rows, context, value.board, signer);
   if (board.home !== null && !outranks(value, board.home)) return;
   boards.put(rows, { ...board, home: { tenure: value.tenure, gateway: value.gateway }, here: true, sinceMs: entry.wallMs }, value.board);
@@ -39,9 +41,9 @@ export const applyHome = (rows: Rows, context: Context, body: Bytes, entry: LogE
 
 /** The newest of the highest tenure; every hello of a new tenure is logged, so that there is one. */
 export const applyOffer = (rows: Rows, context: Context, body: Bytes): void => {
-  const { value, signer } = unseal(context.crypto, helloNoun, body);
+  const { value, signer } = open.hello(context.crypto, body);
   const board = checkBoard(rows, context, value.board, signer);
-  const home = unseal(context.crypto, homeNoun, value.home).value;
+  const home = open.home(context.crypto, value.home).value;
   if (board.home === null || outranks(home, board.home)) refuse('conflict', `tenure ${home.tenure} of board ${value.board} comes first`);
   // What it offered a former home: logs come in no order among themselves.
   else if (!outranks(board.home, home)) boards.put(rows, { ...board, offer: value.offer }, value.board);
@@ -56,7 +58,7 @@ export const applyPresence = (rows: Rows, _context: Context, body: Bytes, entry:
 };
 
 export const applyLease = (rows: Rows, context: Context, body: Bytes): void => {
-  const { value, signer } = unseal(context.crypto, leaseNoun, body);
+  const { value, signer } = open.lease(context.crypto, body);
   const { guardian } = value;
   if (leaseIdOf(context.crypto, value) !== value.lease) refuse('bad-schema', "the lease's id is not that of its terms");
   const keys = keysOf(rows, context, guardian);
@@ -70,16 +72,6 @@ export const applyLease = (rows: Rows, context: Context, body: Bytes): void => {
   if (!closed) openLeases.put(rows, {}, value.board, value.lease);
   leaseIndex.put(rows, {}, value.request, ordinal(value.index), ordinal(value.term), value.lease);
 };
-
-const START: ChainPoint = { seq: 0, hash: new Uint8Array(32) };
-
-export const usageHead = (rows: Rows, board: string): ChainPoint => {
-  const { seq, hash } = usageHeads.get(rows, board) ?? START;
-  return { seq, hash };
-};
-
-/** The board's own signature under the end of its chain; null while that is empty. */
-export const usageProof = (rows: Rows, board: string): Bytes | null => usageHeads.get(rows, board)?.record ?? null;
 
 export type Chained = 'next' | 'repeat';
 
@@ -98,27 +90,24 @@ export const placeInChain = (rows: Rows, usage: Sealed<Usage>): Chained => {
 };
 
 export const openUsage = (rows: Rows, context: Context, body: Bytes): Sealed<Usage> => {
-  const sealed = unseal(context.crypto, usageNoun, body);
+  const sealed = open.usage(context.crypto, body);
   // What a revoked key signed holds the chain together (metering-10); whether it may still be brought is the service's question.
   checkHeld(rows, sealed.value.board, sealed.signer);
   return sealed;
-};
-
-/** What stands in another's log is durable there and here, and with it the chain that the other had before it. */
-const heldElsewhere = (rows: Rows, board: string, seq: number): void => {
-  const row = acks.get(rows, board) ?? { replicated: 0, pending: [] };
-  if (seq > row.replicated) acks.put(rows, { ...row, replicated: seq }, board);
 };
 
 export const applyUsage = (rows: Rows, context: Context, body: Bytes, entry: LogEntry): void => {
   const sealed = openUsage(rows, context, body);
   const place = placeInChain(rows, sealed);
   const { board, seq, lease: id, kind } = sealed.value;
+  if (place === 'next') {
+    usageSeen.put(rows, { hash: sealed.hash }, board, ordinal(seq));
+    usageHeads.put(rows, { seq, hash: sealed.hash, record: body }, board);
+  }
+  // What stands in another's log is durable there and here, and with it the chain that the other had before it.
   if (entry.author !== context.me) heldElsewhere(rows, board, seq);
-  if (place === 'repeat') return;
-  usageSeen.put(rows, { hash: sealed.hash }, board, ordinal(seq));
-  usageHeads.put(rows, { seq, hash: sealed.hash, record: body }, board);
-  if (kind !== 'point') markLease(rows, board, id, kind === 'close');
+  else if (place === 'next') heldAlone(rows, context, board, seq, entry.seq);
+  if (place === 'next' && kind !== 'point') markLease(rows, board, id, kind === 'close');
 };
 
 /** A lease need not be known here: whoever signed it may be gone, and the chain must go on. Bills ask who signed it. */

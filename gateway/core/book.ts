@@ -31,8 +31,6 @@ export interface Doc<T> {
   hash: Bytes;
   /** Hex of the key that signed; empty for what an author states or several keys sign. */
   signer: string;
-  /** The document as it came. */
-  bytes: Bytes;
   kind: EntryKind;
   /** Author → first place in its log. */
   places: Map<string, number>;
@@ -46,6 +44,12 @@ export interface Invalid {
   detail: string;
 }
 
+/** An operator's document as it came: whether it follows from the version before it is asked at a close. */
+export interface OperatorBytes {
+  doc: OperatorDoc;
+  bytes: Bytes;
+}
+
 /** Documents by what they are looked up by; each list in no particular order. */
 type Shelf<T> = Map<string, Doc<T>[]>;
 
@@ -53,7 +57,7 @@ export interface Book {
   /** Author → entries taken in. */
   sizes: Map<string, number>;
   /** By operator. */
-  operators: Shelf<OperatorDoc>;
+  operators: Shelf<OperatorBytes>;
   /** By board. */
   pairs: Shelf<Pair>;
   rotations: Shelf<Rotation>;
@@ -106,7 +110,7 @@ const shelve = <T>(book: Book, shelf: Shelf<T>, key: string, entry: LogEntry, fo
     if (!held.places.has(entry.author)) held.places.set(entry.author, entry.seq);
     return;
   }
-  const doc: Doc<T> = { ...found, bytes: entry.body, kind: entry.kind, places: new Map([[entry.author, entry.seq]]) };
+  const doc: Doc<T> = { ...found, kind: entry.kind, places: new Map([[entry.author, entry.seq]]) };
   book.known.set(name, doc);
   const row = shelf.get(key);
   if (row === undefined) shelf.set(key, [doc]);
@@ -126,8 +130,8 @@ const opened = <T>(crypto: Crypto, kind: Noun<T>, body: Bytes, idOf: (value: T) 
 type Taker = (crypto: Crypto, book: Book, entry: LogEntry) => void;
 
 const takeOperator: Taker = (crypto, book, entry) => {
-  const { value, hash } = unsealMany(crypto, operatorNoun, entry.body, 2 * LIMITS.rootKeys);
-  shelve(book, book.operators, value.operator, entry, { value, hash, signer: '' });
+  const { value: doc, hash, bytes } = unsealMany(crypto, operatorNoun, entry.body, 2 * LIMITS.rootKeys);
+  shelve(book, book.operators, doc.operator, entry, { value: { doc, bytes }, hash, signer: '' });
 };
 
 const takePair: Taker = (crypto, book, entry) => {

@@ -1,5 +1,5 @@
 /** Who is who: the gateways of the trusted operators' newest documents, minus the revoked and the retired. */
-import { type Bytes, equal } from '../../runtime/protocol/bytes.ts';
+import { type Bytes, equal, hex } from '../../runtime/protocol/bytes.ts';
 import type { OperatorId } from '../../runtime/protocol/ids.ts';
 import type { GatewayEntry, OperatorDoc } from '../../runtime/protocol/nouns/trust.ts';
 import type { Context, Rows } from './context.ts';
@@ -10,42 +10,85 @@ export interface Listed extends GatewayEntry {
   feePermille: number;
 }
 
-export const trusted = (rows: Rows, context: Context): OperatorDoc[] => {
-  const own = operators.get(rows, context.operator)?.doc;
-  if (own === undefined) return [];
-  return [own, ...own.peers.flatMap((id) => operators.get(rows, id)?.doc ?? [])];
+interface Key {
+  operator: OperatorId;
+  key: Bytes;
+}
+
+/** Everything that follows from the operators' documents alone. */
+interface Directory {
+  trusted: OperatorDoc[];
+  versions: string;
+  /** Hex. */
+  revoked: Set<string>;
+  all: Listed[];
+  serving: Listed[];
+  /** Gateway → its keys of all times. */
+  keys: Map<string, Key[]>;
+}
+
+type Operator = NonNullable<ReturnType<typeof operators.get>>;
+
+const keysIn = (held: Operator[]): Map<string, Key[]> => {
+  const keys = new Map<string, Key[]>();
+  for (const { doc, listed } of held)
+    for (const { gateway, key } of listed) keys.set(gateway, [...(keys.get(gateway) ?? []), { operator: doc.operator, key }]);
+  return keys;
 };
+
+const directoryFrom = (held: Operator[]): Directory => {
+  const docs = held.map(({ doc }) => doc);
+  const revoked = new Set(docs.flatMap((doc) => doc.revoked.map(hex)));
+  const retired = new Set<string>(docs.flatMap((doc) => doc.retired));
+  const all = docs.flatMap((doc) => doc.gateways.map((entry) => ({ ...entry, operator: doc.operator, feePermille: doc.feePermille })));
+  return {
+    trusted: docs,
+    versions: docs.map(({ operator, version }) => `${operator} ${version}`).join(),
+    revoked,
+    all,
+    serving: all.filter((entry) => !retired.has(entry.gateway) && !revoked.has(hex(entry.key))),
+    keys: keysIn(held),
+  };
+};
+
+const NOBODY: Directory = directoryFrom([]);
+
+/** By the own operator's row: it is asked several times a message and changes once a year. */
+const known = new WeakMap<Operator, { held: Operator[]; directory: Directory }>();
+
+const directoryOf = (rows: Rows, context: Context): Directory => {
+  const own = operators.get(rows, context.operator);
+  if (own === null) return NOBODY;
+  const held = [own];
+  for (const id of own.doc.peers) {
+    const peer = operators.get(rows, id);
+    if (peer !== null) held.push(peer);
+  }
+  const before = known.get(own);
+  if (before !== undefined && before.held.length === held.length && held.every((one, i) => one === before.held[i])) return before.directory;
+  const directory = directoryFrom(held);
+  known.set(own, { held, directory });
+  return directory;
+};
+
+export const trusted = (rows: Rows, context: Context): OperatorDoc[] => directoryOf(rows, context).trusted;
 
 /** Tells whether the operators' documents are others than before. */
-export const trustVersions = (rows: Rows, context: Context): string =>
-  trusted(rows, context)
-    .map(({ operator, version }) => `${operator} ${version}`)
-    .join();
+export const trustVersions = (rows: Rows, context: Context): string => directoryOf(rows, context).versions;
 
-export const revokedKeys = (rows: Rows, context: Context): Bytes[] => trusted(rows, context).flatMap((doc) => doc.revoked);
-
-export const isRevoked = (rows: Rows, context: Context, key: Bytes): boolean =>
-  revokedKeys(rows, context).some((revoked) => equal(revoked, key));
-
-/** All gateways whose logs are read, retired ones too: what they logged stays true. */
-export const allGateways = (rows: Rows, context: Context): Listed[] =>
-  trusted(rows, context).flatMap((doc) =>
-    doc.gateways.map((entry) => ({ ...entry, operator: doc.operator, feePermille: doc.feePermille })),
-  );
-
-/** Gateways that may serve now. */
-export const gateways = (rows: Rows, context: Context): Listed[] => {
-  const retired = new Set<string>(trusted(rows, context).flatMap((doc) => doc.retired));
-  return allGateways(rows, context).filter((entry) => !retired.has(entry.gateway) && !isRevoked(rows, context, entry.key));
+export const isRevoked = (rows: Rows, context: Context, key: Bytes): boolean => {
+  const { revoked } = directoryOf(rows, context);
+  return revoked.size > 0 && revoked.has(hex(key));
 };
 
+/** All gateways whose logs are read, retired ones too: what they logged stays true. */
+export const allGateways = (rows: Rows, context: Context): Listed[] => directoryOf(rows, context).all;
+
+/** Gateways that may serve now. */
+export const gateways = (rows: Rows, context: Context): Listed[] => directoryOf(rows, context).serving;
+
 /** Every key under which a gateway was ever listed: what they signed in their time stays true. */
-export const keysOf = (rows: Rows, context: Context, gateway: string): { operator: OperatorId; key: Bytes }[] =>
-  trusted(rows, context).flatMap((doc) =>
-    (operators.get(rows, doc.operator)?.listed ?? [])
-      .filter((entry) => entry.gateway === gateway)
-      .map(({ key }) => ({ operator: doc.operator, key })),
-  );
+export const keysOf = (rows: Rows, context: Context, gateway: string): Key[] => directoryOf(rows, context).keys.get(gateway) ?? [];
 
 /** Whether a gateway is listed with this key now, and the key is not revoked. */
 export const holdsKey = (rows: Rows, context: Context, gateway: string, key: Bytes): boolean =>

@@ -5,11 +5,11 @@ import { asLichenError, refuse } from '../../runtime/protocol/errors.ts';
 import type { GatewayId } from '../../runtime/protocol/ids.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { append, EMPTY, type Frontier, rootOf } from '../../runtime/protocol/merkle.ts';
-import { decodeAs } from '../../runtime/protocol/noun.ts';
-import { type EntryKind, entryBytes, entrySchema, type LogEntry, type Vector } from '../../runtime/protocol/nouns/log.ts';
+import type { EntryKind, LogEntry, Vector } from '../../runtime/protocol/nouns/log.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { ordinal, volatileTable } from '../../runtime/turn/table.ts';
 import type { Context, Rows } from './context.ts';
+import { closeEntry, openEntry } from './opened.ts';
 import { frontiers, heads, logRows } from './tables.ts';
 
 /** A quarter of a peer frame, as one entry more has up to 128 KiB; and half of what a frame may count. */
@@ -18,49 +18,6 @@ const HEAD_EVERY_ENTRIES = LIMITS.peerBatchEntries / 2;
 const FRAME_OVERHEAD_BYTES = 4 * 1024;
 /** CBOR's head of a byte string. */
 const ENTRY_OVERHEAD_BYTES = 5;
-/** Appended since the last head; what a crash forgets of it was signed over at the end of its turn. */
-const unsigned = volatileTable<{ entries: number; bytes: number }>('unsigned');
-const SIGNED = { entries: 0, bytes: 0 };
-
-export const sizeOf = (rows: Rows, author: string): number => frontiers.get(rows, author)?.size ?? 0;
-
-/** Author → entries held, durable once the turn is committed. */
-export const vectorOf = (rows: Rows): Vector => Object.fromEntries(frontiers.all(rows).map(({ key, value }) => [key, value.size]));
-
-const frontierOf = (rows: Rows, author: string): Frontier => frontiers.get(rows, author) ?? EMPTY;
-
-/** Appends to this gateway's log; the entry's place in it is returned. */
-export const appendOwn = (rows: Rows, context: Context, kind: EntryKind, body: Bytes, now: Instant): LogEntry => {
-  const frontier = frontierOf(rows, context.me);
-  const entry: LogEntry = { v: 1, author: context.me, seq: frontier.size, wallMs: now.wallMs, kind, body };
-  const data = entryBytes(entry);
-  rows.put(`${logRows}/${context.me}/${ordinal(entry.seq)}`, data);
-  frontiers.put(rows, append(context.crypto, frontier, data), context.me);
-  const { entries, bytes } = unsigned.get(rows, context.me) ?? SIGNED;
-  unsigned.put(rows, { entries: entries + 1, bytes: bytes + data.length }, context.me);
-  // Not at the end of the turn only: a peer takes what lies between two heads in one frame.
-  if (entries + 1 >= HEAD_EVERY_ENTRIES || bytes + data.length >= HEAD_EVERY_BYTES) signHead(rows, context);
-  return entry;
-};
-
-/** Signs the head if the log grew since the last one. */
-export const signHead = (rows: Rows, context: Context): void => {
-  const frontier = frontierOf(rows, context.me);
-  unsigned.put(rows, SIGNED, context.me);
-  if (frontier.size === 0 || heads.get(rows, context.me, ordinal(frontier.size)) !== null) return;
-  const note = signCheckpoint(
-    context.crypto,
-    { author: context.me, size: frontier.size, root: rootOf(context.crypto, frontier) },
-    context.signer,
-  );
-  heads.put(rows, { note }, context.me, ordinal(frontier.size));
-};
-
-export const entriesOf = (rows: Rows, author: string, from: number, limit: number): Bytes[] =>
-  rows
-    .scan(`${logRows}/${author}/`, { limit, ...(from > 0 ? { after: `${logRows}/${author}/${ordinal(from - 1)}` } : {}) })
-    .map(({ value }) => value);
-
 export interface LogBatch {
   entries: Bytes[];
   /** The signed head that they lead to. */
@@ -68,32 +25,105 @@ export interface LogBatch {
   note: string;
 }
 
-/** What lies between two heads that follow each other is bounded where they are signed, so one step always fits. */
-const fitting = (sizes: number[], entries: Bytes[], from: number): number | undefined => {
-  let [bytes, end] = [0, from];
-  for (const entry of entries) {
-    bytes += entry.length + ENTRY_OVERHEAD_BYTES;
-    if (bytes > LIMITS.peerFrameBytes - FRAME_OVERHEAD_BYTES) break;
-    end++;
-  }
-  return sizes.filter((size) => size <= end).at(-1);
+/** Author → the batch by which its log grew last, as peers want it, too. */
+const newest = volatileTable<LogBatch>('newest');
+/** Appended since the last head; what a crash forgets of it was signed over at the end of its turn. */
+const unsigned = volatileTable<{ entries: Bytes[]; bytes: number }>('unsigned');
+const SIGNED: { entries: Bytes[]; bytes: number } = { entries: [], bytes: 0 };
+
+type Tips = ReadonlyMap<string, Frontier>;
+/** Author → where its log ends. The rows say it, too; this gateway's own one only when a head is signed. */
+const tips = volatileTable<Tips>('tips');
+
+const tipsOf = (rows: Rows): Tips => {
+  const held = tips.get(rows, 'tips') ?? new Map(frontiers.all(rows).map(({ key, value }) => [key, value]));
+  tips.put(rows, held, 'tips');
+  return held;
 };
+
+const frontierOf = (rows: Rows, author: string): Frontier => tipsOf(rows).get(author) ?? EMPTY;
+
+const moveTip = (rows: Rows, author: string, to: Frontier): void => tips.put(rows, new Map(tipsOf(rows)).set(author, to), 'tips');
+
+export const sizeOf = (rows: Rows, author: string): number => frontierOf(rows, author).size;
+
+const vectors = new WeakMap<Tips, Vector>();
+
+/** Author → entries held, durable once the turn is committed. The same object for as long as no log has grown. */
+export const vectorOf = (rows: Rows): Vector => {
+  const held = tipsOf(rows);
+  const vector = vectors.get(held) ?? Object.fromEntries([...held.keys()].sort().map((author) => [author, held.get(author)?.size ?? 0]));
+  vectors.set(held, vector);
+  return vector;
+};
+
+/** Appends to this gateway's log; the entry's place in it is returned. */
+export const appendOwn = (rows: Rows, context: Context, kind: EntryKind, body: Bytes, now: Instant): LogEntry => {
+  const frontier = frontierOf(rows, context.me);
+  const entry: LogEntry = { v: 1, author: context.me, seq: frontier.size, wallMs: now.wallMs, kind, body };
+  const data = closeEntry(entry);
+  rows.put(`${logRows}/${context.me}/${ordinal(entry.seq)}`, data);
+  moveTip(rows, context.me, append(context.crypto, frontier, data));
+  const before = unsigned.get(rows, context.me) ?? SIGNED;
+  const [entries, bytes] = [[...before.entries, data], before.bytes + data.length];
+  unsigned.put(rows, { entries, bytes }, context.me);
+  // Not at the end of the turn only: a peer takes what lies between two heads in one frame.
+  if (entries.length >= HEAD_EVERY_ENTRIES || bytes >= HEAD_EVERY_BYTES) signHead(rows, context);
+  return entry;
+};
+
+/** Signs the head if the log grew since the last one. */
+export const signHead = (rows: Rows, context: Context): void => {
+  const { entries } = unsigned.get(rows, context.me) ?? SIGNED;
+  if (entries.length === 0) return;
+  unsigned.put(rows, SIGNED, context.me);
+  const frontier = frontierOf(rows, context.me);
+  const head = { author: context.me, size: frontier.size, root: rootOf(context.crypto, frontier) };
+  const note = signCheckpoint(context.crypto, head, context.signer);
+  frontiers.put(rows, frontier, context.me);
+  heads.put(rows, { note }, context.me, ordinal(frontier.size));
+  newest.put(rows, { entries, size: frontier.size, note }, context.me);
+};
+
+export const entriesOf = (rows: Rows, author: string, from: number, limit: number): Bytes[] =>
+  rows
+    .scan(`${logRows}/${author}/`, { limit, ...(from > 0 ? { after: `${logRows}/${author}/${ordinal(from - 1)}` } : {}) })
+    .map(({ value }) => value);
+
+/** How many of the entries a peer frame has room for. */
+const fitting = (entries: Bytes[]): number => {
+  let bytes = 0;
+  for (const [i, entry] of entries.entries()) {
+    bytes += entry.length + ENTRY_OVERHEAD_BYTES;
+    if (bytes > LIMITS.peerFrameBytes - FRAME_OVERHEAD_BYTES) return i;
+  }
+  return entries.length;
+};
+
+/** Signed heads beyond `from`, in order, at most `limit`. */
+const headsAfter = (rows: Rows, author: string, from: number, limit: number): { size: number; note: string }[] =>
+  heads
+    .page(rows, `${author}/${ordinal(from)}`, limit)
+    .filter(({ key }) => key.startsWith(`${author}/`))
+    .map(({ key, value }) => ({ size: Number(key.slice(author.length + 1)), note: value.note }));
 
 /**
  * Entries from `from` up to the farthest signed head that a peer frame has room for; null if none. A batch ends where
  * the author's key changed: the entries before may be what makes the new key known.
  */
 export const batchAfter = (rows: Rows, author: string, from: number): LogBatch | null => {
-  const after = { after: `head/${author}/${ordinal(from)}`, limit: 2 * LIMITS.peerBatchEntries };
-  const found = rows.scan(`head/${author}/`, after).map(({ key }) => Number(key.slice(`head/${author}/`.length)));
-  const noteAt = (size: number): string => heads.get(rows, author, ordinal(size))?.note ?? refuse('internal', `no head at ${size}`);
+  const last = newest.get(rows, author);
+  if (last !== null && last.size - last.entries.length === from && last.size === sizeOf(rows, author)) return last;
+  const entries = entriesOf(rows, author, from, LIMITS.peerBatchEntries);
+  const end = from + fitting(entries);
+  const found = headsAfter(rows, author, from, end - from + 1);
   const [first] = found;
   if (first === undefined) return null;
-  const key = keyNamed(noteAt(first));
-  const change = found.findIndex((size) => keyNamed(noteAt(size)) !== key);
-  const entries = entriesOf(rows, author, from, LIMITS.peerBatchEntries);
-  const size = fitting(change < 0 ? found : found.slice(0, change), entries, from) ?? first;
-  return { entries: entries.slice(0, size - from), size, note: noteAt(size) };
+  const key = keyNamed(first.note);
+  const change = found.findIndex(({ note }) => keyNamed(note) !== key);
+  // What lies between two heads that follow each other is bounded where they are signed, so one step always fits.
+  const { size, note } = found.slice(0, change < 0 ? found.length : change).findLast((head) => head.size <= end) ?? first;
+  return { entries: entries.slice(0, size - from), size, note };
 };
 
 export const headOf = (rows: Rows, author: string): string | null => heads.get(rows, author, ordinal(sizeOf(rows, author)))?.note ?? null;
@@ -131,12 +161,15 @@ export const appendForeign = (
   const frontier = frontierOf(rows, author);
   if (from > frontier.size) refuse('conflict', `entries from ${from}, but ${frontier.size} are held`);
   const fresh = batch.slice(frontier.size - from);
+  // In a mesh every batch comes as often as there are peers; its head was verified when it came first.
+  const repeated = fresh.length === 0 && heads.get(rows, author, ordinal(from + batch.length))?.note === note;
+  if (repeated && keys.length > 0) return [];
   const head = openHead(context, note, author, keys);
   // Known already, or another history: of one size there is one head.
   if (head.author === author && heads.get(rows, author, ordinal(head.size)) !== null && !isHeadOf(rows, author, head))
     refuse('fork', `${author} signed two heads of size ${head.size}`);
   if (fresh.length === 0) return [];
-  const entries = fresh.map((data) => decodeAs(entrySchema, data, 'entry'));
+  const entries = fresh.map(openEntry);
   const grown = fresh.reduce((tree, data) => append(context.crypto, tree, data), frontier);
   if (head.author !== author || head.size !== grown.size) refuse('bad-signature', `the head does not cover entries up to ${grown.size}`);
   if (!equal(head.root, rootOf(context.crypto, grown)))
@@ -146,6 +179,8 @@ export const appendForeign = (
     rows.put(`${logRows}/${author}/${ordinal(entry.seq)}`, fresh[i] ?? new Uint8Array());
   });
   frontiers.put(rows, grown, author);
+  moveTip(rows, author, grown);
   heads.put(rows, { note }, author, ordinal(grown.size));
+  newest.put(rows, { entries: fresh, size: grown.size, note }, author);
   return entries;
 };

@@ -2,80 +2,29 @@
  * Which instance goes on which board. Pure over rows: the same rows give the same leases. A replica never shares a
  * board with another replica of its request; among the boards that fit, the emptiest is taken, ties by rendezvous.
  */
-import { type Bytes, equal, hex } from '../../runtime/protocol/bytes.ts';
-import { type BoardId, idFrom, type RequestId } from '../../runtime/protocol/ids.ts';
-import { NOT_PAYABLE, within } from '../../runtime/protocol/money.ts';
-import type { Offer } from '../../runtime/protocol/nouns/board.ts';
-import { type Lease, leaseIdOf, type Terms } from '../../runtime/protocol/nouns/lease.ts';
+import { equal, hex } from '../../runtime/protocol/bytes.ts';
+import { idFrom, type RequestId } from '../../runtime/protocol/ids.ts';
+import { within } from '../../runtime/protocol/money.ts';
+import type { Lease } from '../../runtime/protocol/nouns/lease.ts';
 import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
-import type { Binding, Request } from '../../runtime/protocol/nouns/request.ts';
-import { rendezvous } from '../../runtime/protocol/rendezvous.ts';
+import type { Request } from '../../runtime/protocol/nouns/request.ts';
 import type { TierName } from '../../runtime/protocol/schema.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
-import { ordinal } from '../../runtime/turn/table.ts';
+import { agendaOf, inOrder } from './agenda.ts';
+import { setAlarm } from './alarms.ts';
 import { isWithdrawn } from './apply-demand.ts';
 import type { Context, Rows } from './context.ts';
-import { gatewayById, holdsKey } from './directory.ts';
-import { actsFor, alive, awayMs } from './homing.ts';
-import { bindings, boards, leaseIndex, leases, manifests, openLeases, releases, requests, vouchers } from './tables.ts';
+import { contract } from './contract.ts';
+import { holdsKey } from './directory.ts';
+import { currentLease, type HeldLease, leasesFor } from './holding.ts';
+import { actsFor, awaySince } from './homing.ts';
+import { choose, Pool } from './pool.ts';
+import { type Candidate, hasRoom, roomIn, roomsOf } from './rooms.ts';
+import { bindings, boards, manifests, releases, requests, vouchers } from './tables.ts';
+import { awaitFor, instanceOf, ofInstance, type Touched } from './touched.ts';
+import { wait, waitingFor, waitNoMore } from './waiting.ts';
 
 const RANK: Record<TierName, number> = { dev: 0, reduced: 1, full: 2 };
-
-export interface HeldLease {
-  doc: Lease;
-  document: Bytes;
-  signer: Bytes;
-  opened: boolean;
-  closed: boolean;
-}
-
-/** The lease of (request, index) with the highest term; equal terms (a split of guardians) go by the greater id. */
-export const currentLease = (rows: Rows, request: string, index: number): HeldLease | null => {
-  const last = leaseIndex.all(rows, request, ordinal(index)).at(-1);
-  return last === undefined ? null : leases.get(rows, last.key.split('/').at(-1) ?? '');
-};
-
-/** Whether the tenant still wants what this lease is for. */
-export const stillWanted = (rows: Rows, lease: Lease): boolean => {
-  const request = requests.get(rows, lease.request);
-  if (request === null || request.doc.state === 'destroyed') return false;
-  return lease.index < request.doc.replicas && equal(request.doc.release, lease.release);
-};
-
-const isCurrent = (rows: Rows, { doc }: HeldLease): boolean => currentLease(rows, doc.request, doc.index)?.doc.lease === doc.lease;
-
-const openOn = (rows: Rows, board: string): HeldLease[] =>
-  openLeases.all(rows, board).flatMap(({ key }) => leases.get(rows, key.split('/')[1] ?? '') ?? []);
-
-/** What a board's home asks it to run: open leases that are current and wanted. */
-export const leasesFor = (rows: Rows, board: string): HeldLease[] =>
-  openOn(rows, board).filter((held) => stillWanted(rows, held.doc) && isCurrent(rows, held));
-
-interface Candidate {
-  board: BoardId;
-  binding: Binding;
-  freeMemoryMib: number;
-  freeCpuMillis: number;
-  freePartitions: number;
-  tier: TierName;
-  arch: string;
-  held: Set<RequestId>;
-}
-
-type Room = Pick<Candidate, 'freeMemoryMib' | 'freeCpuMillis' | 'freePartitions'>;
-
-/** What is left of an offer beside these leases. */
-const roomIn = (offer: Offer, binding: Binding, held: HeldLease[]): Room => {
-  const sum = (of: (lease: Lease) => number): number => held.reduce((total, { doc }) => total + of(doc), 0);
-  return {
-    freeMemoryMib: offer.memoryMib - sum((doc) => doc.limits.memoryMib + doc.limits.tmpMib),
-    freeCpuMillis: offer.cpuMillis - sum((doc) => doc.limits.cpuMillis),
-    freePartitions: Math.min(offer.partitions, binding.policy.partitions) - held.length,
-  };
-};
-
-const hasRoom = (room: Room, limits: Lease['limits']): boolean =>
-  room.freePartitions >= 1 && room.freeMemoryMib >= limits.memoryMib + limits.tmpMib && room.freeCpuMillis >= limits.cpuMillis;
 
 /**
  * Guardians that do not hear each other may fill one board twice. What it cannot hold goes elsewhere: first what runs,
@@ -89,27 +38,7 @@ const isExcess = (rows: Rows, { doc, opened }: HeldLease): boolean => {
   return !hasRoom(roomIn(offer, binding, before), doc.limits);
 };
 
-/** Boards that may be given a lease now, with what is left of their offer. */
-const candidates = (rows: Rows, context: Context, now: Instant): Candidate[] => {
-  return boards.all(rows).flatMap(({ key, value: board }) => {
-    const binding = bindings.get(rows, key);
-    const reachable = board.home !== null && board.here && alive(rows, context, board.home.gateway, now);
-    if (binding === null || board.offer === null || board.quarantined || !reachable) return [];
-    const mine = openOn(rows, key).filter((held) => isCurrent(rows, held));
-    return [
-      {
-        board: binding.board,
-        binding,
-        ...roomIn(board.offer, binding, mine),
-        tier: board.offer.tier,
-        arch: board.offer.arch,
-        held: new Set(mine.map(({ doc }) => doc.request)),
-      },
-    ];
-  });
-};
-
-const fits = (candidate: Candidate, request: Request, manifest: Manifest, region: string | undefined): boolean => {
+const fits = (candidate: Candidate, request: Request, manifest: Manifest): boolean => {
   const { filter } = request;
   // What is run unprivileged is posted in XTS whatever the tariff says, so it answers any currency.
   const currency = candidate.tier === 'dev' || candidate.binding.currency === request.currency;
@@ -121,115 +50,92 @@ const fits = (candidate: Candidate, request: Request, manifest: Manifest, region
     RANK[candidate.tier] >= RANK[filter.tier ?? 'dev'] &&
     (filter.board === undefined || filter.board === candidate.board) &&
     (filter.owner === undefined || filter.owner === candidate.binding.owner) &&
-    (filter.region === undefined || filter.region === region) &&
+    (filter.region === undefined || filter.region === candidate.region) &&
     within(candidate.binding.rates, request.priceCap)
   );
 };
 
-const choose = (context: Context, fitting: Candidate[], request: RequestId, index: number): Candidate | undefined => {
-  const ties = rendezvous(
-    context.crypto,
-    `${request}/${index}`,
-    fitting.map((candidate) => candidate.board),
-  );
-  const rank = new Map(ties.map((board, i) => [board, i]));
-  return [...fitting].sort(
-    (a, b) =>
-      b.freePartitions - a.freePartitions || b.freeMemoryMib - a.freeMemoryMib || (rank.get(a.board) ?? 0) - (rank.get(b.board) ?? 0),
-  )[0];
-};
-
+/** Whether the lease does not do any more. One that does only until its board has been away for too long is looked at again then. */
 const needsLease = (rows: Rows, context: Context, request: Request, held: HeldLease | null, now: Instant): boolean => {
   if (held === null || held.closed || !equal(held.doc.release, request.release)) return true;
   // A board takes no lease from a key that its guardian does not hold any more.
   if (!held.opened && !holdsKey(rows, context, held.doc.guardian, held.signer)) return true;
-  return isExcess(rows, held) || awayMs(rows, context, held.doc.board, now) > request.patienceMs;
+  if (isExcess(rows, held)) return true;
+  const away = awaySince(rows, context, held.doc.board);
+  if (away === null) return false;
+  if (now[away.clock] - away.at > request.patienceMs) return true;
+  const patient = { clock: away.clock, at: Math.floor(away.at + request.patienceMs) + 1 };
+  setAlarm(rows, patient, instanceOf(held.doc.request, held.doc.index));
+  return false;
 };
 
-const contract = (
-  rows: Rows,
-  context: Context,
-  id: RequestId,
-  request: Request,
-  index: number,
-  term: number,
-  chosen: Candidate,
-  now: Instant,
-): Lease | null => {
-  const manifest = manifests.get(rows, hex(request.release));
-  const voucher = vouchers.get(rows, hex(request.voucher));
-  if (manifest === null || voucher === null || voucher.notAfterMs < now.wallMs) return null;
-  const { binding } = chosen;
-  const terms: Terms = {
-    v: 1,
-    term,
-    guardian: context.me,
-    operator: context.operator,
-    request: id,
-    index,
-    name: request.name,
-    tenant: request.tenant,
-    board: chosen.board,
-    owner: binding.owner,
-    binding: binding.version,
-    release: request.release,
-    publisher: manifest.publisher,
-    limits: manifest.doc.limits,
-    rates: binding.rates,
-    currency: chosen.tier === 'dev' ? NOT_PAYABLE : binding.currency,
-    feePermille: gatewayById(rows, context, context.me)?.feePermille ?? 0,
-    // Each replica may spend its share, so that boards that cannot talk to each other cannot overspend together.
-    capMicro: voucher.capMicro / BigInt(request.replicas),
-    onIsolation: request.onIsolation,
-    openedMs: now.wallMs,
-  };
-  return { ...terms, lease: leaseIdOf(context.crypto, terms) };
-};
+interface Wish {
+  id: RequestId;
+  request: Request;
+  manifest: Manifest;
+}
 
-/** Leases that this gateway is to sign now, as acting guardian. Instances without a fitting board wait. */
-export const placements = (rows: Rows, context: Context, now: Instant): Lease[] => {
-  const out: Lease[] = [];
-  let pool: Candidate[] | null = null;
-  for (const { key, value } of requests.all(rows)) {
-    const request = value.doc;
-    const id = idFrom<RequestId>(key);
-    const content = releases.get(rows, hex(request.release));
-    if (
-      request.state === 'destroyed' ||
-      content === null ||
-      content.missing > 0 ||
-      content.refused !== '' ||
-      !actsFor(rows, context, id, now)
-    )
-      continue;
-    const manifest = isWithdrawn(rows, hex(request.release)) ? undefined : manifests.get(rows, hex(request.release))?.doc;
-    for (let index = 0; manifest !== undefined && index < request.replicas; index++) {
-      const held = currentLease(rows, id, index);
-      if (!needsLease(rows, context, request, held, now)) continue;
-      pool ??= candidates(rows, context, now);
-      // The board of a lease that is being replaced may be taken again: what it holds of this request ends.
-      const open = (candidate: Candidate): boolean => !candidate.held.has(id) || candidate.board === held?.doc.board;
-      const fitting = pool.filter(
-        (candidate) => open(candidate) && fits(candidate, request, manifest, regionOf(rows, context, candidate.board)),
-      );
-      const chosen = choose(context, fitting, id, index);
-      const lease = chosen === undefined ? null : contract(rows, context, id, request, index, (held?.doc.term ?? 0) + 1, chosen, now);
-      if (chosen === undefined || lease === null) continue;
-      out.push(lease);
-      reserve(chosen, manifest, id);
-    }
+/** A request that can be placed now, and by this gateway. */
+const wishOf = (rows: Rows, context: Context, key: string, now: Instant): Wish | null => {
+  const id = idFrom<RequestId>(key);
+  const request = requests.get(rows, id)?.doc;
+  if (request === undefined || request.state === 'destroyed') return null;
+  const release = hex(request.release);
+  const content = releases.get(rows, release);
+  if (content === null || content.missing > 0) {
+    awaitFor(rows, id, `release/${release}`);
+    return null;
   }
+  if (content.refused !== '' || !actsFor(rows, context, id, now) || isWithdrawn(rows, release)) return null;
+  const manifest = manifests.get(rows, release)?.doc;
+  return manifest === undefined ? null : { id, request, manifest };
+};
+
+/** Leases that this gateway is to sign now, as acting guardian, for what was touched. Instances without a fitting board wait. */
+export const placements = (rows: Rows, context: Context, touched: Touched, now: Instant): Lease[] => {
+  const { instances, changed } = agendaOf(rows, context, touched, now);
+  const out: Lease[] = [];
+  const wishes = new Map<string, Wish | null>();
+  let pool: Pool | null = null;
+
+  const boardsOf = (): Pool => {
+    pool ??= new Pool(roomsOf(rows, context, now), changed);
+    return pool;
+  };
+  const wishFor = (request: string): Wish | null => {
+    const wish = wishes.get(request);
+    if (wish !== undefined) return wish;
+    const found = wishOf(rows, context, request, now);
+    wishes.set(request, found);
+    return found;
+  };
+
+  const place = (instance: string, candidates: (pool: Pool) => Iterable<Candidate>): void => {
+    const { request: key, index } = ofInstance(instance);
+    const wish = wishFor(key);
+    if (wish === null || index >= wish.request.replicas) return waitNoMore(rows, instance);
+    const { id, request, manifest } = wish;
+    const { board } = request.filter;
+    const held = currentLease(rows, id, index);
+    if (!needsLease(rows, context, request, held, now)) return waitNoMore(rows, instance, board);
+    // The board of a lease that is being replaced may be taken again: what it holds of this request ends.
+    const open = (candidate: Candidate): boolean => !candidate.held.has(id) || candidate.board === held?.doc.board;
+    const chosen = choose(
+      context,
+      board === undefined ? candidates(boardsOf()) : boardsOf().of(board),
+      (candidate) => open(candidate) && fits(candidate, request, manifest),
+      `${id}/${index}`,
+    );
+    const lease = chosen === undefined ? null : contract(rows, context, { id, request, index }, (held?.doc.term ?? 0) + 1, chosen, now);
+    if (vouchers.get(rows, hex(request.voucher)) === null) awaitFor(rows, id, `voucher/${hex(request.voucher)}`);
+    if (chosen === undefined || lease === null) return wait(rows, instance, board);
+    waitNoMore(rows, instance, board);
+    out.push(lease);
+    boardsOf().reserve(chosen, manifest.limits, id);
+  };
+
+  const waiting = changed.size === 0 ? [] : waitingFor(rows);
+  for (const { instance, waits } of inOrder(instances, waiting, () => boardsOf().hasChanged))
+    place(instance, (boards) => (waits ? boards.changed() : boards.all()));
   return out;
-};
-
-const reserve = (chosen: Candidate, manifest: Manifest, request: RequestId): void => {
-  chosen.freeMemoryMib -= manifest.limits.memoryMib + manifest.limits.tmpMib;
-  chosen.freeCpuMillis -= manifest.limits.cpuMillis;
-  chosen.freePartitions -= 1;
-  chosen.held.add(request);
-};
-
-const regionOf = (rows: Rows, context: Context, board: string): string | undefined => {
-  const home = boards.get(rows, board)?.home;
-  return home === null || home === undefined ? undefined : gatewayById(rows, context, home.gateway)?.region;
 };

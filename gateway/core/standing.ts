@@ -11,7 +11,7 @@ import type { Lease } from '../../runtime/protocol/nouns/lease.ts';
 import type { Vector } from '../../runtime/protocol/nouns/log.ts';
 import type { Binding, Request } from '../../runtime/protocol/nouns/request.ts';
 import { type OperatorDoc, unsealOperator } from '../../runtime/protocol/nouns/trust.ts';
-import { type Book, type Doc, visibleIn } from './book.ts';
+import { type Book, type Doc, type OperatorBytes, visibleIn } from './book.ts';
 
 export interface Trust {
   /** Operator → all its versions known, oldest first. */
@@ -20,12 +20,12 @@ export interface Trust {
   revoked: Set<string>;
 }
 
-const versionsOf = (crypto: Crypto, docs: Doc<OperatorDoc>[]): OperatorDoc[] => {
-  const sorted = [...docs].sort((a, b) => a.value.version - b.value.version || (hex(a.hash) < hex(b.hash) ? -1 : 1));
+const versionsOf = (crypto: Crypto, docs: Doc<OperatorBytes>[]): OperatorDoc[] => {
+  const sorted = [...docs].sort((a, b) => a.value.doc.version - b.value.doc.version || (hex(a.hash) < hex(b.hash) ? -1 : 1));
   const held: OperatorDoc[] = [];
-  for (const { bytes } of sorted) {
+  for (const { value } of sorted) {
     try {
-      held.push(unsealOperator(crypto, bytes, held.at(-1) ?? null).value);
+      held.push(unsealOperator(crypto, value.bytes, held.at(-1) ?? null).value);
     } catch (thrown) {
       // What does not follow from the version before is no version; two of one number: the lower hash came first.
       if (asLichenError(thrown).code === 'internal') throw thrown;

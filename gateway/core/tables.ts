@@ -12,28 +12,51 @@ import { manifestSchema } from '../../runtime/protocol/nouns/release.ts';
 import { bindingSchema, requestSchema, voucherSchema } from '../../runtime/protocol/nouns/request.ts';
 import { operatorSchema, publisherSchema } from '../../runtime/protocol/nouns/trust.ts';
 import { bytes, gatewayId, hash, ownerId, positive, publicKey, text, uint, wallMs } from '../../runtime/protocol/schema.ts';
-import { table, volatileTable } from '../../runtime/turn/table.ts';
+import { type Table, table, volatileTable } from '../../runtime/turn/table.ts';
+import type { Rows } from './context.ts';
+import { instanceOf, touchAll, touchAwaited, touchBoard, touchInstance, touchPlacing, touchRequest } from './touched.ts';
 
 const document = bytes(LIMITS.packetBytes);
+
+/** A table whose every write is told, so that none that could change an answer goes unnoticed; `value` is null for a removal. */
+const watched = <T>(held: Table<T>, told: (rows: Rows, value: T | null, ...key: string[]) => void): Table<T> => ({
+  ...held,
+  put: (rows, value, ...key) => {
+    held.put(rows, value, ...key);
+    told(rows, value, ...key);
+  },
+  remove: (rows, ...key) => {
+    held.remove(rows, ...key);
+    told(rows, null, ...key);
+  },
+});
 
 /** author/ordinal → the entry's bytes, which are the Merkle leaf. */
 export const logRows = 'log';
 /** author/ordinal of the size → the signed checkpoint. */
 export const heads = table('head', v.strictObject({ note: text }));
 export const frontiers = table('frontier', v.strictObject({ size: uint, peaks: v.array(hash) }));
+/** Of these tables no row is left, which is not to be looked up again and again. Empty after a restart. */
+export const nothing = volatileTable<true>('nothing');
 /** Entries of others that could not be applied yet because what they stand on has not come. */
-export const pendings = table('pending', v.strictObject({ body: document }));
+export const pendings = watched(
+  table('pending', v.strictObject({ body: document })),
+  (rows, value) => value !== null && nothing.remove(rows, 'pending'),
+);
 
 /** id → all versions' documents, oldest first, and every key that any of them lists for a gateway. */
-export const operators = table(
-  'operator',
-  v.strictObject({
-    doc: operatorSchema,
-    documents: v.array(document),
-    listed: v.array(v.strictObject({ gateway: gatewayId, key: publicKey })),
-  }),
+export const operators = watched(
+  table(
+    'operator',
+    v.strictObject({
+      doc: operatorSchema,
+      documents: v.array(document),
+      listed: v.array(v.strictObject({ gateway: gatewayId, key: publicKey })),
+    }),
+  ),
+  touchAll,
 );
-export const publishers = table('publisher', v.strictObject({ doc: publisherSchema, hash, document }));
+export const publishers = watched(table('publisher', v.strictObject({ doc: publisherSchema, hash, document })), touchPlacing);
 /** Hash of a payload → the signed document, for boards that ask. */
 export const documents = table('document', document);
 export const blobs = table('blob', document);
@@ -41,49 +64,65 @@ export const blobs = table('blob', document);
 export const parties = table('party', v.strictObject({ key: publicKey, name: text }));
 export const claims = table('claim', v.strictObject({ owner: ownerId, expiresMs: wallMs, usedBy: v.nullable(publicKey) }));
 
-export const boards = table(
-  'board',
-  v.strictObject({
-    key: publicKey,
-    /** Version of the newest rotation. */
-    keyVersion: uint,
-    /** Keys that it has handed over from: what they signed stands, but they open no session. */
-    formerKeys: v.array(publicKey),
-    owner: ownerId,
-    home: v.nullable(v.strictObject({ tenure: positive, gateway: gatewayId })),
-    offer: v.nullable(offerSchema),
-    /** In reach of its home, since when. */
-    here: v.boolean(),
-    sinceMs: wallMs,
-    quarantined: v.boolean(),
-  }),
+export const boards = watched(
+  table(
+    'board',
+    v.strictObject({
+      key: publicKey,
+      /** Version of the newest rotation. */
+      keyVersion: uint,
+      /** Keys that it has handed over from: what they signed stands, but they open no session. */
+      formerKeys: v.array(publicKey),
+      owner: ownerId,
+      home: v.nullable(v.strictObject({ tenure: positive, gateway: gatewayId })),
+      offer: v.nullable(offerSchema),
+      /** In reach of its home, since when. */
+      here: v.boolean(),
+      sinceMs: wallMs,
+      quarantined: v.boolean(),
+    }),
+  ),
+  (rows, _value, board = '') => touchBoard(rows, board),
 );
-export const bindings = table('binding', bindingSchema);
-export const requests = table('request', v.strictObject({ doc: requestSchema, hash }));
-export const vouchers = table('voucher', voucherSchema);
+export const bindings = watched(table('binding', bindingSchema), (rows, _value, board = '') => touchBoard(rows, board));
+export const requests = watched(table('request', v.strictObject({ doc: requestSchema, hash })), (rows, _value, request = '') =>
+  touchRequest(rows, request),
+);
+export const vouchers = watched(table('voucher', voucherSchema), (rows, _value, voucher = '') => touchAwaited(rows, `voucher/${voucher}`));
 export const manifests = table('manifest', v.strictObject({ doc: manifestSchema, publisher: hash, signer: publicKey }));
 /** How much of a release is missing here, and why it is refused for good; empty: it is not. */
-export const releases = table('release', v.strictObject({ missing: uint, missingPages: uint, refused: text }));
+export const releases = watched(
+  table('release', v.strictObject({ missing: uint, missingPages: uint, refused: text })),
+  (rows, value, release = '') => value?.missing === 0 && touchAwaited(rows, `release/${release}`),
+);
 /** Hash → the releases that wait for it, as what, and how long it is as a chunk. */
-export const wanted = table('wanted', v.strictObject({ asPage: v.array(text), asChunk: v.array(text), bytes: uint }));
+export const wanted = watched(
+  table('wanted', v.strictObject({ asPage: v.array(text), asChunk: v.array(text), bytes: uint })),
+  (rows, value) => value !== null && nothing.remove(rows, 'wanted'),
+);
 
-export const leases = table(
-  'lease',
-  v.strictObject({ doc: leaseSchema, document, signer: publicKey, opened: v.boolean(), closed: v.boolean() }),
+export const leases = watched(
+  table('lease', v.strictObject({ doc: leaseSchema, document, signer: publicKey, opened: v.boolean(), closed: v.boolean() })),
+  (rows, value) => {
+    if (value === null) return;
+    touchBoard(rows, value.doc.board);
+    touchInstance(rows, instanceOf(value.doc.request, value.doc.index));
+  },
 );
 /** board/lease → nothing; finds the leases of a board that are not closed. */
 export const openLeases = table('lease-on', v.strictObject({}));
 /** board/lease → which boundaries of the lease the board has signed, whether it is known or not. */
 export const leaseMarks = table('lease-mark', v.strictObject({ opened: v.boolean(), closed: v.boolean() }));
 /** request/index/term/lease → nothing; finds an instance's leases in order. */
-export const leaseIndex = table('lease-of', v.strictObject({}));
+export const leaseRows = 'lease-of';
+export const leaseIndex = table(leaseRows, v.strictObject({}));
 
 /** End of a board's chain, with the record that stands there. */
 export const usageHeads = table('usage-head', v.strictObject({ seq: uint, hash, record: bytes(LIMITS.usageRecordBytes) }));
 /** board/ordinal of seq → hash of the record, by which repeats and forks are told. */
 export const usageSeen = table('usage-seen', v.strictObject({ hash }));
-/** What this gateway stored of a board's usage in its own log and peers may not hold yet. */
-export const acks = table('ack', v.strictObject({ replicated: uint, pending: v.array(v.strictTuple([uint, uint])) }));
+/** Boards whose newest records stand in this gateway's log alone: up to which one a peer holds them. Of all others, all. */
+export const lone = table('lone', v.strictObject({ replicated: uint }));
 export const desireds = table('desired', v.strictObject({ tenure: positive, seq: positive, content: hash }));
 export const closes = table('close', closeSchema);
 /** peer → how much of this gateway's log it has countersigned as durable. */
@@ -113,6 +152,8 @@ export interface PeerState {
   sent: Record<string, number>;
   /** Our vector as it was last told to the peer. */
   told: Record<string, number>;
+  /** The countersignature that it sent last, and the key that was found to have made it. */
+  proof: { note: string; key: Bytes } | null;
   /** Hashes of content it has not answered yet, and the last one of its round. */
   asked: string[];
   cursor: string;

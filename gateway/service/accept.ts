@@ -10,19 +10,17 @@ import type { Service, Work } from './events.ts';
 
 /** Hash of accepted bytes: what comes twice is answered as the first time and logged once. */
 const accepted = table('accepted', hash);
-type Flag = 'plan' | 'retry' | 'acks';
-/** Set when something happened upon which boards or requests may have to be looked at anew. */
+type Flag = 'plan' | 'retry';
+/** Set when something happened upon which boards and requests, or entries that wait, may have to be looked at anew. */
 const flags = volatileTable<true>('flags');
 
 export const wasAccepted = (work: Work, service: Service, body: Bytes): boolean =>
   accepted.get(work, hex(service.crypto.sha256(body))) !== null;
 
-/** Returns the entry's place in the log. Throws what `applyEntry` throws; the turn then discards the event. */
-export const accept = (work: Work, service: Service, kind: EntryKind, body: Bytes, now: Instant): number => {
-  const entry = appendOwn(work, service, kind, body, now);
-  applyEntry(work, service, entry);
+/** Throws what `applyEntry` throws; the turn then discards the event. */
+export const accept = (work: Work, service: Service, kind: EntryKind, body: Bytes, now: Instant): void => {
+  applyEntry(work, service, appendOwn(work, service, kind, body, now));
   if (kind !== 'usage') flag(work, 'plan');
-  return entry.seq;
 };
 
 /** `accept` for what clients may send again. */

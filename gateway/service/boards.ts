@@ -1,28 +1,32 @@
 /** What boards say: hello, report, wants, usage, gone. */
 import { type Bytes, equal, hex } from '../../runtime/protocol/bytes.ts';
-import { asLichenError, LichenError, refuse } from '../../runtime/protocol/errors.ts';
+import { asLichenError, refuse } from '../../runtime/protocol/errors.ts';
 import { type BoardId, idFrom } from '../../runtime/protocol/ids.ts';
 import { PROTOCOL } from '../../runtime/protocol/limits.ts';
 import { decodeAs, encodeAs, seal, unseal } from '../../runtime/protocol/noun.ts';
-import { type Hello, helloNoun, homeNoun, offerSchema, reportNoun } from '../../runtime/protocol/nouns/board.ts';
+import { type Hello, offerSchema, reportNoun } from '../../runtime/protocol/nouns/board.ts';
 import { nowNoun } from '../../runtime/protocol/nouns/lease.ts';
 import { presenceSchema } from '../../runtime/protocol/nouns/log.ts';
 import { chunk, usageBatch, want } from '../../runtime/protocol/nouns/messages.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { volatileTable } from '../../runtime/turn/table.ts';
-import { openUsage, placeInChain, quarantine, usageHead, usageProof } from '../core/apply-supply.ts';
+import { openUsage, placeInChain, quarantine } from '../core/apply-supply.ts';
 import { isRevoked, trusted, trustVersions } from '../core/directory.ts';
 import { appendOwn } from '../core/log.ts';
-import { blobs, boardSessions, boards, documents, leases, operators, reports, sessions, welcomes } from '../core/tables.ts';
+import { open } from '../core/opened.ts';
+import { usageHead, usageProof } from '../core/replicas.ts';
+import { blobs, boardSessions, boards, documents, leases, operators, reports, welcomes } from '../core/tables.ts';
 import { accept, flag } from './accept.ts';
-import { acknowledge, forgetTold, stored } from './acknowledge.ts';
+import { acknowledge, forgetTold } from './acknowledge.ts';
 import { sendDesired } from './desired.ts';
 import type { Event, Handler, Service, Work } from './events.ts';
+import { enter, forgetSession } from './sessions.ts';
 
 export type Message = Extract<Event, { kind: 'message' }>;
 
-/** board → since when it is waited for. */
-const expected = volatileTable<number>('expected');
+/** Boards that were here when this gateway last ended, and until when they are waited for. */
+const expected = volatileTable<true>('expected');
+const expectedUntil = volatileTable<number>('expected-until');
 
 const sameOffer = (a: Hello['offer'] | null, b: Hello['offer']): boolean =>
   a !== null && equal(encodeAs(offerSchema, a, 'offer'), encodeAs(offerSchema, b, 'offer'));
@@ -36,11 +40,11 @@ export const negotiate = (theirs: { min: number; max: number }): number => {
 };
 
 const hello: Handler<Message> = (work, service, event, now) => {
-  const { value, signer } = unseal(service.crypto, helloNoun, event.payload);
+  const { value, signer } = open.hello(service.crypto, event.payload);
   const board = boards.get(work, event.id) ?? refuse('not-paired', `board ${event.id}`);
   if (value.board !== event.id || !equal(signer, board.key)) refuse('wrong-signer', 'hello is not signed by the board of this session');
   const speaks = negotiate(value.speaks);
-  const home = unseal(service.crypto, homeNoun, value.home).value;
+  const home = open.home(service.crypto, value.home).value;
   if (home.board !== event.id) refuse('wrong-signer', `the tenure is that of board ${home.board}`);
   if (home.gateway !== service.me) refuse('stale', `the board calls ${home.gateway} its home`);
   const held = board.home ?? { tenure: 0, gateway: service.me };
@@ -50,9 +54,10 @@ const hello: Handler<Message> = (work, service, event, now) => {
   if (isNew) accept(work, service, 'home', value.home, now);
   if (isNew || !sameOffer(board.offer, value.offer)) accept(work, service, 'offer', event.payload, now);
   present(work, service, value.board, true, now);
-  boardSessions.put(work, event.session, event.id);
+  expected.remove(work, event.id);
+  enter(work, event.id, event.session);
   welcome(work, service, event.session, { board: value.board, nonce: value.nonce, speaks }, now);
-  sendDesired(work, service, event.id, event.session, true);
+  sendDesired(work, service, event.id, true);
   // What a former home stored may be safe by now, and nothing new need come for the board to hear of it.
   if (usageHead(work, event.id).seq > 0) acknowledge(work, service, event.id, event.session);
 };
@@ -72,7 +77,7 @@ const welcome = (
   work.emit({ kind: 'send', session, topic: 'now', payload: seal(nowNoun, answer, service.signer) });
 };
 
-/** A gateway's new key has to be known before the gateway comes back with it, so boards are told while they are here. */
+/** When the operators' documents have changed: a gateway's new key has to be known before the gateway comes back with it. */
 export const tellOperators = (work: Work, service: Service, now: Instant): void => {
   const told = trustVersions(work, service);
   for (const { value: session } of boardSessions.all(work)) {
@@ -136,8 +141,7 @@ const takeUsage = (work: Work, service: Service, board: string, body: Bytes, now
     if (error.code === 'fork') keepEvidence(work, service, board, body, now);
     return false;
   }
-  const seq = accept(work, service, 'usage', body, now);
-  stored(work, board, sealed.value.seq, seq);
+  accept(work, service, 'usage', body, now);
   if (sealed.value.kind === 'close') flag(work, 'plan');
   return true;
 };
@@ -153,7 +157,7 @@ const gone: Handler<Message> = (work, service, event, now) => away(work, service
 
 /** A session ended. */
 export const leave = (work: Work, service: Service, session: string, id: string, now: Instant): void => {
-  sessions.remove(work, session);
+  forgetSession(work, session);
   forgetTold(work, session);
   away(work, service, session, id, now);
 };
@@ -163,26 +167,17 @@ const RETURN_MS = 60_000;
 
 /** Boards were here when this gateway last ended; whoever does not come back is away since. */
 export const expectBoards = (work: Work, service: Service, now: Instant): void => {
-  for (const { key, value } of boards.all(work)) {
-    if (value.here && value.home?.gateway === service.me) expected.put(work, now.monoMs, key);
-  }
+  for (const { key, value } of boards.all(work)) if (value.here && value.home?.gateway === service.me) expected.put(work, true, key);
+  expectedUntil.put(work, now.monoMs + RETURN_MS, 'all');
 };
 
 export const missBoards = (work: Work, service: Service, now: Instant): void => {
-  for (const { key, value: sinceMs } of expected.all(work)) {
-    const isBack = boardSessions.get(work, key) !== null;
-    if (!isBack && now.monoMs - sinceMs < RETURN_MS) continue;
+  const untilMs = expectedUntil.get(work, 'all');
+  if (untilMs === null || now.monoMs < untilMs) return;
+  expectedUntil.remove(work, 'all');
+  for (const { key } of expected.all(work)) {
     expected.remove(work, key);
-    if (!isBack) present(work, service, key, false, now);
-  }
-};
-
-/** A board that another gateway is home to by now does not know it yet, or is not at the end of this session any more. */
-export const dropMoved = (work: Work, service: Service): void => {
-  for (const { key, value: session } of boardSessions.all(work)) {
-    const home = boards.get(work, key)?.home;
-    if (home === null || home === undefined || home.gateway === service.me) continue;
-    work.emit({ kind: 'drop', session, error: new LichenError('stale', `board ${key} has tenure ${home.tenure} at ${home.gateway}`) });
+    present(work, service, key, false, now);
   }
 };
 

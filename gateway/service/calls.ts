@@ -10,12 +10,12 @@ import { encodeAs } from '../../runtime/protocol/noun.ts';
 import { admitSchema } from '../../runtime/protocol/nouns/log.ts';
 import { ownerId, parse, uint } from '../../runtime/protocol/schema.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
-import { usageHead } from '../core/apply-supply.ts';
 import { allGateways, gateways, isRevoked } from '../core/directory.ts';
+import { currentLease } from '../core/holding.ts';
 import { alive } from '../core/homing.ts';
 import { batchAfter, sizeOf, vectorOf } from '../core/log.ts';
-import { currentLease } from '../core/placement.ts';
-import { acks, bindings, boardSessions, boards, leases, manifests, peers, pendings, releases, reports, requests } from '../core/tables.ts';
+import { replicatedOf, usageHead } from '../core/replicas.ts';
+import { bindings, boardSessions, boards, leases, manifests, peers, pendings, releases, reports, requests } from '../core/tables.ts';
 import { acceptOnce } from './accept.ts';
 import type { ApiAnswer, ApiInput, Service, Work } from './events.ts';
 import { makeClaim } from './pairing.ts';
@@ -75,7 +75,7 @@ const listBoards: Answer = (work) =>
       sinceMs: value.sinceMs,
       quarantined: value.quarantined,
       /** End of its usage chain as known here, and up to where a peer holds it too. */
-      usage: { seq: usageHead(work, key).seq, replicated: acks.get(work, key)?.replicated ?? 0 },
+      usage: { seq: usageHead(work, key).seq, replicated: replicatedOf(work, key) },
       offer: value.offer,
       labels: bindings.get(work, key)?.policy.labels ?? [],
       bound: bindings.get(work, key) !== null,

@@ -6,22 +6,25 @@ import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { seal } from '../../runtime/protocol/noun.ts';
 import { desiredNoun, leaseNoun } from '../../runtime/protocol/nouns/lease.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
-import { leasesFor, placements } from '../core/placement.ts';
+import { leasesFor } from '../core/holding.ts';
+import { placements } from '../core/placement.ts';
 import { boardSessions, boards, desireds, requests } from '../core/tables.ts';
+import type { Touched } from '../core/touched.ts';
 import { accept } from './accept.ts';
 import type { Service, Work } from './events.ts';
 
-export const place = (work: Work, service: Service, now: Instant): void => {
-  for (const lease of placements(work, service, now)) {
+export const place = (work: Work, service: Service, touched: Touched, now: Instant): void => {
+  for (const lease of placements(work, service, touched, now)) {
     accept(work, service, 'lease', seal(leaseNoun, lease, service.signer), now);
     work.emit({ kind: 'journal', line: `lease ${lease.lease} term ${lease.term}: ${lease.name}/${lease.index} on board ${lease.board}` });
   }
 };
 
-/** Sends the assignment if its content changed since the last one, or always when `always`. */
-export const sendDesired = (work: Work, service: Service, board: string, session: string, always: boolean): void => {
+/** To a board in session: sends the assignment if its content changed since the last one, or always when `always`. */
+export const sendDesired = (work: Work, service: Service, board: string, always = false): void => {
+  const session = boardSessions.get(work, board);
   const home = boards.get(work, board)?.home;
-  if (home === null || home === undefined || home.gateway !== service.me) return;
+  if (session === null || home === null || home === undefined || home.gateway !== service.me) return;
   const leases = leasesFor(work, board)
     .slice(0, LIMITS.partitionsPerBoard)
     .map(({ doc, document }) => ({
@@ -36,8 +39,4 @@ export const sendDesired = (work: Work, service: Service, board: string, session
   if (changed) desireds.put(work, { tenure: home.tenure, seq, content }, board);
   const desired = { v: 1 as const, board: idFrom<BoardId>(board), gateway: service.me, tenure: home.tenure, seq, leases };
   work.emit({ kind: 'send', session, topic: 'desired', payload: seal(desiredNoun, desired, service.signer) });
-};
-
-export const sendAllDesired = (work: Work, service: Service): void => {
-  for (const { key: board, value: session } of boardSessions.all(work)) sendDesired(work, service, board, session, false);
 };

@@ -2,32 +2,36 @@
  * Peers: each says what it has, the other sends what lies beyond. Every entry is checked against its author's signed
  * head and then anew by its own kind; the head is countersigned, which tells the author that it is durable here.
  */
-import { type Bytes, fromHex, hex } from '../../runtime/protocol/bytes.ts';
-import { openCheckpoint, readCheckpoint, signCheckpoint } from '../../runtime/protocol/checkpoint.ts';
+import { type Bytes, equal, fromHex, hex } from '../../runtime/protocol/bytes.ts';
+import { openCheckpoint, signLine } from '../../runtime/protocol/checkpoint.ts';
 import { asLichenError, LichenError, refuse } from '../../runtime/protocol/errors.ts';
 import { type GatewayId, idFrom } from '../../runtime/protocol/ids.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
-import { decodeAs, unseal } from '../../runtime/protocol/noun.ts';
-import { usageNoun } from '../../runtime/protocol/nouns/board.ts';
-import { entrySchema, type LogEntry, type PeerFrame, type Vector } from '../../runtime/protocol/nouns/log.ts';
+import type { LogEntry, PeerFrame, Vector } from '../../runtime/protocol/nouns/log.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
+import { volatileTable } from '../../runtime/turn/table.ts';
 import { applyForeign, mayPass } from '../core/apply.ts';
 import { quarantine } from '../core/apply-supply.ts';
 import { gatewayById, gateways, isRevoked, keysOf, trustVersions } from '../core/directory.ts';
 import { appendForeign, batchAfter, headOf, isHeadOf, sizeOf, vectorOf } from '../core/log.ts';
-import { blobs, cosigned, manifests, type PeerState, peers, pendings, releases, wanted } from '../core/tables.ts';
+import { open, openEntry } from '../core/opened.ts';
+import { copiedUpTo } from '../core/replicas.ts';
+import { blobs, cosigned, manifests, nothing, type PeerState, peers, pendings, releases, wanted } from '../core/tables.ts';
+import { touchPlacing } from '../core/touched.ts';
 import { flag } from './accept.ts';
 import { awaitRelease, refuseRelease, takeFromPeer } from './content.ts';
 import type { Event, Handler, Service, Work } from './events.ts';
 
 type Frame<K extends PeerFrame['kind']> = Extract<PeerFrame, { kind: K }>;
 
-const UNHEARD = { heard: false, vector: {}, sent: {}, told: {}, asked: [], cursor: '', refusedAt: '' };
+const UNHEARD = { heard: false, vector: {}, sent: {}, told: {}, proof: null, asked: [], cursor: '', refusedAt: '' };
 
 export const peerUp: Handler<Extract<Event, { kind: 'peer-up' }>> = (work, service, event, now) => {
   peers.put(work, { ...UNHEARD, told: vectorOf(work), session: event.session, up: true, sinceMs: now.monoMs }, event.gateway);
   work.emit({ kind: 'peer-send', session: event.session, frame: have(work, service, event.gateway) });
   askContent(work, event.gateway);
+  touchPlacing(work);
+  unsynced.put(work, true, event.gateway);
   flag(work, 'plan');
 };
 
@@ -36,6 +40,7 @@ export const noticePeers = (work: Work, service: Service, now: Instant): void =>
   for (const { gateway } of gateways(work, service)) {
     if (gateway === service.me || peers.get(work, gateway) !== null) continue;
     peers.put(work, { ...UNHEARD, session: '', up: false, sinceMs: now.monoMs }, gateway);
+    touchPlacing(work);
   }
 };
 
@@ -43,20 +48,32 @@ export const peerDown: Handler<Extract<Event, { kind: 'peer-down' }>> = (work, _
   const peer = peers.get(work, event.gateway);
   if (peer === null || peer.session !== event.session) return;
   peers.put(work, { ...peer, up: false, sinceMs: now.monoMs }, event.gateway);
+  touchPlacing(work);
   flag(work, 'plan');
 };
 
-/** Our vector, and the receiver's own head countersigned as far as we hold its log. */
-const have = (work: Work, service: Service, to: string): Frame<'have'> => {
-  const note = headOf(work, to);
-  // Verified when it was stored, with the key of that time.
-  const checkpoint = note === null ? null : readCheckpoint(note);
-  return {
-    kind: 'have',
-    vector: vectorOf(work),
-    cosigned: checkpoint === null ? null : signCheckpoint(service.crypto, checkpoint, service.signer, service.me),
-  };
+/** peer → the newest head of its log that was countersigned, and how. */
+const countersigned = volatileTable<{ head: string; note: string }>('countersigned');
+
+/** A log's head, countersigned; null while nothing of it is held. Peers are told more often than each of their logs grows. */
+const countersign = (work: Work, service: Service, author: string): string | null => {
+  const head = headOf(work, author);
+  if (head === null) return null;
+  const held = countersigned.get(work, author);
+  if (held?.head === head) return held.note;
+  // A note's text ends with the empty line; its signatures were verified when it was stored, with the key of that time.
+  const body = head.slice(0, head.indexOf('\n\n') + 1);
+  const note = `${body}\n${signLine(service.crypto, body, service.me, service.signer)}`;
+  countersigned.put(work, { head, note }, author);
+  return note;
 };
+
+/** Our vector, and the receiver's own head countersigned as far as we hold its log. */
+const have = (work: Work, service: Service, to: string): Frame<'have'> => ({
+  kind: 'have',
+  vector: vectorOf(work),
+  cosigned: countersign(work, service, to),
+});
 
 export const peerFrame: Handler<Extract<Event, { kind: 'peer-frame' }>> = (work, service, event) => {
   const peer = peers.get(work, event.gateway);
@@ -77,15 +94,19 @@ const onBlob = (work: Work, service: Service, from: string, peer: PeerState, fra
 };
 
 const onHave = (work: Work, service: Service, from: string, peer: PeerState, frame: Frame<'have'>): void => {
-  peers.put(work, { ...peer, heard: true, vector: frame.vector }, from);
-  if (frame.cosigned === null) return;
-  const entry = gatewayById(work, service, from) ?? refuse('unknown-key', `gateway ${from}`);
-  const checkpoint = openCheckpoint(service.crypto, frame.cosigned, from, entry.key);
+  const { vector, cosigned: note } = frame;
+  unsynced.put(work, true, from);
+  if (note === null) return peers.put(work, { ...peer, heard: true, vector }, from);
+  const { key } = gatewayById(work, service, from) ?? refuse('unknown-key', `gateway ${from}`);
+  peers.put(work, { ...peer, heard: true, vector, proof: { note, key } }, from);
+  // It says so again with everything that it hears from others.
+  if (peer.proof !== null && peer.proof.note === note && equal(peer.proof.key, key)) return;
+  const checkpoint = openCheckpoint(service.crypto, note, from, key);
   if (checkpoint.author !== service.me || !isHeadOf(work, service.me, checkpoint))
     refuse('fork', `${from} countersigned a log of ours that we do not have`);
   if ((cosigned.get(work, from)?.size ?? 0) >= checkpoint.size) return;
-  cosigned.put(work, { size: checkpoint.size, note: frame.cosigned }, from);
-  flag(work, 'acks');
+  cosigned.put(work, { size: checkpoint.size, note }, from);
+  copiedUpTo(work, service, checkpoint.size);
 };
 
 const onEntries = (work: Work, service: Service, from: string, frame: Frame<'entries'>): void => {
@@ -137,12 +158,11 @@ const applyOne = (work: Work, service: Service, entry: LogEntry, body: Bytes): v
 
 const spurned = (work: Work, service: Service, entry: LogEntry, error: LichenError): void => {
   work.emit({ kind: 'journal', line: `entry ${entry.seq} (${entry.kind}) of ${entry.author}: ${error.message}` });
-  if (error.code === 'fork' && entry.kind === 'usage') quarantine(work, unseal(service.crypto, usageNoun, entry.body).value.board);
+  if (error.code === 'fork' && entry.kind === 'usage') quarantine(work, open.usage(service.crypto, entry.body).value.board);
 };
 
 /** A release that a peer logged is fetched from it, so that this region can serve it when the peer is gone. */
 const applied = (work: Work, service: Service, entry: LogEntry): void => {
-  if (entry.kind === 'usage') flag(work, 'acks');
   if (entry.kind !== 'manifest') return;
   for (const { key } of manifests.all(work)) if (releases.get(work, key) === null) awaitOrRefuse(work, service, key);
   for (const { key } of peers.all(work)) askContent(work, key);
@@ -171,47 +191,72 @@ const askContent = (work: Work, gateway: string): void => {
 
 /** At each tick whoever has answered everything is asked anew for what it did not have. */
 export const askAllContent = (work: Work): void => {
+  if (nothing.get(work, 'wanted') !== null) return;
   for (const { key, value } of peers.all(work)) {
     if (value.asked.length === 0) peers.put(work, { ...value, cursor: '' }, key);
     askContent(work, key);
   }
+  const isAtRest = peers.all(work).every(({ value }) => value.cursor === '');
+  if (isAtRest && wanted.page(work, '', 1).length === 0) nothing.put(work, true, 'wanted');
 };
 
 /** Entries that waited for others are tried again, until a round brings nothing new. */
 export const retryPending = (work: Work, service: Service): void => {
+  if (nothing.get(work, 'pending') !== null) return;
   for (let progress = true; progress; ) {
     progress = false;
     for (const { key, value } of pendings.all(work)) {
       pendings.remove(work, ...key.split('/'));
-      const entry = decodeAs(entrySchema, value.body, 'entry');
+      const entry = openEntry(value.body);
       const error = applyForeign(work, service, entry, value.body);
       if (error === null) applied(work, service, entry);
       else if (!mayPass(error)) spurned(work, service, entry, error);
       progress ||= error === null;
     }
   }
+  if (pendings.page(work, '', 1).length === 0) nothing.put(work, true, 'pending');
 };
+
+/** Our vector as it was when it was last looked at. */
+const synced = volatileTable<Vector>('synced');
+/** Peers that said something new, or were not sent all that they lack. */
+const unsynced = volatileTable<true>('unsynced');
 
 /** Sends each peer what it lacks, and our vector when it grew by what others wrote. */
 export const sync = (work: Work, service: Service): void => {
   const vector = vectorOf(work);
-  for (const { key: gateway, value: peer } of peers.all(work)) {
-    // What it has it says first; else each new link would begin with what it had long before.
-    if (!peer.up || !peer.heard) continue;
-    const sent = { ...peer.sent };
-    for (const [author, size] of Object.entries(vector)) {
-      const from = Math.max(peer.vector[author] ?? 0, sent[author] ?? 0);
-      if (author !== gateway && size > from) sent[author] = sendEntries(work, peer.session, idFrom<GatewayId>(author), from);
-    }
-    if (grew(vector, peer.told, service.me)) work.emit({ kind: 'peer-send', session: peer.session, frame: have(work, service, gateway) });
-    peers.put(work, { ...peer, sent, told: vector }, gateway);
-  }
+  const before = synced.get(work, 'all');
+  const asked = unsynced.all(work).map(({ key }) => key);
+  for (const gateway of asked) unsynced.remove(work, gateway);
+  for (const gateway of asked) syncPeer(work, service, gateway, vector, Object.keys(vector));
+  if (vector === before) return;
+  synced.put(work, vector, 'all');
+  const grown = Object.keys(vector).filter((author) => vector[author] !== before?.[author]);
+  for (const { key } of peers.all(work)) if (!asked.includes(key)) syncPeer(work, service, key, vector, grown);
 };
 
-const grew = (vector: Vector, told: Vector, me: string): boolean =>
-  Object.entries(vector).some(([author, size]) => author !== me && size > (told[author] ?? 0));
+/** `authors`: those of whose logs the peer may lack something. */
+const syncPeer = (work: Work, service: Service, gateway: string, vector: Vector, authors: string[]): void => {
+  const peer = peers.get(work, gateway);
+  // What it has it says first; else each new link would begin with what it had long before.
+  if (peer === null || !peer.up || !peer.heard) return;
+  const { told } = peer;
+  let { sent } = peer;
+  for (const author of authors) {
+    const size = vector[author] ?? 0;
+    const from = Math.max(peer.vector[author] ?? 0, sent[author] ?? 0);
+    if (author === gateway || size <= from) continue;
+    const upTo = sendEntries(work, peer.session, idFrom<GatewayId>(author), from);
+    sent = { ...sent, [author]: upTo };
+    // The rest is the next turn's.
+    if (upTo < size) unsynced.put(work, true, gateway);
+  }
+  const hasGrown = vector !== told && authors.some((author) => author !== service.me && (vector[author] ?? 0) > (told[author] ?? 0));
+  if (hasGrown) work.emit({ kind: 'peer-send', session: peer.session, frame: have(work, service, gateway) });
+  if (vector !== told || sent !== peer.sent) peers.put(work, { ...peer, sent, told: vector }, gateway);
+};
 
-/** One batch up to a signed head; the rest follows when the peer says it has this. */
+/** One batch up to a signed head; returns where that stands. */
 const sendEntries = (work: Work, session: string, author: GatewayId, from: number): number => {
   const batch = batchAfter(work, author, from);
   if (batch === null) return from;

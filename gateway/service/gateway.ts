@@ -1,20 +1,23 @@
 /** The gateway as one core around the shared turn: events to their capability, and once a turn what follows from them. */
-import { equal } from '../../runtime/protocol/bytes.ts';
-import { LichenError, refuse } from '../../runtime/protocol/errors.ts';
+import { type LichenError, refuse } from '../../runtime/protocol/errors.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import type { Core } from '../../runtime/turn/turn.ts';
-import { gateways, isRevoked } from '../core/directory.ts';
+import { gateways } from '../core/directory.ts';
+import { boardsTouched } from '../core/holding.ts';
 import { signHead } from '../core/log.ts';
-import { boards, sessions } from '../core/tables.ts';
+import { copyAlone } from '../core/replicas.ts';
+import { boardSessions } from '../core/tables.ts';
+import { takeTouched, takeWhole, touched } from '../core/touched.ts';
 import { acceptOnce, flag, takeFlag } from './accept.ts';
 import { acknowledgeReplicated } from './acknowledge.ts';
-import { BOARD_MESSAGES, dropMoved, expectBoards, leave, missBoards, tellOperators } from './boards.ts';
+import { BOARD_MESSAGES, expectBoards, leave, missBoards, tellOperators } from './boards.ts';
 import { CALLS } from './calls.ts';
-import { place, sendAllDesired } from './desired.ts';
+import { place, sendDesired } from './desired.ts';
 import type { Effect, Event, Service, Work } from './events.ts';
 import { askAllContent, askRefused, noticePeers, peerDown, peerFrame, peerUp, retryPending, sync } from './federation.ts';
 import { pairing } from './pairing.ts';
 import { answerOf, encodeAnswer, push } from './push.ts';
+import { dropSessions, openSession } from './sessions.ts';
 
 const decideMessage = (work: Work, service: Service, event: Extract<Event, { kind: 'message' }>, now: Instant): void => {
   if (event.topic === 'push') {
@@ -27,23 +30,10 @@ const decideMessage = (work: Work, service: Service, event: Extract<Event, { kin
   work.emit({ kind: 'settle', receipt: event.receipt, error: null });
 };
 
-/** Keys that an operator revoked, or that their board has handed over, lose their session at once. */
-const dropRevoked = (work: Work, service: Service): void => {
-  for (const { key: session, value } of sessions.all(work)) {
-    const present = value.party === 'board' ? boards.get(work, value.id)?.key : value.key;
-    const code = isRevoked(work, service, value.key)
-      ? 'revoked-key'
-      : present !== undefined && !equal(present, value.key)
-        ? 'wrong-signer'
-        : null;
-    if (code !== null) work.emit({ kind: 'drop', session, error: new LichenError(code, `${value.party} ${value.id}`) });
-  }
-};
-
 const decide = (work: Work, service: Service, event: Event, now: Instant): void => {
   switch (event.kind) {
     case 'connected':
-      return sessions.put(work, { party: event.party, id: event.id, key: event.key }, event.session);
+      return openSession(work, event.session, { party: event.party, id: event.id, key: event.key });
     case 'disconnected':
       return leave(work, service, event.session, event.id, now);
     case 'message':
@@ -95,20 +85,32 @@ const refused = (work: Work, service: Service, event: Event, error: LichenError)
   }
 };
 
+/** What follows from new documents of operators, and after a restart: whom to reach, and who has to hear of it. */
+const meet = (work: Work, service: Service, now: Instant): void => {
+  copyAlone(work, service);
+  tellOperators(work, service, now);
+  askRefused(work, service);
+  work.emit({ kind: 'reach', gateways: gateways(work, service).filter((entry) => entry.gateway !== service.me) });
+};
+
+/** Places what can be placed, and tells whomever what was touched concerns. */
+const plan = (work: Work, service: Service, now: Instant): void => {
+  const isWhole = takeWhole(work, 'telling');
+  if (isWhole) noticePeers(work, service, now);
+  const before = takeTouched(work);
+  place(work, service, before, now);
+  takeFlag(work, 'plan');
+  // Boards hear at once of what was placed just now; whether that leaves room for more is the next look's question.
+  const boards = isWhole ? null : new Set([...boardsTouched(work, before), ...boardsTouched(work, touched(work))]);
+  for (const board of boards ?? boardSessions.all(work).map(({ key }) => key)) sendDesired(work, service, board);
+  dropSessions(work, service, boards);
+  if (isWhole) meet(work, service, now);
+};
+
 const conclude = (work: Work, service: Service, now: Instant): void => {
   if (takeFlag(work, 'retry')) retryPending(work, service);
-  if (takeFlag(work, 'acks')) acknowledgeReplicated(work, service);
-  if (takeFlag(work, 'plan')) {
-    noticePeers(work, service, now);
-    place(work, service, now);
-    takeFlag(work, 'plan');
-    sendAllDesired(work, service);
-    dropRevoked(work, service);
-    dropMoved(work, service);
-    tellOperators(work, service, now);
-    askRefused(work, service);
-    work.emit({ kind: 'reach', gateways: gateways(work, service).filter((entry) => entry.gateway !== service.me) });
-  }
+  acknowledgeReplicated(work, service);
+  if (takeFlag(work, 'plan')) plan(work, service, now);
   signHead(work, service);
   sync(work, service);
 };

@@ -1,17 +1,18 @@
 /** The board as one core around the shared turn. */
 
-import { instances, lastReports, links, ONE, probes, runs } from '../core/tables.ts';
+import { chains, flows, instances, lastReports, links, ONE, outbox, probes, runs } from '../core/tables.ts';
 import { type LichenError, refuse } from '../protocol/errors.ts';
 import type { Instant } from '../turn/clock.ts';
 import type { Core } from '../turn/turn.ts';
 import { desired, freshRun } from './assignment.ts';
-import { askLate, checked, filesRefused, gotChunk, planted, sealed, sweepIdle, written } from './content.ts';
+import { type Concerns, conclude, tick } from './attention.ts';
+import { askLate, checked, filesRefused, gotChunk, lateMoments, type ManifestOf, planted, sealed, sweepIdle, sweepMoments, written } from './content.ts';
 import type { Board, Effect, Event, Of, Work } from './events.ts';
-import { advanceAll, exited, manifestOf, removed, started, stepRefused, stopped, survey, surveyed, tickSurvey } from './lifecycle.ts';
-import { sampled, signAnew, tickMeters } from './metering.ts';
-import { probed, tickPromises } from './promises.ts';
-import { tickReport } from './report.ts';
-import { acknowledged, followOperators, keepLink, linked, paired, settle, unlinked, welcome } from './session.ts';
+import { advanceAll, advanceMoments, exited, manifestOf, removed, started, stepRefused, stopped, survey, surveyed, surveyMoments, tickSurvey } from './lifecycle.ts';
+import { meterMoments, sampled, signAnew, tickMeters } from './metering.ts';
+import { probed, promiseMoments, tickPromises, unprobed } from './promises.ts';
+import { reportMoments, tickReport } from './report.ts';
+import { acknowledged, followOperators, keepLink, linked, linkMoments, paired, settle, settleMoments, unlinked, welcome } from './session.ts';
 
 const message = (work: Work, board: Board, event: Of<'message'>, now: Instant): void => {
   if (event.topic === 'now') {
@@ -25,8 +26,31 @@ const message = (work: Work, board: Board, event: Of<'message'>, now: Instant): 
   refuse('foreign-topic', event.topic);
 };
 
+const manifestFor =
+  (board: Board): ManifestOf =>
+  (work, release) =>
+    manifestOf(work, board, release);
+
+/** In the order in which they act. */
+const CONCERNS: Concerns = {
+  tick: [
+    { act: keepLink, moments: linkMoments },
+    { act: (work, _board, now) => tickSurvey(work, now), moments: surveyMoments },
+    { act: (work, board, now) => askLate(work, board, manifestFor(board), now), moments: lateMoments },
+    { act: settle, moments: settleMoments, reads: [flows.name, chains.name, outbox.name] },
+    { act: (work, _board, now) => sweepIdle(work, now), moments: sweepMoments },
+    { act: tickMeters, moments: meterMoments },
+  ],
+  turn: [
+    { act: followOperators, moments: () => [] },
+    { act: advanceAll, moments: advanceMoments },
+    { act: (work, board, now) => tickPromises(work, manifestFor(board), now), moments: promiseMoments, reads: [probes.name] },
+    { act: tickReport, moments: reportMoments, reads: [lastReports.name] },
+  ],
+};
+
 const decide = (work: Work, board: Board, event: Event, now: Instant): void => {
-  const manifest = (draft: Work, release: string) => manifestOf(draft, board, release);
+  const manifest = manifestFor(board);
   switch (event.kind) {
     case 'boot':
       for (const { key } of instances.all(work)) runs.put(work, freshRun('unknown'), key);
@@ -35,12 +59,7 @@ const decide = (work: Work, board: Board, event: Event, now: Instant): void => {
     case 'paired':
       return paired(work, board, event, now);
     case 'tick':
-      keepLink(work, board, now);
-      tickSurvey(work, now);
-      askLate(work, board, manifest, now);
-      settle(work, board, now);
-      sweepIdle(work, now);
-      return tickMeters(work, board, now);
+      return tick(work, board, CONCERNS, now);
     case 'linked':
       return linked(work, board, event, now);
     case 'unlinked':
@@ -62,7 +81,7 @@ const decide = (work: Work, board: Board, event: Event, now: Instant): void => {
     case 'exited':
       return exited(work, board, event, now);
     case 'refused':
-      if (event.step === 'probe' && event.partition !== null) probes.remove(work, event.partition);
+      if (event.step === 'probe' && event.partition !== null) unprobed(work, event.partition);
       return stepRefused(work, board, event, now);
     case 'checked':
       return checked(work, event, manifest, now);
@@ -89,10 +108,5 @@ const refused = (work: Work, event: Event, error: LichenError): void => {
 export const boardCore = (board: Board): Core<Event, Effect> => ({
   decide: (work, event, now) => decide(work, board, event, now),
   refused: (work, event, error) => refused(work, event, error),
-  conclude: (work, now) => {
-    followOperators(work, board, now);
-    advanceAll(work, board, now);
-    tickPromises(work, (draft, release) => manifestOf(draft, board, release), now);
-    tickReport(work, board, now);
-  },
+  conclude: (work, now) => conclude(work, board, CONCERNS, now),
 });

@@ -238,6 +238,15 @@ export const sweepIdle = (work: Work, now: Instant): void => {
   work.emit({ kind: 'files', step: { kind: 'sweep', keep: [...keep].map(fromHex) } });
 };
 
+/** At which `sweepIdle` may do what it would not do before. */
+export const sweepMoments = (work: Work): number[] => [schedules.get(work, SWEEP) ?? Number.POSITIVE_INFINITY];
+
+/** At which `askLate` may do what it would not do before. What is being fetched is looked after all the time. */
+export const lateMoments = (work: Work, board: Board, now: Instant): number[] => [
+  ...docWants.all(work).map(({ value }) => value + board.pace.patienceMs),
+  ...inPhase(work, 'fetching').map(() => now.monoMs),
+];
+
 /** What has not come in time is asked for again, with half the window. */
 export const askLate = (work: Work, board: Board, manifestOf: ManifestOf, now: Instant): void => {
   const late = (since: number): boolean => now.monoMs - since > board.pace.patienceMs;

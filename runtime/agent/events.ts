@@ -30,6 +30,8 @@ export type Effect =
   | { kind: 'partition'; step: PartitionStep }
   | { kind: 'files'; step: FilesStep }
   | { kind: 'wake'; afterMs: number }
+  /** Before that moment ticks would do nothing, unless something else happens first: they may be left out. */
+  | { kind: 'rest'; untilMonoMs: number }
   | { kind: 'journal'; line: string };
 
 export type Work = Draft<Effect>;

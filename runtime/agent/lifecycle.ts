@@ -17,7 +17,7 @@ import { freshRun, obey } from './assignment.ts';
 import { fetchRelease, needDocuments, sweepLater } from './content.ts';
 import type { Board, Handler, Of, Work } from './events.ts';
 import { rebase, record, take } from './metering.ts';
-import { freshPromises } from './promises.ts';
+import { forgetProbes, freshPromises, probeAnew } from './promises.ts';
 
 const STOP_GRACE_MS = 3_000;
 
@@ -80,6 +80,12 @@ export const advanceAll = (work: Work, board: Board, now: Instant): void => {
     }
   }
 };
+
+/** At which `advanceAll` may do what it would not do before. */
+export const advanceMoments = (work: Work): number[] => [
+  ...runs.all(work).map(({ value }) => value.retryMonoMs),
+  ...contents.all(work).map(({ value }) => value.movedMonoMs),
+];
 
 /**
  * A document's hash is that of its payload, so what carries another's signature may stand in its place. It is asked for
@@ -152,6 +158,7 @@ const STEPS: Record<Step, Act> = {
     runs.remove(work, id);
     meters.remove(work, id);
     manifests.remove(work, id);
+    forgetProbes(work, id);
     sweepLater(work, now);
   },
 };
@@ -178,7 +185,8 @@ export const started: Handler<Of<'started'>> = (work, board, event, now) => {
   const instance = instances.get(work, event.partition);
   if (instance === null) return;
   const manifest = manifestOf(work, board, hex(instance.lease.release));
-  patch(work, event.partition, { process: 'running', busy: false, address: event.address, promises: freshPromises(manifest, now) });
+  patch(work, event.partition, { process: 'running', busy: false, address: event.address, promises: freshPromises(manifest) });
+  probeAnew(work, event.partition);
   const over = runs.get(work, event.partition)?.over ?? '';
   if (over !== '') end(work, event.partition, over, now);
 };
@@ -240,6 +248,8 @@ export const tickSurvey = (work: Work, now: Instant): void => {
   survey(work);
 };
 
+export const surveyMoments = (work: Work): number[] => [schedules.get(work, SURVEY) ?? Number.POSITIVE_INFINITY];
+
 /** After a start of the runtime: instances that still run are adopted, what belongs to no lease is taken away. */
 export const surveyed: Handler<Of<'surveyed'>> = (work, board, event, now) => {
   const found = new Map(event.found.map((partition) => [partition.partition, partition]));
@@ -257,7 +267,8 @@ export const surveyed: Handler<Of<'surveyed'>> = (work, board, event, now) => {
       const manifest = manifestOf(work, board, hex(instance.lease.release));
       const running = alive.running && run.over === '';
       // When it ended is not known: the time since its last record is not charged.
-      runs.put(work, { ...freshRun(running ? 'running' : 'stopped'), promises: freshPromises(manifest, now), busy: !running }, id);
+      runs.put(work, { ...freshRun(running ? 'running' : 'stopped'), promises: freshPromises(manifest), busy: !running }, id);
+      probeAnew(work, id);
       if (!running) work.emit({ kind: 'partition', step: { kind: 'stop', partition: id, graceMs: 0 } });
     }
   }

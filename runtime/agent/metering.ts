@@ -1,12 +1,12 @@
 /** Samples into registers, registers into signed records, records into the outbox. */
 
 import { advance, meterFrom, registersOf, type Sample } from '../core/meter.ts';
-import { anchors, chains, floors, type Instance, instances, type Meter, meters, ONE, outbox, runs, schedules } from '../core/tables.ts';
+import { anchors, cadences, chains, floors, type Instance, instances, type Meter, meters, ONE, outbox, runs } from '../core/tables.ts';
 import { type Bytes, equal } from '../protocol/bytes.ts';
 import { refuse } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { costMicro } from '../protocol/money.ts';
-import { payloadOf, seal, unseal } from '../protocol/noun.ts';
+import { seal, sealed, unseal } from '../protocol/noun.ts';
 import { type Registers, type Usage, usageNoun } from '../protocol/nouns/board.ts';
 import type { Instant } from '../turn/clock.ts';
 import { ordinal } from '../turn/table.ts';
@@ -50,8 +50,9 @@ export const record = (work: Work, board: Board, id: string, kind: Usage['kind']
     amnesia: chain.amnesia,
     registers,
   };
-  outbox.put(work, seal(usageNoun, usage, board.signer), ordinal(usage.seq));
-  chains.put(work, { ...chain, end: { seq: usage.seq, hash: board.crypto.sha256(payloadOf(usageNoun, usage)) }, amnesia: false }, ONE);
+  const { bytes, hash } = sealed(board.crypto, usageNoun, usage, board.signer);
+  outbox.put(work, bytes, ordinal(usage.seq));
+  chains.put(work, { ...chain, end: { seq: usage.seq, hash }, amnesia: false }, ONE);
   instances.put(
     work,
     {
@@ -82,12 +83,15 @@ export const signAnew = (work: Work, board: Board): void => {
 const spent = (instance: Instance, registers: Registers): boolean => costMicro(registers, instance.lease.rates) >= instance.lease.capMicro;
 
 const due = (work: Work, what: string, everyMs: number, now: Instant): boolean => {
-  const at = schedules.get(work, what) ?? now.monoMs;
+  const at = cadences.get(work, what) ?? now.monoMs;
   if (now.monoMs < at) return false;
   // Kept on its grid, so that a late tick does not shift all that follow.
-  schedules.put(work, Math.max(at + everyMs, now.monoMs), what);
+  cadences.put(work, Math.max(at + everyMs, now.monoMs), what);
   return true;
 };
+
+const METER = 'meter';
+const RECORD = 'record';
 
 const metered = (work: Work): string[] =>
   runs
@@ -97,15 +101,18 @@ const metered = (work: Work): string[] =>
 
 export const tickMeters = (work: Work, board: Board, now: Instant): void => {
   const partitions = metered(work);
-  if (partitions.length > 0 && due(work, 'meter', board.pace.meterMs, now))
+  if (partitions.length > 0 && due(work, METER, board.pace.meterMs, now))
     work.emit({ kind: 'partition', step: { kind: 'sample', partitions } });
 };
+
+/** At which `tickMeters` may do what it would not do before. */
+export const meterMoments = (work: Work): number[] => (metered(work).length > 0 ? [cadences.get(work, METER) ?? 0] : []);
 
 export const sampled = (work: Work, board: Board, event: Of<'sampled'>, now: Instant): void => {
   for (const [id, counters] of event.counters) if (runs.get(work, id)?.process === 'running') take(work, board, id, counters, now, true);
   // When storage is short only boundaries are recorded: registers are cumulative, so no usage is lost by it.
   const room = chainOf(work).end.seq - chainOf(work).pruned < LIMITS.outboxRecords;
-  if (!room || !due(work, 'record', board.pace.recordMs, now)) return;
+  if (!room || !due(work, RECORD, board.pace.recordMs, now)) return;
   for (const id of metered(work)) if (instances.get(work, id)?.opened === true) record(work, board, id, 'point', now);
   settle(work, board, now);
 };

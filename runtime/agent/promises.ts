@@ -1,55 +1,74 @@
 /** Promises: probed while an instance runs, held or broken, and told in the report. */
 
-import { instances, type PromiseState, probes, type Run, runs } from '../core/tables.ts';
+import { instances, manifests, type Probing, type PromiseState, probes, type Run, runs } from '../core/tables.ts';
 import { hex } from '../protocol/bytes.ts';
 import type { Manifest } from '../protocol/nouns/release.ts';
 import type { Instant } from '../turn/clock.ts';
 import type { ManifestOf } from './content.ts';
 import type { Of, Work } from './events.ts';
 
-export const freshPromises = (manifest: Manifest | null, now: Instant): Record<string, PromiseState> =>
-  Object.fromEntries(
-    (manifest?.promises ?? []).map(({ name }) => [name, { held: null, everHeld: false, dueMonoMs: now.monoMs, detail: '' }]),
-  );
+export const freshPromises = (manifest: Manifest | null): Record<string, PromiseState> =>
+  Object.fromEntries((manifest?.promises ?? []).map(({ name }) => [name, { held: null, everHeld: false, detail: '' }]));
+
+const NEVER_PROBED: Probing = { name: null, dueMonoMs: new Map() };
+
+const probingOf = (work: Work, id: string): Probing => probes.get(work, id) ?? NEVER_PROBED;
+
+/** All of an instance that has just been started, or found, are due. What is being probed is still to be answered. */
+export const probeAnew = (work: Work, id: string): void => probes.put(work, { ...probingOf(work, id), dueMonoMs: new Map() }, id);
 
 /** One probe at a time per instance, so that a slow one cannot pile up. */
 export const tickPromises = (work: Work, manifestFor: ManifestOf, now: Instant): void => {
   for (const { key: id, value: run } of runs.all(work)) {
-    if (run.process !== 'running' || probes.get(work, id) !== null) continue;
-    const instance = instances.get(work, id);
-    const due = Object.entries(run.promises).find(([, state]) => now.monoMs >= state.dueMonoMs);
-    if (instance === null || due === undefined) continue;
-    const promise = manifestFor(work, hex(instance.lease.release))?.promises.find(({ name }) => name === due[0]);
+    const probing = probingOf(work, id);
+    if (run.process !== 'running' || probing.name !== null) continue;
+    const due = Object.keys(run.promises).find((name) => now.monoMs >= (probing.dueMonoMs.get(name) ?? 0));
+    const instance = due === undefined ? null : instances.get(work, id);
+    if (instance === null) continue;
+    const manifest = manifests.get(work, id) ?? manifestFor(work, hex(instance.lease.release));
+    const promise = manifest?.promises.find(({ name }) => name === due);
     if (promise === undefined) continue;
-    probes.put(work, promise.name, id);
-    set(work, id, run, promise.name, { ...due[1], dueMonoMs: now.monoMs + promise.intervalMs });
+    const dueMonoMs = new Map(probing.dueMonoMs).set(promise.name, now.monoMs + promise.intervalMs);
+    probes.put(work, { name: promise.name, dueMonoMs }, id);
     work.emit({ kind: 'partition', step: { kind: 'probe', partition: id, probe: promise.probe, timeoutMs: promise.timeoutMs } });
   }
 };
 
-const set = (work: Work, id: string, run: Run, name: string, state: PromiseState): void =>
-  runs.put(work, { ...run, promises: { ...run.promises, [name]: state } }, id);
+/** At which `tickPromises` may do what it would not do before. */
+export const promiseMoments = (work: Work): number[] =>
+  runs.all(work).flatMap(({ key: id, value: { process, promises } }) => {
+    const { name, dueMonoMs } = probingOf(work, id);
+    return process === 'running' && name === null ? Object.keys(promises).map((one) => dueMonoMs.get(one) ?? 0) : [];
+  });
+
+/** A probe that could not be made is made again when it is next due. */
+export const unprobed = (work: Work, id: string): void => probes.put(work, { ...probingOf(work, id), name: null }, id);
+
+/** The answer to a probe under way is still to come, and the next of the same lease waits for it. */
+export const forgetProbes = (work: Work, id: string): void => (probingOf(work, id).name === null ? probes.remove(work, id) : probeAnew(work, id));
 
 /** A promise that never held since the start is probed again soon, so that "green" is told when it is. */
 const EAGER_MS = 50;
 
 export const probed = (work: Work, event: Of<'probed'>, manifestFor: ManifestOf, now: Instant): void => {
-  const name = probes.get(work, event.partition);
-  probes.remove(work, event.partition);
-  const run = runs.get(work, event.partition);
-  const instance = instances.get(work, event.partition);
+  const id = event.partition;
+  const { name, dueMonoMs } = probingOf(work, id);
+  const run = runs.get(work, id);
+  unprobed(work, id);
+  if (run === null) forgetProbes(work, id);
+  const instance = instances.get(work, id);
   const state = name === null || run === null ? undefined : run.promises[name];
   if (run === null || instance === null || name === null || state === undefined) return;
-  const promise = manifestFor(work, hex(instance.lease.release))?.promises.find((candidate) => candidate.name === name);
+  const manifest = manifests.get(work, id) ?? manifestFor(work, hex(instance.lease.release));
+  const promise = manifest?.promises.find((candidate) => candidate.name === name);
   const eager = !event.ok && !state.everHeld && now.monoMs - run.startedMonoMs < (promise?.graceMs ?? 0);
-  if (eager) work.emit({ kind: 'wake', afterMs: EAGER_MS });
-  const next: PromiseState = {
-    held: event.ok,
-    everHeld: state.everHeld || event.ok,
-    dueMonoMs: eager ? now.monoMs + EAGER_MS : state.dueMonoMs,
-    detail: event.detail.slice(0, 200),
-  };
-  set(work, event.partition, run, name, next);
+  if (eager) {
+    probes.put(work, { name: null, dueMonoMs: new Map(dueMonoMs).set(name, now.monoMs + EAGER_MS) }, id);
+    work.emit({ kind: 'wake', afterMs: EAGER_MS });
+  }
+  const next: PromiseState = { held: event.ok, everHeld: state.everHeld || event.ok, detail: event.detail.slice(0, 200) };
+  const isSame = next.held === state.held && next.everHeld === state.everHeld && next.detail === state.detail;
+  if (!isSame) runs.put(work, { ...run, promises: { ...run.promises, [name]: next } }, id);
 };
 
 /** While the start's grace lasts, a promise that never held is unknown rather than broken. */

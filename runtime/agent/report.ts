@@ -1,10 +1,10 @@
 /** What the board says of its instances: at once when something changed, else now and then. */
 
 import { contents, type Instance, instances, lastReports, links, ONE, type Run, runs } from '../core/tables.ts';
-import { equal, hex } from '../protocol/bytes.ts';
+import { hex } from '../protocol/bytes.ts';
 import { LIMITS } from '../protocol/limits.ts';
-import { encodeAs, seal } from '../protocol/noun.ts';
-import { type InstanceState, type Report, reportNoun, reportSchema } from '../protocol/nouns/board.ts';
+import { seal } from '../protocol/noun.ts';
+import { type InstanceState, type Report, reportNoun } from '../protocol/nouns/board.ts';
 import type { Instant } from '../turn/clock.ts';
 import type { Board, Work } from './events.ts';
 import { promiseOf } from './promises.ts';
@@ -49,12 +49,35 @@ const reportOf = (work: Work, now: Instant): Report['instances'] => {
   });
 };
 
+type Told = Report['instances'][number];
+
+const isSame = (a: Told, b: Told | undefined): boolean =>
+  a.lease === b?.lease &&
+  a.state === b.state &&
+  a.promise === b.promise &&
+  a.restarts === b.restarts &&
+  a.address === b.address &&
+  a.detail === b.detail;
+
 export const tickReport = (work: Work, board: Board, now: Instant): void => {
   if (links.get(work, ONE)?.phase !== 'welcomed') return;
-  const report: Report = { v: 1, board: board.id, bootId: board.bootId, monoMs: 0, instances: reportOf(work, now) };
-  const content = encodeAs(reportSchema, report, 'report');
+  const told = reportOf(work, now);
   const last = lastReports.get(work, ONE);
-  if (last !== null && equal(last.content, content) && now.monoMs - last.atMonoMs < board.pace.reportMs) return;
-  lastReports.put(work, { content, atMonoMs: now.monoMs }, ONE);
-  work.emit({ kind: 'publish', topic: 'report', payload: seal(reportNoun, { ...report, monoMs: Math.round(now.monoMs) }, board.signer) });
+  const isNews = last === null || last.instances.length !== told.length || !told.every((one, i) => isSame(one, last.instances[i]));
+  if (!isNews && now.monoMs - last.atMonoMs < board.pace.reportMs) return;
+  lastReports.put(work, { instances: told, atMonoMs: now.monoMs }, ONE);
+  const report: Report = { v: 1, board: board.id, bootId: board.bootId, monoMs: Math.round(now.monoMs), instances: told };
+  work.emit({ kind: 'publish', topic: 'report', payload: seal(reportNoun, report, board.signer) });
 };
+
+/** At which `tickReport` may do what it would not do before. */
+export const reportMoments = (work: Work, board: Board): number[] => {
+  const last = lastReports.get(work, ONE);
+  return [
+    ...(last === null ? [] : [last.atMonoMs + board.pace.reportMs]),
+    ...runs.all(work).flatMap(({ value }) => (isFailing(value) ? [value.startedMonoMs + GRACE_MS] : [])),
+  ];
+};
+
+const isFailing = ({ process, promises }: Run): boolean =>
+  process === 'running' && Object.values(promises).some(({ held }) => held === false);

@@ -5,7 +5,9 @@ import {
   anchors,
   chains,
   documents,
+  type Flow,
   floors,
+  flows,
   homes,
   type LinkState,
   links,
@@ -31,11 +33,13 @@ import type { Board, Handler, Of, Work } from './events.ts';
 
 const BATCH_RECORDS = 256;
 const NO_NONCE = new Uint8Array(16);
-const IDLE: LinkState = { phase: 'idle', gateway: null, nonce: NO_NONCE, attempt: 0, atMonoMs: 0, sent: 0, stored: 0, sentAtMonoMs: 0 };
+const IDLE: LinkState = { phase: 'idle', gateway: null, nonce: NO_NONCE, attempt: 0, atMonoMs: 0 };
+const STILL: Flow = { sent: 0, stored: 0, sentAtMonoMs: 0 };
 const EMPTY_CHAIN = { end: { seq: 0, hash: new Uint8Array(32) }, pruned: 0, amnesia: false };
 
 export const chainOf = (work: Work) => chains.get(work, ONE) ?? EMPTY_CHAIN;
 export const linkOf = (work: Work): LinkState => links.get(work, ONE) ?? IDLE;
+const flowOf = (work: Work): Flow => flows.get(work, ONE) ?? STILL;
 
 /** What the pinned operator and those it federates with say, or `otherwise` before the board is paired. */
 const byOperators = <T>(work: Work, otherwise: T, ask: (pinned: OperatorDoc, peers: OperatorDoc[]) => T): T => {
@@ -136,10 +140,18 @@ const leaveRevoked = (work: Work, board: Board, link: LinkState, now: Instant): 
   retryLater(work, board, link, now);
 };
 
+/** At which `keepLink` may do what it would not do before. */
+export const linkMoments = (work: Work, board: Board): number[] => {
+  const { phase, atMonoMs } = linkOf(work);
+  if (phase === 'welcomed') return [];
+  return [phase === 'idle' ? atMonoMs : atMonoMs + board.pace.patienceMs];
+};
+
 const retryLater = (work: Work, board: Board, link: LinkState, now: Instant): void => {
   const homesCount = homesFor(board.crypto, board.id, serving(work)).length;
   const wait = backoffMs(board.entropy, link.attempt, homesCount);
   links.put(work, { ...IDLE, attempt: link.attempt + 1, atMonoMs: now.monoMs + wait }, ONE);
+  flows.remove(work, ONE);
 };
 
 export const unlinked: Handler<Of<'unlinked'>> = (work, board, event, now) => {
@@ -204,22 +216,19 @@ export const welcome = (work: Work, board: Board, payload: Bytes, now: Instant):
   if (value.known.seq > chain.end.seq) checkProof(board, value);
   if (value.known.seq > chain.end.seq) chains.put(work, { ...chain, end: value.known, amnesia: true }, ONE);
   const from = Math.max(value.known.seq, chain.pruned);
-  links.put(
-    work,
-    { ...link, phase: 'welcomed', attempt: 0, atMonoMs: now.monoMs, sent: from, stored: from, sentAtMonoMs: now.monoMs },
-    ONE,
-  );
+  links.put(work, { ...link, phase: 'welcomed', attempt: 0, atMonoMs: now.monoMs }, ONE);
+  flows.put(work, { sent: from, stored: from, sentAtMonoMs: now.monoMs }, ONE);
   askAgain(work, now);
   settle(work, board, now);
 };
 
 /** Sends the next batch of the outbox unless one is under way. */
 export const settle = (work: Work, board: Board, now: Instant): void => {
-  const link = linkOf(work);
-  if (link.phase !== 'welcomed') return;
-  const late = now.monoMs - link.sentAtMonoMs > board.pace.patienceMs;
-  if (link.sent > link.stored && !late) return;
-  const from = Math.max(link.stored, chainOf(work).pruned);
+  if (linkOf(work).phase !== 'welcomed') return;
+  const { sent, stored, sentAtMonoMs } = flowOf(work);
+  const late = now.monoMs - sentAtMonoMs > board.pace.patienceMs;
+  if (sent > stored && !late) return;
+  const from = Math.max(stored, chainOf(work).pruned);
   const records: Bytes[] = [];
   let bytes = 0;
   for (const { value } of outbox.page(work, ordinal(from), BATCH_RECORDS)) {
@@ -228,8 +237,14 @@ export const settle = (work: Work, board: Board, now: Instant): void => {
     records.push(value);
   }
   if (records.length === 0) return;
-  links.put(work, { ...link, sent: from + records.length, sentAtMonoMs: now.monoMs }, ONE);
+  flows.put(work, { stored, sent: from + records.length, sentAtMonoMs: now.monoMs }, ONE);
   work.emit({ kind: 'publish', topic: 'usage', payload: encodeAs(usageBatch, { v: 1, records }, 'usage') });
+};
+
+/** At which `settle` may do what it would not do before: what is under way is late then. */
+export const settleMoments = (work: Work, board: Board): number[] => {
+  const { sent, stored, sentAtMonoMs } = flowOf(work);
+  return sent > stored ? [sentAtMonoMs + board.pace.patienceMs] : [];
 };
 
 /** Prunes up to `replicated`, never beyond: until then the board's copy may be the only one that survives. */
@@ -244,9 +259,9 @@ export const acknowledged = (work: Work, board: Board, payload: Bytes, now: Inst
     outbox.remove(work, key);
   }
   if (replicated > chain.pruned) chains.put(work, { ...chain, pruned: replicated }, ONE);
-  const link = linkOf(work);
+  const flow = flowOf(work);
   // Less than was sent and no more than before: the batch is not taken (a gap, or still on its way); wait, then resend.
-  const moved = value.stored.seq > link.stored;
-  links.put(work, { ...link, stored: value.stored.seq, sent: moved ? value.stored.seq : Math.max(link.sent, value.stored.seq) }, ONE);
+  const moved = value.stored.seq > flow.stored;
+  flows.put(work, { ...flow, stored: value.stored.seq, sent: moved ? value.stored.seq : Math.max(flow.sent, value.stored.seq) }, ONE);
   settle(work, board, now);
 };

@@ -2,11 +2,11 @@
 import * as v from 'valibot';
 import type { Bytes } from '../protocol/bytes.ts';
 import { LIMITS } from '../protocol/limits.ts';
-import { registers } from '../protocol/nouns/board.ts';
+import { type Report, registers } from '../protocol/nouns/board.ts';
 import { chainPoint, leaseSchema } from '../protocol/nouns/lease.ts';
 import type { ChunkRef, FileRef, Manifest } from '../protocol/nouns/release.ts';
 import { gatewayEntry, operatorSchema } from '../protocol/nouns/trust.ts';
-import { bytes, gatewayId, hash, operatorId, positive, text, uint, wallMs } from '../protocol/schema.ts';
+import { bytes, gatewayId, hash, kept, operatorId, positive, text, uint, wallMs } from '../protocol/schema.ts';
 import { table, volatileTable } from '../turn/table.ts';
 
 const document = bytes(LIMITS.packetBytes);
@@ -27,7 +27,7 @@ export const documents = table('document', document);
 export const floors = table('floor', v.strictObject({ wallMs }));
 
 export const instanceSchema = v.strictObject({
-  lease: leaseSchema,
+  lease: kept(leaseSchema),
   /** Hash of the tenant's request document that is obeyed, its sequence, and a newer one that is not verified yet. */
   request: hash,
   sequence: uint,
@@ -54,17 +54,20 @@ export interface LinkState {
   attempt: number;
   /** When to dial next, or since when this phase lasts. */
   atMonoMs: number;
-  /** Usage sent up to here and acknowledged up to there; a batch is under way while they differ. */
+}
+export const links = volatileTable<LinkState>('link');
+
+/** Usage sent up to here and acknowledged up to there; a batch is under way while they differ. */
+export interface Flow {
   sent: number;
   stored: number;
   sentAtMonoMs: number;
 }
-export const links = volatileTable<LinkState>('link');
+export const flows = volatileTable<Flow>('flow');
 
 export interface PromiseState {
   held: boolean | null;
   everHeld: boolean;
-  dueMonoMs: number;
   detail: string;
 }
 
@@ -135,7 +138,31 @@ export interface Anchor {
   monoMs: number;
 }
 export const anchors = volatileTable<Anchor>('anchor');
+/** What is put off until a moment. */
 export const schedules = volatileTable<number>('schedule');
-/** lease → name of the promise that is being probed. */
-export const probes = volatileTable<string>('probe');
-export const lastReports = volatileTable<{ content: Bytes; atMonoMs: number }>('last-report');
+/** What is done again and again: when it is next. */
+export const cadences = volatileTable<number>('cadence');
+/** Of one instance: which promise is being probed, and when each is to be next; one that is not listed is due. */
+export interface Probing {
+  name: string | null;
+  dueMonoMs: ReadonlyMap<string, number>;
+}
+export const probes = volatileTable<Probing>('probe');
+export const lastReports = volatileTable<{ instances: Report['instances']; atMonoMs: number }>('last-report');
+
+export interface Dues {
+  /** Of each, in the order of the concerns. */
+  monoMs: readonly number[];
+  soonestMonoMs: number;
+}
+
+/** When each concern has to be looked at next while nothing changes: those of a tick, and those of every turn. */
+export interface Attention {
+  /** All of a tick's were looked at since anything changed. */
+  settled: boolean;
+  tick: Dues;
+  turn: Dues;
+  /** The soonest of them all, as it was told last. */
+  restMonoMs: number;
+}
+export const attentions = volatileTable<Attention>('attention');

@@ -18,9 +18,11 @@ export const fromUtf8 = (bytes: Bytes): string => {
   }
 };
 
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
 export const hex = (bytes: Bytes): string => {
   let out = '';
-  for (const byte of bytes) out += byte.toString(16).padStart(2, '0');
+  for (let i = 0; i < bytes.length; i++) out += HEX[bytes[i] ?? 0];
   return out;
 };
 
@@ -66,7 +68,12 @@ export const fromBase32 = (text: string): Bytes => {
   return out;
 };
 
-export const equal = (a: Bytes, b: Bytes): boolean => a.length === b.length && a.every((byte, i) => byte === b[i]);
+export const equal = (a: Bytes, b: Bytes): boolean => {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+};
 
 /** Bytewise lexicographic order, as RFC 8949 §4.2.1 asks of map keys. */
 export const compare = (a: Bytes, b: Bytes): number => {
@@ -79,7 +86,9 @@ export const compare = (a: Bytes, b: Bytes): number => {
 };
 
 export const concat = (...parts: Bytes[]): Bytes => {
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const out = new Uint8Array(length);
   let at = 0;
   for (const part of parts) {
     out.set(part, at);

@@ -7,92 +7,22 @@
  *
  * Allowed: integers from −2^63 to 2^64 − 1, byte and text strings of definite length, arrays, maps with text keys in
  * ascending order, false, true, null; integer keys in COSE headers only. Refused: tags, floats, undefined, indefinite
- * lengths.
+ * lengths, and keys that a JavaScript object would not take for one of its own.
  */
-import { Encoder } from 'cbor-x';
-import { type Bytes, compare, fromUtf8, utf8 } from './bytes.ts';
+import { Decoder } from 'cbor-x';
+import { type Bytes, fromUtf8 } from './bytes.ts';
+import { RESERVED, type Value, write } from './cbor-write.ts';
 import { refuse } from './errors.ts';
 import { LIMITS } from './limits.ts';
 
-/** A `Map` is a COSE header: its keys are integers. */
-export type Value = number | bigint | string | boolean | null | Bytes | Value[] | { [key: string]: Value } | Map<number, Value>;
+/** Keys whose value is `undefined` are left out; maps of a protocol never hold them. Error: `bad-cbor`. */
+export const encode = (value: Value): Bytes => write(value);
 
-const codec = new Encoder({ mapsAsObjects: false, useRecords: false, variableMapSize: true, tagUint8Array: false });
-const UINT32 = 2 ** 32;
-const INT_MIN = -(2n ** 63n);
-const INT_MAX = 2n ** 64n - 1n;
+/** What `decode` with the same limit takes back, and nothing else. Error: `bad-cbor`. */
+export const encodeWithin = (value: Value, itemsMax: number = LIMITS.cborItems): Bytes => write(value, itemsMax);
 
-/** Would be something else than a key of its own in a JavaScript object. */
-const RESERVED = new Set(['__proto__', 'constructor', 'prototype']);
-
-interface Keyed {
-  key: string;
-  /** Its UTF-8. */
-  coded: Bytes;
-  entry: Value;
-}
-
-/** Shorter first, then bytewise: the order of the encoded keys. */
-const keyOrder = (a: Keyed, b: Keyed): number => a.coded.length - b.coded.length || compare(a.coded, b.coded);
-
-/** The order of encoded integers: 0, 1, 2, …, then −1, −2, … */
-const headerOrder = ([a]: [number, Value], [b]: [number, Value]): number => (a < 0 === b < 0 ? Math.abs(a) - Math.abs(b) : b - a);
-
-/** cbor-x writes integers from 2^32 on as floats unless they come as BigInt, and BigInts always in eight bytes. */
-const prepareInteger = (value: number | bigint): number | bigint => {
-  if (typeof value === 'number' && !Number.isSafeInteger(value)) refuse('bad-cbor', `${value} is not an integer`);
-  if (value < INT_MIN || value > INT_MAX) refuse('bad-cbor', `${value} does not fit 64 bits`);
-  return value >= UINT32 || value < -UINT32 ? BigInt(value) : Number(value);
-};
-
-const prepareText = (value: string): string => (value.isWellFormed() ? value : refuse('bad-cbor', 'a text holds half a surrogate pair'));
-
-/** cbor-x leaves keys in the order in which they stand. */
-const prepare = (value: Value): unknown => {
-  if (typeof value === 'number' || typeof value === 'bigint') return prepareInteger(value);
-  if (typeof value === 'string') return prepareText(value);
-  if (value === null || typeof value !== 'object' || value instanceof Uint8Array) return value;
-  if (Array.isArray(value)) return value.map(prepare);
-  if (value instanceof Map) return new Map([...value].sort(headerOrder).map(([key, entry]) => [prepareInteger(key), prepare(entry)]));
-  const entries = Object.entries(value).filter(([, entry]) => entry !== undefined);
-  if (entries.some(([key]) => RESERVED.has(key))) refuse('bad-cbor', 'a map key is a reserved word');
-  const keyed = entries.map(([key, entry]): Keyed => ({ key: prepareText(key), coded: utf8(key), entry }));
-  return new Map(keyed.sort(keyOrder).map(({ key, entry }) => [key, prepare(entry)]));
-};
-
-/** Keys whose value is `undefined` are left out; maps of a protocol never hold them. */
-export const encode = (value: Value): Bytes => new Uint8Array(codec.encode(prepare(value)));
-
-interface Open {
-  left: number;
-  /** For maps: where the last key stood, to see that the next one is greater. */
-  map: boolean;
-  lastKey: Bytes | null;
-}
-
-/** Reads one head (RFC 8949 §3): major type, argument, and where its content begins. Refuses long forms. */
-const head = (bytes: Bytes, at: number): { major: number; argument: number; next: number } => {
-  const initial = bytes[at] ?? refuse('bad-cbor', 'the input ends too early');
-  const major = initial >> 5;
-  const info = initial & 31;
-  if (info < 24) return { major, argument: info, next: at + 1 };
-  if (info > 27) refuse('bad-cbor', 'indefinite or reserved length');
-  const size = 1 << (info - 24);
-  if (at + 1 + size > bytes.length) refuse('bad-cbor', 'the input ends too early');
-  let argument = 0;
-  for (let i = 1; i <= size; i++) argument = argument * 256 + (bytes[at + i] ?? 0);
-  if (major !== 7 && argument < (size === 1 ? 24 : 2 ** (4 * size))) refuse('bad-cbor', 'an integer is not in its shortest form');
-  return { major, argument, next: at + 1 + size };
-};
-
-/** Takes one item off the innermost open array or map; a map item at an even place left is a key. */
-const isKey = (open: Open | undefined): boolean => open?.map === true && open.left % 2 === 0;
-
-const checkKey = (open: Open, key: Bytes, major: number, keys: Reading['keys']): void => {
-  if (keys === 'text' ? major !== 3 : major > 1) refuse('bad-cbor', `a map key is not ${keys === 'text' ? 'text' : 'an integer'}`);
-  if (open.lastKey !== null && compare(open.lastKey, key) >= 0) refuse('bad-cbor', 'map keys are not in ascending order or are repeated');
-  open.lastKey = key;
-};
+/** The head of a tag, and the item it is for. */
+export const encodeTagged = (tag: Bytes, value: Value): Bytes => write(value, Number.POSITIVE_INFINITY, tag);
 
 export interface Reading {
   /** Integer keys are for COSE headers. */
@@ -103,64 +33,144 @@ export interface Reading {
 const DOCUMENT: Reading = { keys: 'text', itemsMax: LIMITS.cborItems };
 const HEADER: Reading = { keys: 'integer', itemsMax: LIMITS.cborItems };
 
-/** Throws `bad-cbor` unless `bytes` is exactly one item in the allowed form. */
-export const scan = (bytes: Bytes, { keys, itemsMax }: Reading = DOCUMENT): void => {
-  const stack: Open[] = [];
+/** What the head that was read last says beside its major type, and where its content begins. */
+let argument = 0;
+let next = 0;
+
+/** Reads one head (RFC 8949 §3) and answers with its major type. Refuses long forms. */
+const head = (bytes: Bytes, at: number): number => {
+  const initial = bytes[at] ?? refuse('bad-cbor', 'the input ends too early');
+  const major = initial >> 5;
+  const info = initial & 31;
+  argument = info;
+  next = at + 1;
+  if (info < 24) return major;
+  if (info > 27) refuse('bad-cbor', 'indefinite or reserved length');
+  const size = 1 << (info - 24);
+  if (next + size > bytes.length) refuse('bad-cbor', 'the input ends too early');
+  argument = 0;
+  for (const end = next + size; next < end; next++) argument = argument * 256 + (bytes[next] ?? 0);
+  if (major !== 7 && argument < (size === 1 ? 24 : 2 ** (4 * size))) refuse('bad-cbor', 'an integer is not in its shortest form');
+  return major;
+};
+
+/** Arrays and maps that are open, the innermost last: items left of each, whether it is a map, and where its last key stood. */
+const lefts = new Float64Array(LIMITS.cborDepth);
+const maps = new Uint8Array(LIMITS.cborDepth);
+const keyFrom = new Float64Array(LIMITS.cborDepth);
+const keyTo = new Float64Array(LIMITS.cborDepth);
+
+/** Bytewise lexicographic order (RFC 8949 §4.2.1) of two stretches of `bytes`. */
+const isAscending = (bytes: Bytes, a: number, aEnd: number, b: number, bEnd: number): boolean => {
+  const shared = Math.min(aEnd - a, bEnd - b);
+  for (let i = 0; i < shared; i++) {
+    const difference = (bytes[b + i] ?? 0) - (bytes[a + i] ?? 0);
+    if (difference !== 0) return difference > 0;
+  }
+  return bEnd - b > aEnd - a;
+};
+
+const LETTER = { underscore: 0x5f, c: 0x63, p: 0x70 };
+
+/** By length and first letter, so that few keys have to be read. */
+const mayBeReserved = (length: number, first: number | undefined): boolean =>
+  length === 9 ? first === LETTER.underscore || first === LETTER.p : length === 11 && first === LETTER.c;
+
+/** `from` is where the key's head stands, `text` where its letters begin. */
+const checkKey = (bytes: Bytes, depth: number, major: number, from: number, text: number, end: number, keys: Reading['keys']): void => {
+  if (keys === 'text' ? major !== 3 : major > 1) refuse('bad-cbor', `a map key is not ${keys === 'text' ? 'text' : 'an integer'}`);
+  const [lastFrom = 0, lastTo = 0] = [keyFrom[depth], keyTo[depth]];
+  if (lastTo > 0 && !isAscending(bytes, lastFrom, lastTo, from, end))
+    refuse('bad-cbor', 'map keys are not in ascending order or are repeated');
+  if (major === 3 && mayBeReserved(end - text, bytes[text]) && RESERVED.has(fromUtf8(bytes.subarray(text, end))))
+    refuse('bad-cbor', 'a map key is a reserved word');
+  keyFrom[depth] = from;
+  keyTo[depth] = end;
+};
+
+const checkText = (bytes: Bytes, from: number, to: number): void => {
+  for (let i = from; i < to; i++) if ((bytes[i] ?? 0) > 0x7f) return void fromUtf8(bytes.subarray(from, to));
+};
+
+const checkSimple = (major: number, isShort: boolean): void => {
+  if (major === 6) refuse('bad-cbor', 'tags are not allowed here');
+  if (!isShort || argument < 20 || argument > 22) refuse('bad-cbor', 'floats and other simple values are not allowed');
+};
+
+/** Whether a number cannot hold the integer just read. Of a negative one `argument` is −1 − it. */
+const isWide = (bytes: Bytes, at: number, major: number): boolean => {
+  if (major === 1 && (bytes[at + 1] ?? 0) >= 0x80) refuse('bad-cbor', 'an integer does not fit 64 bits');
+  return argument > Number.MAX_SAFE_INTEGER - major;
+};
+
+/**
+ * Throws `bad-cbor` unless `bytes` is exactly one item in the allowed form. True when it holds an integer that only a
+ * BigInt holds exactly.
+ */
+export const scan = (bytes: Bytes, { keys, itemsMax }: Reading = DOCUMENT): boolean => {
+  let depth = -1;
   let at = 0;
   let items = 0;
+  let wide = false;
   do {
     if (++items > itemsMax) refuse('bad-cbor', `more than ${itemsMax} items`);
-    const open = stack.at(-1);
-    const { major, argument, next } = head(bytes, at);
-    const end = major === 2 || major === 3 ? next + argument : next;
+    const major = head(bytes, at);
+    const begin = next;
+    const end = major === 2 || major === 3 ? begin + argument : begin;
     if (end > bytes.length) refuse('bad-cbor', 'the input ends too early');
-    if (major === 3) fromUtf8(bytes.subarray(next, end));
-    if (major === 1 && next === at + 9 && (bytes[at + 1] ?? 0) >= 0x80) refuse('bad-cbor', 'an integer does not fit 64 bits');
-    if (major === 6) refuse('bad-cbor', 'tags are not allowed here');
-    if (major === 7 && (next !== at + 1 || argument < 20 || argument > 22))
-      refuse('bad-cbor', 'floats and other simple values are not allowed');
-    if (open !== undefined) {
-      if (isKey(open)) checkKey(open, bytes.subarray(at, end), major, keys);
-      open.left--;
+    if (major === 3) checkText(bytes, begin, end);
+    else if (major > 5) checkSimple(major, begin === at + 1);
+    else if (major < 2 && begin === at + 9) wide = isWide(bytes, at, major) || wide;
+    if (depth >= 0) {
+      const left = lefts[depth] ?? 0;
+      if (maps[depth] === 1 && left % 2 === 0) checkKey(bytes, depth, major, at, begin, end, keys);
+      lefts[depth] = left - 1;
     }
     at = end;
     if (major === 4 || major === 5) {
       if (argument > itemsMax) refuse('bad-cbor', `more than ${itemsMax} items`);
-      if (stack.length >= LIMITS.cborDepth) refuse('bad-cbor', `nested deeper than ${LIMITS.cborDepth}`);
-      stack.push({ left: major === 5 ? argument * 2 : argument, map: major === 5, lastKey: null });
+      if (++depth >= LIMITS.cborDepth) refuse('bad-cbor', `nested deeper than ${LIMITS.cborDepth}`);
+      lefts[depth] = major === 5 ? argument * 2 : argument;
+      maps[depth] = major === 5 ? 1 : 0;
+      keyTo[depth] = 0;
     }
-    while (stack.at(-1)?.left === 0) stack.pop();
-  } while (stack.length > 0);
+    while (depth >= 0 && lefts[depth] === 0) depth--;
+  } while (depth >= 0);
   if (at !== bytes.length) refuse('bad-cbor', 'bytes follow after the end');
+  return wide;
 };
 
-/** Maps become plain objects, those of a header stay maps; an integer is a number wherever a number holds it exactly. */
-const plain = (value: unknown): unknown => {
+const OPTIONS = { useRecords: false, copyBuffers: true, mapsAsObjects: true };
+const NUMBERS = { ...OPTIONS, int64AsNumber: true };
+/** For what holds no integer beyond a number's exactness, which is nearly everything. */
+const lean = new Decoder(NUMBERS);
+const exact = new Decoder(OPTIONS);
+const headers = new Decoder({ ...OPTIONS, mapsAsObjects: false });
+
+/** cbor-x hangs a DataView on the array it reads: a view of the bytes takes it, so that the caller's stay as they are. */
+const viewOf = (bytes: Bytes): Bytes => new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+
+/** An integer is a number wherever a number holds it exactly. In place: nobody else has seen it yet. */
+const settle = (value: unknown): unknown => {
   if (typeof value === 'bigint') return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
-  if (value instanceof Uint8Array) return new Uint8Array(value);
-  if (Array.isArray(value)) return value.map(plain);
-  if (!(value instanceof Map)) return value;
-  const entries = [...value].map(([key, entry]) => [plain(key), plain(entry)] as const);
-  if (entries.some(([key]) => typeof key !== 'string')) return new Map(entries);
-  if (entries.some(([key]) => RESERVED.has(String(key)))) refuse('bad-cbor', 'a map key is a reserved word');
-  return Object.fromEntries(entries);
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
+  const held = value as Record<string, unknown>;
+  for (const key of Object.keys(held)) held[key] = settle(held[key]);
+  return value;
 };
-
-/** cbor-x hangs a DataView on the array it reads; a view of the bytes takes it, so that the caller's stay as they are. */
-const read = (bytes: Bytes): unknown => plain(codec.decode(bytes.subarray()));
 
 /**
  * Strict decoding of one item; the result is `unknown` until a schema has parsed it. Error: `bad-cbor`. `itemsMax` may
  * be raised for what this machine wrote itself.
  */
-export const decode = (bytes: Bytes, itemsMax: number = LIMITS.cborItems): unknown => {
-  scan(bytes, { keys: 'text', itemsMax });
-  return read(bytes);
-};
+export const decode = (bytes: Bytes, itemsMax: number = LIMITS.cborItems): unknown =>
+  scan(bytes, itemsMax === LIMITS.cborItems ? DOCUMENT : { keys: 'text', itemsMax })
+    ? settle(exact.decode(viewOf(bytes)))
+    : lean.decode(viewOf(bytes));
 
 /** A COSE header: a map with integer keys. */
 export const decodeHeader = (bytes: Bytes): Map<unknown, unknown> => {
   scan(bytes, HEADER);
-  const header = read(bytes);
+  const header: unknown = headers.decode(viewOf(bytes));
   return header instanceof Map ? header : new Map();
 };

@@ -4,8 +4,9 @@
  * public key, so that a document can be verified alone and only *whether that key may sign* needs a look-up.
  * The unprotected header is empty and must be. External data is empty.
  */
-import { type Bytes, concat } from './bytes.ts';
-import { decode, decodeHeader, encode, type Value } from './cbor.ts';
+import type { Bytes } from './bytes.ts';
+import { decode, decodeHeader, encode, encodeTagged } from './cbor.ts';
+import type { Value } from './cbor-write.ts';
 import type { Crypto, Signer } from './crypto.ts';
 import { refuse } from './errors.ts';
 
@@ -25,14 +26,27 @@ export interface Opened {
 
 const protectedHeader = (entries: [number, Value][]): Bytes => encode(new Map(entries));
 
-export const sign1 = (typ: string, payload: Bytes, signer: Signer): Bytes => {
+/** A signer signs a handful of kinds again and again. */
+const headers = new WeakMap<Signer, Map<string, Bytes>>();
+
+const headerFor = (signer: Signer, typ: string): Bytes => {
+  const own = headers.get(signer) ?? new Map<string, Bytes>();
+  headers.set(signer, own);
+  const held = own.get(typ);
+  if (held !== undefined) return held;
   const header = protectedHeader([
     [ALG, ED25519],
     [KID, signer.publicKey],
     [TYP, typ],
   ]);
+  own.set(typ, header);
+  return header;
+};
+
+export const sign1 = (typ: string, payload: Bytes, signer: Signer): Bytes => {
+  const header = headerFor(signer, typ);
   const signature = signer.sign(encode(['Signature1', header, NONE, payload]));
-  return concat(TAG_SIGN1, encode([header, {}, payload, signature]));
+  return encodeTagged(TAG_SIGN1, [header, {}, payload, signature]);
 };
 
 /** Several signatures over one payload, ordered as given. */
@@ -45,7 +59,7 @@ export const signMany = (typ: string, payload: Bytes, signers: Signer[]): Bytes 
     ]);
     return [header, {}, signer.sign(encode(['Signature', body, header, NONE, payload]))];
   });
-  return concat(TAG_SIGN, encode([body, {}, payload, signatures]));
+  return encodeTagged(TAG_SIGN, [body, {}, payload, signatures]);
 };
 
 const bytesOf = (value: unknown): Bytes => (value instanceof Uint8Array ? value : refuse('bad-cbor', 'a COSE field is not a byte string'));
@@ -68,6 +82,22 @@ const checkEmpty = (value: unknown): void => {
   if (!empty || value instanceof Map) refuse('bad-cbor', 'the unprotected COSE header is not empty');
 };
 
+/** {1: −19, 4: h'…', up to where the 32 bytes of the key begin, and 16: that follows them. */
+const HEADER_START = new Uint8Array([0xa3, 0x01, 0x32, 0x04, 0x58, 0x20]);
+const KEY_END = HEADER_START.length + 32;
+
+/**
+ * The key in the header that a signer of this kind writes, byte by byte: deterministic CBOR knows no other for the three
+ * entries. Null for whatever differs; the long way says how.
+ */
+const usualSigner = (header: Bytes, typ: string): Bytes | null => {
+  const { length } = typ;
+  if (length > 23 || header.length !== KEY_END + 2 + length || header[KEY_END] !== TYP || header[KEY_END + 1] !== 0x60 + length) return null;
+  for (let i = 0; i < HEADER_START.length; i++) if (header[i] !== HEADER_START[i]) return null;
+  for (let i = 0; i < length; i++) if (header[KEY_END + 2 + i] !== typ.charCodeAt(i)) return null;
+  return header.slice(HEADER_START.length, KEY_END);
+};
+
 const checkTyp = (header: Map<unknown, unknown>, typ: string): void => {
   if (header.get(TYP) !== typ) refuse('bad-schema', `expected ${typ}, got ${String(header.get(TYP))}`);
 };
@@ -88,10 +118,14 @@ export const open1 = (crypto: Crypto, typ: string, bytes: Bytes): Opened => {
   const header = bytesOf(rawHeader);
   const payload = bytesOf(rawPayload);
   checkEmpty(unprotectedHeader);
+  const signer = verify(crypto, usualSigner(header, typ) ?? statedSigner(header, typ), encode(['Signature1', header, NONE, payload]), signature);
+  return { payload, signers: [signer] };
+};
+
+const statedSigner = (header: Bytes, typ: string): Bytes => {
   const entries = headerOf(header, [ALG, KID, TYP]);
   checkTyp(entries, typ);
-  const signer = verify(crypto, signerOf(entries), encode(['Signature1', header, NONE, payload]), signature);
-  return { payload, signers: [signer] };
+  return signerOf(entries);
 };
 
 /** Verifies a COSE_Sign: every signature must hold, and no key may sign twice. */

@@ -16,6 +16,7 @@ export const ERRORS = {
   'bad-cbor': row(65, 400, 'The bytes are not strict deterministic CBOR.', 'Encode as docs/spec/encoding.md says and send again.'),
   'bad-schema': row(65, 400, 'The document does not match its schema.', 'Compare it with docs/spec/lichen.cddl; unknown keys are refused.'),
   'bad-usage': row(64, 400, 'The command line is not understood.', 'See the help of the command.'),
+  'bad-scenario': row(64, 400, 'The scenario cannot be run.', 'Mend what is listed; nothing has run.'),
   'bad-path': row(
     65,
     400,

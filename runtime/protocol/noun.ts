@@ -1,10 +1,11 @@
 /** A signed noun: its kind on the wire, its schema, its limit. Sealing and opening is the same for all. */
 import type { Bytes } from './bytes.ts';
-import { decode, encode, type Value } from './cbor.ts';
+import { decode, encodeWithin } from './cbor.ts';
+import type { Value } from './cbor-write.ts';
 import { open1, openMany, sign1, signMany } from './cose.ts';
 import type { Crypto, Signer } from './crypto.ts';
 import { refuse } from './errors.ts';
-import { parse, type Schema } from './schema.ts';
+import { parse, type Schema, takes } from './schema.ts';
 
 export interface Noun<T> {
   name: string;
@@ -38,20 +39,43 @@ const checkSize = (kind: Noun<unknown>, bytes: Bytes): void => {
   if (bytes.length > kind.maxBytes) refuse('too-large', `a ${kind.name} has at most ${kind.maxBytes} bytes, this one ${bytes.length}`);
 };
 
-/** The payload's one encoding; a value that its own schema refuses is refused here, before anyone signs it. */
-export const payloadOf = <T>(kind: Noun<T>, value: T): Bytes => {
-  const payload = encode(toValue(value));
-  parse(kind.schema, decode(payload), kind.name);
-  return payload;
-};
-
-/** The codec's one cast: a noun's schema admits only what CBOR here can carry, and `payloadOf` reads it back. */
+/** The codec's one cast: a noun's schema admits only what CBOR here can carry, and `encoded` sees that it reads back. */
 const toValue = (value: unknown): Value => value as Value;
 
-export const seal = <T>(kind: Noun<T>, value: T, signer: Signer): Bytes => {
-  const bytes = sign1(kind.typ, payloadOf(kind, value), signer);
+/**
+ * The one encoding of a value, and the value as it will be read from it. What the schema refuses is refused here, before
+ * anyone signs or stores it. Errors: `bad-cbor`, `bad-schema`.
+ */
+export const encoded = <T>(schema: Schema<T>, value: T, what: string, itemsMax?: number): { bytes: Bytes; value: T } => {
+  const bytes = encodeWithin(toValue(value), itemsMax);
+  // What the schema takes as it stands need not be decoded again to be checked; the reader's word counts on all else.
+  const taken = takes(schema, value);
+  return { bytes, value: taken === null ? decodeAs(schema, bytes, what, itemsMax) : taken.value };
+};
+
+/** Unsigned messages (they travel inside an authenticated session) and stored rows share the codec. */
+export const encodeAs = <T>(schema: Schema<T>, value: T, what: string, itemsMax?: number): Bytes =>
+  encoded(schema, value, what, itemsMax).bytes;
+
+export const decodeAs = <T>(schema: Schema<T>, bytes: Bytes, what: string, itemsMax?: number): T =>
+  parse(schema, decode(bytes, itemsMax), what);
+
+/** The payload's one encoding. */
+export const payloadOf = <T>(kind: Noun<T>, value: T): Bytes => encodeAs(kind.schema, value, kind.name);
+
+const signed = <T>(kind: Noun<T>, payload: Bytes, signer: Signer): Bytes => {
+  const bytes = sign1(kind.typ, payload, signer);
   checkSize(kind, bytes);
   return bytes;
+};
+
+export const seal = <T>(kind: Noun<T>, value: T, signer: Signer): Bytes => signed(kind, payloadOf(kind, value), signer);
+
+/** As `seal`, with what `unseal` would say of it. */
+export const sealed = <T>(crypto: Crypto, kind: Noun<T>, value: T, signer: Signer): Sealed<T> => {
+  const payload = encoded(kind.schema, value, kind.name);
+  const bytes = signed(kind, payload.bytes, signer);
+  return { value: payload.value, hash: crypto.sha256(payload.bytes), signer: signer.publicKey, bytes };
 };
 
 export const sealMany = <T>(kind: Noun<T>, value: T, signers: Signer[]): Bytes => {
@@ -64,22 +88,12 @@ export const sealMany = <T>(kind: Noun<T>, value: T, signers: Signer[]): Bytes =
 export const unseal = <T>(crypto: Crypto, kind: Noun<T>, bytes: Bytes): Sealed<T> => {
   checkSize(kind, bytes);
   const { payload, signers } = open1(crypto, kind.typ, bytes);
-  const value = parse(kind.schema, decode(payload), kind.name);
+  const value = decodeAs(kind.schema, payload, kind.name);
   return { value, hash: crypto.sha256(payload), signer: signers[0] ?? refuse('bad-signature', 'no signer'), bytes };
 };
 
 export const unsealMany = <T>(crypto: Crypto, kind: Noun<T>, bytes: Bytes, signaturesMax: number): MultiSealed<T> => {
   checkSize(kind, bytes);
   const { payload, signers } = openMany(crypto, kind.typ, bytes, signaturesMax);
-  return { value: parse(kind.schema, decode(payload), kind.name), hash: crypto.sha256(payload), signers, bytes };
+  return { value: decodeAs(kind.schema, payload, kind.name), hash: crypto.sha256(payload), signers, bytes };
 };
-
-/** Unsigned messages (they travel inside an authenticated session) and stored rows share the codec. */
-export const encodeAs = <T>(schema: Schema<T>, value: T, what: string, itemsMax?: number): Bytes => {
-  const out = encode(toValue(value));
-  parse(schema, decode(out, itemsMax), what);
-  return out;
-};
-
-export const decodeAs = <T>(schema: Schema<T>, bytes: Bytes, what: string, itemsMax?: number): T =>
-  parse(schema, decode(bytes, itemsMax), what);

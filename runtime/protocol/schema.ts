@@ -1,6 +1,7 @@
 /** The small words that every noun's schema is made of, and the one place where `unknown` becomes a type. */
 import * as v from 'valibot';
-import type { Bytes } from './bytes.ts';
+import { type Bytes, utf8 } from './bytes.ts';
+import { keep, sorted } from './cbor-write.ts';
 import { refuse } from './errors.ts';
 import type { BoardId, GatewayId, LeaseId, OperatorId, OwnerId, PublisherId, RequestId, TenantId } from './ids.ts';
 import { LIMITS } from './limits.ts';
@@ -16,17 +17,29 @@ export const parse = <T>(schema: Schema<T>, input: unknown, what: string): T => 
   return refuse('bad-schema', `${what}${path ? `.${path}` : ''}: ${issue.message}`);
 };
 
-export const uint = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-export const uintUpTo = (max: number) => v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(max));
-export const positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
-export const int = v.pipe(v.number(), v.safeInteger());
+/** What the schema takes as it stands, as the schema gives it back; null when it does not take it. */
+export const takes = <T>(schema: Schema<T>, input: unknown): { value: T } | null => {
+  const result = v.safeParse(schema, input, { abortEarly: true });
+  return result.success ? { value: result.output } : null;
+};
+
+// One check each, as they stand in every row that a board writes: a chain of them costs several times as much.
+const integer = (min: number, max: number, expected: string) =>
+  v.custom<number>((input) => Number.isSafeInteger(input) && Number(input) >= min && Number(input) <= max, expected);
+
+export const uint = integer(0, Number.MAX_SAFE_INTEGER, 'expected a whole number from 0');
+export const uintUpTo = (max: number) => integer(0, max, `expected a whole number from 0 to ${max}`);
+export const positive = integer(1, Number.MAX_SAFE_INTEGER, 'expected a whole number from 1');
+export const int = integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, 'expected a whole number');
+
+const COUNTER_MAX = 2n ** 64n - 1n;
+const isCounter = (input: unknown): boolean =>
+  typeof input === 'bigint' ? input >= 0n && input <= COUNTER_MAX : Number.isSafeInteger(input) && Number(input) >= 0;
 
 /** An unsigned 64-bit counter; CBOR gives a number while it is small, the type is always bigint. */
 export const counter: Schema<bigint> = v.pipe(
-  v.union([uint, v.bigint()]),
+  v.custom<number | bigint>(isCounter, 'expected a whole number of at most 64 bits'),
   v.transform((value) => BigInt(value)),
-  v.minValue(0n),
-  v.maxValue(2n ** 64n - 1n),
 );
 
 /** Micro-units of a currency that someone undertakes to pay. */
@@ -49,9 +62,41 @@ export const map = v.custom<Record<string, unknown>>(
   'expected a map',
 );
 
-export const text = v.pipe(v.string(), v.maxBytes(LIMITS.textBytes));
+/** A map of any keys. In the order of its encoding, so that who wrote a row walks it in the order of who reads it. */
+export const record = <Entry>(key: v.GenericSchema<string, string>, entry: Schema<Entry>) =>
+  v.pipe(
+    map,
+    v.record(key, entry),
+    v.transform((value) => sorted(value)),
+  );
+
+/** Of one UTF-16 unit at most three bytes come. */
+const isText = (input: unknown): boolean =>
+  typeof input === 'string' && (3 * input.length <= LIMITS.textBytes || utf8(input).length <= LIMITS.textBytes);
+/**
+ * What stays as it is while the row around it changes, a lease in its instance: once taken it is frozen, and taken again
+ * without being looked at.
+ */
+export const kept = <T extends object>(schema: Schema<T>): Schema<T> => {
+  const taken = new WeakSet<object>();
+  const asItIs = v.custom<T>(() => true);
+  const first = v.pipe(
+    schema,
+    v.transform((value) => {
+      keep(value);
+      taken.add(value);
+      return value;
+    }),
+  );
+  return v.lazy((input) => (typeof input === 'object' && input !== null && taken.has(input) ? asItIs : first));
+};
+
+export const text = v.custom<string>(isText, `expected a text of at most ${LIMITS.textBytes} bytes`);
 /** Names that appear in topics, paths and tables. */
-export const name = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]{0,62}$/, 'expected a name: a-z, 0-9, -, at most 63'));
+export const name = v.custom<string>(
+  (input) => typeof input === 'string' && /^[a-z][a-z0-9-]{0,62}$/.test(input),
+  'expected a name: a-z, 0-9, -, at most 63',
+);
 
 const idOf = <Id extends string>() =>
   v.custom<Id>((input) => typeof input === 'string' && /^[a-z2-7]{32}$/.test(input), 'expected an id of 32 letters');

@@ -1,6 +1,6 @@
 /** Typed tables over a draft: durable ones by a schema, volatile ones by a type. */
 import type { Bytes } from '../protocol/bytes.ts';
-import { decodeAs, encodeAs } from '../protocol/noun.ts';
+import { decodeAs, encoded } from '../protocol/noun.ts';
 import type { Schema } from '../protocol/schema.ts';
 import type { Draft } from './draft.ts';
 
@@ -9,6 +9,7 @@ type AnyDraft = Pick<Draft<unknown>, 'get' | 'put' | 'remove' | 'scan' | 'recall
 
 /** Values are replaced, never changed in place. */
 export interface Table<T> {
+  readonly name: string;
   get(draft: AnyDraft, ...key: string[]): T | null;
   put(draft: AnyDraft, value: T, ...key: string[]): void;
   remove(draft: AnyDraft, ...key: string[]): void;
@@ -18,32 +19,41 @@ export interface Table<T> {
   page(draft: AnyDraft, after: string, limit: number): { key: string; value: T }[];
 }
 
-/** `decoded` forgets with the bytes: a row that is asked for again and again within a turn is parsed once. */
+/**
+ * `known` forgets with the bytes: a row is parsed when it is first read, or not at all by whoever wrote it, for as long as
+ * the store gives the same bytes.
+ */
 export const table = <T>(name: string, schema: Schema<T>): Table<T> => {
-  const decoded = new WeakMap<Bytes, { value: T }>();
+  const known = new WeakMap<Bytes, { value: T }>();
+  const below = `${name}/`;
   const decode = (bytes: Bytes): T => {
-    const known = decoded.get(bytes) ?? { value: decodeAs(schema, bytes, name) };
-    decoded.set(bytes, known);
-    return known.value;
+    const held = known.get(bytes);
+    if (held !== undefined) return held.value;
+    const value = decodeAs(schema, bytes, name);
+    known.set(bytes, { value });
+    return value;
   };
-  const keyOf = (key: string[]): string => [name, ...key].join('/');
-  const read = ({ key, value }: { key: string; value: Bytes }) => ({
-    key: key.slice(name.length + 1),
-    value: decodeAs(schema, value, name),
-  });
+  const keyOf = (key: string[]): string => below + (key.length === 1 ? key[0] : key.join('/'));
+  const read = ({ key, value }: { key: string; value: Bytes }) => ({ key: key.slice(below.length), value: decode(value) });
   return {
+    name,
     get: (draft, ...key) => {
       const bytes = draft.get(keyOf(key));
       return bytes === null ? null : decode(bytes);
     },
-    put: (draft, value, ...key) => draft.put(keyOf(key), encodeAs(schema, value, name)),
+    put: (draft, value, ...key) => {
+      const row = encoded(schema, value, name);
+      known.set(row.bytes, row);
+      draft.put(keyOf(key), row.bytes);
+    },
     remove: (draft, ...key) => draft.remove(keyOf(key)),
-    all: (draft, ...prefix) => draft.scan(`${keyOf(prefix)}/`).map(read),
-    page: (draft, after, limit) => draft.scan(`${name}/`, { after: keyOf([after]), limit }).map(read),
+    all: (draft, ...prefix) => draft.scan(prefix.length === 0 ? below : `${keyOf(prefix)}/`).map(read),
+    page: (draft, after, limit) => draft.scan(below, { after: keyOf([after]), limit }).map(read),
   };
 };
 
 export interface VolatileTable<T> {
+  readonly name: string;
   get(draft: AnyDraft, key: string): T | null;
   put(draft: AnyDraft, value: T, key: string): void;
   remove(draft: AnyDraft, key: string): void;
@@ -52,10 +62,15 @@ export interface VolatileTable<T> {
 
 /** Empty after a restart. Values are replaced, never changed in place. */
 export const volatileTable = <T>(name: string): VolatileTable<T> => ({
+  name,
   get: (draft, key) => (draft.recall(name, key) as T | undefined) ?? null,
   put: (draft, value, key) => draft.remember(name, key, value),
   remove: (draft, key) => draft.remember(name, key, undefined),
-  all: (draft) => draft.recallAll(name).map(([key, value]) => ({ key, value: value as T })),
+  all: (draft) => {
+    const out: { key: string; value: T }[] = [];
+    draft.recallAll(name).forEach((value, key) => out.push({ key, value: value as T }));
+    return out;
+  },
 });
 
 /** Numbers in keys sort as numbers. */

@@ -77,23 +77,20 @@ export const startTurn = <Event, Effect>(doors: TurnDoors<Event, Effect>): Turn<
     if (inbox.length > 0) schedule();
   };
 
+  const settle = (decided: Draft<Effect>): void => {
+    for (const effect of decided.settle()) doors.release(effect);
+    finish();
+  };
+
   const run = (snapshot: Snapshot, events: Event[], attempt: number): void => {
     const decided = decideAll(snapshot, events, clock.now());
     if (!(decided instanceof Draft)) {
       snapshot.fetch([decided], () => run(snapshot, events, attempt));
       return;
     }
-    const commit = decided.toCommit(owner);
-    const settle = (): void => {
-      for (const effect of decided.settle()) doors.release(effect);
-      finish();
-    };
-    if (commit.writes.size === 0) {
-      settle();
-      return;
-    }
-    store.commit(commit, (outcome) => {
-      if (outcome.kind === 'committed') settle();
+    if (!decided.hasRows()) return settle(decided);
+    store.commit(decided.toCommit(owner), (outcome) => {
+      if (outcome.kind === 'committed') settle(decided);
       else if (outcome.kind === 'conflict' && attempt < doors.conflictsMax) run(store.snapshot(), events, attempt + 1);
       else {
         doors.failed(outcome.kind === 'failed' ? outcome.error : new LichenError('conflict', 'another owner writes to this store'), events);
@@ -106,8 +103,8 @@ export const startTurn = <Event, Effect>(doors: TurnDoors<Event, Effect>): Turn<
     scheduled = false;
     if (busy || inbox.length === 0) return;
     busy = true;
-    const events = inbox.slice(0, doors.batch);
-    inbox = inbox.slice(doors.batch);
+    const events = inbox;
+    inbox = events.length > doors.batch ? events.splice(doors.batch) : [];
     run(store.snapshot(), events, 0);
   };
 

@@ -50,10 +50,19 @@ const allPids = (): number[] =>
     .filter((name) => /^\d+$/.test(name))
     .map(Number);
 
-/** Where there are no groups: the process that was started for the lease, which carries its name, and all below it. */
+/** Name under which the dev engine starts the shell that outlives the runtime; the path of the exit file, and with it the lease, follows. */
+const REAPER_NAME = 'lichen-reaper';
+
+const isReaperOf = (lease: string, pid: number): boolean => {
+  const words = argumentsOf(pid).split('\0');
+  const at = words.indexOf(REAPER_NAME);
+  return at >= 0 && words[at + 1]?.endsWith(`/${lease}`) === true;
+};
+
+/** Where there are no groups: the lease's reaper and all below it. Not whoever names the lease: a probe that looks in does so, too. */
 const familyOf = (lease: string): number[] => {
   const parents = new Map(allPids().map((pid) => [pid, Number(statOf(pid)?.[1] ?? 0)]));
-  const family = new Set(allPids().filter((pid) => commandOf(String(pid)).includes(lease)));
+  const family = new Set(allPids().filter((pid) => isReaperOf(lease, pid)));
   for (let grown = -1; grown !== family.size; ) {
     grown = family.size;
     for (const [pid, parent] of parents) if (family.has(parent)) family.add(pid);
@@ -72,13 +81,42 @@ const familyCpuMicrosOf = (lease: string): bigint | null => {
 /** What the kernel says a lease has used: exactly where it has a group, else what /proc says of its processes while they live. */
 export const cpuMicrosOf = (lease: string): bigint | null => groupCpuMicrosOf(lease) ?? familyCpuMicrosOf(lease);
 
-/** Processes of a lease with their start times, so that a pid used again is not taken for the same process. */
-export const processesOf = (lease: string): string[] => {
+/** A lease's processes: those of its group, or its family where it has none. */
+const pidsOf = (lease: string): number[] => {
   const [group] = [...groupsUnder(join(ROOT, 'cpuacct'), lease), ...groupsUnder(ROOT, lease)];
-  return (group === undefined ? familyOf(lease) : procsUnder(group)).flatMap((pid) => {
+  return group === undefined ? familyOf(lease) : procsUnder(group);
+};
+
+/** Processes of a lease with their start times, so that a pid used again is not taken for the same process. */
+export const processesOf = (lease: string): string[] =>
+  pidsOf(lease).flatMap((pid) => {
     const start = startOf(pid);
     return start === null ? [] : [`${pid}@${start}`];
   });
+
+const threadsOf = (pid: number): string[] => {
+  try {
+    return readdirSync(`/proc/${pid}/task`).map((thread) => `/proc/${pid}/task/${thread}/schedstat`);
+  } catch {
+    return [];
+  }
+};
+
+/**
+ * Nanoseconds that each thread of a lease has run (first field of schedstat, https://docs.kernel.org/scheduler/sched-stats.html). An
+ * instance that only answers its probes fills a clock tick of 10 ms in ten seconds or in a minute; here it is seen at once. Threads that
+ * end take their time with them, so this tells whether something ran and not how much.
+ */
+export const threadNanosOf = (lease: string): Map<string, bigint> => {
+  const nanos = new Map<string, bigint>();
+  for (const path of pidsOf(lease).flatMap(threadsOf)) {
+    try {
+      nanos.set(path, BigInt(readFileSync(path, 'utf8').split(' ')[0] ?? 0));
+    } catch {
+      // It has ended since it was listed.
+    }
+  }
+  return nanos;
 };
 
 /** In clock ticks since boot; null when it is gone. */
@@ -112,9 +150,18 @@ export const leftovers = (names: string[]): string[] => {
   ];
 };
 
+/** Separated by NUL; empty when it is gone. */
+const argumentsOf = (pid: number): string => {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
+};
+
 const commandOf = (pid: string): string => {
   try {
-    return `${readFileSync(`/proc/${pid}/cmdline`, 'utf8')} ${readlinkSync(`/proc/${pid}/cwd`)}`;
+    return `${argumentsOf(Number(pid))} ${readlinkSync(`/proc/${pid}/cwd`)}`;
   } catch {
     return '';
   }

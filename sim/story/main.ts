@@ -1,5 +1,5 @@
 /** `npm start`: the main job from end to end, with real processes, sockets and partitions. Nothing here is simulated. */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,6 +28,13 @@ const HELP = `npm start -- [--once] [--json] [--keep DIR] [--tier dev]
   --keep DIR  leaves there everything needed to recompute the bill (docs/keep.md)
   --tier dev  without root's means, even for root
 `;
+
+/** The roots of releases are read-only directories: without root's powers nothing in them can be removed before that is changed. */
+const removeAll = (dir: string): void => {
+  for (const entry of readdirSync(dir, { recursive: true, withFileTypes: true }))
+    if (entry.isDirectory()) chmodSync(join(entry.parentPath, entry.name), 0o700);
+  rmSync(dir, { recursive: true });
+};
 
 type Values = ReturnType<typeof parse>;
 const parse = () => parseArgs({ options: OPTIONS, strict: true }).values;
@@ -58,7 +65,7 @@ const run = async (values: Values): Promise<number> => {
   }
   await curtain(stage);
   const ok = teller.failed().length === 0;
-  if (ok) rmSync(dir, { recursive: true, force: true });
+  if (ok) removeAll(dir);
   else teller.say(`logs and stores are left in ${dir}`);
   const line = {
     ok,

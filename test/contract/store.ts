@@ -225,19 +225,27 @@ export const storeContract = ({ medium }: StoreHarness): void => {
     });
     if (outcome === null) {
       const snapshot = opened.store.snapshot();
-      // Fetched first, and still under way when the commit is.
-      snapshot.fetch([{ key: 'a' }], () => {});
-      expect(snapshot.get('a')).toBe(UNREAD);
+      const seen = snapshot.get('a');
+      if (seen === UNREAD) {
+        // Fetched first, and still under way when the commit is.
+        snapshot.fetch([{ key: 'a' }], () => {});
+        expect(snapshot.get('a')).toBe(UNREAD);
+      } else expect(seen.value).toBeNull();
     }
     opened.settle();
     expect(outcome).toEqual({ kind: 'committed' });
     expect([valueOf(opened, 'a'), valueOf(opened, 'b')]).toEqual(['x', 'x']);
   });
 
-  test('bytes handed in and bytes handed out belong to whoever has them', () => {
+  test('bytes handed in and bytes handed out belong to whoever has them, or are the very same', () => {
     const opened = fresh();
     const mine = utf8('mine');
     commit(opened, { a: mine });
+    // One that lends its bytes always gives those that were put, so that they need be decoded once only.
+    if (rowOf(opened, 'a').value === mine) {
+      expect(rangeOf(opened, { from: 'a' })[0]?.row.value).toBe(mine);
+      return;
+    }
     mine.fill(0);
     rowOf(opened, 'a').value?.fill(0);
     expect(valueOf(opened, 'a')).toBe('mine');

@@ -66,12 +66,13 @@ export const rooms: Room[] = [
   // The story does what a person does: it runs the entries as processes of their own.
   { name: 'sim/story', at: ['sim/story/'], sees: ['runtime/protocol', 'runtime/client', 'gateway/cli', 'recipes/builder', 'sim/harness'] },
   { name: 'sim/harness', at: ['sim/harness/'], sees: ['runtime/protocol'] },
-  { name: 'sim/cli', at: ['sim/cli.ts'], sees: ['runtime/protocol', 'sim'] },
+  { name: 'sim/cli', at: ['sim/cli.ts'], sees: ['runtime/protocol', 'sim', 'sim/oracle'] },
   {
     name: 'sim',
     at: ['sim/'],
     sees: [
-      ...[...shared, 'runtime/core', 'runtime/ports', 'runtime/agent', 'sim/oracle'],
+      // A workload's limits and promises are those of its recipe.
+      ...[...shared, 'runtime/core', 'runtime/ports', 'runtime/agent', 'recipes/builder', 'sim/oracle'],
       ...['core', 'doors', 'service', 'store', 'broker', 'peers'].map((room) => `gateway/${room}`),
     ],
   },

@@ -6,7 +6,7 @@ import * as v from 'valibot';
 import type { Bytes } from '../bytes.ts';
 import { LIMITS } from '../limits.ts';
 import { encodeAs } from '../noun.ts';
-import { boardId, bytes, gatewayId, hash, map, ownerId, positive, publicKey, text, uint, version1, wallMs } from '../schema.ts';
+import { boardId, bytes, gatewayId, hash, ownerId, positive, publicKey, record, text, uint, version1, wallMs } from '../schema.ts';
 
 /** Kinds whose body is a signed document, and those (`admit`, `pair`, `presence`, `close`) that the author itself states. */
 export const entryKind = v.picklist([
@@ -54,7 +54,7 @@ export type Pair = v.InferOutput<typeof pairSchema>;
 export const presenceSchema = v.strictObject({ v: version1, board: boardId, here: v.boolean(), tenure: positive, sinceMs: wallMs });
 export type Presence = v.InferOutput<typeof presenceSchema>;
 
-export const vectorSchema = v.pipe(map, v.record(v.string(), uint));
+export const vectorSchema = record(v.string(), uint);
 /** Author → number of entries. */
 export type Vector = Record<string, number>;
 

@@ -6,7 +6,7 @@ import * as v from 'valibot';
 import type { Bytes } from '../bytes.ts';
 import { LIMITS } from '../limits.ts';
 import { type Noun, noun } from '../noun.ts';
-import { hash, map, name, positive, publisherId, text, tier, uint, uintUpTo, version1 } from '../schema.ts';
+import { hash, name, positive, publisherId, record, text, tier, uint, uintUpTo, version1 } from '../schema.ts';
 
 const port = v.pipe(positive, v.maxValue(65_535));
 const args = v.pipe(v.array(text), v.minLength(1), v.maxLength(64));
@@ -42,10 +42,10 @@ export const manifestSchema = v.strictObject({
   bytes: uintUpTo(LIMITS.releaseBytes),
   /** The program in the root; `{{name}}` in an argument is replaced by a parameter. */
   args,
-  env: v.pipe(map, v.record(v.string(), text)),
+  env: record(v.string(), text),
   engine: v.picklist(['none', 'node']),
   /** Parameters a request may set, with their defaults; passed as `LICHEN_<NAME>`. */
-  parameters: v.pipe(map, v.record(name, text), v.maxEntries(LIMITS.parameters)),
+  parameters: v.pipe(record(name, text), v.maxEntries(LIMITS.parameters)),
   limits,
   promises: v.pipe(v.array(promise), v.maxLength(LIMITS.promises)),
   /** The least tier it may run on. */

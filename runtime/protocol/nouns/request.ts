@@ -15,6 +15,7 @@ import {
   ownerId,
   positive,
   publicKey,
+  record,
   tenantId,
   text,
   tier,
@@ -52,7 +53,7 @@ export const requestSchema = v.strictObject({
   state: v.picklist(['started', 'stopped', 'destroyed']),
   release: hash,
   replicas: v.pipe(positive, v.maxValue(LIMITS.replicas)),
-  parameters: v.pipe(map, v.record(name, text), v.maxEntries(LIMITS.parameters)),
+  parameters: v.pipe(record(name, text), v.maxEntries(LIMITS.parameters)),
   filter,
   /** No board is taken whose rates exceed these. */
   priceCap: rates,

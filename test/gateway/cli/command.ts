@@ -12,6 +12,7 @@ import { makeProgram, runCommandLine } from '../../../gateway/cli/program.ts';
 import { contractOf } from '../../../gateway/cli/verbs.ts';
 import { registerReleaseBuild } from '../../../recipes/builder/cli.ts';
 import type { Told } from '../../../runtime/protocol/errors.ts';
+import { registerSim } from '../../../sim/cli.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const entry = join(root, 'gateway/lichen.ts');
@@ -50,6 +51,7 @@ export const lastJson = <T = unknown>({ stdout }: Ran): T => JSON.parse(stdout.t
 const heavy: Heavy = {
   gateway: () => Promise.reject(new Error('started as a process of its own')),
   builder: async () => registerReleaseBuild,
+  sim: async () => registerSim,
 };
 
 /** The whole command line with all its verbs. */

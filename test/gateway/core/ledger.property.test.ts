@@ -12,9 +12,10 @@ import type { Close, LogEntry } from '../../../runtime/protocol/nouns/log.ts';
 import { keyOf, remembering, testCrypto } from '../../support/crypto.ts';
 import { closeAt, type Fact, GATEWAYS, idOf, logsOf, sealedLog, vectorOf } from '../../support/federation.ts';
 import { closesOver, history, scattered, withCloses } from '../../support/histories.ts';
+import { runs } from '../../support/properties.ts';
 
 const crypto = remembering(testCrypto);
-const RUNS = { numRuns: 30 };
+const RUNS = runs(30);
 
 const tame = { overlap: false, faults: false, caps: false };
 const wild = { overlap: true, faults: true, caps: true };
@@ -197,7 +198,7 @@ describe('the bill', () => {
           cut += closes.length > 1 ? 1 : 0;
         },
       ),
-      { numRuns: 3 * RUNS.numRuns },
+      runs(90),
     );
     expect(Math.min(billed, cut)).toBeGreaterThan(RUNS.numRuns);
   });

@@ -1,6 +1,6 @@
 /** Where instances go, who says so, and when they go elsewhere. */
 import { describe, expect, test } from 'vitest';
-import { currentLease } from '../../../gateway/core/placement.ts';
+import { currentLease } from '../../../gateway/core/holding.ts';
 import type { Lease } from '../../../runtime/protocol/nouns/lease.ts';
 import { type Request, voucherNoun } from '../../../runtime/protocol/nouns/request.ts';
 import {

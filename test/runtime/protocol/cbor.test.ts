@@ -3,7 +3,8 @@ import { Encoder } from 'cbor-x';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { equal, fromHex, hex } from '../../../runtime/protocol/bytes.ts';
-import { decode, decodeHeader, encode, scan, type Value } from '../../../runtime/protocol/cbor.ts';
+import { decode, decodeHeader, encode, encodeWithin, scan } from '../../../runtime/protocol/cbor.ts';
+import type { Value } from '../../../runtime/protocol/cbor-write.ts';
 import { LIMITS } from '../../../runtime/protocol/limits.ts';
 
 const bytes = fromHex;
@@ -161,7 +162,75 @@ const settled = (of: unknown): unknown => {
   return Object.fromEntries(Object.entries(of).map(([name, entry]) => [name, settled(entry)]));
 };
 
+/** cbor-x has no canonical mode: it is told the order of keys, and writes integers from 2^32 on as floats unless they are BigInts. */
+const peer = new Encoder({ mapsAsObjects: false, useRecords: false, variableMapSize: true, tagUint8Array: false });
+const forPeer = (of: Value): unknown => {
+  if (typeof of === 'bigint' || typeof of === 'number') return of >= 2 ** 32 || of < -(2 ** 32) ? BigInt(of) : Number(of);
+  if (Array.isArray(of)) return of.map(forPeer);
+  if (of === null || typeof of !== 'object' || of instanceof Uint8Array || of instanceof Map) return of;
+  const entries = Object.entries(of).map(([name, entry]) => ({ name, coded: Buffer.from(name), entry }));
+  entries.sort((a, b) => a.coded.length - b.coded.length || Buffer.compare(a.coded, b.coded));
+  return new Map(entries.map(({ name, entry }) => [name, forPeer(entry)]));
+};
+
+/** Deeper and with more items than a document may have. */
+const { wild } = fc.letrec<{ wild: Value }>((tie) => ({
+  wild: fc.oneof(
+    { maxDepth: LIMITS.cborDepth + 2, depthSize: 'max' },
+    fc.constantFrom<Value>(0, 'a', null),
+    fc.array(tie('wild'), { maxLength: 2 }),
+    fc.dictionary(key, tie('wild'), { maxKeys: 2 }),
+  ),
+}));
+const verdict = (call: () => unknown): string => {
+  try {
+    call();
+    return 'accepted';
+  } catch (thrown) {
+    return String(thrown);
+  }
+};
+
 describe('what encode writes [encoding-1]', () => {
+  test('is what cbor-x writes when all is laid out for it', () => {
+    fc.assert(
+      fc.property(value, (of) => {
+        expect(hex(encode(of))).toBe(hex(peer.encode(forPeer(of))));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('is the same after a value that was refused half-way', () => {
+    expect(() => encode({ a: [1, 'x'.repeat(100), { b: 0.5 }] })).toThrow('bad-cbor');
+    expect(hex(encode({ a: [1] }))).toBe('a161618101');
+  });
+
+  test('is within a limit what decode takes under that limit, and refused for the same reason', () => {
+    let refusals = 0;
+    fc.assert(
+      fc.property(wild, fc.integer({ min: 1, max: 30 }), (of, itemsMax) => {
+        const written = encode(of);
+        const expected = verdict(() => decode(written, itemsMax));
+        expect(verdict(() => encodeWithin(of, itemsMax)) === 'accepted').toBe(expected === 'accepted');
+        if (expected === 'accepted') expect(hex(encodeWithin(of, itemsMax))).toBe(hex(written));
+        else refusals++;
+      }),
+      { numRuns: 1000 },
+    );
+    expect(refusals).toBeGreaterThan(50);
+    expect(() => encodeWithin(new Map([[1, 2]]))).toThrow('a map key is not text');
+    expect(() => encodeWithin([0, 0], 2)).toThrow('more than 2 items');
+  });
+
+  test('has maps of many keys in order, too', () => {
+    const names = Array.from({ length: 300 }, (_, i) => `${i % 7 === 0 ? 'ä' : 'k'}${(i * 7919) % 300}`);
+    const of = Object.fromEntries(names.map((name, i) => [name, i]));
+    expect(hex(encode(of))).toBe(hex(peer.encode(forPeer(of))));
+    const ascii = Object.fromEntries(Object.entries(of).filter(([name]) => name.startsWith('k')));
+    expect(hex(encode(ascii))).toBe(hex(peer.encode(forPeer(ascii))));
+  });
+
   test('passes the scanner, decodes to the same and encodes to the same bytes', () => {
     fc.assert(
       fc.property(value, (of) => {
@@ -216,6 +285,8 @@ describe('what encode writes [encoding-1]', () => {
 
   test.each<[string, Value]>([
     ['a fraction', 0.5],
+    ['nothing in a list', [undefined] as unknown as Value],
+    ['a function', (() => 0) as unknown as Value],
     ['an unsafe integer', 2 ** 60],
     ['more than 64 bits', 2n ** 64n],
     ['less than 64 bits', -(2n ** 63n) - 1n],
@@ -269,6 +340,14 @@ describe('the scanner [encoding-2, encoding-5]', () => {
     ['a simple value in two bytes', 'f814', 'simple'],
     ['less than 64 bits', '3b8000000000000000', 'fit 64 bits'],
   ])('refuses %s', (_name, item, why) => expect(refused(item)).toContain(why));
+
+  test('says whether an integer is beyond what a number holds', () => {
+    for (const of of [2 ** 53 - 1, -(2 ** 53 - 1), 2 ** 32, 'x', [{ a: 1n << 52n }]]) expect(scan(encode(of))).toBe(false);
+    for (const of of [2n ** 53n, -(2n ** 53n), [1, { a: [2n ** 64n - 1n] }, 2]]) expect(scan(encode(of))).toBe(true);
+    expect(decode(encode({ a: 2n ** 63n, b: [2 ** 40, -(2 ** 40)], c: new Uint8Array(2) }))).toEqual({
+      ...{ a: 2n ** 63n, b: [2 ** 40, -(2 ** 40)], c: new Uint8Array(2) },
+    });
+  });
 
   test('takes the least and the greatest integer', () => {
     expect(decode(bytes('3b7fffffffffffffff'))).toBe(-(2n ** 63n));

@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Bytes, concat, fromHex, hex, utf8 } from '../../../runtime/protocol/bytes.ts';
-import { decode, encode, type Value } from '../../../runtime/protocol/cbor.ts';
+import { decode, encode } from '../../../runtime/protocol/cbor.ts';
+import type { Value } from '../../../runtime/protocol/cbor-write.ts';
 import { open1, openMany, sign1, signMany, typOf } from '../../../runtime/protocol/cose.ts';
 import type { Signer } from '../../../runtime/protocol/crypto.ts';
 import { keyOf, signerOf, testCrypto } from '../../support/crypto.ts';

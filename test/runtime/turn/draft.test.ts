@@ -57,7 +57,7 @@ describe('a draft', () => {
     draft.discard();
     draft.keep();
     expect(writesOf(draft)).toEqual({ kept: '1' });
-    expect(draft.recallAll('table')).toEqual([['kept', 1]]);
+    expect([...draft.recallAll('table')]).toEqual([['kept', 1]]);
     expect(draft.settle()).toEqual(['kept']);
     expect(memory).toEqual(new Map([['table', new Map([['kept', 1]])]]));
   });
@@ -200,7 +200,42 @@ describe('a scan', () => {
   });
 });
 
+describe('the tables written in', () => {
+  test('are told of the events before, and of the present one, until it is thrown away', () => {
+    const draft = draftOver({ 't/1': 'x' });
+    const told = (): string[][] => [draft.tablesBefore(), draft.tablesNow()].map((tables) => [...tables].sort());
+    draft.get('t/1');
+    draft.emit('nothing written');
+    expect(told()).toEqual([[], []]);
+    draft.put('t/1', utf8('y'));
+    draft.remove('s/a/b');
+    draft.remember('session', 'a', 1);
+    expect(told()).toEqual([[], ['s', 'session', 't']]);
+    draft.keep();
+    draft.remember('other', 'a', undefined);
+    expect(told()).toEqual([['s', 'session', 't'], ['other']]);
+    draft.discard();
+    draft.keep();
+    expect(told()).toEqual([['s', 'session', 't'], []]);
+  });
+});
+
 describe('volatile rows', () => {
+  test('may be nothing, which is not the same as gone', () => {
+    const draft = draftOver({}, new Map([['t', new Map<string, unknown>([['a', 1]])]]));
+    draft.remember('t', 'a', null);
+    expect(draft.recall('t', 'a')).toBeNull();
+    draft.keep();
+    expect([draft.recall('t', 'a'), [...draft.recallAll('t')]]).toEqual([null, [['a', null]]]);
+  });
+
+  test('that did not change are not copied', () => {
+    const rows = new Map([['a', 1]]);
+    const draft = draftOver({}, new Map([['t', rows]]));
+    draft.remember('u', 'a', 1);
+    expect(draft.recallAll('t')).toBe(rows);
+  });
+
   test('are seen at once, become real with the commit, and can be taken away', () => {
     const memory: Memory = new Map([
       [
@@ -219,7 +254,7 @@ describe('volatile rows', () => {
     expect(draft.recall('t', 'new')).toBe(3);
     expect(draft.recall('t', 'gone')).toBeUndefined();
     expect(draft.recall('elsewhere', 'new')).toBeUndefined();
-    expect(draft.recallAll('t')).toEqual([
+    expect([...draft.recallAll('t')]).toEqual([
       ['old', 1],
       ['new', 3],
     ]);
@@ -245,6 +280,6 @@ describe('volatile rows', () => {
     draft.keep();
     draft.remember('t', 'a', 2);
     expect(draft.recall('t', 'a')).toBe(2);
-    expect(draft.recallAll('t')).toEqual([['a', 2]]);
+    expect([...draft.recallAll('t')]).toEqual([['a', 2]]);
   });
 });

@@ -1,0 +1,73 @@
+/** The boards of one look: what is reserved in it counts at once, and is forgotten with it. */
+import type { RequestId } from '../../runtime/protocol/ids.ts';
+import { rendezvous } from '../../runtime/protocol/rendezvous.ts';
+import type { Context } from './context.ts';
+import { type Ordered, ordered } from './ordered.ts';
+import { type Candidate, copyOf, placeOf, type Rooms, replace } from './rooms.ts';
+
+export class Pool {
+  readonly #rooms: Rooms;
+  /** Those that have changed since the last look, by place. */
+  readonly #changed: Ordered<Candidate> = ordered();
+
+  constructor(rooms: Rooms, changed: Iterable<string>) {
+    this.#rooms = copyOf(rooms);
+    for (const board of changed) {
+      const candidate = this.#rooms.of.get(board);
+      if (candidate !== undefined) this.#changed.set(placeOf(candidate), candidate);
+    }
+  }
+
+  *of(board: string): Generator<Candidate> {
+    const candidate = this.#rooms.of.get(board);
+    if (candidate !== undefined) yield candidate;
+  }
+
+  /** The emptiest first. */
+  *all(): Generator<Candidate> {
+    for (const [, candidate] of this.#rooms.emptiest.entries()) yield candidate;
+  }
+
+  *changed(): Generator<Candidate> {
+    for (const [, candidate] of this.#changed.entries()) yield candidate;
+  }
+
+  /** Whether any of those that have changed can take anything. */
+  get hasChanged(): boolean {
+    for (const candidate of this.changed()) return candidate.freePartitions >= 1;
+    return false;
+  }
+
+  reserve(chosen: Candidate, limits: { memoryMib: number; tmpMib: number; cpuMillis: number }, request: RequestId): void {
+    const left: Candidate = {
+      ...chosen,
+      freeMemoryMib: chosen.freeMemoryMib - limits.memoryMib - limits.tmpMib,
+      freeCpuMillis: chosen.freeCpuMillis - limits.cpuMillis,
+      freePartitions: chosen.freePartitions - 1,
+      held: new Set([...chosen.held, request]),
+    };
+    replace(this.#rooms, chosen.board, left);
+    if (this.#changed.delete(placeOf(chosen))) this.#changed.set(placeOf(left), left);
+  }
+}
+
+const asEmpty = (a: Candidate, b: Candidate): boolean => a.freePartitions === b.freePartitions && a.freeMemoryMib === b.freeMemoryMib;
+
+/** The emptiest of those that fit; among equals a draw that comes out the same everywhere. `candidates`: the emptiest first. */
+export const choose = (
+  context: Context,
+  candidates: Iterable<Candidate>,
+  fits: (candidate: Candidate) => boolean,
+  draw: string,
+): Candidate | undefined => {
+  const best: Candidate[] = [];
+  for (const candidate of candidates) {
+    const [first] = best;
+    if (candidate.freePartitions < 1 || (first !== undefined && !asEmpty(first, candidate))) break;
+    if (fits(candidate)) best.push(candidate);
+  }
+  if (best.length < 2) return best[0];
+  const ids = best.map(({ board }) => board);
+  const [winner] = rendezvous(context.crypto, draw, ids);
+  return best.find(({ board }) => board === winner);
+};

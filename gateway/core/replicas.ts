@@ -1,0 +1,112 @@
+/**
+ * How far a board's chain is known here, and how far a peer holds it, too. What stands in another's log is held twice
+ * with its coming; what stands in this gateway's own is held here alone until a peer has countersigned a head above it.
+ */
+import { type Bytes, equal } from '../../runtime/protocol/bytes.ts';
+import { unseal } from '../../runtime/protocol/noun.ts';
+import { usageNoun } from '../../runtime/protocol/nouns/board.ts';
+import type { ChainPoint } from '../../runtime/protocol/nouns/lease.ts';
+import { ordinal, volatileTable } from '../../runtime/turn/table.ts';
+import type { Context, Rows } from './context.ts';
+import { gateways } from './directory.ts';
+import { entriesOf, sizeOf } from './log.ts';
+import { openEntry } from './opened.ts';
+import { boardSessions, cosigned, lone, usageHeads, usageSeen } from './tables.ts';
+
+const START: ChainPoint = { seq: 0, hash: new Uint8Array(32) };
+
+export const usageHead = (rows: Rows, board: string): ChainPoint => {
+  const { seq, hash } = usageHeads.get(rows, board) ?? START;
+  return { seq, hash };
+};
+
+/** The board's own signature under the end of its chain; null while that is empty. */
+export const usageProof = (rows: Rows, board: string): Bytes | null => usageHeads.get(rows, board)?.record ?? null;
+
+/** Up to which record a peer holds the chain. A federation of one has no peer and says so by calling all replicated. */
+export const replicatedOf = (rows: Rows, board: string): number => lone.get(rows, board)?.replicated ?? usageHead(rows, board).seq;
+
+/** Boards in session that can be told more than before. */
+const risen = volatileTable<true>('risen');
+
+export const takeRisen = (rows: Rows): string[] =>
+  risen.all(rows).map(({ key }) => {
+    risen.remove(rows, key);
+    return key;
+  });
+
+/** A peer holds the board's chain up to `seq`, which is known here. */
+export const heldElsewhere = (rows: Rows, board: string, seq: number): void => {
+  const row = lone.get(rows, board);
+  if (row !== null && seq >= usageHead(rows, board).seq) lone.remove(rows, board);
+  else if (row !== null && seq > row.replicated) lone.put(rows, { replicated: seq }, board);
+  if (boardSessions.get(rows, board) !== null) risen.put(rows, true, board);
+};
+
+interface Own {
+  board: string;
+  seq: number;
+}
+
+/** Place in this gateway's log → the record there that is held here alone. Found in the log again after a restart. */
+const own = volatileTable<Own>('own');
+/** How much of this gateway's log a peer holds. */
+const copied = volatileTable<number>('copied');
+
+const isAlone = (rows: Rows, context: Context): boolean => gateways(rows, context).length === 1;
+
+/** Record `seq` of the board came to stand at `place` of this gateway's log. */
+export const heldAlone = (rows: Rows, context: Context, board: string, seq: number, place: number): void => {
+  if (isAlone(rows, context)) return;
+  if (lone.get(rows, board) === null) lone.put(rows, { replicated: seq - 1 }, board);
+  own.put(rows, { board, seq }, String(place));
+};
+
+const PAGE = 512;
+
+/** Verified when it was taken in. */
+const read = (context: Context, body: Bytes) => unseal({ ...context.crypto, verify: () => true }, usageNoun, body);
+
+/** What a restart forgot. */
+const findOwn = (rows: Rows, context: Context, from: number): void => {
+  for (let at = from; at < sizeOf(rows, context.me); at += PAGE) {
+    for (const bytes of entriesOf(rows, context.me, at, PAGE)) {
+      const entry = openEntry(bytes);
+      if (entry.kind !== 'usage') continue;
+      const { value, hash } = read(context, entry.body);
+      const { board, seq } = value;
+      const seen = usageSeen.get(rows, board, ordinal(seq));
+      // A record that contradicts the chain is kept as evidence and is no part of it.
+      if (seq > replicatedOf(rows, board) && seen !== null && equal(seen.hash, hash)) own.put(rows, { board, seq }, String(entry.seq));
+    }
+  }
+};
+
+const copiedSize = (rows: Rows, context: Context): number => {
+  const known = copied.get(rows, 'size');
+  if (known !== null) return known;
+  const size = Math.max(0, ...cosigned.all(rows).map(({ value }) => value.size));
+  findOwn(rows, context, size);
+  copied.put(rows, size, 'size');
+  return size;
+};
+
+/** A peer holds this gateway's log up to `size`. */
+export const copiedUpTo = (rows: Rows, context: Context, size: number): void => {
+  const from = copiedSize(rows, context);
+  if (size <= from) return;
+  const reached = new Map<string, number>();
+  for (let place = from; place < size; place++) {
+    const record = own.get(rows, String(place));
+    if (record === null) continue;
+    own.remove(rows, String(place));
+    reached.set(record.board, record.seq);
+  }
+  for (const [board, seq] of reached) heldElsewhere(rows, board, seq);
+  copied.put(rows, size, 'size');
+};
+
+/** Once there is no peer left that could hold anything. */
+export const copyAlone = (rows: Rows, context: Context): void => {
+  if (isAlone(rows, context)) copiedUpTo(rows, context, sizeOf(rows, context.me));
+};

@@ -1,0 +1,304 @@
+/** A federation of virtual boards and gateways with the people around it, put together from a scenario and a seed. */
+import { LichenError } from '../../runtime/protocol/errors.ts';
+import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
+import { parseClaim } from '../../runtime/protocol/claim.ts';
+import { seal, unseal } from '../../runtime/protocol/noun.ts';
+import { pairingNoun } from '../../runtime/protocol/nouns/board.ts';
+import { Radio } from '../hardware/radio.ts';
+import type { Carrier, Heard } from '../net/doors.ts';
+import type { FrameHeard } from '../net/message-peers.ts';
+import { openRoads, type Roads } from '../net/paths.ts';
+import type { Behaviour, BoardSpec, Scenario, WorkloadSpec } from '../scenario/scenario.ts';
+import type { Chance } from '../world/chance.ts';
+import type { VirtualClock } from '../world/clock.ts';
+import type { Keys } from '../world/crypto.ts';
+import { type BoardSurroundings, VirtualBoard } from './board.ts';
+import { admit, Errands, push, pushRelease, type Step } from './errands.ts';
+import { VirtualGateway } from './gateway.ts';
+import { People } from './people.ts';
+import { buildRelease, type Release } from './releases.ts';
+import { Troubles } from './troubles.ts';
+import type { Witness } from './witness.ts';
+
+/** A workload as its tenant wants it now. */
+export interface Wish {
+  spec: WorkloadSpec;
+  release: Release;
+  sequence: number;
+  state: 'started' | 'stopped' | 'destroyed' | 'unasked';
+}
+
+export interface FleetOptions {
+  scenario: Scenario;
+  seed: number;
+  keys: Keys;
+  clock: VirtualClock;
+  chance: Chance;
+  witness: Witness;
+  carrier(paths: Roads, heard: Heard, frameHeard: FrameHeard): Carrier;
+}
+
+/** A program whose files rotted does not get far. */
+const ROTTEN = { how: 'crash', afterMs: 10 } as const;
+const PAIR_RETRY_MS = 10_000;
+
+export class Fleet {
+  readonly scenario: Scenario;
+  readonly clock: VirtualClock;
+  readonly chance: Chance;
+  readonly roads: Roads;
+  readonly carrier: Carrier;
+  readonly people: People;
+  readonly gateways: VirtualGateway[];
+  readonly boards: VirtualBoard[] = [];
+  readonly wishes = new Map<string, Wish>();
+  readonly errands: Errands;
+  readonly troubles: Troubles;
+  readonly #witness: Witness;
+  /** Release → whose it is. */
+  readonly #releases = new Map<string, { workload: string; release: Release }>();
+  readonly #byPlace = new Map<string, VirtualBoard>();
+
+  constructor(options: FleetOptions) {
+    const { scenario, seed, keys, clock, chance, witness } = options;
+    this.scenario = scenario;
+    this.clock = clock;
+    this.chance = chance;
+    this.#witness = witness;
+    this.roads = openRoads({ now: () => clock.nowMs, chance: chance.fork('roads'), backbone: scenario.backbone });
+    this.troubles = new Troubles(this.roads);
+    this.people = new People(keys, `seed ${seed}`, scenario.gateways, (document) => witness.signed(document));
+    this.carrier = options.carrier(this.roads, witness.heard, witness.frameHeard);
+    this.gateways = scenario.gateways.map((spec) => this.#gateway(spec));
+    this.errands = new Errands(clock, this.gateways, (error) => witness.refused(error));
+    this.roads.watch((at) => this.#reach(at));
+  }
+
+  #gateway(spec: Scenario['gateways'][number]): VirtualGateway {
+    const { clock, people, carrier, scenario } = this;
+    const gateway = new VirtualGateway(spec, {
+      ...{ clock, people, carrier, pace: scenario.pace, startsMs: scenario.startsMs, chance: this.chance.fork(`gateway ${spec.name}`) },
+      listens: (id, listens) => {
+        this.roads.listen(id, listens);
+        this.#witness.gateway(id, listens);
+        this.#reachAll();
+      },
+      kept: (id, commit) => this.#witness.keptAtGateway(id, commit),
+      noted: (id, line) => this.#witness.noted(id, line),
+    });
+    this.roads.add(gateway.id, 'gateway', null, null);
+    return gateway;
+  }
+
+  // ---- boards
+
+  addBoard(spec: BoardSpec, of: VirtualBoard | null = null): VirtualBoard {
+    const { clock, people, carrier, scenario, roads } = this;
+    const around: BoardSurroundings = {
+      ...{ clock, people, carrier, pace: scenario.pace, startsMs: scenario.startsMs, witness: this.#witness },
+      chance: this.chance.fork(of === null ? `board ${spec.name}` : `clone of ${spec.name} at ${clock.nowMs}`),
+      behaviourOf: (rootPath) => this.#behaviourOn(board, rootPath),
+      readsOf: (rootPath) => this.#ownerOf(rootPath)?.spec.reads ?? [],
+      listens: (at, listens) => roads.listen(at, listens),
+    };
+    const board: VirtualBoard = new VirtualBoard(spec, around, of);
+    roads.add(board.at, 'board', new Radio(spec.link), new Radio(spec.link));
+    this.#byPlace.set(board.at, board);
+    this.boards.push(board);
+    if (of === null) this.#witness.built(board);
+    return board;
+  }
+
+  removeBoard(board: VirtualBoard): void {
+    board.discard();
+    this.boards.splice(this.boards.indexOf(board), 1);
+    this.#byPlace.delete(board.at);
+  }
+
+  /** Its owner switches it on, makes a claim at a gateway, and brings it there. */
+  join(spec: BoardSpec, first: number): void {
+    const board = this.addBoard(spec);
+    this.#reach(board.at);
+    board.feed();
+    const { people } = this;
+    const bind: Step = push(people.bind(board.id, spec.capacity.partitions));
+    const claim: Step = {
+      call: 'claim',
+      body: { owner: people.owner },
+      then: (answer, gateway) => {
+        const line = 'json' in answer && typeof answer.json === 'object' && answer.json !== null && 'claim' in answer.json ? String(answer.json.claim) : '';
+        this.#pair(board, gateway, line);
+        return [];
+      },
+    };
+    this.errands.run(() => [claim], undefined, first);
+    // The binding names a board that a gateway knows already.
+    const bindLater = (): void => {
+      if (board.linkedTo === null) this.clock.at(this.clock.nowMs + PAIR_RETRY_MS, bindLater);
+      else this.errands.run(() => [bind], undefined, first);
+    };
+    bindLater();
+  }
+
+  /** As the pairing adapter does: over the claim's own gateway, again and again until it answers. */
+  #pair(board: VirtualBoard, gateway: VirtualGateway, line: string): void {
+    const { keys } = this.people;
+    const claim = parseClaim(line);
+    const entry = { gateway: claim.gateway, key: claim.key, name: gateway.spec.name, region: gateway.spec.region, address: claim.address };
+    const again = (): void => void this.clock.at(this.clock.nowMs + PAIR_RETRY_MS, () => this.#pair(board, gateway, line));
+    if (!board.up || !gateway.running || !this.roads.opens(board.at, gateway.id)) return again();
+    const exporter = keys.crypto.sha256(board.signer.publicKey);
+    const shown = seal(pairingNoun, { v: 1, board: board.id, token: claim.token, exporter }, board.signer);
+    const event = { key: board.signer.publicKey, exporter, pairing: unseal(keys.crypto, pairingNoun, shown) };
+    gateway.pair(event, (answer) => {
+      if (answer instanceof LichenError || !('json' in answer)) return this.#witness.refused(answer instanceof LichenError ? answer : null);
+      board.paired({ operator: this.people.operator, first: entry, chains: [[this.people.operatorDocument]] });
+      // A card that lost it again would have to be paired again.
+      this.clock.at(this.clock.nowMs + PAIR_RETRY_MS, () => {
+        if (board.linkedTo === null && board.rehomes === 0) again();
+      });
+    });
+  }
+
+  boardAt(at: string): VirtualBoard | undefined {
+    return this.#byPlace.get(at);
+  }
+
+  /** By a board's, a group's or a workload's name; empty: all. */
+  boardsNamed(name: string): VirtualBoard[] {
+    return name === '' ? this.boards : this.boards.filter(({ spec }) => spec.name === name || spec.group === name);
+  }
+
+  gatewayNamed(name: string): VirtualGateway {
+    const found = this.gateways.find(({ spec }) => spec.name === name);
+    if (found === undefined) throw new LichenError('internal', `no gateway ${name}`);
+    return found;
+  }
+
+  // ---- workloads
+
+  /** Everybody is admitted, and the publisher is known. */
+  found(): void {
+    const { people } = this;
+    const admissions = (): Step[] => [
+      ...(['tenant', 'owner', 'publisher'] as const).map((role) => {
+        const key = role === 'publisher' ? people.publisherKey : people.signerOf(role);
+        return admit(role, key.publicKey, role);
+      }),
+      push(people.publisherDocument),
+    ];
+    this.errands.run(admissions);
+  }
+
+  wish(spec: WorkloadSpec): void {
+    const release = this.#build(spec, 1, spec);
+    const wish: Wish = { spec, release, sequence: 1, state: 'unasked' };
+    this.wishes.set(spec.name, wish);
+    this.clock.at(spec.asksMs, () => this.ask(spec.name, 'started'));
+  }
+
+  /** The tenant signs its wish anew, and pushes all that stands behind it. */
+  ask(name: string, state: 'started' | 'stopped' | 'destroyed', done: () => void = () => {}): void {
+    const wish = this.wishes.get(name);
+    if (wish === undefined || wish.state === 'destroyed') return done();
+    wish.state = state;
+    const voucher = this.people.voucher(wish.spec);
+    const request = this.people.request(wish.spec, wish.release, state);
+    const { document, content } = wish.release;
+    this.errands.run(() => [push(this.people.publisherDocument), pushRelease(document, content), push(voucher), push(request)], done);
+  }
+
+  /** A newer release that behaves like this. */
+  upgrade(name: string, behaviour: Behaviour, done: () => void = () => {}): void {
+    const wish = this.wishes.get(name);
+    if (wish === undefined || wish.state === 'destroyed') return done();
+    wish.sequence++;
+    wish.release = this.#build(wish.spec, wish.sequence, behaviour);
+    this.ask(name, 'started', done);
+  }
+
+  #build(spec: WorkloadSpec, sequence: number, behaviour: Behaviour): Release {
+    const { crypto } = this.people.keys;
+    const by = { crypto, publisher: this.people.publisher, key: this.people.publisherKey, chance: this.chance };
+    const { uses, greenAfterMs, fails } = behaviour;
+    const release = buildRelease(by, spec, sequence, { uses, greenAfterMs, fails });
+    this.people.publish(release);
+    this.#releases.set(hex(release.hash), { workload: spec.name, release });
+    return release;
+  }
+
+  /** Whose release lies under this root. */
+  workloadOf(rootPath: string): string {
+    return this.#releases.get(rootPath.slice('/roots/'.length))?.workload ?? '';
+  }
+
+  contentOf(rootPath: string): Bytes {
+    return this.#releases.get(rootPath.slice('/roots/'.length))?.release.hash ?? new Uint8Array(32);
+  }
+
+  #ownerOf(rootPath: string): Wish | undefined {
+    return this.wishes.get(this.workloadOf(rootPath));
+  }
+
+  #behaviourOn(board: VirtualBoard, rootPath: string): Behaviour | null {
+    const release = rootPath.slice('/roots/'.length);
+    const behaviour = this.#releases.get(release)?.release.behaviour;
+    const files = board.shelf.roots.get(release);
+    if (behaviour === undefined || files === undefined) return null;
+    const isRotten = files.some((name) => board.shelf.sealed.get(name)?.isRotten === true);
+    return isRotten ? { ...behaviour, fails: ROTTEN } : behaviour;
+  }
+
+  // ---- the network
+
+  readonly #reachable = new Map<string, boolean>();
+
+  #reachAll(): void {
+    for (const { at } of this.boards) this.#reach(at);
+  }
+
+  /** Pairs of gateways between which nothing passes, by both ids. */
+  readonly #apart = new Set<string>();
+
+  #peer(at: string): void {
+    for (const { id } of this.gateways) {
+      if (id === at) continue;
+      const pair = [at, id].sort().join(' ');
+      const can = this.roads.passes(at, id) && this.roads.passes(id, at);
+      if (can !== this.#apart.has(pair)) continue;
+      if (can) this.#apart.delete(pair);
+      else this.#apart.add(pair);
+      this.#witness.peered(at, id, can);
+    }
+  }
+
+  /** What passes has changed: programs that reach the network, and the judge, are to know. */
+  #reach(at: string): void {
+    const board = this.#byPlace.get(at);
+    if (board === undefined) {
+      if (this.gateways.some(({ id }) => id === at)) {
+        this.#peer(at);
+        this.#reachAll();
+      }
+      return;
+    }
+    const { deaf, mute, captive } = this.roads.troubleOf(at);
+    const online = !deaf && !mute && !captive;
+    if (online !== board.online) {
+      board.kernel.changed();
+      board.online = online;
+    }
+    const can = this.roads.reachable(at);
+    if (this.#reachable.get(at) === can) return;
+    this.#reachable.set(at, can);
+    this.#witness.reachable(board, can);
+  }
+
+  /** Everything starts: gateways at once, boards when they join, wishes when they are asked for. */
+  begin(): void {
+    for (const gateway of this.gateways) gateway.start();
+    this.found();
+    this.scenario.boards.forEach((spec, i) => void this.clock.at(spec.joinsMs, () => this.join(spec, i)));
+    for (const workload of this.scenario.workloads) this.wish(workload);
+  }
+}

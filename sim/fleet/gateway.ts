@@ -1,0 +1,183 @@
+/** A gateway of the virtual world: the real service around the real turn, over virtual doors. It can be killed and lose its disk. */
+import type { ApiAnswer, ApiInput, Effect, Event, Service } from '../../gateway/service/events.ts';
+import { admitSession } from '../../gateway/service/gatekeeper.ts';
+import { gatewayCore } from '../../gateway/service/gateway.ts';
+import type { CallName } from '../../runtime/protocol/api.ts';
+import { type Bytes, utf8 } from '../../runtime/protocol/bytes.ts';
+import type { Signer } from '../../runtime/protocol/crypto.ts';
+import { LichenError } from '../../runtime/protocol/errors.ts';
+import type { GatewayId } from '../../runtime/protocol/ids.ts';
+import { Draft } from '../../runtime/turn/draft.ts';
+import type { Commit } from '../../runtime/turn/store.ts';
+import { startTurn, type Turn } from '../../runtime/turn/turn.ts';
+import type { Carrier } from '../net/doors.ts';
+import type { GatewaySpec, PaceSpec } from '../scenario/scenario.ts';
+import { type Chance, entropyOf } from '../world/chance.ts';
+import { machineClock, type VirtualClock } from '../world/clock.ts';
+import { Disk, openStore, readOnly } from '../world/store.ts';
+import type { Lie } from './liar.ts';
+import { type People, PORT } from './people.ts';
+
+export interface GatewaySurroundings {
+  clock: VirtualClock;
+  chance: Chance;
+  people: People;
+  carrier: Carrier;
+  pace: PaceSpec;
+  startsMs: number;
+  /** Its process came or went. */
+  listens(id: string, listens: boolean): void;
+  kept(id: string, commit: Commit): void;
+  noted(id: string, line: string): void;
+}
+
+/** How long a commit takes on the disk of a small server. */
+const COMMIT_MS = 2;
+
+export class VirtualGateway {
+  readonly spec: GatewaySpec;
+  readonly id: GatewayId;
+  readonly signer: Signer;
+  disk = new Disk();
+  running = false;
+  /** Never comes back. */
+  dead = false;
+  /** A copy of its disk, made each hour where a scenario needs one. */
+  backup: { atMs: number; disk: Disk } | null = null;
+  /** What it says to peers instead of the truth; null: the truth. */
+  lie: Lie | null = null;
+  /** Commits take so much longer. */
+  slowerMs = 0;
+  /** Its wall clock is wrong by so much. */
+  wrongMs = 0;
+  readonly #around: GatewaySurroundings;
+  readonly #replies = new Map<number, (answer: ApiAnswer | LichenError) => void>();
+  #turn: Turn<Event> | null = null;
+  #life = 0;
+  #calls = 0;
+
+  constructor(spec: GatewaySpec, around: GatewaySurroundings) {
+    this.spec = spec;
+    this.signer = around.people.signerOf(`gateway ${spec.name}`);
+    this.id = around.people.gateways.find(({ name }) => name === spec.name)?.gateway ?? fail(spec.name);
+    this.#around = around;
+  }
+
+  start(): void {
+    const { clock, chance, people, carrier, pace, startsMs } = this.#around;
+    const life = ++this.#life;
+    const alive = (): boolean => this.#life === life;
+    const owner = `gateway ${this.id} ${life}`;
+    const bootedMs = clock.nowMs;
+    const hands = (atMs: number) => ({ wallMs: startsMs + atMs + this.wrongMs, monoMs: atMs - bootedMs });
+    const own = machineClock(clock, hands, alive);
+    const entropy = entropyOf(chance.fork(`life ${life}`));
+    const service: Service = {
+      ...{ crypto: people.keys.crypto, signer: this.signer, me: this.id, operator: people.operator, silenceMs: pace.silenceMs },
+      ...{ name: this.spec.name, region: this.spec.region, address: `${this.spec.name}.example:${PORT}`, software: 'simulated' },
+      entropy: (length) => entropy.bytes(length),
+    };
+    const store = openStore(this.disk, {
+      fate: () => ({ kind: 'durable', afterMs: COMMIT_MS + this.slowerMs }),
+      kept: (commit) => this.#around.kept(this.id, commit),
+      after: (ms, call) => void own.after(ms, call),
+    }, owner);
+    /** session → peer. */
+    const peers = new Map<string, string>();
+    const doors = carrier.gateway({
+      ...{ id: this.id, at: this.id, signer: this.signer, clock: own, entropy, alive, silenceMs: pace.silenceMs, address: service.address },
+      gatekeeper: (party, id, key) => admitSession(new Draft(store.snapshot(), new Map()), service, party, id, key),
+      listener: (event) => {
+        if (!alive()) return;
+        if (event.kind === 'peer-up') peers.set(event.session, event.gateway);
+        turn.submit(event);
+      },
+      note: () => {},
+    });
+    const release = (effect: Effect): void => {
+      switch (effect.kind) {
+        case 'send':
+          return doors.front.send(effect.session, effect.topic, effect.payload);
+        case 'settle':
+          return doors.front.settle(effect.receipt, effect.error);
+        case 'drop':
+          return doors.front.drop(effect.session, effect.error);
+        case 'reach':
+          return doors.peers.reach(effect.gateways);
+        case 'peer-send':
+          return doors.peers.send(effect.session, this.lie?.(effect.frame, peers.get(effect.session) ?? '') ?? effect.frame);
+        case 'peer-drop':
+          return doors.peers.drop(effect.session, effect.error);
+        case 'answer-pairing':
+          return this.#reply(effect.receipt, effect.answer instanceof LichenError ? effect.answer : { json: effect.answer });
+        case 'reply':
+          return this.#reply(effect.id, effect.answer);
+        case 'journal':
+          return this.#around.noted(this.id, effect.line);
+      }
+    };
+    const turn = startTurn<Event, Effect>({
+      ...{ store, clock: own, core: gatewayCore(service), release, owner, batch: 512, conflictsMax: 3 },
+      failed: (error) => this.#around.noted(this.id, `store: ${error.message}`),
+    });
+    this.#turn = turn;
+    this.running = true;
+    this.#around.listens(this.id, true);
+    turn.submit({ kind: 'configured', documents: [people.operatorDocument] });
+    const tick = (): void => {
+      turn.submit({ kind: 'tick' });
+      own.after(pace.gatewayTickMs, tick);
+    };
+    tick();
+  }
+
+  /** Its process is killed; the machine goes on and closes its sockets. */
+  kill(): void {
+    if (!this.running) return;
+    this.#life++;
+    this.running = false;
+    this.#turn = null;
+    this.#replies.clear();
+    this.#around.listens(this.id, false);
+    this.#around.carrier.end(this.id, 'killed');
+  }
+
+  #reply(id: number, answer: ApiAnswer | LichenError): void {
+    const reply = this.#replies.get(id);
+    this.#replies.delete(id);
+    reply?.(answer);
+  }
+
+  /** A person's call; whoever asks a gateway that is dead, or dies meanwhile, hears nothing. */
+  call(name: CallName, input: Partial<ApiInput>, answered: (answer: ApiAnswer | LichenError) => void): void {
+    if (this.#turn === null) return;
+    const id = --this.#calls;
+    this.#replies.set(id, answered);
+    this.#turn.submit({ kind: 'call', id, name, input: { params: {}, body: null, ...input } });
+  }
+
+  json(name: CallName, body: unknown, answered: (answer: ApiAnswer | LichenError) => void): void {
+    this.call(name, { body: utf8(JSON.stringify(body)) }, answered);
+  }
+
+  pair(event: Omit<Extract<Event, { kind: 'pairing' }>, 'kind' | 'receipt'>, answered: (answer: ApiAnswer | LichenError) => void): void {
+    if (this.#turn === null) return;
+    const receipt = --this.#calls;
+    this.#replies.set(receipt, answered);
+    this.#turn.submit({ kind: 'pairing', receipt, ...event });
+  }
+
+  /** Reads what is committed. */
+  read<T>(look: (rows: Draft<Effect>) => T): T {
+    return look(new Draft<Effect>(readOnly(this.disk), new Map()));
+  }
+
+  /** Its copy of an author's log. */
+  *log(author: string): Generator<Bytes> {
+    for (const [, entry] of this.disk.entries(`log/${author}/`)) yield entry;
+  }
+}
+
+const fail = (name: string): never => {
+  throw new LichenError('internal', `gateway ${name} is in no operator's document`);
+};

@@ -1,0 +1,286 @@
+/**
+ * The partitions door of a virtual board: programs that use what their workload says, counted as a kernel counts. Its
+ * figures are the truth that the judge is told. Nothing is stepped: use is summed up whenever it changes or is asked.
+ */
+import type { Counters, Enforcement, Exit, PartitionEvent, PartitionSpec, PartitionStep, Partitions } from '../../runtime/ports/partitions.ts';
+import { LichenError } from '../../runtime/protocol/errors.ts';
+import type { Hardware } from '../hardware/profiles.ts';
+import { oomVictim } from '../hardware/memory.ts';
+import type { Counted, EndReason } from '../oracle/physics.ts';
+import type { Behaviour, UseSpec } from '../scenario/scenario.ts';
+import type { VirtualClock } from '../world/clock.ts';
+
+const MIB = 1_048_576;
+/** A program that leaks: 1 MiB a second. */
+const LEAK_BYTES_PER_MS = MIB / 1000;
+const START_MS = 20;
+const STOP_MS = 5;
+const PROBE_MS = 3;
+
+interface Cell {
+  spec: PartitionSpec;
+  behaviour: Behaviour;
+  running: boolean;
+  exit: Exit | null;
+  beganMs: number;
+  /** Up to when it is summed up. */
+  atMs: number;
+  used: { cpuMicros: number; memoryByteMs: number; netInBytes: number; netOutBytes: number; diskBytes: number };
+  leaksFromMs: number | null;
+  undo: (() => void)[];
+}
+
+/** What the board around it says and hears. */
+export interface KernelSurroundings {
+  clock: VirtualClock;
+  hardware: Hardware;
+  behaviourOf(rootPath: string): Behaviour | null;
+  /** Programs reach the network. */
+  online(): boolean;
+  /** Whether everything that a program reads can be read. */
+  sensorsTell(rootPath: string): boolean;
+  /** The speed of the processor, of a Pi 4's at full speed. */
+  speedPermille(): number;
+  /** What all programs want of all cores, permille. */
+  loaded(permille: number): void;
+  wrote(bytes: number, overMs: number): void;
+  began(spec: PartitionSpec): void;
+  ended(partition: string, why: EndReason, used: Counted): void;
+}
+
+const NOT_THERE: Exit = { code: null, signal: null, oomKilled: false };
+
+export class VirtualKernel implements Partitions {
+  readonly enforcement: Enforcement;
+  readonly #around: KernelSurroundings;
+  readonly #cells = new Map<string, Cell>();
+  #share = 1;
+  /** Of the runtime's present life; null while there is none. */
+  #life: { alive(): boolean; listener: (event: PartitionEvent) => void } | null = null;
+
+  constructor(around: KernelSurroundings) {
+    this.#around = around;
+    const { tier, enforces } = around.hardware;
+    this.enforcement = { tier, engine: 'simulated', ...enforces, lacks: [] };
+  }
+
+  /** A runtime began; what it asks is answered while it lives. */
+  attach(alive: () => boolean): this {
+    this.#life = { alive, listener: () => {} };
+    return this;
+  }
+
+  watch(listener: (event: PartitionEvent) => void): void {
+    if (this.#life !== null) this.#life.listener = listener;
+  }
+
+  close(): void {}
+
+  /** Programs that run now. */
+  get programs(): PartitionSpec[] {
+    return [...this.#cells.values()].flatMap(({ running, spec }) => (running ? [spec] : []));
+  }
+
+  perform(step: PartitionStep, answer: (event: PartitionEvent) => void): void {
+    const life = this.#life;
+    const { clock } = this.#around;
+    const ms = step.kind === 'start' ? START_MS : step.kind === 'stop' ? STOP_MS : step.kind === 'probe' ? PROBE_MS : 0;
+    const act = (): void => {
+      if (life?.alive() === true) answer(this.#do(step));
+    };
+    // A sample waits for nothing; nobody is answered before `perform` returned.
+    if (ms === 0) clock.soon(act);
+    else clock.at(clock.nowMs + ms, act);
+  }
+
+  #do(step: PartitionStep): PartitionEvent {
+    switch (step.kind) {
+      case 'survey':
+        return { kind: 'surveyed', found: [...this.#cells].map(([partition, { running, exit }]) => ({ partition, running, exit })) };
+      case 'start':
+        return this.#start(step.spec);
+      case 'stop':
+        this.#halt(step.partition, 'stopped', { code: null, signal: 'SIGTERM', oomKilled: false });
+        return {
+          kind: 'stopped',
+          partition: step.partition,
+          exit: this.#cells.get(step.partition)?.exit ?? NOT_THERE,
+          counters: this.#counters(step.partition),
+        };
+      case 'remove':
+        this.#halt(step.partition, 'stopped', NOT_THERE);
+        this.#cells.delete(step.partition);
+        return { kind: 'removed', partition: step.partition };
+      case 'sample':
+        return {
+          kind: 'sampled',
+          counters: new Map(step.partitions.filter((id) => this.#cells.has(id)).map((id) => [id, this.#counters(id)])),
+        };
+      case 'probe': {
+        const ok = this.#isGreen(step.partition);
+        return { kind: 'probed', partition: step.partition, ok, detail: ok ? '' : 'no answer' };
+      }
+    }
+  }
+
+  #start(spec: PartitionSpec): PartitionEvent {
+    const { partition } = spec;
+    const behaviour = this.#around.behaviourOf(spec.rootPath);
+    if (behaviour === null) {
+      const error = new LichenError('engine-failed', 'the root is not readable');
+      return { kind: 'refused', step: 'start', partition, error };
+    }
+    const { nowMs } = this.#around.clock;
+    const cell: Cell = {
+      ...{ spec, behaviour, running: true, exit: null, beganMs: nowMs, atMs: nowMs, leaksFromMs: null, undo: [] },
+      used: { cpuMicros: 0, memoryByteMs: 0, netInBytes: 0, netOutBytes: 0, diskBytes: 0 },
+    };
+    this.#settle();
+    this.#cells.set(partition, cell);
+    this.#around.began(spec);
+    this.#plan(partition, cell);
+    this.#reload();
+    this.#squeeze();
+    return { kind: 'started', partition, address: 'fd00::1' };
+  }
+
+  /** When it will fail, if it is of the kind that does. */
+  #plan(partition: string, cell: Cell): void {
+    const { fails, uses } = cell.behaviour;
+    const { clock } = this.#around;
+    if (fails === null || fails.how === 'never-green') return;
+    const atMs = cell.beganMs + fails.afterMs;
+    if (fails.how === 'crash') cell.undo.push(clock.at(atMs, () => this.crash(partition)));
+    else {
+      cell.leaksFromMs = atMs;
+      const roomMib = Math.max(0, cell.spec.limits.memoryMib - uses.memoryMib);
+      const overMs = atMs + Math.floor((roomMib * MIB) / LEAK_BYTES_PER_MS) + 1;
+      cell.undo.push(clock.at(overMs, () => this.#oom(partition)));
+    }
+  }
+
+  #oom(partition: string): void {
+    this.#exit(partition, 'oom', { code: null, signal: 'SIGKILL', oomKilled: true });
+  }
+
+  /** Its first process ends by itself. */
+  crash(partition: string): void {
+    this.#exit(partition, 'crashed', { code: 1, signal: null, oomKilled: false });
+  }
+
+  #exit(partition: string, why: EndReason, exit: Exit): void {
+    if (!this.#halt(partition, why, exit)) return;
+    if (this.#life?.alive() === true) this.#life.listener({ kind: 'exited', partition, exit });
+  }
+
+  #halt(partition: string, why: EndReason, exit: Exit): boolean {
+    const cell = this.#cells.get(partition);
+    if (cell?.running !== true) return false;
+    this.#settle();
+    cell.running = false;
+    cell.exit = exit;
+    for (const undo of cell.undo) undo();
+    this.#around.ended(partition, why, countedOf(cell));
+    this.#reload();
+    return true;
+  }
+
+  /** The power goes: no program and no cgroup is left. */
+  cut(): void {
+    for (const partition of this.#cells.keys()) this.#halt(partition, 'power', NOT_THERE);
+    this.#cells.clear();
+    this.#life = null;
+    this.#reload();
+  }
+
+  /** Network came or went, or the speed changed: what was used until now is summed up as things were. */
+  changed(): void {
+    this.#settle();
+  }
+
+  /** When all together want more memory than there is, the largest goes. */
+  #squeeze(): void {
+    for (;;) {
+      const residents = [...this.#cells].flatMap(([id, cell]) => {
+        if (!cell.running) return [];
+        return [{ id, usedMib: this.#memoryBytes(cell) / MIB, limitMib: cell.spec.limits.memoryMib, growsMibPerS: 0 }];
+      });
+      const victim = oomVictim(this.#around.hardware, residents);
+      if (victim === null) return;
+      // Told after its start was answered, as a kernel would.
+      this.#around.clock.soon(() => this.#oom(victim.id));
+      return;
+    }
+  }
+
+  #reload(): void {
+    let wanted = 0;
+    for (const cell of this.#cells.values()) if (cell.running) wanted += cpuOf(cell);
+    const { cpuMillis } = this.#around.hardware;
+    this.#share = wanted > cpuMillis ? cpuMillis / wanted : 1;
+    this.#around.loaded(Math.min(1000, Math.round((wanted * 1000) / cpuMillis)));
+  }
+
+  #memoryBytes(cell: Cell, atMs = this.#around.clock.nowMs): number {
+    const { uses } = cell.behaviour;
+    const leaked = cell.leaksFromMs === null ? 0 : Math.max(0, atMs - cell.leaksFromMs) * LEAK_BYTES_PER_MS;
+    return Math.round(Math.min(cell.spec.limits.memoryMib * MIB, uses.memoryMib * MIB + leaked));
+  }
+
+  #settle(): void {
+    const { clock } = this.#around;
+    const online = this.#around.online();
+    for (const cell of this.#cells.values()) {
+      const ms = clock.nowMs - cell.atMs;
+      if (!cell.running || ms === 0) continue;
+      const { uses } = cell.behaviour;
+      cell.used.cpuMicros += cpuOf(cell) * this.#share * ms;
+      // It grows in a straight line, if at all.
+      cell.used.memoryByteMs += ((this.#memoryBytes(cell, cell.atMs) + this.#memoryBytes(cell)) / 2) * ms;
+      if (online) {
+        cell.used.netInBytes += (uses.netInBytesPerS * ms) / 1000;
+        cell.used.netOutBytes += (uses.netOutBytesPerS * ms) / 1000;
+      }
+      const written = (uses.diskBytesPerS * ms) / 1000;
+      cell.used.diskBytes += written;
+      if (written > 0) this.#around.wrote(written, ms);
+      cell.atMs = clock.nowMs;
+    }
+  }
+
+  #counters(partition: string): Counters {
+    const cell = this.#cells.get(partition);
+    if (cell === undefined) return { cpuMicros: 0n, memoryBytes: 0n, netInBytes: 0n, netOutBytes: 0n, diskWrittenBytes: 0n, pids: 0 };
+    this.#settle();
+    const { cpuMicros, netInBytes, netOutBytes, diskBytes } = cell.used;
+    return {
+      cpuMicros: whole(cpuMicros),
+      memoryBytes: cell.running ? BigInt(this.#memoryBytes(cell)) : 0n,
+      netInBytes: whole(netInBytes),
+      netOutBytes: whole(netOutBytes),
+      diskWrittenBytes: whole(diskBytes),
+      pids: cell.running ? 1 : 0,
+    };
+  }
+
+  #isGreen(partition: string): boolean {
+    const cell = this.#cells.get(partition);
+    if (cell?.running !== true || cell.behaviour.fails?.how === 'never-green') return false;
+    const greenMs = (cell.behaviour.greenAfterMs * 1000) / Math.max(1, this.#around.speedPermille());
+    return this.#around.clock.nowMs - cell.beganMs >= greenMs && this.#around.sensorsTell(cell.spec.rootPath);
+  }
+}
+
+const whole = (value: number): bigint => BigInt(Math.floor(value));
+
+/** Thousandths of a core are micros of CPU for each ms. */
+const cpuOf = ({ behaviour, spec }: { behaviour: { uses: UseSpec }; spec: PartitionSpec }): number =>
+  Math.min(behaviour.uses.cpuMillis, spec.limits.cpuMillis);
+
+const countedOf = ({ used }: Cell): Counted => ({
+  cpuMicros: whole(used.cpuMicros),
+  memoryByteMs: whole(used.memoryByteMs),
+  netInBytes: whole(used.netInBytes),
+  netOutBytes: whole(used.netOutBytes),
+  diskBytes: whole(used.diskBytes),
+});

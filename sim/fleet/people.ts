@@ -1,0 +1,129 @@
+/** The people of a virtual federation and what they sign: one operator, one owner, one tenant, one publisher. */
+import type { Bytes } from '../../runtime/protocol/bytes.ts';
+import { utf8 } from '../../runtime/protocol/bytes.ts';
+import type { Signer } from '../../runtime/protocol/crypto.ts';
+import {
+  type BoardId,
+  fingerprint,
+  type GatewayId,
+  idFrom,
+  type OperatorId,
+  type OwnerId,
+  type PublisherId,
+  type TenantId,
+} from '../../runtime/protocol/ids.ts';
+import { payloadOf, seal, sealMany } from '../../runtime/protocol/noun.ts';
+import {
+  type Binding,
+  bindingNoun,
+  type Rates,
+  type Request,
+  requestIdOf,
+  requestNoun,
+  voucherNoun,
+} from '../../runtime/protocol/nouns/request.ts';
+import { type GatewayEntry, operatorNoun, publisherNoun, trustId } from '../../runtime/protocol/nouns/trust.ts';
+import type { GatewaySpec, WorkloadSpec } from '../scenario/scenario.ts';
+import type { Keys } from '../world/crypto.ts';
+import type { Release } from './releases.ts';
+
+/** Nano-units: about what a small virtual machine costs, so that invoices read like invoices. */
+const RATES: Rates = { wallHour: 3_600_000n, cpuSecond: 77_777n, memoryMibHour: 12_345n, netMib: 55_555n, diskMib: 3_333n };
+const FEE_PERMILLE = 137;
+const CURRENCY = 'EUR';
+/** The year 2096. */
+const LATE_MS = 4_000_000_000_000;
+export const PORT = 8883;
+
+export class People {
+  readonly keys: Keys;
+  readonly #seed: string;
+  /** What is signed is also told to the judge. */
+  readonly #signed: (document: Bytes) => void;
+  readonly operator: OperatorId;
+  readonly operatorDocument: Bytes;
+  readonly gateways: GatewayEntry[];
+  readonly owner: OwnerId;
+  readonly tenant: TenantId;
+  readonly publisher: PublisherId;
+  readonly publisherDocument: Bytes;
+  readonly publisherKey: Signer;
+  readonly #sequences = new Map<string, number>();
+
+  constructor(keys: Keys, seed: string, gateways: GatewaySpec[], signed: (document: Bytes) => void) {
+    this.keys = keys;
+    this.#seed = seed;
+    this.#signed = signed;
+    const roots = ['root 1', 'root 2', 'root 3'].map((name) => this.signerOf(name));
+    const first = { threshold: 2, roots: roots.map(({ publicKey }) => publicKey) };
+    const trust = { ...{ v: 1 as const, version: 1, previous: null, revoked: [] }, ...first };
+    this.gateways = gateways.map(({ name, region }) => {
+      const key = this.signerOf(`gateway ${name}`).publicKey;
+      return { gateway: fingerprint<GatewayId>(keys.crypto, key), key, name, region, address: `${name}.example:${PORT}` };
+    });
+    this.operator = idFrom<OperatorId>(trustId(keys.crypto, 'operator', first));
+    const operator = { ...trust, name: 'Simulated operator', operator: this.operator, gateways: this.gateways, peers: [], retired: [] };
+    this.operatorDocument = this.#sign(sealMany(operatorNoun, { ...operator, feePermille: FEE_PERMILLE }, roots.slice(0, 2)));
+    this.publisher = idFrom<PublisherId>(trustId(keys.crypto, 'publisher', first));
+    this.publisherKey = this.signerOf('release key');
+    const publisher = { ...trust, name: 'Simulated publisher', publisher: this.publisher, keys: [this.publisherKey.publicKey] };
+    this.publisherDocument = this.#sign(sealMany(publisherNoun, publisher, roots.slice(0, 2)));
+    this.owner = fingerprint<OwnerId>(keys.crypto, this.signerOf('owner').publicKey);
+    this.tenant = fingerprint<TenantId>(keys.crypto, this.signerOf('tenant').publicKey);
+  }
+
+  /** The same key for the same name in a run of the same seed. */
+  signerOf(name: string): Signer {
+    return this.keys.signer(this.keys.crypto.sha256(utf8(`${this.#seed}/${name}`)));
+  }
+
+  #sign(document: Bytes): Bytes {
+    this.#signed(document);
+    return document;
+  }
+
+  /** What a publisher signs once a release is built. */
+  publish(release: Release): void {
+    this.#signed(release.document);
+  }
+
+  bind(board: BoardId, partitions: number): Bytes {
+    const binding: Binding = {
+      ...{ v: 1, board, owner: this.owner, payee: 'DE02 1203 0000 0000 2020 51', version: 1, currency: CURRENCY, rates: RATES },
+      policy: { partitions, labels: [] },
+    };
+    return this.#sign(seal(bindingNoun, binding, this.signerOf('owner')));
+  }
+
+  #voucher(workload: WorkloadSpec) {
+    return { v: 1 as const, tenant: this.tenant, serial: this.#serialOf(workload.name), currency: CURRENCY, capMicro: workload.capMicro, notAfterMs: LATE_MS };
+  }
+
+  readonly #serials = new Map<string, number>();
+  #serialOf(name: string): number {
+    const serial = this.#serials.get(name) ?? this.#serials.size + 1;
+    this.#serials.set(name, serial);
+    return serial;
+  }
+
+  voucher(workload: WorkloadSpec): Bytes {
+    return this.#sign(seal(voucherNoun, this.#voucher(workload), this.signerOf('tenant')));
+  }
+
+  /** Each is the next in its sequence. */
+  request(workload: WorkloadSpec, release: Release, state: Request['state']): Bytes {
+    const sequence = (this.#sequences.get(workload.name) ?? 0) + 1;
+    this.#sequences.set(workload.name, sequence);
+    const request: Request = {
+      ...{ v: 1, tenant: this.tenant, name: workload.name, sequence, state, release: release.hash, replicas: workload.replicas },
+      ...{ parameters: {}, filter: workload.region === null ? {} : { region: workload.region }, priceCap: RATES, currency: CURRENCY },
+      voucher: this.keys.crypto.sha256(payloadOf(voucherNoun, this.#voucher(workload))),
+      ...{ onIsolation: 'continue', patienceMs: workload.patienceMs },
+    };
+    return this.#sign(seal(requestNoun, request, this.signerOf('tenant')));
+  }
+
+  requestIdOf(workload: string): string {
+    return requestIdOf(this.keys.crypto, this.tenant, workload);
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * Releases of the recipes, for a virtual fleet: limits, promises, arguments and demands are the recipe's own, the
+ * content is as long as the scenario says and made from the seed. A newer one shares half of its chunks with the one
+ * before, as a newer build does.
+ */
+import { type Bytes, concat, hex } from '../../runtime/protocol/bytes.ts';
+import type { Crypto, Signer } from '../../runtime/protocol/crypto.ts';
+import type { PublisherId } from '../../runtime/protocol/ids.ts';
+import { LIMITS } from '../../runtime/protocol/limits.ts';
+import { encodeAs, payloadOf, seal } from '../../runtime/protocol/noun.ts';
+import { type ChunkRef, type Entry, type Manifest, manifestNoun, pageSchema } from '../../runtime/protocol/nouns/release.ts';
+import { readRecipe } from '../../recipes/builder/recipe.ts';
+import type { Behaviour, WorkloadSpec } from '../scenario/scenario.ts';
+import type { Chance } from '../world/chance.ts';
+
+export interface Release {
+  hash: Bytes;
+  document: Bytes;
+  manifest: Manifest;
+  /** Pages and chunks by their hash. */
+  content: Map<string, Bytes>;
+  behaviour: Behaviour;
+}
+
+const PIECE_BYTES = LIMITS.chunkMeanBytes;
+
+const piecesOf = (chance: Chance, bytes: number, sequence: number): Bytes[] => {
+  const pieces: Bytes[] = [];
+  for (let at = 0, i = 0; at < bytes; at += PIECE_BYTES, i++) {
+    // Every other piece is new in each release.
+    const of = i % 2 === 0 ? `piece ${i}` : `piece ${i} of ${sequence}`;
+    pieces.push(chance.fork(of).bytes(Math.min(PIECE_BYTES, bytes - at)));
+  }
+  return pieces;
+};
+
+export interface Publishing {
+  crypto: Crypto;
+  publisher: PublisherId;
+  key: Signer;
+  chance: Chance;
+}
+
+export const buildRelease = (by: Publishing, workload: WorkloadSpec, sequence: number, behaviour: Behaviour): Release => {
+  const { recipe } = readRecipe(workload.recipeText, `${workload.recipe}/recipe.yaml`);
+  const { sha256 } = by.crypto;
+  const pieces = piecesOf(by.chance.fork(`content of ${workload.name}`), Math.max(1, workload.contentBytes), sequence);
+  const whole = concat(...pieces);
+  const chunks = pieces.map((piece): ChunkRef => [sha256(piece), piece.length]);
+  const entries: Entry[] = [
+    { kind: 'dir', path: 'app' },
+    { kind: 'file', path: 'app/main', executable: true, bytes: whole.length, hash: sha256(whole), chunks },
+  ];
+  const page = encodeAs(pageSchema, { v: 1, entries }, 'page');
+  const manifest: Manifest = {
+    ...{ v: 1, publisher: by.publisher, recipe: workload.name, label: `${recipe.label}+${sequence}`, sequence },
+    ...{ arch: 'any', pages: [sha256(page)], entries: entries.length, bytes: whole.length, args: recipe.args, env: recipe.env },
+    ...{ engine: recipe.engine, parameters: recipe.parameters, limits: recipe.limits, promises: recipe.promises, demands: recipe.demands },
+  };
+  return {
+    hash: sha256(payloadOf(manifestNoun, manifest)),
+    document: seal(manifestNoun, manifest, by.key),
+    ...{ manifest, behaviour },
+    content: new Map([page, ...pieces].map((bytes) => [hex(sha256(bytes)), bytes])),
+  };
+};

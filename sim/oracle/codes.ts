@@ -1,0 +1,49 @@
+/** Everything that can be found against a run, and which of the ten promises it breaks. Reporters and mutants count by these. */
+export const CODES = {
+  'ran-unsigned': 1,
+  'ran-unassigned': 1,
+  'ran-unrequested': 1,
+  'ran-elsewhere': 1,
+  'ran-other-release': 1,
+
+  /** An acknowledgement that names what is not on the disks that it speaks of. */
+  'acked-not-stored': 2,
+  'acked-not-replicated': 2,
+  /** A program began before a zero record of its lease was durable. */
+  'began-unrecorded': 2,
+  /** Two records of one number, or one that does not follow, from a board whose card is well. */
+  'chain-broken': 2,
+  /** Two entries at one place of the log of a gateway that neither lies nor lost its disk. */
+  'forked-log': 2,
+  'usage-lost': 2,
+  'billed-twice': 2,
+  'billed-more': 2,
+  'uncharged-without-reason': 2,
+  'statements-differ': 2,
+  'statement-chain': 2,
+
+  'wrong-price': 3,
+  'not-zero-sum': 3,
+
+  'overlap-too-long': 4,
+  'overlap-charged': 4,
+  'overlap-stop': 4,
+
+  'stopped-without-reason': 5,
+  'not-restarted': 5,
+
+  'not-rehomed': 6,
+  /** A record died with a gateway though its board could have told others. */
+  'lost-with-gateway': 6,
+
+  'over-offered': 7,
+
+  'too-large-on-wire': 8,
+  'malformed-on-wire': 8,
+
+  'refusal-without-reason': 10,
+  /** `internal` is what must not happen. */
+  'internal-error': 10,
+} as const satisfies Record<string, number>;
+
+export type Code = keyof typeof CODES;

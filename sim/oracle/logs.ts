@@ -1,0 +1,87 @@
+/** What stands in the gateways' logs, as far as bills depend on it: each entry once, wherever it is kept. */
+import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
+import { decodeAs, unseal } from '../../runtime/protocol/noun.ts';
+import { closeSchema, pairSchema, type Vector } from '../../runtime/protocol/nouns/log.ts';
+import { bindingNoun, requestNoun, voucherNoun } from '../../runtime/protocol/nouns/request.ts';
+import { believing, orNull } from './archive.ts';
+import type { Court } from './court.ts';
+import { type EntryGlance, glanceEntry, markOf } from './glance.ts';
+import type { Records } from './records.ts';
+import type { GatewayCase } from './scene.ts';
+
+export interface Logs {
+  kept(atMs: number, gateway: GatewayCase, entry: Bytes): void;
+  /** When a close of this period was first on a disk; null: never. */
+  closedMs(period: number): number | null;
+  /** `lease/<id>`, `request/<hash>`, `voucher/<hash>`, `binding/<board>/<version>`, `pair/<board>`. */
+  counts(name: string, vector: Vector): boolean;
+}
+
+type Namer = (body: Bytes) => string | null;
+
+export const openLogs = (court: Court, records: Records): Logs => {
+  const { archive, scene, docket } = court;
+  const trusting = believing(court.crypto);
+  /** Author → marks of its entries. */
+  const authors = new Map<string, (number | undefined)[]>();
+  const places = new Map<string, [author: string, seq: number][]>();
+  const closes = new Map<number, number>();
+
+  const NAMERS: Record<string, Namer> = {
+    lease: (body) => {
+      const lease = archive.lease(body);
+      return lease === null ? null : `lease/${lease.id}`;
+    },
+    request: (body) => `request/${hex(unseal(trusting, requestNoun, body).hash)}`,
+    voucher: (body) => `voucher/${hex(unseal(trusting, voucherNoun, body).hash)}`,
+    binding: (body) => {
+      const { board, version } = unseal(trusting, bindingNoun, body).value;
+      return `binding/${board}/${version}`;
+    },
+    pair: (body) => `pair/${decodeAs(pairSchema, body, 'pair').board}`,
+  };
+
+  const noteName = ({ author, seq, kind, body }: EntryGlance): void => {
+    const name = orNull(() => NAMERS[kind]?.(body) ?? null);
+    if (name === null) return;
+    const held = places.get(name);
+    if (held === undefined) places.set(name, [[author, seq]]);
+    else if (!held.some(([other]) => other === author)) held.push([author, seq]);
+  };
+
+  /** False: known. */
+  const isNew = (atMs: number, { author, seq }: EntryGlance, mark: number): boolean => {
+    const marks = authors.get(author) ?? [];
+    authors.set(author, marks);
+    const known = marks[seq];
+    if (known === undefined) marks[seq] = mark;
+    else if (known !== mark) {
+      const gateway = scene.gateway(author);
+      gateway.isOutcast = true;
+      if (!gateway.lies && gateway.forgotMs === null)
+        docket.accuse('forked-log', atMs, author, `there are two entries at place ${seq} of its log`);
+    }
+    return known === undefined;
+  };
+
+  return {
+    kept: (atMs, gateway, bytes) => {
+      const entry = glanceEntry(bytes);
+      if (entry === null) return;
+      const { kind, body } = entry;
+      const mark = kind === 'usage' ? records.kept(atMs, gateway, body) : null;
+      const first = isNew(atMs, entry, mark ?? markOf(body));
+      if (kind === 'pair') {
+        const board = orNull(() => decodeAs(pairSchema, body, 'pair').board);
+        if (board !== null && !gateway.pairs.has(board)) gateway.pairs.set(board, atMs);
+      }
+      if (!first || kind === 'usage') return;
+      if (kind === 'close') {
+        const period = orNull(() => decodeAs(closeSchema, body, 'close').period);
+        if (period !== null && !closes.has(period)) closes.set(period, atMs);
+      } else noteName(entry);
+    },
+    closedMs: (period) => closes.get(period) ?? null,
+    counts: (name, vector) => (places.get(name) ?? []).some(([author, seq]) => seq < (vector[author] ?? 0)),
+  };
+};

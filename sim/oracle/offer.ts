@@ -1,0 +1,16 @@
+/** Promise 7: what a board cannot enforce it does not offer. */
+import type { Offer } from '../../runtime/protocol/nouns/board.ts';
+import type { Court } from './court.ts';
+import type { BoardCase } from './scene.ts';
+
+const TIERS = ['dev', 'reduced', 'full'];
+const ENFORCED = ['memory', 'cpu', 'pids', 'network', 'disk'] as const;
+
+export const examineOffer = (court: Court, atMs: number, board: BoardCase, { tier, enforces }: Offer): void => {
+  const can = board.enforces;
+  if (can === null) return;
+  const more: string[] = ENFORCED.filter((limit) => enforces[limit] && !can[limit]);
+  if (TIERS.indexOf(tier) > TIERS.indexOf(can.tier)) more.push(`tier ${tier}`);
+  if (more.length > 0)
+    court.docket.accuse('over-offered', atMs, board.id, `it offers ${more.join(', ')}, its kernel does not enforce that`);
+};

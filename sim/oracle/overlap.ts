@@ -1,0 +1,95 @@
+/**
+ * Promise 4, as it happens: a `stop` instance never runs in two places; a `continue` one stops doing so soon after both
+ * boards are at homes that hear each other. How long an instance ran at all is added up for its bill.
+ */
+import type { Court } from './court.ts';
+import { type BoardCase, canSettle, type GatewayCase, type InstanceCase, isGood, type LeaseCase, type Pair } from './scene.ts';
+
+export interface Overlap {
+  began(atMs: number, board: BoardCase, lease: LeaseCase): void;
+  ended(atMs: number, board: BoardCase, lease: LeaseCase): void;
+  /** Two machines go by this board's name: where it runs is not one place any more. */
+  excuse(board: BoardCase): void;
+  /** Where this board stands has changed. */
+  changed(atMs: number, board: BoardCase): void;
+  /** Where some gateway stands has changed. */
+  gatewaysChanged(atMs: number): void;
+  finish(atMs: number): void;
+}
+
+/** Its home is not the one that lost what it knew of the others' leases. */
+const isTold = (board: BoardCase): boolean => {
+  const { home } = board;
+  return canSettle(board) && home !== null && board.isHomeSure && home.state === 'up' && isGood(home) && home.forgotMs === null;
+};
+
+const hear = (a: GatewayCase | null, b: GatewayCase | null): boolean => a !== null && b !== null && (a === b || !a.apart.has(b.id));
+
+const couldKnow = ({ a, b }: Pair): boolean => isTold(a.board) && isTold(b.board) && hear(a.board.home, b.board.home);
+
+const instanceOf = ({ scene }: Court, { document }: LeaseCase): InstanceCase | null =>
+  document === null ? null : scene.instance(`${document.request}/${document.index}`);
+
+const newPair = (instance: InstanceCase, a: Pair['a'], b: Pair['b'], sinceMs: number): Pair => ({ instance, a, b, sinceMs, boundMs: null });
+
+export const openOverlap = (court: Court): Overlap => {
+  const { limits, docket } = court;
+  const pairs = new Set<Pair>();
+  const judge = (atMs: number, { instance, a, b, boundMs }: Pair): void => {
+    if (boundMs === null || atMs - boundMs <= limits.overlapMs) return;
+    const what = `it ran on ${a.board.id} and ${b.board.id} for ${atMs - boundMs} ms while their homes heard each other, the bound is ${limits.overlapMs}`;
+    docket.accuse('overlap-too-long', atMs, instance.id, what);
+  };
+  const refresh = (atMs: number, pair: Pair): void => {
+    if (couldKnow(pair)) pair.boundMs ??= atMs;
+    else {
+      judge(atMs, pair);
+      pair.boundMs = null;
+    }
+  };
+  const drop = (pair: Pair): void => {
+    pairs.delete(pair);
+    pair.a.board.pairs.delete(pair);
+    pair.b.board.pairs.delete(pair);
+  };
+  const close = (atMs: number, pair: Pair): void => {
+    judge(atMs, pair);
+    drop(pair);
+    if (pair.a.lease.document?.onIsolation !== 'stop' && pair.b.lease.document?.onIsolation !== 'stop') return;
+    docket.tally.overlapStopMs += atMs - pair.sinceMs;
+    if (atMs > pair.sinceMs)
+      docket.accuse('overlap-stop', atMs, pair.instance.id, `a stop instance ran in two places for ${atMs - pair.sinceMs} ms`);
+  };
+  return {
+    began: (atMs, board, lease) => {
+      const instance = instanceOf(court, lease);
+      if (instance === null || board.card.isCloned || instance.running.has(lease)) return;
+      if (instance.active++ === 0) instance.activeMs = atMs;
+      for (const [other, place] of instance.running) {
+        if (place === board) continue;
+        const pair = newPair(instance, { lease: other, board: place }, { lease, board }, atMs);
+        for (const set of [pairs, place.pairs, board.pairs]) set.add(pair);
+        refresh(atMs, pair);
+      }
+      instance.running.set(lease, board);
+    },
+    ended: (atMs, board, lease) => {
+      const instance = instanceOf(court, lease);
+      if (instance?.running.delete(lease) !== true) return;
+      if (--instance.active === 0) instance.unionMs += atMs - instance.activeMs;
+      for (const pair of [...board.pairs]) if (pair.a.lease === lease || pair.b.lease === lease) close(atMs, pair);
+    },
+    excuse: (board) => {
+      for (const pair of [...board.pairs]) drop(pair);
+    },
+    changed: (atMs, board) => {
+      for (const pair of board.pairs) refresh(atMs, pair);
+    },
+    gatewaysChanged: (atMs) => {
+      for (const pair of pairs) refresh(atMs, pair);
+    },
+    finish: (atMs) => {
+      for (const pair of [...pairs]) close(atMs, pair);
+    },
+  };
+};

@@ -1,0 +1,95 @@
+/**
+ * What the judge is told: what happened, by the world that made it happen. Never what a gateway or a board counts or
+ * believes, unless they said it over a wire or wrote it to a disk; and then as the bytes.
+ */
+import type { Bytes } from '../../runtime/protocol/bytes.ts';
+
+/** Cumulative since the partition's cgroup was made, as a kernel counts. */
+export interface Counted {
+  cpuMicros: bigint;
+  memoryByteMs: bigint;
+  netInBytes: bigint;
+  netOutBytes: bigint;
+  diskBytes: bigint;
+}
+
+/** `stopped`: the runtime asked for it. `crashed`, `oom`: by itself. `power`: with the board. */
+export type EndReason = 'stopped' | 'crashed' | 'oom' | 'power';
+
+/**
+ * `lost-writes`: commits were lost; told when they are. `cloned`: it was copied, and both run. What was signed on such a
+ * card may be contradicted. `dead`: it takes no writes any more. `full` until `room`: it has no room for more. `rot`:
+ * files on it changed by themselves.
+ */
+export type CardFault = 'lost-writes' | 'cloned' | 'dead' | 'full' | 'room' | 'rot';
+
+/** Moments are of the simulated time that nobody inside can see, ms. Boards, gateways and leases go by their ids. */
+export interface Physics {
+  /** A person signed this: operator, publisher, tenant, owner. */
+  signed(document: Bytes): void;
+  /** A board came to be, with what its kernel can really enforce. */
+  built(
+    atMs: number,
+    board: string,
+    enforces: { tier: string; memory: boolean; cpu: boolean; pids: boolean; network: boolean; disk: boolean },
+  ): void;
+  /** Its runtime ends with the power, whether that is told or not. */
+  powered(atMs: number, board: string, on: boolean): void;
+  /** The runtime of a board began or ended, with its power or without. */
+  runtime(atMs: number, board: string, up: boolean): void;
+  /** Whether a session can be held between a board and any living gateway: bytes pass both ways, and in time. True until told. */
+  reachable(atMs: number, board: string, can: boolean): void;
+  gateway(atMs: number, gateway: string, state: 'up' | 'down' | 'dead'): void;
+  /** Whether bytes pass between two gateways, both ways. True until told. */
+  peered(atMs: number, gateway: string, other: string, can: boolean): void;
+  /** A program began. `content` is the hash of the release whose files it was given. */
+  began(atMs: number, board: string, lease: string, content: Bytes, args: string[]): void;
+  /** It is over, and this is what it used since it began. */
+  ended(atMs: number, board: string, lease: string, why: EndReason, used: Counted): void;
+  /** What a program that still runs has used so far. Asked for once at the end; without it nothing is said of what it used. */
+  counted(atMs: number, board: string, lease: string, used: Counted): void;
+  /** A board's store holds this signed usage record, durably. */
+  wrote(atMs: number, board: string, record: Bytes): void;
+  /** Bytes on a wire, when they are heard. `from` and `to` are ids; a topic's name, or `peer`. */
+  heard(atMs: number, from: string, to: string, topic: string, payload: Bytes): void;
+  /** A gateway's store holds this entry of a log, durably. */
+  kept(atMs: number, gateway: string, entry: Bytes): void;
+  /** A gateway's store is gone, or back at what it was at this moment (null: empty). */
+  forgot(atMs: number, gateway: string, backToMs: number | null): void;
+  cardFault(atMs: number, board: string, what: CardFault): void;
+  /** A line of a journal. */
+  noted(atMs: number, by: string, line: string): void;
+  /** A gateway is known to lie from here on. */
+  lies(atMs: number, gateway: string): void;
+  /** The end, after everything was healed: the bytes of all statements, by gateway, in order of periods. */
+  settled(atMs: number, statements: Map<string, Bytes[]>): void;
+}
+
+export interface Violation {
+  /** Which of the ten promises, 1 to 10. */
+  promise: number;
+  /** Short and stable, for counting: `billed-twice`, `ran-unsigned`. */
+  code: string;
+  atMs: number;
+  /** Ids of who is concerned. */
+  who: string;
+  /** A sentence with the figures. */
+  what: string;
+}
+
+/** What the judge adds up on the way. */
+export interface Tally {
+  recordsSigned: number;
+  recordsLost: number;
+  recordsBilledTwice: number;
+  /** During which an `onIsolation: stop` instance ran in two places. */
+  overlapStopMs: number;
+  /** The longest that a board which could reach a gateway went without a home after it lost one. */
+  worstRehomeMs: number;
+  amnesia: number;
+}
+
+export interface Judge extends Physics {
+  readonly violations: Violation[];
+  readonly tally: Tally;
+}

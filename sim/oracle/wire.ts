@@ -1,0 +1,65 @@
+/** Promise 8: what is said keeps its limit and its schema. */
+import type { Bytes } from '../../runtime/protocol/bytes.ts';
+import { LichenError } from '../../runtime/protocol/errors.ts';
+import { LIMITS } from '../../runtime/protocol/limits.ts';
+import { decodeAs, type Noun, unseal } from '../../runtime/protocol/noun.ts';
+import { helloNoun, homeNoun, reportNoun, usageNoun } from '../../runtime/protocol/nouns/board.ts';
+import { ackNoun, desiredNoun, leaseNoun, nowNoun } from '../../runtime/protocol/nouns/lease.ts';
+import { peerFrame } from '../../runtime/protocol/nouns/log.ts';
+import { answer, chunk, gone, usageBatch, want } from '../../runtime/protocol/nouns/messages.ts';
+import { TOPICS } from '../../runtime/protocol/topics.ts';
+import { believing } from './archive.ts';
+import type { Court } from './court.ts';
+
+export interface Wire {
+  /** Looks at the size always and at the content now and then; `mustDecode`: the content is in doubt. */
+  examine(atMs: number, from: string, topic: string, payload: Bytes, mustDecode: boolean): void;
+}
+
+/** Those that nobody has heard yet are all looked into. */
+const FIRST = 16;
+
+export const openWire = (court: Court): Wire => {
+  const trusting = believing(court.crypto);
+  const signed =
+    <T>(kind: Noun<T>) =>
+    (payload: Bytes): T =>
+      unseal(trusting, kind, payload).value;
+  const readers: Record<string, (payload: Bytes) => unknown> = {
+    hello: (payload) => unseal(trusting, homeNoun, signed(helloNoun)(payload).home),
+    gone: (payload) => decodeAs(gone, payload, 'gone'),
+    report: signed(reportNoun),
+    usage: (payload) => decodeAs(usageBatch, payload, 'usage').records.map(signed(usageNoun)),
+    want: (payload) => decodeAs(want, payload, 'want'),
+    now: signed(nowNoun),
+    desired: (payload) => signed(desiredNoun)(payload).leases.map(({ lease }) => signed(leaseNoun)(lease)),
+    chunk: (payload) => decodeAs(chunk, payload, 'chunk'),
+    ack: signed(ackNoun),
+    answer: (payload) => decodeAs(answer, payload, 'answer'),
+    peer: (payload) => decodeAs(peerFrame, payload, 'peer frame'),
+  };
+  const topics = new Map<string, { maxBytes: number; read: ((payload: Bytes) => unknown) | undefined; count: number }>();
+  for (const [name, { maxBytes }] of Object.entries(TOPICS)) topics.set(name, { maxBytes, read: readers[name], count: 0 });
+  topics.set('peer', { maxBytes: LIMITS.peerFrameBytes, read: readers.peer, count: 0 });
+
+  return {
+    examine: (atMs, from, name, payload, mustDecode) => {
+      const topic = topics.get(name);
+      const who = `${from} ${name}`;
+      if (topic === undefined) {
+        court.docket.accuse('malformed-on-wire', atMs, who, `there is no topic ${name}`);
+        return;
+      }
+      if (payload.length > topic.maxBytes)
+        court.docket.accuse('too-large-on-wire', atMs, who, `${payload.length} bytes, the limit is ${topic.maxBytes}`);
+      const count = topic.count++;
+      if (topic.read === undefined || (!mustDecode && count >= FIRST && count % court.limits.schemaEvery !== 0)) return;
+      try {
+        topic.read(payload);
+      } catch (thrown) {
+        if (!(thrown instanceof LichenError)) throw thrown;
+        court.docket.accuse('malformed-on-wire', atMs, who, thrown.message);
+      }
+    },
+  };
+};

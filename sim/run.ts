@@ -1,0 +1,275 @@
+/**
+ * One run: a scenario and a seed in, a report out. First everything happens as the scenario says; then the world is
+ * healed, every wish is withdrawn and the period closed, so that the judge can hold the bill against what was used.
+ */
+import { vectorOf } from '../gateway/core/log.ts';
+import { nodeCrypto, signerFromSeed } from '../runtime/adapters/crypto.ts';
+import { outbox } from '../runtime/core/tables.ts';
+import type { Bytes } from '../runtime/protocol/bytes.ts';
+import { askStatement, billedBy } from './fleet/bills.ts';
+import { Expectations } from './fleet/expect.ts';
+import { Fleet } from './fleet/fleet.ts';
+import type { VirtualGateway } from './fleet/gateway.ts';
+import { Greens } from './fleet/greens.ts';
+import { befall, type Confession } from './fleet/incidents.ts';
+import { Lanes } from './fleet/lanes.ts';
+import type { View } from './fleet/observe.ts';
+import { Witness } from './fleet/witness.ts';
+import { messageCarrier } from './net/messages.ts';
+import { type StreamCarrier, streamCarrier } from './net/streams.ts';
+import { createJudge } from './oracle/judge.ts';
+import type { Judge } from './oracle/physics.ts';
+import type { RunReport } from './report/report.ts';
+import { drawIncidents } from './scenario/draw.ts';
+import type { Incident, Scenario } from './scenario/scenario.ts';
+import { chanceFrom } from './world/chance.ts';
+import { type VirtualClock, virtualClock } from './world/clock.ts';
+import { type Keys, standInKeys } from './world/crypto.ts';
+import { startTrace } from './world/trace.ts';
+
+export interface RunOptions {
+  seed: number;
+  tier: 'a' | 'b';
+  /** Incidents by their number; null: all. */
+  only: number[] | null;
+  crypto: 'stand-in' | 'ed25519';
+  /** Whether to draw lanes for the timeline. */
+  lanes: boolean;
+  path: string;
+  /** Seconds by a clock of the machine, for how long it took. */
+  seconds(): number;
+}
+
+const realKeys: Keys = { crypto: nodeCrypto, signer: signerFromSeed };
+
+/** How often expectations are looked at, and whether the world has come to rest in the end. */
+const LOOK_MS = 30_000;
+const REST_LOOK_MS = 10_000;
+/** So long the healed world may take to come to rest: the longest back-off, a few times over. */
+const HEAL_MOST_MS = 3_600_000;
+const HOUR_MS = 3_600_000;
+/** For what the last commits say to reach everybody. */
+const LAST_WORDS_MS = 60_000;
+/** Commits that a card which forgets can be made to forget. */
+const REMEMBERS = 16;
+
+class Run {
+  readonly clock: VirtualClock = virtualClock();
+  readonly trace = startTrace();
+  readonly judge: Judge;
+  readonly fleet: Fleet;
+  readonly witness: Witness;
+  readonly lanes: Lanes | null;
+  readonly view: View;
+  readonly expectations: Expectations;
+  readonly incidents: Incident[];
+  readonly #scenario: Scenario;
+  readonly #options: RunOptions;
+  readonly #ends = new Set<() => void>();
+  /** Tier B's; null in tier A. */
+  #streams: StreamCarrier | null = null;
+
+  constructor(scenario: Scenario, options: RunOptions) {
+    const { clock, trace } = this;
+    const keys = options.crypto === 'stand-in' ? standInKeys() : realKeys;
+    const chance = chanceFrom(`${scenario.name}/${options.seed}`);
+    this.#scenario = scenario;
+    this.#options = options;
+    this.incidents = drawIncidents(scenario, options.seed, chance.fork('incidents'));
+    const { recordMs, meterMs } = scenario.pace;
+    this.judge = createJudge({ crypto: keys.crypto, limits: { recordMs, meterMs, startsMs: scenario.startsMs } });
+    this.lanes = options.lanes ? new Lanes(() => clock.nowMs) : null;
+    this.witness = new Witness(clock, this.judge, trace, this.lanes);
+    const { witness } = this;
+    this.fleet = new Fleet({
+      ...{ scenario, seed: options.seed, keys, clock, chance, witness },
+      carrier: (paths, heard, frameHeard) => {
+        const doors = { clock, paths, heard, frameHeard, chance: chance.fork('carrier') };
+        if (options.tier === 'a') return messageCarrier(doors);
+        const tap = (from: string, to: string, bytes: Bytes): void => trace.note(`${clock.nowMs} ${from} ${to}`, bytes);
+        this.#streams = streamCarrier({ ...doors, epochMs: scenario.startsMs, tap });
+        return this.#streams;
+      },
+    });
+    witness.names = this.fleet;
+    const { seen } = witness;
+    const greens = new Greens(keys.crypto, seen);
+    this.view = { fleet: this.fleet, seen, tally: this.judge.tally, greens, faults: new Map(), billed: [] };
+    this.expectations = new Expectations(scenario.expect);
+    if (scenario.expect.some(({ see }) => see === 'green')) witness.overheard = (from, _to, topic, payload) => greens.heard(from, topic, payload);
+  }
+
+  /** Streams have the machine's timers for themselves while they are open. */
+  async close(): Promise<void> {
+    await this.#streams?.close();
+  }
+
+  async go(): Promise<RunReport> {
+    const { clock, fleet } = this;
+    const { lastsMs } = this.#scenario;
+    const beganS = this.#options.seconds();
+    for (const { id, spec } of fleet.gateways) this.lanes?.add(id, spec.name, 'gateway');
+    fleet.begin();
+    this.#schedule();
+    await this.#until(lastsMs);
+    this.#heal();
+    await this.#rest(() => this.#isCalm());
+    for (const name of fleet.wishes.keys()) fleet.ask(name, 'destroyed');
+    await this.#rest(() => this.#isEmpty());
+    const statements = await this.#settle();
+    this.judge.settled(clock.nowMs, statements);
+    this.view.billed = billedBy([...statements.values()][0]?.[0]);
+    return this.#report(this.#options.seconds() - beganS);
+  }
+
+  async #until(atMs: number): Promise<void> {
+    const { clock, fleet } = this;
+    // Tier A never waits for anything but the virtual clock.
+    if (this.#streams === null) return clock.runTo(atMs);
+    for (;;) {
+      const rest = fleet.carrier.settled();
+      if (rest !== null) await rest;
+      const next = clock.next();
+      if (next === null || next > atMs) break;
+      clock.step();
+    }
+    clock.runTo(atMs);
+  }
+
+  #schedule(): void {
+    const { clock, fleet, incidents } = this;
+    const { only } = this.#options;
+    incidents.forEach((incident, number) => {
+      if (only === null || only.includes(number)) clock.at(incident.atMs, () => this.#befall(incident, number));
+    });
+    const forgets = incidents.some(({ kind }) => kind === 'lost-writes') || this.#scenario.boards.some(({ card }) => card.lies);
+    if (forgets) clock.at(0, () => this.#remember());
+    if (incidents.some(({ kind }) => kind === 'old-disk')) {
+      const backUp = (): void => {
+        for (const gateway of fleet.gateways) gateway.backup = { atMs: clock.nowMs, disk: gateway.disk.copy() };
+        if (clock.nowMs < this.#scenario.lastsMs) clock.at(clock.nowMs + HOUR_MS, backUp);
+      };
+      clock.at(HOUR_MS, backUp);
+    }
+    if (this.expectations.any) {
+      const look = (): void => {
+        this.expectations.look(this.view, clock.nowMs);
+        if (clock.nowMs < this.#scenario.lastsMs) clock.at(clock.nowMs + LOOK_MS, look);
+      };
+      clock.at(LOOK_MS, look);
+    }
+  }
+
+  #remember(): void {
+    for (const spec of this.#scenario.boards) {
+      this.clock.at(spec.joinsMs + 1, () => {
+        for (const board of this.fleet.boardsNamed(spec.name)) board.disk.remembers = REMEMBERS;
+      });
+    }
+  }
+
+  #befall(incident: Incident, number: number): void {
+    const { clock, fleet, view } = this;
+    view.faults.set(incident.kind, (view.faults.get(incident.kind) ?? 0) + 1);
+    this.trace.note(`${clock.nowMs} ${incident.kind} ${incident.on}`);
+    const places = [...fleet.boardsNamed(incident.on), ...fleet.gateways.filter(({ spec }) => spec.name === incident.on)];
+    // What has no end of its own is a moment.
+    const lasts = incident.forMs !== null;
+    const drawn = places.map((place) => this.lanes?.fault('at' in place ? place.at : place.id, `${number}`, incident.kind, lasts));
+    const undo = befall(fleet, incident, this.#confession());
+    const end = (): void => {
+      if (!this.#ends.delete(end)) return;
+      undo();
+      for (const close of drawn) close?.();
+    };
+    this.#ends.add(end);
+    this.expectations.look(view, clock.nowMs);
+    if (incident.forMs !== null) clock.at(clock.nowMs + incident.forMs, end);
+  }
+
+  #confession(): Confession {
+    const { clock, judge } = this;
+    return {
+      cardFault: ({ id }, what) => judge.cardFault(clock.nowMs, id, what),
+      forgot: (gateway, backToMs) => judge.forgot(clock.nowMs, gateway, backToMs),
+      dead: (gateway) => judge.gateway(clock.nowMs, gateway, 'dead'),
+      lies: (gateway) => judge.lies(clock.nowMs, gateway),
+    };
+  }
+
+  /** Whatever was wrong is over; only what is dead stays dead. */
+  #heal(): void {
+    for (const end of [...this.#ends]) end();
+    for (const gateway of this.fleet.gateways) if (!gateway.running && !gateway.dead) gateway.start();
+    for (const board of this.fleet.boards) if (!board.on) board.plugIn();
+  }
+
+  async #rest(isResting: () => boolean, mostMs = HEAL_MOST_MS): Promise<void> {
+    const { clock } = this;
+    const untilMs = clock.nowMs + mostMs;
+    // Once is not enough: what is on its way now may be the last word.
+    for (let calm = 0; calm < 2 && clock.nowMs < untilMs; ) {
+      await this.#until(clock.nowMs + REST_LOOK_MS);
+      calm = isResting() ? calm + 1 : 0;
+    }
+  }
+
+  #isCalm(): boolean {
+    return this.fleet.boards.every(({ linkedTo }) => linkedTo !== null);
+  }
+
+  #isEmpty(): boolean {
+    return this.fleet.boards.every((board) => board.kernel.programs.length === 0 && board.read((rows) => outbox.page(rows, '', 1)).length === 0);
+  }
+
+  async #settle(): Promise<Map<string, Bytes[]>> {
+    const { clock, fleet } = this;
+    await this.#until(clock.nowMs + LAST_WORDS_MS);
+    // Whoever was lied to has not read on in the liar's log: the one that knows most closes.
+    const honest = fleet.gateways.filter(({ running, lie }) => running && lie === null);
+    const knows = (gateway: VirtualGateway): number => Object.values(gateway.read(vectorOf)).reduce((sum, size) => sum + size, 0);
+    const [closer] = (honest.length > 0 ? honest : fleet.gateways.filter(({ running }) => running)).sort((a, b) => knows(b) - knows(a));
+    if (closer === undefined) return new Map();
+    closer.call('close', {}, () => {});
+    const statements = new Map<string, Bytes[]>();
+    const asked = (): boolean => {
+      for (const gateway of fleet.gateways) {
+        if (gateway.running && !statements.has(gateway.id)) askStatement(gateway, (bytes) => statements.set(gateway.id, [bytes]));
+      }
+      return statements.size === fleet.gateways.filter(({ running }) => running).length;
+    };
+    // One that lost its disk is believed by nobody, and never hears of the close.
+    await this.#rest(asked, LAST_WORDS_MS);
+    return statements;
+  }
+
+  #report(wallSeconds: number): RunReport {
+    const { clock, fleet, judge, view, incidents } = this;
+    const scenario = this.#scenario;
+    const { seed, tier, path } = this.#options;
+    const expectations = this.expectations.results(view);
+    const { violations, tally } = judge;
+    const names: Record<string, string> = {};
+    for (const { id, spec } of [...fleet.gateways, ...fleet.boards]) names[id] = spec.name;
+    return {
+      ok: violations.length === 0 && expectations.every(({ held }) => held),
+      ...{ scenario: scenario.name, about: scenario.about, path, seed, tier, traceHash: this.trace.hash() },
+      ...{ boards: scenario.boards.length, gateways: scenario.gateways.length, simulatedMs: scenario.lastsMs, wallSeconds },
+      ...{ events: clock.events, faults: Object.fromEntries([...view.faults].sort(([a], [b]) => (a < b ? -1 : 1))) },
+      ...{ recordsSigned: tally.recordsSigned, recordsLost: tally.recordsLost, recordsBilledTwice: tally.recordsBilledTwice },
+      ...{ overlapStopMs: tally.overlapStopMs, worstRehomeMs: tally.worstRehomeMs, violations, expectations, incidents, shrunk: null, names },
+      lanes: this.lanes?.close() ?? [],
+      billed: view.billed,
+    };
+  }
+}
+
+/** Throws only what is a flaw of the simulator itself. */
+export const runScenario = async (scenario: Scenario, options: RunOptions): Promise<RunReport> => {
+  const run = new Run(scenario, options);
+  try {
+    return await run.go();
+  } finally {
+    await run.close();
+  }
+};

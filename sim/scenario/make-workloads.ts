@@ -1,0 +1,89 @@
+/** What tenants ask for: recipes looked up, and what is not said worked out from their limits. */
+import { refuseTwins } from './cast.ts';
+import type { ScenarioFile } from './file.ts';
+import { plainWorkload, type WorkloadRow } from './fleet-file.ts';
+import { type Desk, unknownWord } from './problem.ts';
+import { recipeFacts } from './recipe.ts';
+import type { BoardSpec, GatewaySpec, WorkloadSpec } from './scenario.ts';
+import type { Placed } from './shape.ts';
+import { formatQuantity } from './units.ts';
+
+export interface Recipes {
+  /** Text of `recipes/<name>/recipe.yaml`. */
+  recipe(name: string): string | null;
+  recipes(): string[];
+}
+
+export interface Surroundings {
+  desk: Desk;
+  recipes: Recipes;
+  gateways: GatewaySpec[];
+  /** The first of each group. */
+  boards: BoardSpec[];
+  lastsMs: number;
+}
+
+export const workloadRows = (rows: ScenarioFile['workloads']): { name: Placed<string>; row: WorkloadRow }[] =>
+  rows.map((given) => {
+    const row = 'short' in given ? plainWorkload(given.short) : given.map;
+    return { name: row.name ?? row.recipe, row };
+  });
+
+const limitsOf = (
+  { desk, recipes }: Surroundings,
+  { value: recipe, at, sound }: Placed<string>,
+): { text: string; memoryMib: number; cpuMillis: number } => {
+  const text = recipes.recipe(recipe);
+  if (text === null && sound) desk.report(at, unknownWord('recipe', recipe, recipes.recipes()));
+  const facts = text === null ? null : recipeFacts(text);
+  if (facts !== null && 'wrong' in facts) {
+    desk.report(at, { what: `recipes/${recipe}/recipe.yaml: ${facts.wrong}`, next: 'Mend the recipe; docs/recipes.md explains its keys.' });
+  }
+  const limits = facts !== null && 'limits' in facts ? facts.limits : { memoryMib: 0, cpuMillis: 0 };
+  return { text: text ?? '', ...limits };
+};
+
+const checkPlaces = ({ desk, gateways, boards, lastsMs }: Surroundings, { reads, region, asks }: WorkloadRow): void => {
+  const sensors = [...new Set(boards.flatMap((board) => board.sensors.map((sensor) => sensor.name)))];
+  for (const { value, at, sound } of reads) if (sound && !sensors.includes(value)) desk.report(at, unknownWord('sensor', value, sensors));
+  const regions = [...new Set(gateways.map((gateway) => gateway.region))];
+  if (region?.sound === true && !regions.includes(region.value)) desk.report(region.at, unknownWord('region', region.value, regions));
+  if (asks.sound && asks.value >= lastsMs) {
+    desk.report(asks.at, {
+      what: 'it is asked for after the end',
+      why: `the scenario lasts ${formatQuantity('ms', lastsMs)}`,
+      next: 'Let the tenant ask earlier.',
+    });
+  }
+};
+
+const workloadOf = (around: Surroundings, name: string, row: WorkloadRow): WorkloadSpec => {
+  const { text, memoryMib, cpuMillis } = limitsOf(around, row.recipe);
+  checkPlaces(around, row);
+  const { uses, fails } = row;
+  return {
+    ...{ name, recipe: row.recipe.value, recipeText: text, replicas: row.replicas, contentBytes: row.content },
+    uses: {
+      cpuMillis: uses.cpu ?? Math.ceil(cpuMillis / 5),
+      memoryMib: uses.memory ?? Math.ceil(memoryMib / 2),
+      netInBytesPerS: uses.in,
+      netOutBytesPerS: uses.out,
+      diskBytesPerS: uses.disk,
+    },
+    greenAfterMs: row['green-after'],
+    fails: fails === null || fails.how === null ? null : { how: fails.how, afterMs: fails.after },
+    reads: row.reads.map(({ value }) => value),
+    ...{ asksMs: row.asks.value, patienceMs: row.patience, region: row.region?.value ?? null },
+    capMicro: Number.isNaN(row.cap) ? 0n : BigInt(row.cap),
+  };
+};
+
+export const workloadsOf = (around: Surroundings, rows: ScenarioFile['workloads']): WorkloadSpec[] => {
+  const named = workloadRows(rows);
+  refuseTwins(
+    around.desk,
+    'workloads',
+    named.map(({ name }) => name),
+  );
+  return named.map(({ name, row }) => workloadOf(around, name.value, row));
+};

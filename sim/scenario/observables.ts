@@ -1,0 +1,38 @@
+/** What an expectation can look at: a number each, seen from outside. */
+export interface ObservableRow {
+  of: 'workload' | 'board' | 'gateway' | 'fault' | 'all';
+  /** In which its bounds are written; without one it is counted. */
+  unit?: 'permille' | 'celsius' | 'micro';
+  says: string;
+}
+
+export const OBSERVABLES = {
+  running: { of: 'workload', says: 'instances whose program runs' },
+  green: { of: 'workload', says: 'instances whose promises their home knows to hold' },
+  leased: { of: 'workload', says: 'replicas that have a lease' },
+  linked: { of: 'board', says: 'boards with a session that was welcomed' },
+  'homed-at': { of: 'gateway', says: 'boards with such a session at this gateway' },
+  powered: { of: 'board', says: 'boards that have power' },
+  outbox: { of: 'board', says: 'usage records that are not known to be replicated' },
+  'card-used': { of: 'board', unit: 'permille', says: 'permille of the card; of several boards the fullest' },
+  'card-worn': { of: 'board', unit: 'permille', says: 'permille of its endurance; of several boards the most worn' },
+  battery: { of: 'board', unit: 'permille', says: 'permille of its charge; of several boards the emptiest' },
+  celsius: { of: 'board', unit: 'celsius', says: 'temperature of the processor; of several boards the hottest' },
+  throttled: { of: 'board', says: 'boards that run slower because they are hot' },
+  quarantined: { of: 'board', says: 'boards that any gateway keeps apart' },
+  amnesia: { of: 'board', says: 'records that admit lost writes' },
+  restarts: { of: 'workload', says: 'times that its program was started again on the same lease' },
+  moves: { of: 'workload', says: 'leases after the first of a replica' },
+  rehomes: { of: 'board', says: 'times that a board was welcomed by another gateway than before' },
+  forks: { of: 'gateway', says: 'gateways that hold proof of two histories' },
+  faults: { of: 'fault', says: 'faults of this kind that happened' },
+  refusals: { of: 'all', says: 'refusals that were written into a journal' },
+  records: { of: 'board', says: 'usage records signed' },
+  billed: { of: 'workload', unit: 'micro', says: 'micro-units charged in the end' },
+} as const satisfies Record<string, ObservableRow>;
+
+export type Observable = keyof typeof OBSERVABLES;
+
+const isObservable = (word: string): word is Observable => Object.hasOwn(OBSERVABLES, word);
+export const OBSERVABLE_WORDS: readonly Observable[] = Object.keys(OBSERVABLES).filter(isObservable);
+export const observableRow = (word: Observable): ObservableRow => OBSERVABLES[word];

@@ -1,0 +1,178 @@
+/**
+ * A scenario once it has been read: every default filled in, every group of boards spelt out, every unit turned into
+ * the one of its field's name. Times are simulated and count from the beginning.
+ */
+import type { FaultKind } from './faults.ts';
+import type { Observable } from './observables.ts';
+
+export const PROFILES = ['pi-zero-2w', 'pi-3b', 'pi-4b', 'pi-5', 'generic-arm64', 'generic-amd64'] as const;
+export type ProfileName = (typeof PROFILES)[number];
+
+export interface GatewaySpec {
+  name: string;
+  region: string;
+}
+
+/** One direction of a path, both alike. */
+export interface LinkSpec {
+  latencyMs: number;
+  /** Added to the latency, uniform in [0, jitterMs]. */
+  jitterMs: number;
+  /** Of packets; under TCP a lost one is a later one. */
+  lossPermille: number;
+  bytesPerS: number;
+}
+
+export type PowerSpec =
+  | { kind: 'mains' }
+  /** Panel and battery; `sunHours` is the length of the day, `cloudPermille` how much of the sun is taken away on average. */
+  | { kind: 'solar'; batteryWh: number; chargedPermille: number; panelW: number; sunHours: number; cloudPermille: number }
+  | { kind: 'battery'; batteryWh: number; chargedPermille: number };
+
+export interface CardSpec {
+  mib: number;
+  /** Of the card, taken before anything is written here. */
+  usedPermille: number;
+  /** Bytes that are erased at once; a smaller write costs as much. */
+  eraseBlockBytes: number;
+  /** Erases of one block before it fails. */
+  endurance: number;
+  /** Answers a sync before it is done: what was written last may be lost with the power. */
+  lies: boolean;
+}
+
+export interface ClockSpec {
+  /** Keeps the time without power. Without one, the board wakes up at the moment it last saved. */
+  rtc: boolean;
+  driftPpm: number;
+}
+
+export interface SensorSpec {
+  name: string;
+  bus: 'gpio' | 'i2c' | 'iio' | '1-wire';
+  source:
+    | { kind: 'constant'; value: number }
+    | { kind: 'sine'; mean: number; swing: number; periodMs: number }
+    | { kind: 'walk'; from: number; step: number; least: number; most: number }
+    /** A real trace: moments from its beginning, in order, without gaps over `gapMs`. Goes round when it ends. */
+    | { kind: 'trace'; points: { atMs: number; value: number }[] };
+  noise: number;
+}
+
+export interface BoardSpec {
+  name: string;
+  /** Name of the group it was spelt out from; equals `name` for a single one. */
+  group: string;
+  profile: ProfileName;
+  /** Pairs and joins at this moment. */
+  joinsMs: number;
+  link: LinkSpec;
+  power: PowerSpec;
+  card: CardSpec;
+  clock: ClockSpec;
+  sensors: SensorSpec[];
+  capacity: { memoryMib: number; cpuMillis: number; partitions: number };
+}
+
+/** What an instance does to its partition while it runs. */
+export interface UseSpec {
+  cpuMillis: number;
+  memoryMib: number;
+  netInBytesPerS: number;
+  netOutBytesPerS: number;
+  diskBytesPerS: number;
+}
+
+/** How a release behaves. `fails`: null is well; `leak` grows by a MiB a second until its limit. */
+export interface Behaviour {
+  uses: UseSpec;
+  /** From the start of its program to the first time its promises hold. */
+  greenAfterMs: number;
+  fails: null | { how: 'crash' | 'leak' | 'never-green'; afterMs: number };
+}
+
+export interface WorkloadSpec extends Behaviour {
+  name: string;
+  /** Folder in `recipes/`; its recipe.yaml gives limits, promises, demands. */
+  recipe: string;
+  recipeText: string;
+  replicas: number;
+  /** Bytes of its content on the card and on the wire. */
+  contentBytes: number;
+  /** Sensors without which its promises do not hold. */
+  reads: string[];
+  asksMs: number;
+  patienceMs: number;
+  region: string | null;
+  /** Micro-units; what the voucher pays at most. */
+  capMicro: bigint;
+}
+
+export interface PaceSpec {
+  tickMs: number;
+  meterMs: number;
+  recordMs: number;
+  reportMs: number;
+  boardPatienceMs: number;
+  gatewayTickMs: number;
+  silenceMs: number;
+  keepaliveMs: number;
+}
+
+/** One fault or one deed of a person, at a moment. `forMs` null: once, or for good. */
+export interface Incident {
+  atMs: number;
+  kind: FaultKind;
+  /** Name of a board, gateway or workload. */
+  on: string;
+  forMs: number | null;
+  /** Whole numbers and words by the names that the table of faults gives. */
+  with: Record<string, number | string>;
+}
+
+/** Drawn from the seed: on average once in `everyMs` for each of `on`. */
+export interface MixSpec {
+  kind: FaultKind;
+  on: string[];
+  everyMs: number;
+  forMs: { least: number; most: number } | null;
+  with: Record<string, number | string>;
+  /** None before and none after. */
+  fromMs: number;
+  untilMs: number;
+}
+
+export interface Expectation {
+  kind: 'always' | 'eventually' | 'sometimes';
+  see: Observable;
+  /** Name of a board, group, gateway, workload or kind of fault; empty: all together. */
+  of: string;
+  least: number | null;
+  most: number | null;
+  /** `always` and `sometimes`: looked at from here on. `eventually`: the time runs from here. */
+  afterMs: number;
+  /** `eventually` only. */
+  withinMs: number;
+  /** As a person would say it; for reports. */
+  says: string;
+}
+
+export interface Scenario {
+  name: string;
+  about: string;
+  seed: number;
+  lastsMs: number;
+  /** Wall time at the beginning, ms since 1970. */
+  startsMs: number;
+  gateways: GatewaySpec[];
+  /** Between two gateways. */
+  backbone: LinkSpec;
+  boards: BoardSpec[];
+  workloads: WorkloadSpec[];
+  incidents: Incident[];
+  mix: MixSpec[];
+  /** Each seed leaves out about half of the mix's rows. */
+  swarm: boolean;
+  pace: PaceSpec;
+  expect: Expectation[];
+}

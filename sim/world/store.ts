@@ -1,0 +1,155 @@
+/**
+ * The store door over a virtual disk: ordered rows with copies that cost nothing until one of the two is written to.
+ * A row gives back the very bytes that were put, so that whoever decodes them need do so once. Nothing in it depends
+ * on time or chance: what becomes of a commit is decided by the medium that it is written to.
+ */
+import sorted from 'sorted-btree';
+import type { Bytes } from '../../runtime/protocol/bytes.ts';
+import { LichenError } from '../../runtime/protocol/errors.ts';
+import type { Commit, Key, Range, Row, Snapshot, Store } from '../../runtime/turn/store.ts';
+
+export const SCHEMA_NUMBER = '1';
+const NO_ROW: Row = { version: 0, value: null };
+
+const order = (a: Key, b: Key): number => (a < b ? -1 : a > b ? 1 : 0);
+// A CommonJS package: Node imports its module, a bundler the class that is its default export.
+const BTree = sorted.default ?? sorted;
+
+/** What stays when a process is gone. */
+export class Disk {
+  #rows = new BTree<Key, Row>(undefined, order);
+  #number = 0;
+  /** Rows as they were before each of the newest commits, the newest last; kept when `remembers` is above 0. */
+  readonly #undo: [Key, Row | undefined][][] = [];
+  remembers = 0;
+  /** Whoever opened a store over it last. */
+  owner = '';
+  schema = SCHEMA_NUMBER;
+
+  get(key: Key): Row {
+    return this.#rows.get(key) ?? NO_ROW;
+  }
+
+  range({ from, to, limit, reverse }: Range): { key: Key; row: Row }[] {
+    const out: { key: Key; row: Row }[] = [];
+    if (reverse) {
+      for (const [key, row] of this.#rows.entriesReversed(to, undefined, true)) {
+        if (key < from || out.length >= limit) break;
+        out.push({ key, row });
+      }
+      return out;
+    }
+    this.#rows.forRange(from, to, false, (key, row) => {
+      if (out.length >= limit) return { break: true };
+      out.push({ key, row });
+      return undefined;
+    });
+    return out;
+  }
+
+  write(writes: Commit['writes']): void {
+    const version = ++this.#number;
+    const before: [Key, Row | undefined][] = [];
+    for (const [key, value] of writes) {
+      if (this.remembers > 0) before.push([key, this.#rows.get(key)]);
+      if (value === null) this.#rows.delete(key);
+      else this.#rows.set(key, { version, value });
+    }
+    if (this.remembers === 0) return;
+    this.#undo.push(before);
+    if (this.#undo.length > this.remembers) this.#undo.shift();
+  }
+
+  /** Takes the newest commits back; returns how many there were to take. */
+  forget(commits: number): number {
+    for (let taken = 0; taken < commits; taken++) {
+      const before = this.#undo.pop();
+      if (before === undefined) return taken;
+      for (const [key, row] of before) {
+        if (row === undefined) this.#rows.delete(key);
+        else this.#rows.set(key, row);
+      }
+    }
+    return commits;
+  }
+
+  copy(): Disk {
+    const disk = new Disk();
+    disk.#rows = this.#rows.clone();
+    disk.#number = this.#number;
+    disk.remembers = this.remembers;
+    return disk;
+  }
+
+  *entries(prefix: string): Generator<[Key, Bytes]> {
+    for (const [key, { value }] of this.#rows.entries(prefix)) {
+      if (!key.startsWith(prefix)) return;
+      if (value !== null) yield [key, value];
+    }
+  }
+
+  get size(): number {
+    return this.#rows.size;
+  }
+}
+
+/** `lost`: the power goes before it is on the disk. `unanswered`: it is there, and the power goes before anyone hears of it. */
+export type Fate = { kind: 'durable'; afterMs: number } | { kind: 'refused'; error: LichenError } | { kind: 'lost' | 'unanswered' };
+
+export interface Medium {
+  /** Called once for each commit, before anything is written. */
+  fate(bytes: number, commit: Commit): Fate;
+  /** It is durable. */
+  kept(commit: Commit): void;
+  after(ms: number, call: () => void): void;
+}
+
+/** Reads what is committed; nothing can be written through it. */
+export const readOnly = (disk: Disk): Snapshot => ({
+  get: (key) => disk.get(key),
+  range: (range) => disk.range(range),
+  fetch: () => {
+    throw new LichenError('internal', 'a store that answers at once is never told to fetch');
+  },
+});
+
+export const bytesOf = ({ writes }: Commit): number => {
+  let bytes = 0;
+  for (const [key, value] of writes) bytes += key.length + (value?.length ?? 0);
+  return bytes;
+};
+
+/** Errors: `storage-broken` when the disk is of another schema. */
+export const openStore = (disk: Disk, medium: Medium, owner: string): Store => {
+  if (disk.schema !== SCHEMA_NUMBER) throw new LichenError('storage-broken', `schema ${disk.schema}, expected ${SCHEMA_NUMBER}`);
+  disk.owner = owner;
+  const isStale = ({ expected }: Commit): boolean => {
+    for (const [key, version] of expected) if (disk.get(key).version !== version) return true;
+    return false;
+  };
+  const snapshot = readOnly(disk);
+  return {
+    snapshot: () => snapshot,
+    commit: (commit, answer) => {
+      if (disk.owner !== commit.owner || isStale(commit)) {
+        answer({ kind: 'conflict' });
+        return;
+      }
+      const fate = medium.fate(bytesOf(commit), commit);
+      if (fate.kind === 'lost') return;
+      if (fate.kind === 'refused') {
+        answer({ kind: 'failed', error: fate.error });
+        return;
+      }
+      const write = (): void => {
+        disk.write(commit.writes);
+        medium.kept(commit);
+        if (fate.kind === 'durable') answer({ kind: 'committed' });
+      };
+      // A power cut while it is being written: it was never there.
+      if (fate.kind === 'durable' && fate.afterMs > 0) medium.after(fate.afterMs, write);
+      else write();
+    },
+    close: () => {},
+  };
+};

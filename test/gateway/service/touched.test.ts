@@ -1,0 +1,217 @@
+/** Turns look at what was touched only. Whatever happens in whatever order, a full look would find the same. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { seal, sealMany } from '../../../runtime/protocol/noun.ts';
+import { type Request, voucherNoun } from '../../../runtime/protocol/nouns/request.ts';
+import { operatorNoun } from '../../../runtime/protocol/nouns/trust.ts';
+import { keyOf } from '../../support/crypto.ts';
+import {
+  hashOf,
+  idOf,
+  operatorDoc,
+  ROOTS,
+  signedBinding,
+  signedManifest,
+  signedPublisher,
+  signedRequest,
+  signedVoucher,
+  voucher,
+} from '../../support/federation.ts';
+import { GatewayWorld, type Node } from '../../support/gateway-world.ts';
+import { PaperBoard } from '../../support/paper-board.ts';
+import { runs } from '../../support/properties.ts';
+import { nextPublisher, publisherDoc, signedPublisher as publisherOf, smallRelease } from '../../support/small-release.ts';
+import { type Looks, looks, walks } from './full-look.ts';
+
+interface Cast {
+  world: GatewayWorld;
+  boards: PaperBoard[];
+  /** Sequences, versions and serials rise. */
+  count: number;
+  operator: ReturnType<typeof operatorDoc>;
+  publisher: ReturnType<typeof publisherDoc>;
+}
+
+const RELEASES = [smallRelease({ recipe: 'other' }), smallRelease({ recipe: 'another', arch: 'x64' })];
+
+const cast = (): Cast => {
+  const world = new GatewayWorld().linkAll().pump();
+  const home = world.node(0).admit('tenant', 'tenant');
+  const boards = [1, 2, 3, 4].map((i) => new PaperBoard(`board ${i}`));
+  for (const [i, board] of boards.entries()) {
+    board.offer = { ...board.offer, partitions: 1 + (i % 3), memoryMib: 40 + 60 * i };
+    board.pair(home);
+    home.accept(signedBinding(board.name).body);
+  }
+  home.accept(signedPublisher().body, signedManifest().body, signedVoucher().body);
+  home.accept(signedRequest({ name: 'echo', replicas: 2, patienceMs: 3000 }).body);
+  world.pass(500);
+  for (const [i, board] of boards.entries()) board.connect(world.node(i % 3));
+  world.pass(500);
+  return { world, boards, count: 10, operator: operatorDoc(), publisher: publisherDoc() };
+};
+
+/** Opens what is not open yet, and uses what is. */
+const use = (board: PaperBoard): void => {
+  for (const { lease } of board.leases.filter(({ lease: id }) => !board.opened.has(id))) {
+    board.use(lease, { kind: 'open' });
+    board.opened.add(lease);
+  }
+  for (const lease of board.opened) board.use(lease);
+};
+
+const FILTERS: Request['filter'][] = [{}, {}, { board: idOf('board 2') }, { region: 'south' }, { tier: 'full' }];
+
+interface Chance {
+  board: PaperBoard;
+  node: Node;
+  /** 0 to 59. */
+  n: number;
+}
+type Deed = (cast: Cast, chance: Chance) => void;
+
+const ask = (given: Cast, node: Node, n: number, changes: Partial<Request>): void =>
+  void node.push(
+    signedRequest({
+      name: `request-${n % 3}`,
+      ...{ sequence: ++given.count, replicas: 1 + (n % 4), patienceMs: 1000 + 500 * (n % 5), filter: FILTERS[n % 5]! },
+      ...changes,
+    }).body,
+  );
+
+const DEEDS: Record<string, Deed> = {
+  comes: (_given, { board, node }) => void board.connect(node),
+  leaves: (_given, { board }) => board.disconnect(),
+  uses: (_given, { board }) => use(board),
+  closes: (_given, { board }) => {
+    const [lease] = board.opened;
+    if (lease !== undefined && board.opened.delete(lease)) board.use(lease, { kind: 'close' });
+  },
+  'offers other room': (_given, { board, n }) => {
+    board.offer = { ...board.offer, memoryMib: 40 * (1 + (n % 5)), partitions: n % 4 };
+    if (board.node !== null) board.connect(board.node);
+  },
+  'is lent otherwise': (given, { board, node, n }) =>
+    void node.push(
+      signedBinding(board.name, { version: ++given.count, currency: n % 5 === 0 ? 'USD' : 'EUR', policy: { partitions: 1 + (n % 3), labels: [] } })
+        .body,
+    ),
+  'has a new key': (_given, { board }) => {
+    const { node } = board;
+    if (node !== null) board.rotate(`${board.name} key ${board.keyVersion + 1}`, (document) => node.push(document).ok);
+  },
+  'is cloned': (_given, { board }) => {
+    const { end } = board;
+    const [lease] = board.opened;
+    if (lease === undefined) return;
+    board.use(lease);
+    board.end = end;
+    board.use(lease, { monoMs: 7777 });
+  },
+  'is there twice': (_given, { board, node }) => {
+    board.node = null;
+    board.connect(node);
+  },
+  asks: (given, { node, n }) => ask(given, node, n, {}),
+  'asks for another release': (given, { node, n }) => ask(given, node, n, { release: RELEASES[n % 2]!.release }),
+  'stops or destroys': (given, { node, n }) => ask(given, node, n, { state: n % 2 === 0 ? 'stopped' : 'destroyed' }),
+  'brings a release': (_given, { node, n }) => {
+    const { document, content } = RELEASES[n % 2]!;
+    node.push(document);
+    for (const [i, piece] of [...content.values()].entries()) if ((n + i) % 4 > 0) node.push(piece);
+  },
+  'takes the key of releases back': (given, { node, n }) => {
+    if (n % 6 > 0) return;
+    const next = nextPublisher(given.publisher, { revoked: [keyOf('release key').publicKey] });
+    if (node.push(publisherOf(next)).ok) given.publisher = next;
+  },
+  'lists otherwise': (given, { node, n, board }) => {
+    const { version, gateways } = given.operator;
+    const next = operatorDoc({
+      ...given.operator,
+      ...{ version: version + 1, previous: hashOf(operatorNoun, given.operator), name: `version ${version + 1}` },
+      gateways: gateways.map((entry, i) => ({ ...entry, region: (n + i) % 2 === 0 ? 'south' : 'north' })),
+      retired: n % 5 === 0 ? [node.id] : [],
+      revoked: n % 7 === 0 ? [...given.operator.revoked, board.signer.publicKey] : given.operator.revoked,
+    });
+    if (node.push(sealMany(operatorNoun, next, ROOTS.map(keyOf))).ok) given.operator = next;
+  },
+  'begins anew': ({ boards }, { node, n }) => {
+    if (n % 3 > 0) return;
+    node.stop();
+    node.start();
+    for (const board of boards) if (board.node === node) board.node = null;
+  },
+  'a period is closed': (_given, { node }) => void node.call('close'),
+  'a tick passes': ({ world }) => world.clock.pass(500),
+  'time passes': ({ world }, { n }) => world.clock.pass(100 * n),
+  'all is heard': ({ world }) => void world.pass(500),
+};
+
+/** A voucher that is over soon, and a request that it pays for; the clock may be ahead when it is looked at. */
+DEEDS['pays for a while'] = (given, { node, n }) => {
+  const ending = { serial: ++given.count, notAfterMs: given.world.clock.now().wallMs + 100 * n };
+  const named = hashOf(voucherNoun, voucher(ending));
+  const request = signedRequest({ name: `request-${n % 3}`, sequence: ++given.count, replicas: 2, patienceMs: 2000, voucher: named }).body;
+  node.push(seal(voucherNoun, voucher(ending), keyOf('tenant')));
+  node.push(request);
+};
+
+type Move =
+  | { kind: 'deed'; deed: string; board: number; at: number; n: number }
+  | { kind: 'deliver'; wire: number; frames: number }
+  | { kind: 'cut' | 'link'; pair: number };
+
+const OFTEN = ['comes', 'comes', 'leaves', 'uses', 'uses', 'uses', 'asks', 'asks', 'closes', 'all is heard', 'time passes', 'time passes'];
+
+const move: fc.Arbitrary<Move> = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      kind: fc.constant('deed' as const),
+      deed: fc.constantFrom(...Object.keys(DEEDS), ...OFTEN),
+      ...{ board: fc.nat(3), at: fc.nat(2), n: fc.nat(59) },
+    }),
+  },
+  { weight: 5, arbitrary: fc.record({ kind: fc.constant('deliver' as const), wire: fc.nat(5), frames: fc.integer({ min: 1, max: 6 }) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('cut' as const, 'link' as const, 'link' as const), pair: fc.nat(2) }) },
+);
+
+const play = (given: Cast, step: Move): void => {
+  const { world, boards } = given;
+  if (step.kind === 'deed') DEEDS[step.deed]?.(given, { board: boards[step.board]!, node: world.node(step.at), n: step.n });
+  else if (step.kind === 'deliver') for (let i = 0; i < step.frames; i++) world.deliver(step.wire);
+  else world[step.kind](...(world.pairs[step.pair] as [Node, Node]));
+  world.clock.settle();
+};
+
+const agree = (all: Record<string, Looks>, said: string): void => {
+  for (const [what, { touched, full }] of Object.entries(all)) expect(touched, `${what} ${said}`).toEqual(full);
+};
+
+describe('what a turn looks at', () => {
+  test('is all that a full look would find something at (property)', () => {
+    const seen = { leases: 0, moved: 0, replicated: 0 };
+    fc.assert(
+      fc.property(fc.array(move, { minLength: 25, maxLength: 60, size: 'max' }), (moves) => {
+        const given = cast();
+        const { nodes } = given.world;
+        for (const [i, step] of moves.entries()) {
+          play(given, step);
+          for (const node of nodes) agree(looks(node), `at ${node.name} after move ${i}`);
+        }
+        given.world.heal();
+        for (const node of nodes) agree({ ...looks(node), ...walks(node) }, `at ${node.name} in the end`);
+        const placed = nodes.flatMap(({ journal }) => journal.filter((line) => line.startsWith('lease ')));
+        seen.leases += placed.length;
+        seen.moved += placed.filter((line) => !line.includes(' term 1:')).length;
+        seen.replicated += given.boards.reduce((sum, board) => sum + board.replicated, 0);
+      }),
+      runs(16),
+    );
+    // It says nothing unless something happened.
+    expect(seen.leases).toBeGreaterThan(20);
+    expect(seen.moved).toBeGreaterThan(5);
+    expect(seen.replicated).toBeGreaterThan(20);
+  });
+});

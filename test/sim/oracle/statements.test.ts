@@ -1,0 +1,375 @@
+import { describe, expect, it } from 'vitest';
+import type { Posting, Statement } from '../../../runtime/protocol/nouns/billing.ts';
+import type { Lease } from '../../../runtime/protocol/nouns/lease.ts';
+import { keyOf } from '../../support/crypto.ts';
+import { idOf, secondOperator } from '../../support/federation.ts';
+import { Day, type DayBoard, HOUR, MINUTE, usedIn } from './day.ts';
+
+interface Held {
+  day: Day;
+  board: DayBoard;
+  one: Lease;
+}
+
+const run = ({ day, board, one }: Held, minutes: number): void => {
+  for (let i = 0; i < minutes; i += 10) {
+    day.pass(10 * MINUTE);
+    board.record(one).deliver();
+  }
+};
+
+const morning = (choice = {}): Held => {
+  const day = new Day();
+  const board = day.board('board 1');
+  const one = day.lease({ on: 'board 1', ...choice });
+  board.assign([one]).open(one);
+  return { day, board, one };
+};
+
+type Bend = (posting: Posting, statement: Statement) => Partial<Posting>;
+
+/** Changes the one posting of a statement, and what follows from it. */
+const bent =
+  (bend: Bend) =>
+  (statement: Statement): Statement => ({
+    ...statement,
+    invoices: statement.invoices.map((invoice) => ({
+      ...invoice,
+      postings: invoice.postings.map((posting) => ({ ...posting, ...bend(posting, statement) })),
+    })),
+  });
+
+/** Two periods; the second one's statement is bent. */
+const settled = (bend: (statement: Statement) => Statement = (statement) => statement, choice = {}): Day => {
+  const held = morning(choice);
+  const { day, board, one } = held;
+  run(held, 60);
+  day.closePeriod();
+  run(held, 60);
+  board.assign([]).close(one).deliver();
+  return day.pass(HOUR).closePeriod(bend).settle();
+};
+
+describe('statements that are right', () => {
+  it('are acquitted', () => {
+    expect(settled().found).toEqual([]);
+  });
+
+  it('are acquitted where a cap was reached', () => {
+    const day = settled(undefined, { capMicro: 40_000n });
+    expect(day.found).toEqual([]);
+    expect(day.stated.flatMap(({ invoices }) => invoices.flatMap(({ postings }) => postings.map(({ reason }) => reason)))).toEqual([
+      '',
+      'cap',
+    ]);
+  });
+
+  it('are acquitted in a currency that nobody pays', () => {
+    const held = morning();
+    const { day, board, one } = held;
+    day.pass(MINUTE);
+    board.meter(one).write(one, 'point', { tier: 'dev' });
+    board.assign([]).close(one).deliver();
+    day.pass(HOUR).closePeriod().settle();
+    expect(day.found).toEqual([]);
+  });
+
+  it('need not be there at all', () => {
+    const held = morning();
+    run(held, 60);
+    held.day.settle(new Map([[idOf('gateway a'), []]]));
+    expect(held.day.found).toEqual([]);
+  });
+});
+
+describe('statements that are wrong', () => {
+  it.each<[string, string[], Bend]>([
+    ['a record charged a second time', ['billed-twice'], ({ fromSeq }) => ({ fromSeq: fromSeq - 2 })],
+    ['records left out', ['usage-lost'], ({ fromSeq }) => ({ fromSeq: fromSeq + 1 })],
+    ['a price that is not the rates’', ['not-zero-sum', 'wrong-price'], ({ debitMicro }) => ({ debitMicro: debitMicro + 1n })],
+    ['parts that are not the whole', ['not-zero-sum', 'wrong-price'], ({ creditMicro }) => ({ creditMicro: creditMicro + 1n })],
+    [
+      'a fee that is not the operator’s, though the parts add up',
+      ['not-zero-sum', 'wrong-price'],
+      ({ creditMicro, feeMicro }) => ({ creditMicro: creditMicro - 5n, feeMicro: feeMicro + 5n }),
+    ],
+    ['another owner', ['not-zero-sum', 'wrong-price'], () => ({ owner: idOf('somebody') })],
+    ['another currency', ['not-zero-sum', 'wrong-price'], () => ({ currency: 'USD' })],
+    ['a tier that would not be paid', ['wrong-price'], () => ({ tier: 'dev' })],
+    ['a lease that nobody signed', ['billed-more', 'usage-lost', 'wrong-price'], () => ({ lease: idOf('nobody') })],
+  ])('%s', (_name, codes, bend) => {
+    expect(settled(bent(bend)).codes).toEqual(codes);
+  });
+
+  it('counts the records that were billed twice', () => {
+    const day = settled(bent(({ fromSeq }) => ({ fromSeq: fromSeq - 2 })));
+    expect(day.judge.tally.recordsBilledTwice).toBe(2);
+  });
+
+  it.each<[string, (statement: Statement) => Statement]>([
+    ['totals', (statement) => ({ ...statement, totals: statement.totals.map((one) => ({ ...one, chargesMicro: one.chargesMicro + 1n })) })],
+    ['a payout', (statement) => ({ ...statement, payouts: statement.payouts.map((one) => ({ ...one, creditMicro: 0n })) })],
+    ['a fee', (statement) => ({ ...statement, fees: [] })],
+    [
+      'an invoice',
+      (statement) => ({ ...statement, invoices: statement.invoices.map((one) => ({ ...one, totalMicro: one.totalMicro * 2n })) }),
+    ],
+  ])('not-zero-sum: %s', (_name, bend) => {
+    expect(settled(bend).codes).toEqual(['not-zero-sum']);
+  });
+
+  it('statement-chain: one that does not follow', () => {
+    expect(settled((statement) => ({ ...statement, previous: new Uint8Array(32).fill(1) })).codes).toEqual(['statement-chain']);
+  });
+
+  it('statement-chain: no statement', () => {
+    const day = new Day();
+    day.settle(new Map([[idOf('gateway a'), [new Uint8Array(3)]]]));
+    expect(day.codes).toEqual(['statement-chain']);
+  });
+
+  it('uncharged-without-reason: a part at rate zero', () => {
+    const held = morning();
+    run(held, 60);
+    const free = bent(({ used }) => ({
+      ...{ uncharged: used, debitMicro: 0n, creditMicro: 0n, feeMicro: 0n, roundingMicro: 0n },
+    }));
+    held.board.assign([]).close(held.one).deliver();
+    held.day.pass(HOUR).closePeriod((statement) => ({ ...free(statement), payouts: [], fees: [], totals: [] }));
+    held.day.settle();
+    expect(held.day.codes).toContain('uncharged-without-reason');
+  });
+
+  it.each(['cap', 'overlap'] as const)('uncharged-without-reason: %s is no reason here', (reason) => {
+    expect(settled(bent(() => ({ reason }))).codes).toEqual(['uncharged-without-reason']);
+  });
+});
+
+describe('statements-differ', () => {
+  const two = (): Day => {
+    const held = morning();
+    run(held, 60);
+    held.board.assign([]).close(held.one).deliver();
+    return held.day.pass(HOUR).closePeriod();
+  };
+  /** The second gateway states these. */
+  const settleAs = (day: Day, statements: Uint8Array[]): Day =>
+    day.settle(
+      new Map([
+        [idOf('gateway a'), day.statements],
+        [idOf('gateway b'), statements],
+      ]),
+    );
+  const others = (day: Day) => [new Uint8Array([...(day.statements[0] ?? []), 0])];
+
+  it('one gateway says something else', () => {
+    const day = two();
+    settleAs(day, others(day));
+    expect(day.codes).toEqual(['statements-differ']);
+  });
+
+  it('one gateway says nothing', () => {
+    const day = two();
+    settleAs(day, []);
+    expect(day.codes).toEqual(['statements-differ']);
+  });
+
+  it('but it lies', () => {
+    const day = two();
+    day.judge.lies(day.atMs, idOf('gateway b'));
+    settleAs(day, others(day));
+    expect(day.found).toEqual([]);
+  });
+});
+
+describe('what kernels counted', () => {
+  it('usage-lost: a board that leaves some of it out', () => {
+    const held = morning();
+    run(held, 60);
+    held.day.pass(5 * MINUTE);
+    held.board.finish(held.one, 'crashed').metered.set(held.one.lease, HOUR);
+    held.board.assign([]).write(held.one, 'close');
+    held.board.deliver();
+    held.day.pass(HOUR).closePeriod().settle();
+    expect(held.day.codes).toEqual(['usage-lost']);
+  });
+
+  it('billed-more: a board that counts twice', () => {
+    const held = morning();
+    run(held, 60);
+    held.board.metered.set(held.one.lease, 2 * HOUR);
+    held.board.assign([]).close(held.one).deliver();
+    held.day.pass(HOUR).closePeriod().settle();
+    expect(held.day.codes).toEqual(['billed-more']);
+  });
+
+  it('billed-more: by one of what a kernel counts exactly', () => {
+    const held = morning();
+    run(held, 60);
+    held.board
+      .assign([])
+      .finish(held.one, 'stopped')
+      .write(held.one, 'close', {
+        registers: { wallMs: BigInt(HOUR), ...used(HOUR), cpuMicros: usedIn(HOUR).cpuMicros + 1n },
+      });
+    held.board.deliver();
+    held.day.pass(HOUR).closePeriod().settle();
+    expect(held.day.codes).toEqual(['billed-more']);
+  });
+
+  it('a start and a stop may take a moment of wall time', () => {
+    const held = morning();
+    run(held, 60);
+    const slack = { wallMs: BigInt(HOUR + 9000), ...used(HOUR) };
+    held.board.assign([]).finish(held.one, 'stopped').write(held.one, 'close', { registers: slack });
+    held.board.deliver();
+    held.day.pass(HOUR).closePeriod().settle();
+    expect(held.day.found).toEqual([]);
+  });
+
+  it('billed-more: time without power', () => {
+    const held = morning();
+    run(held, 60);
+    held.board.finish(held.one, 'power').power(false);
+    held.day.pass(5 * MINUTE);
+    held.board.power(true).welcome().begin(held.one);
+    held.board.metered.set(held.one.lease, HOUR + 5 * MINUTE);
+    held.board.assign([]).close(held.one).deliver();
+    held.day.pass(HOUR).closePeriod().settle();
+    expect(held.day.codes).toEqual(['billed-more']);
+  });
+
+  it('a program that still runs is judged by what is told of it', () => {
+    const held = morning();
+    const { day, board, one } = held;
+    run(held, 60);
+    day.closePeriod();
+    day.judge.counted(day.atMs, board.id, one.lease, usedIn(HOUR));
+    expect(day.settle().found).toEqual([]);
+  });
+
+  it('billed-more: of a program that still runs', () => {
+    const held = morning();
+    const { day, board, one } = held;
+    run(held, 60);
+    day.closePeriod();
+    day.judge.counted(day.atMs, board.id, one.lease, usedIn(HOUR - 1));
+    expect(day.settle().codes).toEqual(['billed-more']);
+  });
+
+  it('usage-lost: of a program that still runs, and of which there was no record for long', () => {
+    const held = morning();
+    run(held, 20);
+    held.day.pass(HOUR).closePeriod().settle();
+    expect(held.day.codes).toEqual(['usage-lost']);
+  });
+
+  it('what passed since the last record goes with the power', () => {
+    const held = morning();
+    const { day, board, one } = held;
+    run(held, 60);
+    day.pass(9 * MINUTE);
+    board.finish(one, 'power').power(false);
+    day.pass(HOUR);
+    board.power(true).welcome().begin(one);
+    run(held, 60);
+    board.assign([]).close(one).deliver();
+    day.pass(HOUR).closePeriod().settle();
+    expect(day.found).toEqual([]);
+  });
+
+  it('usage-lost: what passed before it does not', () => {
+    const held = morning();
+    const { day, board, one } = held;
+    run(held, 60);
+    board.finish(one, 'power').power(false);
+    day.pass(HOUR);
+    board
+      .power(true)
+      .welcome()
+      .begin(one)
+      .metered.set(one.lease, HOUR - 1);
+    run(held, 60);
+    board.assign([]).close(one).deliver();
+    day.pass(HOUR).closePeriod().settle();
+    expect(day.codes).toEqual(['usage-lost']);
+  });
+
+  it('usage-lost: the power went long after the last record', () => {
+    const held = morning();
+    held.day.pass(30 * MINUTE);
+    held.board.finish(held.one, 'power').power(false);
+    expect(held.day.codes).toEqual(['usage-lost']);
+  });
+
+  it('the power may go long after the last record where there was no room for one', () => {
+    const held = morning();
+    held.board.card('full');
+    held.day.pass(30 * MINUTE);
+    held.board.finish(held.one, 'power').power(false);
+    expect(held.day.found).toEqual([]);
+  });
+
+  it('the wall time of what ended while no runtime looked is charged to nobody', () => {
+    const held = morning();
+    const { day, board, one } = held;
+    run(held, 60);
+    day.judge.runtime(day.atMs, board.id, false);
+    day.pass(4 * MINUTE);
+    board.finish(one, 'crashed');
+    day.judge.runtime(day.atMs, board.id, true);
+    const registers = { ...used(HOUR + 4 * MINUTE), wallMs: BigInt(HOUR), memoryMibS: used(HOUR).memoryMibS };
+    board.welcome().assign([]).write(one, 'close', { registers });
+    board.deliver();
+    day.pass(HOUR).closePeriod().settle();
+    expect(day.found).toEqual([]);
+  });
+
+  it('what a clone counts is nobody’s', () => {
+    const held = morning();
+    run(held, 60);
+    held.board.card('cloned').metered.set(held.one.lease, 5 * HOUR);
+    held.board.assign([]).close(held.one).deliver();
+    held.day.pass(HOUR).closePeriod().settle();
+    expect(held.day.found).toEqual([]);
+  });
+
+  it('a lease that does not stand is not charged', () => {
+    // Of eight replicas this is the tenth.
+    const held = morning({ index: 9 });
+    run(held, 60);
+    held.board.assign([]).close(held.one).deliver();
+    held.day.pass(HOUR).closePeriod().settle();
+    expect(held.day.found).toEqual([]);
+    expect(held.day.stated.at(-1)?.invoices).toEqual([]);
+  });
+
+  it('usage-lost: one that stands is', () => {
+    const held = morning();
+    run(held, 60);
+    held.board.assign([]).close(held.one).deliver();
+    held.day
+      .pass(HOUR)
+      .closePeriod((statement) => ({ ...statement, invoices: [], payouts: [], fees: [], totals: [] }))
+      .settle();
+    expect(held.day.codes).toEqual(['usage-lost']);
+    expect(held.day.judge.tally.recordsLost).toBe(7);
+  });
+
+  it('what a revoked key signed is charged or not', () => {
+    const held = morning();
+    run(held, 20);
+    held.day.sign(secondOperator({ revoked: [keyOf('board 1').publicKey] }));
+    run(held, 20);
+    held.board.assign([]).close(held.one).deliver();
+    held.day.pass(HOUR).closePeriod().settle();
+    expect(held.day.found).toEqual([]);
+    expect(held.day.stated.at(-1)?.invoices).toEqual([]);
+  });
+});
+
+/** Of what the registers say after so long. */
+const used = (ms: number) => {
+  const { cpuMicros, netInBytes, netOutBytes, diskBytes } = usedIn(ms);
+  return { cpuMicros, netInBytes, netOutBytes, diskBytes, memoryMibS: (16n * BigInt(ms)) / 1000n };
+};

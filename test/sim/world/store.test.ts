@@ -1,0 +1,82 @@
+/** The virtual disk keeps the contract of the store door; and what only a virtual one can do. */
+import { describe, expect, test } from 'vitest';
+import { utf8 } from '../../../runtime/protocol/bytes.ts';
+import type { Outcome } from '../../../runtime/turn/store.ts';
+import { Disk, type Fate, openStore } from '../../../sim/world/store.ts';
+import { type Medium, storeContract } from '../../contract/store.ts';
+import { manualClock } from '../../support/world.ts';
+
+const medium = (afterMs: number): Medium => {
+  const disk = new Disk();
+  return {
+    open: (owner) => {
+      const clock = manualClock();
+      const after = (ms: number, call: () => void): void => void clock.after(ms, call);
+      return {
+        store: openStore(disk, { fate: () => ({ kind: 'durable', afterMs }), kept: () => {}, after }, owner),
+        settle: () => clock.pass(afterMs),
+      };
+    },
+    close: async () => {},
+    spoilSchema: async () => {
+      disk.schema = '2';
+    },
+  };
+};
+
+describe('on a virtual disk', () => storeContract({ medium: () => medium(0) }));
+describe('on a virtual disk that takes its time', () => storeContract({ medium: () => medium(5) }));
+
+describe('a commit', () => {
+  const written = (fate: Fate): { disk: Disk; outcomes: Outcome[] } => {
+    const disk = new Disk();
+    const outcomes: Outcome[] = [];
+    const store = openStore(disk, { fate: () => fate, kept: () => {}, after: (_ms, call) => call() }, 'me');
+    store.commit({ writes: new Map([['a', utf8('1')]]), expected: new Map(), owner: 'me' }, (outcome) => outcomes.push(outcome));
+    return { disk, outcomes };
+  };
+
+  test('that is lost with the power is neither there nor answered', () => {
+    const { disk, outcomes } = written({ kind: 'lost' });
+    expect([disk.get('a').value, outcomes]).toEqual([null, []]);
+  });
+
+  test('that was durable when the power went is there, and nobody heard of it', () => {
+    const { disk, outcomes } = written({ kind: 'unanswered' });
+    expect([disk.get('a').value, outcomes]).toEqual([utf8('1'), []]);
+  });
+});
+
+describe('a disk', () => {
+  const filled = (): Disk => {
+    const disk = new Disk();
+    disk.remembers = 3;
+    for (const [i, key] of ['a', 'b', 'a', 'c', 'a'].entries()) disk.write(new Map([[key, utf8(`${i}`)]]));
+    return disk;
+  };
+  const rows = (disk: Disk): string[] => [...disk.entries('')].map(([key, value]) => `${key}=${new TextDecoder().decode(value)}`);
+
+  test('forgets its newest commits, as many as it remembers', () => {
+    expect(rows(filled())).toEqual(['a=4', 'b=1', 'c=3']);
+    for (const [commits, left, taken] of [
+      [1, ['a=2', 'b=1', 'c=3'], 1],
+      [2, ['a=2', 'b=1'], 2],
+      [9, ['a=0', 'b=1'], 3],
+    ] as const) {
+      const disk = filled();
+      expect(disk.forget(commits)).toBe(taken);
+      expect(rows(disk)).toEqual(left);
+    }
+  });
+
+  test('and its copy go their own ways', () => {
+    const disk = filled();
+    const copy = disk.copy();
+    disk.write(new Map([['b', null]]));
+    copy.write(new Map([['d', utf8('new')]]));
+    expect([rows(disk), rows(copy)]).toEqual([
+      ['a=4', 'c=3'],
+      ['a=4', 'b=1', 'c=3', 'd=new'],
+    ]);
+  });
+});
