@@ -96,7 +96,8 @@ class Run {
     const greens = new Greens(keys.crypto, seen);
     this.view = { fleet: this.fleet, seen, tally: this.judge.tally, greens, faults: new Map(), billed: [] };
     this.expectations = new Expectations(scenario.expect);
-    if (scenario.expect.some(({ see }) => see === 'green')) witness.overheard = (from, _to, topic, payload) => greens.heard(from, topic, payload);
+    if (scenario.expect.some(({ see }) => see === 'green'))
+      witness.overheard = (from, _to, topic, payload) => greens.heard(from, topic, payload);
   }
 
   /** Streams have the machine's timers for themselves while they are open. */
@@ -219,7 +220,9 @@ class Run {
   }
 
   #isEmpty(): boolean {
-    return this.fleet.boards.every((board) => board.kernel.programs.length === 0 && board.read((rows) => outbox.page(rows, '', 1)).length === 0);
+    return this.fleet.boards.every(
+      (board) => board.kernel.programs.length === 0 && board.read((rows) => outbox.page(rows, '', 1)).length === 0,
+    );
   }
 
   async #settle(): Promise<Map<string, Bytes[]>> {
@@ -257,7 +260,15 @@ class Run {
       ...{ boards: scenario.boards.length, gateways: scenario.gateways.length, simulatedMs: scenario.lastsMs, wallSeconds },
       ...{ events: clock.events, faults: Object.fromEntries([...view.faults].sort(([a], [b]) => (a < b ? -1 : 1))) },
       ...{ recordsSigned: tally.recordsSigned, recordsLost: tally.recordsLost, recordsBilledTwice: tally.recordsBilledTwice },
-      ...{ overlapStopMs: tally.overlapStopMs, worstRehomeMs: tally.worstRehomeMs, violations, expectations, incidents, shrunk: null, names },
+      ...{
+        overlapStopMs: tally.overlapStopMs,
+        worstRehomeMs: tally.worstRehomeMs,
+        violations,
+        expectations,
+        incidents,
+        shrunk: null,
+        names,
+      },
       lanes: this.lanes?.close() ?? [],
       billed: view.billed,
     };

@@ -21,7 +21,7 @@ export interface Agenda {
 }
 
 /** The alarm's name when it is not one instance's. */
-const EVERYTHING = 'everything';
+const SILENCE = 'silence';
 
 const instancesOf = (rows: Rows, request: string): string[] =>
   Array.from({ length: requests.get(rows, request)?.doc.replicas ?? 0 }, (_, index) => instanceOf(request, index));
@@ -30,14 +30,14 @@ const everything = (rows: Rows, context: Context, now: Instant): Agenda => {
   forgetRooms(rows);
   // Who is silent is taken for dead at one moment, though nothing happens then.
   for (const { key, value } of peers.all(rows)) {
-    if (!value.up && alive(rows, context, key, now)) setAlarm(rows, { clock: 'monoMs', at: value.sinceMs + context.silenceMs }, EVERYTHING);
+    if (!value.up && alive(rows, context, key, now)) setAlarm(rows, { clock: 'monoMs', at: value.sinceMs + context.silenceMs }, SILENCE);
   }
   return { instances: requests.all(rows).flatMap(({ key }) => instancesOf(rows, key)), changed: new Set() };
 };
 
 const whatChanged = (rows: Rows, context: Context, touched: Touched, due: string[], now: Instant): Agenda => {
   const changed = boardsTouched(rows, touched);
-  const instances = new Set([...touched.instances, ...due]);
+  const instances = new Set([...touched.instances, ...due.filter((name) => name !== SILENCE)]);
   for (const request of touched.requests) for (const instance of instancesOf(rows, request)) instances.add(instance);
   for (const board of changed) {
     for (const { doc } of openOn(rows, board)) instances.add(instanceOf(doc.request, doc.index));
@@ -47,13 +47,17 @@ const whatChanged = (rows: Rows, context: Context, touched: Touched, due: string
   return { instances: [...instances].sort(), changed };
 };
 
+const isAnyoneSilent = (rows: Rows, context: Context, now: Instant): boolean =>
+  peers.all(rows).some(({ key, value }) => !value.up && !alive(rows, context, key, now));
+
 /** The wall time of the last look. */
 const looked = volatileTable<number>('looked');
 
 export const agendaOf = (rows: Rows, context: Context, touched: Touched, now: Instant): Agenda => {
   const due = takeAlarms(rows, now);
+  if (due.includes(SILENCE) && isAnyoneSilent(rows, context, now)) touchPlacing(rows);
   // What seemed over by a clock that was ahead may not be.
-  if (due.includes(EVERYTHING) || now.wallMs < (looked.get(rows, 'wall') ?? 0)) touchPlacing(rows);
+  if (now.wallMs < (looked.get(rows, 'wall') ?? 0)) touchPlacing(rows);
   looked.put(rows, now.wallMs, 'wall');
   return takeWhole(rows, 'placing') ? everything(rows, context, now) : whatChanged(rows, context, touched, due, now);
 };

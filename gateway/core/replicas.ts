@@ -92,7 +92,7 @@ const copiedSize = (rows: Rows, context: Context): number => {
 };
 
 /** A peer holds this gateway's log up to `size`. */
-export const copiedUpTo = (rows: Rows, context: Context, size: number): void => {
+const copiedUpTo = (rows: Rows, context: Context, size: number): void => {
   const from = copiedSize(rows, context);
   if (size <= from) return;
   const reached = new Map<string, number>();
@@ -104,6 +104,13 @@ export const copiedUpTo = (rows: Rows, context: Context, size: number): void => 
   }
   for (const [board, seq] of reached) heldElsewhere(rows, board, seq);
   copied.put(rows, size, 'size');
+};
+
+/** A peer has countersigned this gateway's head at `size` with `note`. */
+export const countersignedUpTo = (rows: Rows, context: Context, peer: string, size: number, note: string): void => {
+  // First: how much was held before is read from what was countersigned before.
+  copiedUpTo(rows, context, size);
+  cosigned.put(rows, { size, note }, peer);
 };
 
 /** Once there is no peer left that could hold anything. */

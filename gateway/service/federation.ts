@@ -15,7 +15,7 @@ import { quarantine } from '../core/apply-supply.ts';
 import { gatewayById, gateways, isRevoked, keysOf, trustVersions } from '../core/directory.ts';
 import { appendForeign, batchAfter, headOf, isHeadOf, sizeOf, vectorOf } from '../core/log.ts';
 import { open, openEntry } from '../core/opened.ts';
-import { copiedUpTo } from '../core/replicas.ts';
+import { countersignedUpTo } from '../core/replicas.ts';
 import { blobs, cosigned, manifests, nothing, type PeerState, peers, pendings, releases, wanted } from '../core/tables.ts';
 import { touchPlacing } from '../core/touched.ts';
 import { flag } from './accept.ts';
@@ -105,8 +105,7 @@ const onHave = (work: Work, service: Service, from: string, peer: PeerState, fra
   if (checkpoint.author !== service.me || !isHeadOf(work, service.me, checkpoint))
     refuse('fork', `${from} countersigned a log of ours that we do not have`);
   if ((cosigned.get(work, from)?.size ?? 0) >= checkpoint.size) return;
-  cosigned.put(work, { size: checkpoint.size, note }, from);
-  copiedUpTo(work, service, checkpoint.size);
+  countersignedUpTo(work, service, from, checkpoint.size, note);
 };
 
 const onEntries = (work: Work, service: Service, from: string, frame: Frame<'entries'>): void => {
@@ -126,7 +125,12 @@ const onEntries = (work: Work, service: Service, from: string, frame: Frame<'ent
   }
 };
 
-/** Who passes on a log whose key is not known here is not to blame: it may know an operator's document that is on its way. */
+/**
+ * For these whoever passes a log on is not to blame. It may know an operator's document that is on its way; and an author
+ * with two histories has told it the other one. Were honest gateways to part over that, one liar could part them all.
+ */
+const AUTHORS_OWN = new Set<string>(['bad-signature', 'unknown-key', 'fork']);
+
 const takeEntries = (work: Work, service: Service, from: string, frame: Frame<'entries'>): LogEntry[] => {
   const keys = keysOf(work, service, frame.author).map(({ key }) => key);
   try {
@@ -134,7 +138,9 @@ const takeEntries = (work: Work, service: Service, from: string, frame: Frame<'e
   } catch (thrown) {
     const error = asLichenError(thrown);
     const peer = peers.get(work, from);
-    if (frame.author === from || peer === null || (error.code !== 'bad-signature' && error.code !== 'unknown-key')) throw thrown;
+    // What follows on a batch that was refused leaves a gap.
+    const isBlameless = AUTHORS_OWN.has(error.code) || (error.code === 'conflict' && peer?.refusedAt !== '');
+    if (frame.author === from || peer === null || !isBlameless) throw thrown;
     work.emit({ kind: 'journal', line: `log of ${frame.author} from ${from}: ${error.message}` });
     peers.put(work, { ...peer, refusedAt: trustVersions(work, service) }, from);
     return [];

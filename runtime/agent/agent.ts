@@ -6,13 +6,49 @@ import type { Instant } from '../turn/clock.ts';
 import type { Core } from '../turn/turn.ts';
 import { desired, freshRun } from './assignment.ts';
 import { type Concerns, conclude, tick } from './attention.ts';
-import { askLate, checked, filesRefused, gotChunk, lateMoments, type ManifestOf, planted, sealed, sweepIdle, sweepMoments, written } from './content.ts';
+import {
+  askLate,
+  checked,
+  filesRefused,
+  gotChunk,
+  lateMoments,
+  type ManifestOf,
+  planted,
+  sealed,
+  sweepIdle,
+  sweepMoments,
+  written,
+} from './content.ts';
 import type { Board, Effect, Event, Of, Work } from './events.ts';
-import { advanceAll, advanceMoments, exited, manifestOf, removed, started, stepRefused, stopped, survey, surveyed, surveyMoments, tickSurvey } from './lifecycle.ts';
+import {
+  advanceAll,
+  advanceMoments,
+  exited,
+  manifestOf,
+  removed,
+  started,
+  stepRefused,
+  stopped,
+  survey,
+  surveyed,
+  surveyMoments,
+  tickSurvey,
+} from './lifecycle.ts';
 import { meterMoments, sampled, signAnew, tickMeters } from './metering.ts';
 import { probed, promiseMoments, tickPromises, unprobed } from './promises.ts';
 import { reportMoments, tickReport } from './report.ts';
-import { acknowledged, followOperators, keepLink, linked, linkMoments, paired, settle, settleMoments, unlinked, welcome } from './session.ts';
+import {
+  acknowledged,
+  followOperators,
+  keepLink,
+  linked,
+  linkMoments,
+  paired,
+  settle,
+  settleMoments,
+  unlinked,
+  welcome,
+} from './session.ts';
 
 const message = (work: Work, board: Board, event: Of<'message'>, now: Instant): void => {
   if (event.topic === 'now') {

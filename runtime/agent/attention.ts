@@ -2,17 +2,31 @@
  * What the board has to look at, and when.
  *
  * Its concerns are level-triggered: looked at anew, each does what is still to be done and nothing else. So a concern that
- * was looked at and wrote nothing does nothing upon the same rows before one of the moments with which it compares the
- * clock, and it names them itself. When anything is written, all are looked at. That holds for a commit that fails, too:
- * what is kept of it here is a volatile row, and comes true with the rows that it speaks of.
+ * was looked at and changed nothing does nothing upon the same rows before one of the moments with which it compares the
+ * clock, and it names them itself. Once anything is written, all are looked at, but for the few tables of which it is
+ * known who looks at them. That holds for a commit that fails, too: what is kept of all this is a volatile row, and comes
+ * true with the rows that it speaks of.
  */
-import { type Attention, assignments, attentions, cadences, chains, type Dues, flows, lastReports, meters, ONE, outbox, probes } from '../core/tables.ts';
+import {
+  type Attention,
+  assignments,
+  attentions,
+  cadences,
+  chains,
+  type Dues,
+  flows,
+  lastReports,
+  meters,
+  ONE,
+  outbox,
+  probes,
+} from '../core/tables.ts';
 import type { Instant } from '../turn/clock.ts';
 import type { Board, Work } from './events.ts';
 
 export interface Concern {
   act(work: Work, board: Board, now: Instant): void;
-  /** At which it may do what it would not do before, past ones among them. */
+  /** At which it may do what it would not do before; those of the past may be among them. */
   moments(work: Work, board: Board, now: Instant): number[];
   /** Those of the tables set aside that others write for it. */
   reads?: readonly string[];

@@ -45,7 +45,8 @@ export const promiseMoments = (work: Work): number[] =>
 export const unprobed = (work: Work, id: string): void => probes.put(work, { ...probingOf(work, id), name: null }, id);
 
 /** The answer to a probe under way is still to come, and the next of the same lease waits for it. */
-export const forgetProbes = (work: Work, id: string): void => (probingOf(work, id).name === null ? probes.remove(work, id) : probeAnew(work, id));
+export const forgetProbes = (work: Work, id: string): void =>
+  probingOf(work, id).name === null ? probes.remove(work, id) : probeAnew(work, id);
 
 /** A promise that never held since the start is probed again soon, so that "green" is told when it is. */
 const EAGER_MS = 50;

@@ -94,9 +94,6 @@ const bytes = (major: number, value: Bytes, from: number): number => {
   return at + value.length;
 };
 
-/** Set by a text that is not ASCII. */
-let isWide = false;
-
 const text = (value: string, from: number): number => {
   const { length } = value;
   if (length <= SHORT) {
@@ -112,9 +109,12 @@ const text = (value: string, from: number): number => {
     if (seen < 0x80) return at + length;
   }
   if (!value.isWellFormed()) refuse('bad-cbor', 'a text holds half a surrogate pair');
-  const coded = utf8(value);
-  if (coded.length !== length) isWide = true;
-  return bytes(3, coded, from);
+  return bytes(3, utf8(value), from);
+};
+
+const isAscii = (text: string): boolean => {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false;
+  return true;
 };
 
 /** Of ASCII keys: shorter first, then bytewise, which is the order of the encoded keys. */
@@ -181,28 +181,20 @@ const map = (value: { [key: string]: Value }, depth: number, from: number): numb
 const record = (value: { [key: string]: Value }, depth: number, from: number): number => {
   const keys = Object.keys(value);
   let count = 0;
+  let ascii = true;
   for (const key of keys) {
     if (value[key] === undefined) continue;
     if (RESERVED.has(key)) refuse('bad-cbor', 'a map key is a reserved word');
+    ascii &&= isAscii(key);
     keys[count++] = key;
   }
   keys.length = count;
-  sortAscii(keys);
-  const leftThen = left;
-  const end = entries(value, keys, depth, true, from);
-  if (end >= 0) return end;
-  left = leftThen;
-  return entries(value, keys.sort(byCode), depth, false, from);
-};
-
-/** Below 0, with nothing to be kept of it, when a key is not ASCII and `ascii` took it for granted. */
-const entries = (value: { [key: string]: Value }, keys: string[], depth: number, ascii: boolean, from: number): number => {
-  let at = head(5, keys.length, from);
-  take(keys.length);
+  if (ascii) sortAscii(keys);
+  else keys.sort(byCode);
+  take(count);
+  let at = head(5, count, from);
   for (const key of keys) {
-    isWide = false;
     at = text(key, at);
-    if (isWide && ascii) return -1;
     const entry = value[key];
     if (entry !== undefined) at = item(entry, depth, at);
   }

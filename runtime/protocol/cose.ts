@@ -92,7 +92,8 @@ const KEY_END = HEADER_START.length + 32;
  */
 const usualSigner = (header: Bytes, typ: string): Bytes | null => {
   const { length } = typ;
-  if (length > 23 || header.length !== KEY_END + 2 + length || header[KEY_END] !== TYP || header[KEY_END + 1] !== 0x60 + length) return null;
+  if (length > 23 || header.length !== KEY_END + 2 + length || header[KEY_END] !== TYP || header[KEY_END + 1] !== 0x60 + length)
+    return null;
   for (let i = 0; i < HEADER_START.length; i++) if (header[i] !== HEADER_START[i]) return null;
   for (let i = 0; i < length; i++) if (header[KEY_END + 2 + i] !== typ.charCodeAt(i)) return null;
   return header.slice(HEADER_START.length, KEY_END);
@@ -118,7 +119,12 @@ export const open1 = (crypto: Crypto, typ: string, bytes: Bytes): Opened => {
   const header = bytesOf(rawHeader);
   const payload = bytesOf(rawPayload);
   checkEmpty(unprotectedHeader);
-  const signer = verify(crypto, usualSigner(header, typ) ?? statedSigner(header, typ), encode(['Signature1', header, NONE, payload]), signature);
+  const signer = verify(
+    crypto,
+    usualSigner(header, typ) ?? statedSigner(header, typ),
+    encode(['Signature1', header, NONE, payload]),
+    signature,
+  );
   return { payload, signers: [signer] };
 };
 

@@ -68,7 +68,7 @@ export const volatileTable = <T>(name: string): VolatileTable<T> => ({
   remove: (draft, key) => draft.remember(name, key, undefined),
   all: (draft) => {
     const out: { key: string; value: T }[] = [];
-    draft.recallAll(name).forEach((value, key) => out.push({ key, value: value as T }));
+    for (const [key, value] of draft.recallAll(name)) out.push({ key, value: value as T });
     return out;
   },
 });

@@ -84,7 +84,7 @@ export class VirtualBoard {
   online = true;
   #lastHome: string | null = null;
   /** The power goes in the middle of the n-th write from now on; 0: it does not. */
-  cutAtWrite: { left: number; then: () => void } | null = null;
+  cutAtWrite: { left: number; act: () => void } | null = null;
   readonly #around: BoardSurroundings;
   #turn: Turn<Event> | null = null;
   #life = 0;
@@ -211,11 +211,15 @@ export class VirtualBoard {
     const submit = (event: Event): void => {
       if (alive()) turn.submit(event);
     };
-    const store = openStore(this.disk, {
-      fate: (_bytes, commit) => this.#fate(commit),
-      kept: (commit) => witness.kept(this, commit),
-      after: (ms, call) => void own.after(ms, call),
-    }, owner);
+    const store = openStore(
+      this.disk,
+      {
+        fate: (_bytes, commit) => this.#fate(commit),
+        kept: (commit) => witness.kept(this, commit),
+        after: (ms, call) => void own.after(ms, call),
+      },
+      owner,
+    );
     const later = (ms: number, call: () => void): void => void own.after(ms, call);
     const files = openVirtualFiles({
       ...{ crypto: people.keys.crypto, shelf: this.shelf, card: this.card, later },
@@ -229,7 +233,13 @@ export class VirtualBoard {
     const board: Board = {
       ...{ crypto: people.keys.crypto, signer: this.signer, entropy, id: this.id, bootId: `boot ${this.#boots}`, software: 'simulated' },
       offer: offerOf(partitions.enforcement, this.spec.capacity, this.hardware.arch, this.hardware.model),
-      pace: { tickMs: pace.tickMs, meterMs: pace.meterMs, recordMs: pace.recordMs, reportMs: pace.reportMs, patienceMs: pace.boardPatienceMs },
+      pace: {
+        tickMs: pace.tickMs,
+        meterMs: pace.meterMs,
+        recordMs: pace.recordMs,
+        reportMs: pace.reportMs,
+        patienceMs: pace.boardPatienceMs,
+      },
     };
     let dialled = '';
     const release = (effect: Effect): void => {
@@ -333,7 +343,7 @@ export class VirtualBoard {
     if (cut === null || --cut.left > 0) return true;
     this.cutAtWrite = null;
     // Whoever writes hears nothing any more; the power is gone before this event is over.
-    this.#around.clock.soon(cut.then);
+    this.#around.clock.soon(cut.act);
     this.#life++;
     return false;
   }

@@ -14,7 +14,7 @@ export interface Step {
   call: CallName;
   body: Bytes | unknown;
   /** What a step before it answered may be needed by one that follows. */
-  then?: (answer: ApiAnswer, gateway: VirtualGateway) => Step[];
+  next?: (answer: ApiAnswer, gateway: VirtualGateway) => Step[];
 }
 
 const PATIENCE_MS = 10_000;
@@ -64,7 +64,7 @@ export class Errands {
         this.#refused(answer);
         return again();
       }
-      const more = answer instanceof LichenError ? [] : (step.then?.(answer, gateway) ?? []);
+      const more = answer instanceof LichenError ? [] : (step.next?.(answer, gateway) ?? []);
       this.#go(gateway, [...more, ...rest], done, again);
     };
     if (step.body instanceof Uint8Array) gateway.call(step.call, { body: step.body }, answered);
@@ -84,10 +84,9 @@ export const pushRelease = (document: Bytes, content: Map<string, Bytes>): Step 
   const give = (answer: ApiAnswer): Step[] =>
     missingOf(answer).flatMap((hash) => {
       const body = content.get(hash);
-      return body === undefined ? [] : [{ call: 'push', body, then: give } satisfies Step];
+      return body === undefined ? [] : [{ call: 'push', body, next: give } satisfies Step];
     });
-  return { call: 'push', body: document, then: give };
+  return { call: 'push', body: document, next: give };
 };
 
 export const admit = (role: string, key: Bytes, name: string): Step => ({ call: 'admit', body: { role, key: hex(key), name } });
-

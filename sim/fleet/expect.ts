@@ -11,7 +11,8 @@ interface Watch {
   value: number;
 }
 
-const within = ({ least, most }: Expectation, value: number): boolean => (least === null || value >= least) && (most === null || value <= most);
+const within = ({ least, most }: Expectation, value: number): boolean =>
+  (least === null || value >= least) && (most === null || value <= most);
 
 export class Expectations {
   readonly #watches: Watch[];

@@ -1,7 +1,8 @@
 /** A federation of virtual boards and gateways with the people around it, put together from a scenario and a seed. */
-import { LichenError } from '../../runtime/protocol/errors.ts';
+
 import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
 import { parseClaim } from '../../runtime/protocol/claim.ts';
+import { LichenError } from '../../runtime/protocol/errors.ts';
 import { seal, unseal } from '../../runtime/protocol/noun.ts';
 import { pairingNoun } from '../../runtime/protocol/nouns/board.ts';
 import { Radio } from '../hardware/radio.ts';
@@ -125,8 +126,11 @@ export class Fleet {
     const claim: Step = {
       call: 'claim',
       body: { owner: people.owner },
-      then: (answer, gateway) => {
-        const line = 'json' in answer && typeof answer.json === 'object' && answer.json !== null && 'claim' in answer.json ? String(answer.json.claim) : '';
+      next: (answer, gateway) => {
+        const line =
+          'json' in answer && typeof answer.json === 'object' && answer.json !== null && 'claim' in answer.json
+            ? String(answer.json.claim)
+            : '';
         this.#pair(board, gateway, line);
         return [];
       },

@@ -77,11 +77,15 @@ export class VirtualGateway {
       ...{ name: this.spec.name, region: this.spec.region, address: `${this.spec.name}.example:${PORT}`, software: 'simulated' },
       entropy: (length) => entropy.bytes(length),
     };
-    const store = openStore(this.disk, {
-      fate: () => ({ kind: 'durable', afterMs: COMMIT_MS + this.slowerMs }),
-      kept: (commit) => this.#around.kept(this.id, commit),
-      after: (ms, call) => void own.after(ms, call),
-    }, owner);
+    const store = openStore(
+      this.disk,
+      {
+        fate: () => ({ kind: 'durable', afterMs: COMMIT_MS + this.slowerMs }),
+        kept: (commit) => this.#around.kept(this.id, commit),
+        after: (ms, call) => void own.after(ms, call),
+      },
+      owner,
+    );
     /** session → peer. */
     const peers = new Map<string, string>();
     const doors = carrier.gateway({

@@ -1,9 +1,9 @@
 /** What each fault of the table does to the fleet. Each returns its end; the end of a scenario ends them all. */
 import { rotten } from '../hardware/card.ts';
 import { SENSOR_FAULTS } from '../hardware/sensor.ts';
+import type { CardFault } from '../oracle/physics.ts';
 import type { FaultKind } from '../scenario/faults.ts';
 import type { Behaviour, Incident } from '../scenario/scenario.ts';
-import type { CardFault } from '../oracle/physics.ts';
 import { Disk } from '../world/store.ts';
 import type { VirtualBoard } from './board.ts';
 import type { Fleet } from './fleet.ts';
@@ -47,7 +47,7 @@ const cutAtWrite = (scene: Scene, board: VirtualBoard, left: number): Undo => {
   const { fleet, incident } = scene;
   const armed = {
     left,
-    then: () => {
+    act: () => {
       const restore = cutPower(scene, board);
       fleet.clock.at(fleet.clock.nowMs + (incident.forMs ?? POWER_CYCLE_MS), restore);
     },

@@ -2,10 +2,18 @@
  * The partitions door of a virtual board: programs that use what their workload says, counted as a kernel counts. Its
  * figures are the truth that the judge is told. Nothing is stepped: use is summed up whenever it changes or is asked.
  */
-import type { Counters, Enforcement, Exit, PartitionEvent, PartitionSpec, PartitionStep, Partitions } from '../../runtime/ports/partitions.ts';
+import type {
+  Counters,
+  Enforcement,
+  Exit,
+  PartitionEvent,
+  PartitionSpec,
+  PartitionStep,
+  Partitions,
+} from '../../runtime/ports/partitions.ts';
 import { LichenError } from '../../runtime/protocol/errors.ts';
-import type { Hardware } from '../hardware/profiles.ts';
 import { oomVictim } from '../hardware/memory.ts';
+import type { Hardware } from '../hardware/profiles.ts';
 import type { Counted, EndReason } from '../oracle/physics.ts';
 import type { Behaviour, UseSpec } from '../scenario/scenario.ts';
 import type { VirtualClock } from '../world/clock.ts';

@@ -1,6 +1,7 @@
 /** What expectations look at, seen from outside: one function for each row of the table of observables. */
-import { boards as boardRows } from '../../gateway/core/tables.ts';
+
 import { currentLease } from '../../gateway/core/holding.ts';
+import { boards as boardRows } from '../../gateway/core/tables.ts';
 import { outbox } from '../../runtime/core/tables.ts';
 import type { Tally } from '../oracle/physics.ts';
 import type { Billed } from '../report/report.ts';

@@ -96,7 +96,14 @@ export class People {
   }
 
   #voucher(workload: WorkloadSpec) {
-    return { v: 1 as const, tenant: this.tenant, serial: this.#serialOf(workload.name), currency: CURRENCY, capMicro: workload.capMicro, notAfterMs: LATE_MS };
+    return {
+      v: 1 as const,
+      tenant: this.tenant,
+      serial: this.#serialOf(workload.name),
+      currency: CURRENCY,
+      capMicro: workload.capMicro,
+      notAfterMs: LATE_MS,
+    };
   }
 
   readonly #serials = new Map<string, number>();

@@ -3,13 +3,14 @@
  * content is as long as the scenario says and made from the seed. A newer one shares half of its chunks with the one
  * before, as a newer build does.
  */
+
+import { readRecipe } from '../../recipes/builder/recipe.ts';
 import { type Bytes, concat, hex } from '../../runtime/protocol/bytes.ts';
 import type { Crypto, Signer } from '../../runtime/protocol/crypto.ts';
 import type { PublisherId } from '../../runtime/protocol/ids.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { encodeAs, payloadOf, seal } from '../../runtime/protocol/noun.ts';
 import { type ChunkRef, type Entry, type Manifest, manifestNoun, pageSchema } from '../../runtime/protocol/nouns/release.ts';
-import { readRecipe } from '../../recipes/builder/recipe.ts';
 import type { Behaviour, WorkloadSpec } from '../scenario/scenario.ts';
 import type { Chance } from '../world/chance.ts';
 

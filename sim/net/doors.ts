@@ -2,13 +2,14 @@
  * How boards and gateways of the virtual world reach each other. Tier A carries messages, tier B the bytes of real
  * MQTT and peer streams; both over the same paths, so that a fault is one thing in both.
  */
+
+import type { Front, FrontEvent, Gatekeeper, PeerEvent, Peers } from '../../gateway/service/doors.ts';
 import type { Link } from '../../runtime/ports/link.ts';
 import type { Bytes } from '../../runtime/protocol/bytes.ts';
 import type { Signer } from '../../runtime/protocol/crypto.ts';
 import type { LichenError } from '../../runtime/protocol/errors.ts';
 import type { Clock } from '../../runtime/turn/clock.ts';
 import type { Entropy } from '../../runtime/turn/entropy.ts';
-import type { Front, FrontEvent, Gatekeeper, PeerEvent, Peers } from '../../gateway/service/doors.ts';
 
 /** The way between two machines as it is now. Asked at each message, so that it may change between two. */
 export interface Paths {

@@ -154,7 +154,15 @@ export class BoardMessages {
     if (this.#byClient.get(client) === session) this.#byClient.delete(client);
     if (hasEnded) connection.close('b');
     if (!gateway.alive()) return;
-    gateway.listener({ kind: 'message', session: name, party: 'board', id: board.id, topic: 'gone', payload: GONE, receipt: ++this.#count });
+    gateway.listener({
+      kind: 'message',
+      session: name,
+      party: 'board',
+      id: board.id,
+      topic: 'gone',
+      payload: GONE,
+      receipt: ++this.#count,
+    });
     gateway.listener({ kind: 'disconnected', session: name, party: 'board', id: board.id });
   }
 

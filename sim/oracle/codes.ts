@@ -11,6 +11,8 @@ export const CODES = {
   'acked-not-replicated': 2,
   /** A program began before a zero record of its lease was durable. */
   'began-unrecorded': 2,
+  /** A second zero record of one lease: whatever follows it means nothing to any bill. (metering-2) */
+  'opened-twice': 2,
   /** Two records of one number, or one that does not follow, from a board whose card is well. */
   'chain-broken': 2,
   /** Two entries at one place of the log of a gateway that neither lies nor lost its disk. */

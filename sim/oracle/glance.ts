@@ -219,6 +219,13 @@ export const glanceName = (document: Bytes): RecordName | null => {
   return reader.isBad ? null : { board, seq, payload, signer: keyOf(header), mark: markOf(payload) };
 };
 
+/** What a row of bytes holds: a store writes them as one item. Bytes that are none are given back as they are. */
+export const unwrapped = (row: Bytes): Bytes => {
+  const reader = new Reader(row);
+  const inner = reader.bytes();
+  return reader.isBad || !reader.isAtEnd ? row : inner;
+};
+
 /** Takes the payload that `glanceName` found. */
 export const glanceRecord = (payload: Bytes): RecordGlance | null => {
   const reader = new Reader(payload);

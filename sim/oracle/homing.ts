@@ -5,7 +5,7 @@
  */
 import { rendezvous } from '../../runtime/protocol/rendezvous.ts';
 import type { Court } from './court.ts';
-import { type BoardCase, canSettle, type GatewayCase, isGood } from './scene.ts';
+import { type BoardCase, canSettle, type GatewayCase, isGood, isThere } from './scene.ts';
 
 export interface Homing {
   /** Power, runtime, card or way of a board have changed. */
@@ -29,7 +29,7 @@ const possibleSince = ({ scene, archive, crypto }: Court, board: BoardCase): num
     for (const id of rendezvous(crypto, board.id, serving).slice(0, HOMES)) {
       const gateway = scene.gateways.get(id);
       const pairedMs = gateway?.pairs.get(board.id);
-      if (gateway === undefined || pairedMs === undefined || gateway.state !== 'up' || !isGood(gateway)) continue;
+      if (gateway === undefined || pairedMs === undefined || !isThere(gateway) || !isGood(gateway)) continue;
       firstMs = Math.min(firstMs, Math.max(gateway.upMs, pairedMs));
     }
     // It may go by an older document of its operator's.

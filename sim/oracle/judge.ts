@@ -150,12 +150,18 @@ const machines = (court: Court, { runs, steady, homing, overlap, records }: Cham
 
 const gatewayFacts = (court: Court, { records, homing, overlap, logs }: Chambers) => {
   const { scene } = court;
-  const facts: Facts<'gateway' | 'peered' | 'forgot' | 'lies' | 'kept'> = {
+  const facts: Facts<'gateway' | 'cutOff' | 'peered' | 'forgot' | 'lies' | 'kept'> = {
     gateway: (atMs, id, state) => {
       const gateway = scene.gateway(id);
       if (gateway.state !== 'up' && state === 'up') gateway.upMs = atMs;
       gateway.state = state;
       if (state !== 'up') homing.gatewayLost(atMs, gateway);
+      overlap.gatewaysChanged(atMs);
+    },
+    cutOff: (atMs, id, is) => {
+      const gateway = scene.gateway(id);
+      if (gateway.isCutOff && !is) gateway.upMs = atMs;
+      gateway.isCutOff = is;
       overlap.gatewaysChanged(atMs);
     },
     peered: (atMs, one, other, can) => {

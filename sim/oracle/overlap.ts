@@ -3,7 +3,7 @@
  * boards are at homes that hear each other. How long an instance ran at all is added up for its bill.
  */
 import type { Court } from './court.ts';
-import { type BoardCase, canSettle, type GatewayCase, type InstanceCase, isGood, type LeaseCase, type Pair } from './scene.ts';
+import { type BoardCase, canSettle, type GatewayCase, type InstanceCase, isGood, isThere, type LeaseCase, type Pair } from './scene.ts';
 
 export interface Overlap {
   began(atMs: number, board: BoardCase, lease: LeaseCase): void;
@@ -20,7 +20,7 @@ export interface Overlap {
 /** Its home is not the one that lost what it knew of the others' leases. */
 const isTold = (board: BoardCase): boolean => {
   const { home } = board;
-  return canSettle(board) && home !== null && board.isHomeSure && home.state === 'up' && isGood(home) && home.forgotMs === null;
+  return canSettle(board) && home !== null && board.isHomeSure && isThere(home) && isGood(home) && home.forgotMs === null;
 };
 
 const hear = (a: GatewayCase | null, b: GatewayCase | null): boolean => a !== null && b !== null && (a === b || !a.apart.has(b.id));

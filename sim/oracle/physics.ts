@@ -40,6 +40,8 @@ export interface Physics {
   /** Whether a session can be held between a board and any living gateway: bytes pass both ways, and in time. True until told. */
   reachable(atMs: number, board: string, can: boolean): void;
   gateway(atMs: number, gateway: string, state: 'up' | 'down' | 'dead'): void;
+  /** Whether nothing passes between a gateway and anybody. False until told. */
+  cutOff(atMs: number, gateway: string, is: boolean): void;
   /** Whether bytes pass between two gateways, both ways. True until told. */
   peered(atMs: number, gateway: string, other: string, can: boolean): void;
   /** A program began. `content` is the hash of the release whose files it was given. */
@@ -48,7 +50,7 @@ export interface Physics {
   ended(atMs: number, board: string, lease: string, why: EndReason, used: Counted): void;
   /** What a program that still runs has used so far. Asked for once at the end; without it nothing is said of what it used. */
   counted(atMs: number, board: string, lease: string, used: Counted): void;
-  /** A board's store holds this signed usage record, durably. */
+  /** A board's store holds this signed usage record, durably; as it is, or as the row in which it stands. */
   wrote(atMs: number, board: string, record: Bytes): void;
   /** Bytes on a wire, when they are heard. `from` and `to` are ids; a topic's name, or `peer`. */
   heard(atMs: number, from: string, to: string, topic: string, payload: Bytes): void;

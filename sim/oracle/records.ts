@@ -4,7 +4,7 @@
  */
 import { type Bytes, equal } from '../../runtime/protocol/bytes.ts';
 import type { Court } from './court.ts';
-import { glanceAck, glanceBatch, glanceName, glanceRecord, type RecordGlance, type RecordName } from './glance.ts';
+import { glanceAck, glanceBatch, glanceName, glanceRecord, type RecordGlance, type RecordName, unwrapped } from './glance.ts';
 import { type BoardCase, type Chain, type GatewayCase, isContradictory, type LeaseCase } from './scene.ts';
 import { SeqSet } from './seqs.ts';
 
@@ -83,6 +83,8 @@ const enter = (court: Court, atMs: number, board: BoardCase, { payload, signer, 
   chain.leases[seq] = lease;
   chain.firstMs[seq] = atMs;
   noteKey(board, signer);
+  if (glance.kind === 'open' && lease.firstIsZero && !isContradictory(board))
+    docket.accuse('opened-twice', atMs, lease.id, `record ${seq} opens it, record ${lease.firstSeq} did so before`);
   noteLease(lease, glance, atMs);
   if (how === 'wrote') noteClock(court, atMs, lease, glance.wallMs);
   return true;
@@ -139,7 +141,7 @@ const examineAck = (court: Court, atMs: number, gateway: GatewayCase, board: Boa
 
 export const openRecords = (court: Court): Records => ({
   wrote: (atMs, board, record) => {
-    const name = glanceName(record);
+    const name = glanceName(unwrapped(record));
     if (name === null || name.board !== board.id) return;
     court.scene.hearsWrites = true;
     see(court, atMs, board, name, 'wrote');

@@ -119,7 +119,9 @@ export interface BoardCase {
 export interface GatewayCase {
   readonly id: string;
   state: 'up' | 'down' | 'dead';
+  /** Its process or its way last came back. */
   upMs: number;
+  isCutOff: boolean;
   lies: boolean;
   forgotMs: number | null;
   /** It went back to an older disk, so that some of what it kept before is there still. */
@@ -197,7 +199,7 @@ const newBoard = (id: string): BoardCase => ({
 });
 
 const newGateway = (id: string): GatewayCase => ({
-  ...{ id, state: 'up', upMs: 0, lies: false, forgotMs: null, isUncertain: false, isOutcast: false },
+  ...{ id, state: 'up', upMs: 0, isCutOff: false, lies: false, forgotMs: null, isUncertain: false, isOutcast: false },
   ...{ kept: new Map(), before: [], pairs: new Map(), apart: new Set() },
 });
 
@@ -266,6 +268,9 @@ export const boardOf = (scene: Scene, { board, document }: LeaseCase): BoardCase
 
 /** Its word and its disk count. */
 export const isGood = (gateway: GatewayCase): boolean => !gateway.lies && !gateway.isOutcast && gateway.state !== 'dead';
+
+/** It runs and can be reached. */
+export const isThere = (gateway: GatewayCase): boolean => gateway.state === 'up' && !gateway.isCutOff;
 
 /** Whether a card was such that what is on it may contradict what was said. */
 export const isContradictory = ({ card }: BoardCase): boolean => card.isCloned || card.lostMs !== null;

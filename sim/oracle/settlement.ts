@@ -9,7 +9,7 @@ import { METERED, noUse, type Use } from './glance.ts';
 import type { Logs } from './logs.ts';
 import { type Bill, type Bills, examineStatements } from './postings.ts';
 import { useOf } from './runs.ts';
-import { type BoardCase, type InstanceCase, isContradictory, isGood, type LeaseCase, wasWell } from './scene.ts';
+import { type BoardCase, type InstanceCase, isContradictory, isGood, isThere, type LeaseCase, wasWell } from './scene.ts';
 
 interface Settlement {
   court: Court;
@@ -70,7 +70,7 @@ const hasRevoked = ({ archive }: Court, board: BoardCase): boolean => board.chai
 const couldDeliver = ({ court, closedMs }: Settlement, board: BoardCase): boolean => {
   const sinceMs = closedMs - court.limits.settleMs;
   const { home, homeMs } = board;
-  return wasWell(board, sinceMs, closedMs) && home !== null && homeMs <= sinceMs && home.state === 'up' && isGood(home);
+  return wasWell(board, sinceMs, closedMs) && home !== null && homeMs <= sinceMs && isThere(home) && isGood(home);
 };
 
 /** Of a gateway whose peers take what it has. */

@@ -40,8 +40,8 @@ class Heap {
     let at = items.length;
     while (at > 0) {
       const above = (at - 1) >> 1;
-      const parent = items[above] as Timer;
-      if (!isBefore(item, parent)) break;
+      const parent = items[above];
+      if (parent === undefined || !isBefore(item, parent)) break;
       items[at] = parent;
       at = above;
     }
@@ -51,14 +51,17 @@ class Heap {
   pop(): void {
     const items = this.#items;
     const last = items.pop();
-    const size = items.length;
-    if (last === undefined || size === 0) return;
+    if (last === undefined || items.length === 0) return;
     let at = 0;
     for (;;) {
       let below = 2 * at + 1;
-      if (below >= size) break;
-      if (below + 1 < size && isBefore(items[below + 1] as Timer, items[below] as Timer)) below++;
-      const child = items[below] as Timer;
+      let child = items[below];
+      const other = items[below + 1];
+      if (child === undefined) break;
+      if (other !== undefined && isBefore(other, child)) {
+        child = other;
+        below++;
+      }
       if (!isBefore(child, last)) break;
       items[at] = child;
       at = below;

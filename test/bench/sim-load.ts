@@ -3,8 +3,8 @@
  * look at the meters each minute, a signed record each 15 minutes, faults on. Says on stdout what it did, as JSON.
  */
 import { parseArgs } from 'node:util';
-import type { Behaviour, BoardSpec, MixSpec, Scenario, WorkloadSpec } from '../../sim/scenario/scenario.ts';
 import { runScenario } from '../../sim/run.ts';
+import type { Behaviour, BoardSpec, MixSpec, Scenario, WorkloadSpec } from '../../sim/scenario/scenario.ts';
 
 const { values } = parseArgs({
   options: {
@@ -91,5 +91,15 @@ const report = await runScenario(scenario, {
 const { ok, traceHash, events, faults, violations, recordsSigned, wallSeconds } = report;
 const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
 const cpuSeconds = (userCPUTime + systemCPUTime) / 1e6;
-const said = { ok, traceHash, events, faults, recordsSigned, wallSeconds, cpuSeconds, rssMb: maxRSS / 1024, violations: violations.slice(0, 3) };
+const said = {
+  ok,
+  traceHash,
+  events,
+  faults,
+  recordsSigned,
+  wallSeconds,
+  cpuSeconds,
+  rssMb: maxRSS / 1024,
+  violations: violations.slice(0, 3),
+};
 process.stdout.write(`${JSON.stringify(said)}\n`);

@@ -2,7 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import { currentLease } from '../../../gateway/core/holding.ts';
 import type { Lease } from '../../../runtime/protocol/nouns/lease.ts';
-import { type Request, voucherNoun } from '../../../runtime/protocol/nouns/request.ts';
+import { type Request, requestIdOf, voucherNoun } from '../../../runtime/protocol/nouns/request.ts';
+import { rendezvous } from '../../../runtime/protocol/rendezvous.ts';
+import { keyOf, testCrypto } from '../../support/crypto.ts';
 import {
   hashOf,
   idOf,
@@ -12,12 +14,13 @@ import {
   signedBinding,
   signedRequest,
   signedVoucher,
+  TENANT,
   voucher,
 } from '../../support/federation.ts';
 import { cast } from '../../support/gateway-cast.ts';
 import { type GatewayWorld, type Node, SILENCE_MS } from '../../support/gateway-world.ts';
-import type { PaperBoard } from '../../support/paper-board.ts';
-import { smallRelease } from '../../support/small-release.ts';
+import { PaperBoard } from '../../support/paper-board.ts';
+import { nextPublisher, publisherDoc, signedPublisher, smallRelease } from '../../support/small-release.ts';
 
 const BOARDS = ['board 1', 'board 2', 'board 3'];
 
@@ -86,6 +89,67 @@ describe('an instance', () => {
     expect(boards[0]!.leases).toHaveLength(1);
     for (const other of world.nodes)
       expect(other.json('releases')).toContainEqual(expect.objectContaining({ recipe: 'other', missing: 0 }));
+  });
+
+  test('waits for the board that it asks for', () => {
+    const { world, boards } = cast({ boards: BOARDS, request: { replicas: 1, filter: { board: idOf('board 2') } } });
+    const [, board] = boards as [PaperBoard, PaperBoard];
+    expect(board.leases).toHaveLength(1);
+    board.disconnect();
+    world.pass(500);
+    world.node(0).accept(signedRequest({ name: 'second', replicas: 1, filter: { board: board.id } }).body);
+    world.pass(1000);
+    expect(count(world.node(0))).toBe(1);
+    board.connect(world.node(1));
+    world.pass(500);
+    expect(board.leases.map(({ name }) => name).sort()).toEqual(['echo', 'second']);
+  });
+
+  test('waits while its publisher has taken back the key that signed its release', () => {
+    const { world, boards } = cast();
+    const node = world.node(0);
+    const back = nextPublisher(publisherDoc(), { revoked: [keyOf('release key').publicKey] });
+    node.accept(signedRequest({ replicas: 2 }).body);
+    world.pass(1000);
+    expect(boards[0]!.leases).toHaveLength(1);
+    node.accept(signedPublisher(back));
+    world.pass(500);
+    const [other] = [new PaperBoard('board 2')];
+    other.pair(node);
+    node.accept(signedBinding('board 2').body);
+    other.connect(node);
+    world.pass(1000);
+    expect(other.leases).toEqual([]);
+    node.accept(signedPublisher(nextPublisher(back, { revoked: [] })));
+    world.pass(500);
+    expect(other.leases).toHaveLength(1);
+  });
+
+  test('waits for the voucher that pays for it, when the log with that comes later', () => {
+    const { world } = cast({ at: [2] });
+    const [a, b, c] = world.nodes as [Node, Node, Node];
+    const other = { serial: 2 };
+    const ids = world.nodes.map(({ id }) => id);
+    const name = ['one', 'two', 'three', 'four'].find((one) => rendezvous(testCrypto, requestIdOf(testCrypto, TENANT, one), ids)[0] === c.id)!;
+    world.isolate(c);
+    a.accept(signedVoucher(other).body);
+    world.pass(2 * SILENCE_MS);
+    b.accept(signedRequest({ name, replicas: 1, voucher: hashOf(voucherNoun, voucher(other)) }).body);
+    const late: (() => void)[] = [];
+    const { carry } = world;
+    world.carry = (from, session, frame) => {
+      const isHeldBack = frame.kind === 'entries' && frame.author === a.id && session === world.sessionOf(from, c);
+      const send = (): void => carry.call(world, from, session, frame);
+      if (isHeldBack) late.push(send);
+      else send();
+    };
+    world.link(b, c);
+    world.pass(2 * SILENCE_MS);
+    const isPlaced = (): boolean => c.journal.some((line) => line.startsWith('lease '));
+    expect([late.length, isPlaced()]).toEqual([1, false]);
+    for (const send of late) send();
+    world.pump();
+    expect(isPlaced()).toBe(true);
   });
 
   test('gets another lease, of the next term, when its own is closed', () => {

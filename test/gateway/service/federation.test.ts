@@ -75,6 +75,25 @@ describe('a log', () => {
   });
 });
 
+describe('a log that is longer than a frame', () => {
+  test('goes out frame after frame, though no answer comes', () => {
+    const { world } = cast();
+    const [a, b] = world.nodes as [Node, Node];
+    const session = a.session({ hear: () => {}, dropped: () => {} });
+    for (let serial = 2; serial < 1302; serial++) {
+      const payload = signedVoucher({ serial }).body;
+      a.driven.turn.submit({ kind: 'message', session, party: 'tenant', id: 'x', topic: 'push', payload, receipt: 0 });
+    }
+    const sent: number[] = [];
+    world.carry = (from, to, frame) => {
+      if (from === a && to === world.sessionOf(a, b) && frame.kind === 'entries') sent.push(frame.entries.length);
+    };
+    world.pass(2000);
+    expect(sent.reduce((sum, length) => sum + length, 0)).toBe(1300);
+    expect(Math.max(...sent)).toBeLessThanOrEqual(512);
+  });
+});
+
 describe('an acknowledgement', () => {
   /** A record is stored at the first gateway while nothing is delivered. */
   const stored = () => {
@@ -112,6 +131,19 @@ describe('an acknowledgement', () => {
     world.cut(a, b);
     world.heal();
     expect(ack().replicated).toBe(1);
+    expect(board.outbox).toEqual([]);
+  });
+
+  test('of what was stored before a gateway began anew comes when a peer has countersigned it', () => {
+    const { world, board, ack } = stored();
+    const [a] = world.nodes as [Node];
+    a.stop();
+    a.start();
+    board.node = null;
+    board.connect(a);
+    expect(ack()).toMatchObject({ stored: { seq: 1 }, replicated: 0 });
+    world.heal();
+    expect(ack()).toMatchObject({ stored: { seq: 1 }, replicated: 1 });
     expect(board.outbox).toEqual([]);
   });
 

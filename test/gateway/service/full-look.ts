@@ -7,7 +7,7 @@ import type { Context } from '../../../gateway/core/context.ts';
 import { boardsTouched } from '../../../gateway/core/holding.ts';
 import { sizeOf, vectorOf } from '../../../gateway/core/log.ts';
 import { placements } from '../../../gateway/core/placement.ts';
-import { replicatedOf, usageHead } from '../../../gateway/core/replicas.ts';
+import { replicatedOf } from '../../../gateway/core/replicas.ts';
 import { type Candidate, roomsOf } from '../../../gateway/core/rooms.ts';
 import { boardSessions, cosigned, nothing, type PeerState, peers, pendings, usageSeen, wanted } from '../../../gateway/core/tables.ts';
 import { touchAll, touched } from '../../../gateway/core/touched.ts';
@@ -161,6 +161,8 @@ export const looks = (node: Node): Record<string, Looks> => {
   const now = node.world.clock.now();
   return node.inside((work) => ({
     placed: placed(node, work, now),
+    // What was over by a clock that was ahead is not.
+    'placed by a clock set back': placed(node, work, { ...now, wallMs: now.wallMs - 3000 }),
     rooms: rooms(node, work, now),
     told: told(node, work),
     acknowledged: unacknowledged(work),
@@ -172,5 +174,3 @@ export const looks = (node: Node): Record<string, Looks> => {
 /** What costs a walk through all logs. */
 export const walks = (node: Node): Record<string, Looks> =>
   node.inside((work) => ({ replicated: replicated(node, work), sizes: sizes(node, work) }));
-
-export const headsOf = (node: Node, board: string): number => node.inside((work) => usageHead(work, board).seq);

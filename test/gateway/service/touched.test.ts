@@ -118,11 +118,11 @@ const DEEDS: Record<string, Deed> = {
   'brings a release': (_given, { node, n }) => {
     const { document, content } = RELEASES[n % 2]!;
     node.push(document);
-    for (const [i, piece] of [...content.values()].entries()) if ((n + i) % 4 > 0) node.push(piece);
+    for (const [i, piece] of [...content.values()].entries()) if ((n + i) % 12 > 0) node.push(piece);
   },
-  'takes the key of releases back': (given, { node, n }) => {
-    if (n % 6 > 0) return;
-    const next = nextPublisher(given.publisher, { revoked: [keyOf('release key').publicKey] });
+  'takes the key of releases back, or gives it again': (given, { node }) => {
+    const revoked = given.publisher.revoked.length > 0 ? [] : [keyOf('release key').publicKey];
+    const next = nextPublisher(given.publisher, { revoked });
     if (node.push(publisherOf(next)).ok) given.publisher = next;
   },
   'lists otherwise': (given, { node, n, board }) => {
@@ -163,18 +163,28 @@ type Move =
   | { kind: 'cut' | 'link'; pair: number };
 
 const OFTEN = ['comes', 'comes', 'leaves', 'uses', 'uses', 'uses', 'asks', 'asks', 'closes', 'all is heard', 'time passes', 'time passes'];
+/** After these everything is looked at anyway. */
+const WILD = ['lists otherwise', 'begins anew', 'takes the key of releases back, or gives it again'];
+const CALM = Object.keys(DEEDS).filter((deed) => !WILD.includes(deed));
 
-const move: fc.Arbitrary<Move> = fc.oneof(
-  {
-    weight: 8,
-    arbitrary: fc.record({
-      kind: fc.constant('deed' as const),
-      deed: fc.constantFrom(...Object.keys(DEEDS), ...OFTEN),
-      ...{ board: fc.nat(3), at: fc.nat(2), n: fc.nat(59) },
-    }),
-  },
-  { weight: 5, arbitrary: fc.record({ kind: fc.constant('deliver' as const), wire: fc.nat(5), frames: fc.integer({ min: 1, max: 6 }) }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('cut' as const, 'link' as const, 'link' as const), pair: fc.nat(2) }) },
+const deedOf = (deeds: string[]): fc.Arbitrary<Move> =>
+  fc.record({
+    kind: fc.constant('deed' as const),
+    deed: fc.constantFrom(...deeds, ...OFTEN),
+    ...{ board: fc.nat(3), at: fc.nat(2), n: fc.nat(59) },
+  });
+const delivery: fc.Arbitrary<Move> = fc.record({
+  kind: fc.constant('deliver' as const),
+  wire: fc.nat(5),
+  frames: fc.integer({ min: 1, max: 6 }),
+});
+const link: fc.Arbitrary<Move> = fc.record({ kind: fc.constantFrom('cut' as const, 'link' as const, 'link' as const), pair: fc.nat(2) });
+
+const calm = fc.oneof({ weight: 3, arbitrary: deedOf(CALM) }, { weight: 1, arbitrary: delivery });
+const wild = fc.oneof(
+  { weight: 8, arbitrary: deedOf(Object.keys(DEEDS)) },
+  { weight: 5, arbitrary: delivery },
+  { weight: 2, arbitrary: link },
 );
 
 const play = (given: Cast, step: Move): void => {
@@ -189,29 +199,37 @@ const agree = (all: Record<string, Looks>, said: string): void => {
   for (const [what, { touched, full }] of Object.entries(all)) expect(touched, `${what} ${said}`).toEqual(full);
 };
 
-describe('what a turn looks at', () => {
-  test('is all that a full look would find something at (property)', () => {
-    const seen = { leases: 0, moved: 0, replicated: 0 };
-    fc.assert(
-      fc.property(fc.array(move, { minLength: 25, maxLength: 60, size: 'max' }), (moves) => {
-        const given = cast();
-        const { nodes } = given.world;
-        for (const [i, step] of moves.entries()) {
-          play(given, step);
-          for (const node of nodes) agree(looks(node), `at ${node.name} after move ${i}`);
-        }
-        given.world.heal();
-        for (const node of nodes) agree({ ...looks(node), ...walks(node) }, `at ${node.name} in the end`);
-        const placed = nodes.flatMap(({ journal }) => journal.filter((line) => line.startsWith('lease ')));
-        seen.leases += placed.length;
-        seen.moved += placed.filter((line) => !line.includes(' term 1:')).length;
-        seen.replicated += given.boards.reduce((sum, board) => sum + board.replicated, 0);
-      }),
-      runs(16),
-    );
+const hold = (move: fc.Arbitrary<Move>): { leases: number; moved: number; replicated: number } => {
+  const seen = { leases: 0, moved: 0, replicated: 0 };
+  fc.assert(
+    fc.property(fc.array(move, { minLength: 25, maxLength: 60, size: 'max' }), (moves) => {
+      const given = cast();
+      const { nodes } = given.world;
+      for (const [i, step] of moves.entries()) {
+        play(given, step);
+        for (const node of nodes) agree(looks(node), `at ${node.name} after move ${i}`);
+      }
+      given.world.heal();
+      for (const node of nodes) agree({ ...looks(node), ...walks(node) }, `at ${node.name} in the end`);
+      const placed = nodes.flatMap(({ journal }) => journal.filter((line) => line.startsWith('lease ')));
+      seen.leases += placed.length;
+      seen.moved += placed.filter((line) => !line.includes(' term 1:')).length;
+      seen.replicated += given.boards.reduce((sum, board) => sum + board.replicated, 0);
+    }),
+    runs(8),
+  );
+  return seen;
+};
+
+describe('what a turn looks at is all that a full look would find something at', () => {
+  test.each([
+    ['while links hold', calm],
+    ['whatever happens', wild],
+  ])('%s (property)', (_when, move) => {
+    const seen = hold(move);
     // It says nothing unless something happened.
-    expect(seen.leases).toBeGreaterThan(20);
-    expect(seen.moved).toBeGreaterThan(5);
+    expect(seen.leases).toBeGreaterThan(10);
+    expect(seen.moved).toBeGreaterThan(1);
     expect(seen.replicated).toBeGreaterThan(20);
   });
 });

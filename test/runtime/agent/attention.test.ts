@@ -5,17 +5,22 @@
  */
 import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import type { Effect, Event } from '../../../runtime/agent/events.ts';
-import { attentions, ONE } from '../../../runtime/core/tables.ts';
+import { type Concern, conclude, tick } from '../../../runtime/agent/attention.ts';
+import type { Board, Effect, Event } from '../../../runtime/agent/events.ts';
+import { attentions, docWants, flows, ONE, probes } from '../../../runtime/core/tables.ts';
 import { hex } from '../../../runtime/protocol/bytes.ts';
 import { seal } from '../../../runtime/protocol/noun.ts';
 import { requestNoun } from '../../../runtime/protocol/nouns/request.ts';
+import { Draft, type Memory } from '../../../runtime/turn/draft.ts';
 import type { Core } from '../../../runtime/turn/turn.ts';
-import { BoardWorld, type Placed, placed } from '../../support/board-world.ts';
-import { keyOf } from '../../support/crypto.ts';
+import { BOARD, BoardWorld, PACE, type Placed, placed } from '../../support/board-world.ts';
+import { keyOf, testCrypto } from '../../support/crypto.ts';
 import { hashOf, request, secondOperator, signedOperator } from '../../support/federation.ts';
+import { openMemoryStore } from '../../support/memory-store.ts';
+import { OFFER } from '../../support/paper-board.ts';
 import { runs } from '../../support/properties.ts';
 import { smallRelease } from '../../support/small-release.ts';
+import { seededEntropy } from '../../support/world.ts';
 
 type Looks = 'always' | 'as it does' | 'with ticks left out';
 
@@ -230,18 +235,37 @@ const START: Step[] = [{ do: 'pair' }, assign(0, 1), pass(6000)];
 
 /** What only a later moment brings, for each concern. */
 const EXAMPLES: [string, Step[]][] = [
-  ['a dial that fails, one that is not answered', [{ do: 'cut' }, all({ up: false }), pass(35_000), all({ up: true, silent: true }), pass(35_000)]],
+  [
+    'a dial that fails, one that is not answered',
+    [{ do: 'cut' }, all({ up: false }), pass(35_000), all({ up: true, silent: true }), pass(35_000)],
+  ],
   ['a hello that is answered late', [{ do: 'cut' }, all({ silent: true }), pass(8000), all({ silent: false }), pass(35_000)]],
   ['a survey that is refused', [engine({ broken: ['survey'] }), { do: 'again', power: false }, pass(3700), engine({}), pass(3700)]],
   ['content that comes late', [hide(12), assign(0, 2), pass(25_000), hide(6), pass(35_000), hide(0), pass(35_000)]],
   ['documents that come late', [all({ deaf: true }), hide(30), assign(0, 2), pass(35_000), hide(0), pass(35_000)]],
-  ['a card that is full', [{ do: 'full', store: false, files: true }, assign(0, 1, 2), pass(35_000), { do: 'full', store: false, files: false }, pass(35_000)]],
+  [
+    'a card that is full',
+    [{ do: 'full', store: false, files: true }, assign(0, 1, 2), pass(35_000), { do: 'full', store: false, files: false }, pass(35_000)],
+  ],
   ['usage that is not taken', [all({ deaf: true }), pass(35_000), all({ deaf: false }), pass(35_000)]],
   ['a release that nobody needs', [assign(0), pass(700_000)]],
-  ['instances that end', [{ do: 'crash', instances: 2 }, pass(12_000), engine({ broken: ['start'] }), { do: 'crash', instances: 1 }, pass(12_000)]],
+  [
+    'instances that end',
+    [{ do: 'crash', instances: 2 }, pass(12_000), engine({ broken: ['start'] }), { do: 'crash', instances: 1 }, pass(12_000)],
+  ],
   ['a promise that breaks', [engine({ probesOk: false }), pass(35_000), engine({ broken: ['probe'] }), pass(35_000)]],
   ['a promise that holds late', [engine({ probesOk: false }), { do: 'again', power: true }, pass(2000), engine({}), pass(35_000)]],
-  ['a store that is full', [{ do: 'full', store: true, files: false }, pass(12_000), { do: 'cut' }, pass(35_000), { do: 'full', store: false, files: false }, pass(12_000)]],
+  [
+    'a store that is full',
+    [
+      { do: 'full', store: true, files: false },
+      pass(12_000),
+      { do: 'cut' },
+      pass(35_000),
+      { do: 'full', store: false, files: false },
+      pass(12_000),
+    ],
+  ],
   ['an operator that says something new', [{ do: 'operator', second: true }, { do: 'cut' }, pass(12_000), pass(35_000)]],
 ];
 
@@ -291,5 +315,97 @@ describe('a board that looks only when it may have to', () => {
     const nowMs = watched.world.clock.now().monoMs;
     expect(rests().at(-1)! - nowMs).toBeGreaterThan(0);
     expect(rests().at(-1)! - nowMs).toBeLessThanOrEqual(4000);
+  });
+});
+
+describe('a concern', () => {
+  /** Turns of concerns that are told what to do; each says that it acted. */
+  const turns = (tickActs: Partial<Concern>[], turnActs: Partial<Concern>[]) => {
+    const memory: Memory = new Map();
+    const board: Board = {
+      ...{ crypto: testCrypto, signer: keyOf('board 1'), entropy: seededEntropy('board 1'), id: BOARD },
+      ...{ bootId: 'boot', software: 'test', offer: OFFER, pace: PACE },
+    };
+    let log: string[] = [];
+    const told = (kind: string, list: Partial<Concern>[]): Concern[] =>
+      list.map((given, i) => ({
+        moments: () => [],
+        ...given,
+        act: (...args) => {
+          log.push(`${kind} ${i}`);
+          given.act?.(...args);
+        },
+      }));
+    const concerns = { tick: told('tick', tickActs), turn: told('turn', turnActs) };
+    return (monoMs: number, ...events: ('tick' | ((work: Draft<Effect>) => void))[]) => {
+      const work = new Draft<Effect>(openMemoryStore().snapshot(), memory);
+      const now = { monoMs, wallMs: 0 };
+      for (const event of events) {
+        if (event === 'tick') tick(work, board, concerns, now);
+        else event(work);
+        work.keep();
+      }
+      conclude(work, board, concerns, now);
+      work.keep();
+      const rests = work.settle().flatMap((effect) => (effect.kind === 'rest' ? [effect.untilMonoMs] : []));
+      const acted = log;
+      log = [];
+      return { acted, rests };
+    };
+  };
+  const change = (work: Draft<Effect>): void => docWants.put(work, 1, 'something');
+
+  test('is looked at until it changes nothing, and then at its moments only', () => {
+    const turn = turns([{ moments: () => [5, 30] }], [{ moments: () => [20] }]);
+    expect(turn(1)).toEqual({ acted: ['turn 0'], rests: [] });
+    expect(turn(2, 'tick')).toEqual({ acted: ['tick 0'], rests: [5] });
+    expect(turn(3, 'tick')).toEqual({ acted: [], rests: [] });
+    // What falls on this very moment is looked at once more.
+    expect(turn(5, 'tick')).toEqual({ acted: ['tick 0'], rests: [] });
+    expect(turn(6, 'tick')).toEqual({ acted: ['tick 0'], rests: [20] });
+    expect(turn(20)).toEqual({ acted: ['turn 0'], rests: [] });
+    expect(turn(21, 'tick')).toEqual({ acted: ['turn 0'], rests: [30] });
+    expect(turn(30, 'tick')).toEqual({ acted: ['tick 0'], rests: [] });
+    expect(turn(31, 'tick')).toEqual({ acted: ['tick 0'], rests: [Number.POSITIVE_INFINITY] });
+  });
+
+  test('is looked at when anything was written, by an event before the tick too', () => {
+    const turn = turns([{}], [{}]);
+    turn(1, 'tick');
+    expect(turn(2, 'tick').acted).toEqual([]);
+    expect(turn(3, change)).toEqual({ acted: ['turn 0'], rests: [0] });
+    expect(turn(4, 'tick')).toEqual({ acted: ['tick 0'], rests: [Number.POSITIVE_INFINITY] });
+    expect(turn(5, change, 'tick').acted).toEqual(['tick 0', 'turn 0']);
+    expect(turn(6, 'tick').acted).toEqual(['tick 0']);
+    expect(turn(7, 'tick').acted).toEqual([]);
+  });
+
+  test('that changes something is seen by those after it at once, and by those before it in the next turn', () => {
+    let moment = 10;
+    const changing = {
+      act: (work: Draft<Effect>, _board: Board, now: { monoMs: number }) => void (now.monoMs === moment && change(work)),
+      moments: () => [moment],
+    };
+    const turn = turns([{}, changing, {}], [{}, changing, {}]);
+    moment = 10;
+    turn(1, 'tick');
+    expect(turn(9, 'tick').acted).toEqual([]);
+    expect(turn(10).acted).toEqual(['turn 1', 'turn 2']);
+    expect(turn(11, 'tick').acted).toEqual(['tick 0', 'tick 1', 'tick 2', 'turn 0', 'turn 1', 'turn 2']);
+    moment = 20;
+    turn(12, change);
+    turn(13, 'tick');
+    expect(turn(19, 'tick').acted).toEqual([]);
+    expect(turn(20, 'tick').acted).toEqual(['tick 1', 'tick 2', 'turn 0', 'turn 1', 'turn 2']);
+  });
+
+  test('that alone reads a table is alone looked at when that is written', () => {
+    const turn = turns([{}, { reads: [flows.name] }], [{}, { reads: [probes.name] }]);
+    turn(1, 'tick');
+    expect(turn(2, 'tick').acted).toEqual([]);
+    expect(turn(3, (work) => probes.remove(work, 'a')).acted).toEqual(['turn 1']);
+    expect(turn(4, (work) => flows.remove(work, ONE))).toEqual({ acted: [], rests: [0] });
+    expect(turn(5, 'tick')).toEqual({ acted: ['tick 1'], rests: [Number.POSITIVE_INFINITY] });
+    expect(turn(6, (work) => flows.remove(work, ONE), 'tick').acted).toEqual(['tick 1']);
   });
 });

@@ -4,9 +4,33 @@ import { describe, expect, test } from 'vitest';
 import { hex, utf8 } from '../../../runtime/protocol/bytes.ts';
 import { asLichenError, ERRORS, LichenError, tell } from '../../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../../runtime/protocol/limits.ts';
-import { decodeAs, encodeAs, encoded, noun, payloadOf, seal, sealed, sealMany, unseal, unsealMany } from '../../../runtime/protocol/noun.ts';
+import {
+  decodeAs,
+  encodeAs,
+  encoded,
+  noun,
+  payloadOf,
+  seal,
+  sealed,
+  sealMany,
+  unseal,
+  unsealMany,
+} from '../../../runtime/protocol/noun.ts';
 import { invoiceHash, invoiceSchema } from '../../../runtime/protocol/nouns/billing.ts';
-import { amount, boardId, counter, currency, kept, map, name, parse, record, type Schema, text, uint } from '../../../runtime/protocol/schema.ts';
+import {
+  amount,
+  boardId,
+  counter,
+  currency,
+  kept,
+  map,
+  name,
+  parse,
+  record,
+  type Schema,
+  text,
+  uint,
+} from '../../../runtime/protocol/schema.ts';
 import { keyOf, testCrypto } from '../../support/crypto.ts';
 import { PLAIN, SIGNED } from '../../support/frames.ts';
 
@@ -86,7 +110,10 @@ const turned = (of: unknown): unknown => {
 };
 
 describe('what is written', () => {
-  const frames = [...SIGNED.map(({ name: of, noun: { schema }, value: held }) => ({ of, schema, held })), ...PLAIN.map(({ name: of, schema, value: held }) => ({ of, schema, held }))];
+  const frames = [
+    ...SIGNED.map(({ name: of, noun: { schema }, value: held }) => ({ of, schema, held })),
+    ...PLAIN.map(({ name: of, schema, value: held }) => ({ of, schema, held })),
+  ];
 
   test.each(frames)('is for whoever wrote it what a reader will find: $of', ({ schema, held }) => {
     const written = encoded<unknown>(schema, turned(held), 'it');
@@ -96,12 +123,21 @@ describe('what is written', () => {
 
   test('is checked as its reader will read it, should the schema not take it as it stands', () => {
     const schema: Schema<unknown> = v.strictObject({ v: v.literal(1), at: uint });
-    expect(encoded(schema, { v: 1n, at: 5, more: undefined }, 'tick')).toEqual({ value: { v: 1, at: 5 }, bytes: encodeAs(schema, { v: 1, at: 5 }, 'tick') });
+    expect(encoded(schema, { v: 1n, at: 5, more: undefined }, 'tick')).toEqual({
+      value: { v: 1, at: 5 },
+      bytes: encodeAs(schema, { v: 1, at: 5 }, 'tick'),
+    });
   });
 
   test('keeps to the limits of a reader', () => {
     const list = v.array(uint);
-    expect(() => encodeAs(list, Array.from({ length: LIMITS.cborItems }, () => 0), 'list')).toThrow('items');
+    expect(() =>
+      encodeAs(
+        list,
+        Array.from({ length: LIMITS.cborItems }, () => 0),
+        'list',
+      ),
+    ).toThrow('items');
     expect(encodeAs(list, [1, 2, 3], 'list', 4)).toHaveLength(4);
     expect(() => encodeAs(list, [1, 2, 3], 'list', 3)).toThrow('items');
     const nested: Schema<unknown> = v.lazy(() => v.union([uint, v.array(nested)]));
@@ -134,7 +170,8 @@ describe('a part of a row that stays', () => {
       held = written.value;
     }
     const deep = v.strictObject({ rows: v.array(row) });
-    for (const _ of [1, 2]) expect(hex(encodeAs(deep, { rows: [held] }, 'deep'))).toBe(hex(encodeAs(deep, { rows: [{ part, count: 4 }] }, 'deep')));
+    for (const _ of [1, 2])
+      expect(hex(encodeAs(deep, { rows: [held] }, 'deep'))).toBe(hex(encodeAs(deep, { rows: [{ part, count: 4 }] }, 'deep')));
   });
 
   test('counts with all its items', () => {

@@ -71,7 +71,12 @@ describe('a table', () => {
     rows.set('thing/y', { version: 1, value: encodeAs(v.strictObject({ size: uint, name: text }), { size: 2, name: 'b' }, 'thing') });
     const reads = [1, 2].map(() => {
       const reading = new Draft<never>(same, new Map());
-      return [things.get(reading, 'x'), things.get(reading, 'y'), ...things.all(reading).map(({ value }) => value), ...things.page(reading, '', 2).map(({ value }) => value)];
+      return [
+        things.get(reading, 'x'),
+        things.get(reading, 'y'),
+        ...things.all(reading).map(({ value }) => value),
+        ...things.page(reading, '', 2).map(({ value }) => value),
+      ];
     });
     const [x, y] = reads[0] ?? [];
     expect(x).toBe(written);

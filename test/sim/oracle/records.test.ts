@@ -74,6 +74,23 @@ describe('chain-broken', () => {
   });
 });
 
+describe('opened-twice', () => {
+  it('a lease that was closed is opened again', () => {
+    const { day, board, one } = forenoon();
+    board.assign([]).close(one);
+    board.metered.clear();
+    board.assign([one]).write(one, 'open');
+    expect(day.codes).toEqual(['opened-twice']);
+  });
+
+  it('not by a board that lost its first record', () => {
+    const { day, board, one } = forenoon();
+    board.card('lost-writes').metered.clear();
+    board.write(one, 'open');
+    expect(day.found).toEqual([]);
+  });
+});
+
 /** As `meter` last read them. */
 const registersIn = (board: DayBoard, lease: string) => {
   const ms = BigInt(board.metered.get(lease) ?? 0);
@@ -207,7 +224,11 @@ describe('records in the end', () => {
     ['its home lies', (day) => day.judge.lies(day.atMs, idOf('gateway a'))],
     [
       'the board came back a moment ago',
-      (day, board) => void (board.reach(false), day.pass(2 * HOUR - MINUTE - day.atMs), board.reach(true).welcome()),
+      (day, board) => {
+        board.reach(false);
+        day.pass(2 * HOUR - MINUTE - day.atMs);
+        board.reach(true).welcome();
+      },
     ],
   ])('may be missing when %s', (_name, happens) => {
     const { day, board, one } = forenoon();
