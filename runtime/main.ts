@@ -174,7 +174,8 @@ const run = async (values: Values): Promise<void> => {
       journal(`store: ${error.message}`, { events: events.length });
       // Another process has taken the store over: two runtimes on one identity would be a cloned card.
       if (error.code === 'conflict') process.exit(ERRORS.conflict.exit);
-      clock.after(RETELL_MS, () => retold(events).forEach(turn.submit));
+      const later = retold(events, clock.now().monoMs);
+      clock.after(RETELL_MS, () => later.forEach(turn.submit));
     },
   });
   partitions.watch(turn.submit);

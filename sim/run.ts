@@ -6,7 +6,7 @@ import { vectorOf } from '../gateway/core/log.ts';
 import { nodeCrypto, signerFromSeed } from '../runtime/adapters/crypto.ts';
 import { outbox } from '../runtime/core/tables.ts';
 import type { Bytes } from '../runtime/protocol/bytes.ts';
-import { askStatement, billedBy } from './fleet/bills.ts';
+import { askStatements, billedBy } from './fleet/bills.ts';
 import { Expectations } from './fleet/expect.ts';
 import { Fleet } from './fleet/fleet.ts';
 import type { VirtualGateway } from './fleet/gateway.ts';
@@ -119,7 +119,7 @@ class Run {
     await this.#rest(() => this.#isEmpty());
     const statements = await this.#settle();
     this.judge.settled(clock.nowMs, statements);
-    this.view.billed = billedBy([...statements.values()][0]?.[0]);
+    this.view.billed = billedBy([...statements.values()][0] ?? []);
     return this.#report(this.#options.seconds() - beganS);
   }
 
@@ -195,6 +195,7 @@ class Run {
       forgot: (gateway, backToMs) => judge.forgot(clock.nowMs, gateway, backToMs),
       dead: (gateway) => judge.gateway(clock.nowMs, gateway, 'dead'),
       lies: (gateway) => judge.lies(clock.nowMs, gateway),
+      stated: (gateway, statements) => judge.stated(clock.nowMs, gateway, statements),
     };
   }
 
@@ -236,14 +237,15 @@ class Run {
     closer.call('close', {}, () => {});
     const statements = new Map<string, Bytes[]>();
     const asked = (): boolean => {
-      for (const gateway of fleet.gateways) {
-        if (gateway.running && !statements.has(gateway.id)) askStatement(gateway, (bytes) => statements.set(gateway.id, [bytes]));
-      }
-      return statements.size === fleet.gateways.filter(({ running }) => running).length;
+      const running = fleet.gateways.filter((gateway) => gateway.running);
+      for (const gateway of running) askStatements(gateway, (all) => statements.set(gateway.id, all));
+      const periods = statements.get(closer.id)?.length ?? 0;
+      return periods > 0 && running.every(({ id }) => statements.get(id)?.length === periods);
     };
     // One that lost its disk is believed by nobody, and never hears of the close.
     await this.#rest(asked, LAST_WORDS_MS);
-    return statements;
+    const periods = statements.get(closer.id)?.length ?? 0;
+    return new Map([...statements].filter(([, all]) => all.length === periods));
   }
 
   #report(wallSeconds: number): RunReport {

@@ -63,7 +63,11 @@ export const agendaOf = (rows: Rows, context: Context, touched: Touched, now: In
 };
 
 /** Touched instances and those that wait in one order, as they want the same room; the latter only while there is `more` of it. */
-export function* inOrder(touched: string[], waiting: Iterable<string>, more: () => boolean): Generator<{ instance: string; waits: boolean }> {
+export function* inOrder(
+  touched: string[],
+  waiting: Iterable<string>,
+  more: () => boolean,
+): Generator<{ instance: string; waits: boolean }> {
   const rest = waiting[Symbol.iterator]();
   const next = (): string | undefined => {
     const { done, value } = rest.next();

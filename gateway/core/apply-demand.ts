@@ -4,14 +4,7 @@ import { refuse } from '../../runtime/protocol/errors.ts';
 import { fingerprint } from '../../runtime/protocol/ids.ts';
 import { payloadOf, type Sealed, unseal } from '../../runtime/protocol/noun.ts';
 import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
-import {
-  type Binding,
-  bindingNoun,
-  type Request,
-  requestIdOf,
-  type Voucher,
-  verdictNoun,
-} from '../../runtime/protocol/nouns/request.ts';
+import { type Binding, bindingNoun, type Request, requestIdOf, type Voucher, verdictNoun } from '../../runtime/protocol/nouns/request.ts';
 import type { Context, Rows } from './context.ts';
 import { isRevoked } from './directory.ts';
 import { open } from './opened.ts';

@@ -11,24 +11,27 @@ import { entryBytes, entrySchema, type LogEntry } from '../../runtime/protocol/n
 import { manifestNoun } from '../../runtime/protocol/nouns/release.ts';
 import { bindingNoun, requestNoun, voucherNoun } from '../../runtime/protocol/nouns/request.ts';
 
-/** About what a turn opens. */
-const KEPT = 1024;
+/** More than a turn opens, mostly. */
+const KEPT_BYTES = 1024 * 1024;
 
-/** The newest ones, at least `KEPT` and at most twice as many. */
+/** The newest ones, at least `KEPT_BYTES` of them and at most twice as many. */
 class Lately<T> {
   #young = new Map<Bytes, T>();
   #old = new Map<Bytes, T>();
+  #bytes = 0;
 
   get(bytes: Bytes): T | undefined {
     return this.#young.get(bytes) ?? this.#old.get(bytes);
   }
 
   set(bytes: Bytes, value: T): void {
-    if (this.#young.size >= KEPT) {
+    if (this.#bytes >= KEPT_BYTES) {
       this.#old = this.#young;
       this.#young = new Map();
+      this.#bytes = 0;
     }
     this.#young.set(bytes, value);
+    this.#bytes += bytes.length;
   }
 }
 

@@ -1,6 +1,6 @@
 /** The boards of one look: what is reserved in it counts at once, and is forgotten with it. */
+import { type Bytes, compare, utf8 } from '../../runtime/protocol/bytes.ts';
 import type { RequestId } from '../../runtime/protocol/ids.ts';
-import { rendezvous } from '../../runtime/protocol/rendezvous.ts';
 import type { Context } from './context.ts';
 import { type Ordered, ordered } from './ordered.ts';
 import { type Candidate, copyOf, placeOf, type Rooms, replace } from './rooms.ts';
@@ -53,6 +53,17 @@ export class Pool {
 
 const asEmpty = (a: Candidate, b: Candidate): boolean => a.freePartitions === b.freePartitions && a.freeMemoryMib === b.freeMemoryMib;
 
+/** The first by rendezvous; the others' order, which is most of its work where thousands are equally empty, is not asked for. */
+export const drawn = <T extends { board: string }>(context: Context, among: T[], draw: string): T | undefined => {
+  let first: T | undefined;
+  let heaviest: Bytes = new Uint8Array(0);
+  for (const one of among) {
+    const weight = context.crypto.sha256(utf8(`${draw}\n${one.board}`));
+    if (compare(weight, heaviest) > 0) [first, heaviest] = [one, weight];
+  }
+  return first;
+};
+
 /** The emptiest of those that fit; among equals a draw that comes out the same everywhere. `candidates`: the emptiest first. */
 export const choose = (
   context: Context,
@@ -66,8 +77,5 @@ export const choose = (
     if (candidate.freePartitions < 1 || (first !== undefined && !asEmpty(first, candidate))) break;
     if (fits(candidate)) best.push(candidate);
   }
-  if (best.length < 2) return best[0];
-  const ids = best.map(({ board }) => board);
-  const [winner] = rendezvous(context.crypto, draw, ids);
-  return best.find(({ board }) => board === winner);
+  return best.length < 2 ? best[0] : drawn(context, best, draw);
 };

@@ -3,17 +3,15 @@
  * head and then anew by its own kind; the head is countersigned, which tells the author that it is durable here.
  */
 import { type Bytes, equal, fromHex, hex } from '../../runtime/protocol/bytes.ts';
-import { openCheckpoint, signLine } from '../../runtime/protocol/checkpoint.ts';
+import { openCheckpoint } from '../../runtime/protocol/checkpoint.ts';
 import { asLichenError, LichenError, refuse } from '../../runtime/protocol/errors.ts';
-import { type GatewayId, idFrom } from '../../runtime/protocol/ids.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
-import type { LogEntry, PeerFrame, Vector } from '../../runtime/protocol/nouns/log.ts';
+import type { LogEntry, PeerFrame } from '../../runtime/protocol/nouns/log.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
-import { volatileTable } from '../../runtime/turn/table.ts';
 import { applyForeign, mayPass } from '../core/apply.ts';
 import { quarantine } from '../core/apply-supply.ts';
 import { gatewayById, gateways, isRevoked, keysOf, trustVersions } from '../core/directory.ts';
-import { appendForeign, batchAfter, headOf, isHeadOf, sizeOf, vectorOf } from '../core/log.ts';
+import { appendForeign, isHeadOf, sizeOf, vectorOf } from '../core/log.ts';
 import { open, openEntry } from '../core/opened.ts';
 import { countersignedUpTo } from '../core/replicas.ts';
 import { blobs, cosigned, manifests, nothing, type PeerState, peers, pendings, releases, wanted } from '../core/tables.ts';
@@ -21,6 +19,7 @@ import { touchPlacing } from '../core/touched.ts';
 import { flag } from './accept.ts';
 import { awaitRelease, refuseRelease, takeFromPeer } from './content.ts';
 import type { Event, Handler, Service, Work } from './events.ts';
+import { have, touchPeer } from './sync.ts';
 
 type Frame<K extends PeerFrame['kind']> = Extract<PeerFrame, { kind: K }>;
 
@@ -31,7 +30,7 @@ export const peerUp: Handler<Extract<Event, { kind: 'peer-up' }>> = (work, servi
   work.emit({ kind: 'peer-send', session: event.session, frame: have(work, service, event.gateway) });
   askContent(work, event.gateway);
   touchPlacing(work);
-  unsynced.put(work, true, event.gateway);
+  touchPeer(work, event.gateway);
   flag(work, 'plan');
 };
 
@@ -51,29 +50,6 @@ export const peerDown: Handler<Extract<Event, { kind: 'peer-down' }>> = (work, _
   touchPlacing(work);
   flag(work, 'plan');
 };
-
-/** peer → the newest head of its log that was countersigned, and how. */
-const countersigned = volatileTable<{ head: string; note: string }>('countersigned');
-
-/** A log's head, countersigned; null while nothing of it is held. Peers are told more often than each of their logs grows. */
-const countersign = (work: Work, service: Service, author: string): string | null => {
-  const head = headOf(work, author);
-  if (head === null) return null;
-  const held = countersigned.get(work, author);
-  if (held?.head === head) return held.note;
-  // A note's text ends with the empty line; its signatures were verified when it was stored, with the key of that time.
-  const body = head.slice(0, head.indexOf('\n\n') + 1);
-  const note = `${body}\n${signLine(service.crypto, body, service.me, service.signer)}`;
-  countersigned.put(work, { head, note }, author);
-  return note;
-};
-
-/** Our vector, and the receiver's own head countersigned as far as we hold its log. */
-const have = (work: Work, service: Service, to: string): Frame<'have'> => ({
-  kind: 'have',
-  vector: vectorOf(work),
-  cosigned: countersign(work, service, to),
-});
 
 export const peerFrame: Handler<Extract<Event, { kind: 'peer-frame' }>> = (work, service, event) => {
   const peer = peers.get(work, event.gateway);
@@ -95,7 +71,7 @@ const onBlob = (work: Work, service: Service, from: string, peer: PeerState, fra
 
 const onHave = (work: Work, service: Service, from: string, peer: PeerState, frame: Frame<'have'>): void => {
   const { vector, cosigned: note } = frame;
-  unsynced.put(work, true, from);
+  touchPeer(work, from);
   if (note === null) return peers.put(work, { ...peer, heard: true, vector }, from);
   const { key } = gatewayById(work, service, from) ?? refuse('unknown-key', `gateway ${from}`);
   peers.put(work, { ...peer, heard: true, vector, proof: { note, key } }, from);
@@ -221,52 +197,4 @@ export const retryPending = (work: Work, service: Service): void => {
     }
   }
   if (pendings.page(work, '', 1).length === 0) nothing.put(work, true, 'pending');
-};
-
-/** Our vector as it was when it was last looked at. */
-const synced = volatileTable<Vector>('synced');
-/** Peers that said something new, or were not sent all that they lack. */
-const unsynced = volatileTable<true>('unsynced');
-
-/** Sends each peer what it lacks, and our vector when it grew by what others wrote. */
-export const sync = (work: Work, service: Service): void => {
-  const vector = vectorOf(work);
-  const before = synced.get(work, 'all');
-  const asked = unsynced.all(work).map(({ key }) => key);
-  for (const gateway of asked) unsynced.remove(work, gateway);
-  for (const gateway of asked) syncPeer(work, service, gateway, vector, Object.keys(vector));
-  if (vector === before) return;
-  synced.put(work, vector, 'all');
-  const grown = Object.keys(vector).filter((author) => vector[author] !== before?.[author]);
-  for (const { key } of peers.all(work)) if (!asked.includes(key)) syncPeer(work, service, key, vector, grown);
-};
-
-/** `authors`: those of whose logs the peer may lack something. */
-const syncPeer = (work: Work, service: Service, gateway: string, vector: Vector, authors: string[]): void => {
-  const peer = peers.get(work, gateway);
-  // What it has it says first; else each new link would begin with what it had long before.
-  if (peer === null || !peer.up || !peer.heard) return;
-  const { told } = peer;
-  let { sent } = peer;
-  for (const author of authors) {
-    const size = vector[author] ?? 0;
-    const from = Math.max(peer.vector[author] ?? 0, sent[author] ?? 0);
-    if (author === gateway || size <= from) continue;
-    const upTo = sendEntries(work, peer.session, idFrom<GatewayId>(author), from);
-    sent = { ...sent, [author]: upTo };
-    // The rest is the next turn's.
-    if (upTo < size) unsynced.put(work, true, gateway);
-  }
-  const hasGrown = vector !== told && authors.some((author) => author !== service.me && (vector[author] ?? 0) > (told[author] ?? 0));
-  if (hasGrown) work.emit({ kind: 'peer-send', session: peer.session, frame: have(work, service, gateway) });
-  if (vector !== told || sent !== peer.sent) peers.put(work, { ...peer, sent, told: vector }, gateway);
-};
-
-/** One batch up to a signed head; returns where that stands. */
-const sendEntries = (work: Work, session: string, author: GatewayId, from: number): number => {
-  const batch = batchAfter(work, author, from);
-  if (batch === null) return from;
-  const { entries, size, note } = batch;
-  work.emit({ kind: 'peer-send', session, frame: { kind: 'entries', author, from, entries, head: note } });
-  return size;
 };

@@ -14,10 +14,11 @@ import { BOARD_MESSAGES, expectBoards, leave, missBoards, tellOperators } from '
 import { CALLS } from './calls.ts';
 import { place, sendDesired } from './desired.ts';
 import type { Effect, Event, Service, Work } from './events.ts';
-import { askAllContent, askRefused, noticePeers, peerDown, peerFrame, peerUp, retryPending, sync } from './federation.ts';
+import { askAllContent, askRefused, noticePeers, peerDown, peerFrame, peerUp, retryPending } from './federation.ts';
 import { pairing } from './pairing.ts';
 import { answerOf, encodeAnswer, push } from './push.ts';
 import { dropSessions, openSession } from './sessions.ts';
+import { sync } from './sync.ts';
 
 const decideMessage = (work: Work, service: Service, event: Extract<Event, { kind: 'message' }>, now: Instant): void => {
   if (event.topic === 'push') {

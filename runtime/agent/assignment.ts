@@ -24,6 +24,7 @@ export const freshRun = (process: Run['process']): Run => ({
   promises: {},
   error: '',
   over: '',
+  endedMonoMs: null,
 });
 
 export const desired = (work: Work, board: Board, payload: Bytes): void => {

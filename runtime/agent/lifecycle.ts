@@ -139,7 +139,7 @@ const STEPS: Record<Step, Act> = {
   // The zero record is durable before anything can be used: it accepts the lease and starts its registers.
   open: (work, board, id, _instance, now) => record(work, board, id, 'open', now),
   start: (work, board, id, instance, now) => {
-    patch(work, id, { process: 'starting', busy: true, startedMonoMs: now.monoMs, over: '' });
+    patch(work, id, { process: 'starting', busy: true, startedMonoMs: now.monoMs, over: '', endedMonoMs: null });
     // What passed between the zero record and now was not granted.
     instances.put(work, { ...instance, bootId: board.bootId, recordedMonoMs: Math.round(now.monoMs) }, id);
     work.emit({ kind: 'partition', step: { kind: 'start', spec: specOf(work, board, instance) } });
@@ -194,7 +194,9 @@ export const started: Handler<Of<'started'>> = (work, board, event, now) => {
 /** The counters are final: the record that follows is exact. */
 export const stopped: Handler<Of<'stopped'>> = (work, board, event, now) => {
   const before = runs.get(work, event.partition);
-  take(work, board, event.partition, event.counters, now, before?.process === 'stopping');
+  // What ended by itself, or was stopped while nobody could write it down, used nothing since.
+  const monoMs = Math.min(event.atMonoMs ?? now.monoMs, before?.endedMonoMs ?? now.monoMs);
+  take(work, board, event.partition, event.counters, { ...now, monoMs }, before?.process === 'stopping');
   patch(work, event.partition, { process: 'stopped', busy: false });
   const instance = instances.get(work, event.partition);
   if (instance?.opened === true && instance.wanted !== 'gone') record(work, board, event.partition, 'point', now);
@@ -204,6 +206,7 @@ export const stopped: Handler<Of<'stopped'>> = (work, board, event, now) => {
 export const exited: Handler<Of<'exited'>> = (work, _board, event, now) => {
   const { process } = runs.get(work, event.partition) ?? freshRun('none');
   const how = event.exit.oomKilled ? 'out of memory' : `exit ${event.exit.code ?? event.exit.signal}`;
+  patch(work, event.partition, { endedMonoMs: event.atMonoMs ?? now.monoMs });
   if (process === 'starting' || process === 'unknown') patch(work, event.partition, { over: how });
   else if (process === 'running') end(work, event.partition, how, now);
 };

@@ -87,6 +87,8 @@ export interface Run {
   error: string;
   /** How it ended, when that was told before its start was; else empty. */
   over: string;
+  /** When its first process ended by itself; null: it has not. */
+  endedMonoMs: number | null;
 }
 export const runs = volatileTable<Run>('run');
 

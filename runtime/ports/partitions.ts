@@ -74,17 +74,18 @@ export type PartitionStep =
   | { kind: 'sample'; partitions: string[] }
   | { kind: 'probe'; partition: string; probe: Probe; timeoutMs: number };
 
+/** `atMonoMs`: when it happened, if it is told again because it could not be kept then; else it happened now. */
 export type PartitionEvent =
   | { kind: 'surveyed'; found: Found[] }
   | { kind: 'started'; partition: string; address: string | null }
   /** Counters are read after the cgroup is empty: they are final. Also answers a stop of what had ended already. */
-  | { kind: 'stopped'; partition: string; exit: Exit; counters: Counters }
+  | { kind: 'stopped'; partition: string; exit: Exit; counters: Counters; atMonoMs?: number }
   | { kind: 'removed'; partition: string }
   /** A partition missing from the map has no cgroup (never started, or removed). */
   | { kind: 'sampled'; counters: Map<string, Counters> }
   | { kind: 'probed'; partition: string; ok: boolean; detail: string }
   /** Unasked: the instance's first process ended. */
-  | { kind: 'exited'; partition: string; exit: Exit }
+  | { kind: 'exited'; partition: string; exit: Exit; atMonoMs?: number }
   | { kind: 'refused'; step: PartitionStep['kind']; partition: string | null; error: LichenError };
 
 /** What is enforced and metered here; printed by status and offered to gateways. What is false is not offered. */

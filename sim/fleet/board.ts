@@ -267,7 +267,8 @@ export class VirtualBoard {
       ...{ store, clock: own, core: boardCore(board), release, owner, batch: 256, conflictsMax: 3 },
       failed: (error, events) => {
         witness.noted(this, `store: ${error.message}`);
-        later(RETELL_MS, () => retold(events).forEach(submit));
+        const again = retold(events, own.now().monoMs);
+        later(RETELL_MS, () => again.forEach(submit));
       },
     });
     this.#turn = turn;

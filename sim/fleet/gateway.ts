@@ -69,7 +69,8 @@ export class VirtualGateway {
     const alive = (): boolean => this.#life === life;
     const owner = `gateway ${this.id} ${life}`;
     const bootedMs = clock.nowMs;
-    const hands = (atMs: number) => ({ wallMs: startsMs + atMs + this.wrongMs, monoMs: atMs - bootedMs });
+    // A wall clock tells whole ms.
+    const hands = (atMs: number) => ({ wallMs: Math.floor(startsMs + atMs + this.wrongMs), monoMs: atMs - bootedMs });
     const own = machineClock(clock, hands, alive);
     const entropy = entropyOf(chance.fork(`life ${life}`));
     const service: Service = {

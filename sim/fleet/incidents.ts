@@ -1,10 +1,12 @@
 /** What each fault of the table does to the fleet. Each returns its end; the end of a scenario ends them all. */
+import type { Bytes } from '../../runtime/protocol/bytes.ts';
 import { rotten } from '../hardware/card.ts';
 import { SENSOR_FAULTS } from '../hardware/sensor.ts';
 import type { CardFault } from '../oracle/physics.ts';
 import type { FaultKind } from '../scenario/faults.ts';
 import type { Behaviour, Incident } from '../scenario/scenario.ts';
 import { Disk } from '../world/store.ts';
+import { askStatements } from './bills.ts';
 import type { VirtualBoard } from './board.ts';
 import type { Fleet } from './fleet.ts';
 import { makeLiar } from './liar.ts';
@@ -18,6 +20,8 @@ export interface Confession {
   forgot(gateway: string, backToMs: number | null): void;
   dead(gateway: string): void;
   lies(gateway: string): void;
+  /** All that it has closed so far, by its word. */
+  stated(gateway: string, statements: Bytes[]): void;
 }
 
 interface Scene {
@@ -154,6 +158,7 @@ const onBoard = {
 type OnOther = (scene: Scene) => Undo;
 
 const FAILS_AFTER_MS = 20_000;
+const HEARD_OF_MS = 60_000;
 
 const spoilt = (scene: Scene): Behaviour | null => {
   const spec = scene.fleet.wishes.get(scene.incident.on)?.spec;
@@ -252,6 +257,14 @@ const others = {
   },
   'gateway-clock-jump': (scene) => {
     scene.fleet.gatewayNamed(scene.incident.on).wrongMs += number(scene, 'by');
+    return NOTHING;
+  },
+  'close-period': ({ fleet, incident, confess }) => {
+    // Once the others have heard of it, all of them are asked what it comes to.
+    const ask = (): void => {
+      for (const gateway of fleet.gateways) askStatements(gateway, (statements) => confess.stated(gateway.id, statements));
+    };
+    fleet.gatewayNamed(incident.on).call('close', {}, () => void fleet.clock.at(fleet.clock.nowMs + HEARD_OF_MS, ask));
     return NOTHING;
   },
   'forked-log': ({ fleet, incident, confess }) => {

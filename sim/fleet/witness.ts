@@ -154,7 +154,9 @@ export class Witness implements BoardWitness {
   kept(board: VirtualBoard, commit: Commit): void {
     this.#write(board.at, commit);
     for (const [key, value] of commit.writes) {
-      if (value !== null && key.startsWith(RECORD_ROWS)) this.#judge.wrote(this.#clock.nowMs, board.id, value);
+      if (!key.startsWith(RECORD_ROWS)) continue;
+      if (value !== null) this.#judge.wrote(this.#clock.nowMs, board.id, value);
+      else this.#judge.pruned(this.#clock.nowMs, board.id, Number(key.slice(RECORD_ROWS.length)));
     }
   }
 

@@ -10,7 +10,7 @@ import { believing, orNull } from './archive.ts';
 import type { Court } from './court.ts';
 import { METERED, markOf, type Use } from './glance.ts';
 import { priceMicro } from './price.ts';
-import type { BoardCase, LeaseCase, Told } from './scene.ts';
+import { type BoardCase, isStuck, type LeaseCase, type Told } from './scene.ts';
 
 export interface Assignments {
   /** False: not what an assignment is. */
@@ -126,8 +126,10 @@ export const openAssignments = (court: Court): Assignments => {
     heardDesired: (atMs, gateway, board, payload) => {
       const mark = markOf(payload);
       // Said again: nothing in it is new, and in a new session it is certain anew.
+      // What cannot be written cannot be taken either.
+      const isTaken = board.session === gateway && !isStuck(board);
       if (mark === board.desiredMark) {
-        if (board.session === gateway) board.unsureMs ??= atMs;
+        if (isTaken) board.unsureMs ??= atMs;
         return true;
       }
       const desired = orNull(() => unseal(trusting, desiredNoun, payload).value);
@@ -135,7 +137,7 @@ export const openAssignments = (court: Court): Assignments => {
       if (desired.board !== board.id || desired.gateway !== gateway) return true;
       list(court, atMs, board, desired, payload);
       board.desiredMark = mark;
-      board.unsureMs = board.session === gateway ? atMs : null;
+      board.unsureMs = isTaken ? atMs : null;
       return true;
     },
     heardNow: (gateway, board) => {

@@ -21,7 +21,7 @@ import { openRecords } from './records.ts';
 import { examineLine } from './refusals.ts';
 import { openRuns } from './runs.ts';
 import { type BoardCase, noteWell, openScene, restartWell } from './scene.ts';
-import { settle } from './settlement.ts';
+import { type Said, settle } from './settlement.ts';
 import { openSteady } from './steady.ts';
 import { examineBegin } from './unsigned.ts';
 import { openWire } from './wire.ts';
@@ -89,10 +89,12 @@ const machines = (court: Court, { runs, steady, homing, overlap, records }: Cham
       board.card.isDead = true;
       steady.excuse(board);
     },
-    full: (_atMs, board) => {
+    full: (atMs, board) => {
+      if (!board.card.isFull) board.fullMs = atMs;
       board.card.isFull = true;
     },
     room: (atMs, board) => {
+      runs.hasRoom(atMs, board);
       board.card.isFull = false;
       board.roomMs = atMs;
     },
@@ -266,6 +268,7 @@ export const createJudge = (options: JudgeOptions): Judge => {
   const court: Court = { crypto, limits, docket, scene, archive: openArchive(crypto, scene) };
   const { violations, tally } = docket;
   const held = chambers(court);
+  const said: Said[] = [];
   return {
     ...{ violations, tally },
     ...machines(court, held),
@@ -274,11 +277,13 @@ export const createJudge = (options: JudgeOptions): Judge => {
     ...hearing(court, held),
     signed: (document) => court.archive.file(document),
     wrote: (atMs, board, record) => held.records.wrote(atMs, scene.board(board), record),
+    pruned: (atMs, board, seq) => held.records.pruned(atMs, scene.board(board), seq),
+    stated: (_atMs, gateway, statements) => void said.push({ gateway: scene.gateway(gateway), statements }),
     noted: (atMs, by, line) => examineLine(court, atMs, by, line),
     settled: (atMs, statements) => {
       for (const board of scene.boards.values()) held.steady.before(atMs, board);
       held.homing.finish(atMs);
-      settle(court, held.logs, atMs, statements);
+      settle(court, held.logs, atMs, statements, said);
       held.overlap.finish(atMs);
     },
   };

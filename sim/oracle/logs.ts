@@ -13,6 +13,8 @@ export interface Logs {
   kept(atMs: number, gateway: GatewayCase, entry: Bytes): void;
   /** When a close of this period was first on a disk; null: never. */
   closedMs(period: number): number | null;
+  /** How many gateways have closed this period: of several closes the fullest counts. */
+  closersOf(period: number): number;
   /** `lease/<id>`, `request/<hash>`, `voucher/<hash>`, `binding/<board>/<version>`, `pair/<board>`. */
   counts(name: string, vector: Vector): boolean;
 }
@@ -26,6 +28,7 @@ export const openLogs = (court: Court, records: Records): Logs => {
   const authors = new Map<string, (number | undefined)[]>();
   const places = new Map<string, [author: string, seq: number][]>();
   const closes = new Map<number, number>();
+  const closers = new Map<number, Set<string>>();
 
   const NAMERS: Record<string, Namer> = {
     lease: (body) => {
@@ -78,10 +81,13 @@ export const openLogs = (court: Court, records: Records): Logs => {
       if (!first || kind === 'usage') return;
       if (kind === 'close') {
         const period = orNull(() => decodeAs(closeSchema, body, 'close').period);
-        if (period !== null && !closes.has(period)) closes.set(period, atMs);
+        if (period === null) return;
+        if (!closes.has(period)) closes.set(period, atMs);
+        closers.set(period, (closers.get(period) ?? new Set()).add(entry.author));
       } else noteName(entry);
     },
     closedMs: (period) => closes.get(period) ?? null,
+    closersOf: (period) => closers.get(period)?.size ?? 0,
     counts: (name, vector) => (places.get(name) ?? []).some(([author, seq]) => seq < (vector[author] ?? 0)),
   };
 };

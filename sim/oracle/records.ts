@@ -10,6 +10,8 @@ import { SeqSet } from './seqs.ts';
 
 export interface Records {
   wrote(atMs: number, board: BoardCase, record: Bytes): void;
+  /** A board has let go of it. */
+  pruned(atMs: number, board: BoardCase, seq: number): void;
   /** False: not what a usage message is. */
   heardBatch(atMs: number, board: BoardCase, payload: Bytes): boolean;
   /** False: not what an acknowledgement is. */
@@ -39,6 +41,7 @@ const noteLease = (lease: LeaseCase, glance: RecordGlance, atMs: number): void =
     lease.firstSeq = seq;
     lease.firstIsZero = kind === 'open' && isZero;
   }
+  if (kind === 'close' && !lease.isClosed) lease.closeSeq = seq;
   if (kind === 'close') lease.isClosed = true;
   if (seq <= lease.lastSeq) return;
   lease.lastSeq = seq;
@@ -145,6 +148,11 @@ export const openRecords = (court: Court): Records => ({
     if (name === null || name.board !== board.id) return;
     court.scene.hearsWrites = true;
     see(court, atMs, board, name, 'wrote');
+  },
+  pruned: (atMs, board, seq) => {
+    const { safeSeq } = board.chain;
+    if (seq <= safeSeq || board.card.isCloned || court.archive.wasAlone()) return;
+    court.docket.accuse('pruned-early', atMs, board.id, `it let go of record ${seq}, up to ${safeSeq} are on two disks`);
   },
   heardBatch: (atMs, board, payload) => {
     const records = glanceBatch(payload);

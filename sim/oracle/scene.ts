@@ -85,7 +85,8 @@ export interface BoardCase {
   /** The runtime's present life began. */
   upMs: number;
   downMs: number;
-  /** Its card last came to have room. */
+  /** Its card last came to have no room, and to have room again. */
+  fullMs: number;
   roomMs: number;
   readonly card: CardState;
   /** Whose welcome it heard last, unless that session is certainly over. */
@@ -150,6 +151,8 @@ export interface LeaseCase {
   overMs: number;
   /** How often a runtime came back and found it running. */
   adoptions: number;
+  /** While it ran and its board's card was full, so that no sample could be kept. */
+  unsampledMs: number;
   counted: Use;
   /** Of the present run, as last told. */
   present: Counted | null;
@@ -161,6 +164,8 @@ export interface LeaseCase {
   lastMs: number;
   last: Use;
   isClosed: boolean;
+  /** Of the first record that closed it; 0: none did. */
+  closeSeq: number;
   records: number;
   /** By how much a record's wall time was wrong when it was written. */
   clockErrorMs: number;
@@ -191,7 +196,7 @@ const newChain = (): Chain => ({
 });
 
 const newBoard = (id: string): BoardCase => ({
-  ...{ id, enforces: null, isPowered: false, isUp: false, canReach: true, cutOffMs: 0, upMs: 0, downMs: -1, roomMs: 0 },
+  ...{ id, enforces: null, isPowered: false, isUp: false, canReach: true, cutOffMs: 0, upMs: 0, downMs: -1, fullMs: 0, roomMs: 0 },
   card: { lostMs: null, isCloned: false, isDead: false, isFull: false, isRotten: false },
   ...{ home: null, homeMs: 0, isHomeSure: false, seeksMs: null, wellMs: null, wasWell: { fromMs: 0, toMs: -1 } },
   ...{ tenure: 0, seq: 0, desiredMark: 0, told: new Map(), session: null, unsureMs: null, chain: newChain() },
@@ -214,11 +219,12 @@ const newLease = (id: string): LeaseCase => ({
     ranMs: 0,
     overMs: 0,
     adoptions: 0,
+    unsampledMs: 0,
     counted: noUse(),
     present: null,
     lost: noUse(),
   },
-  ...{ firstSeq: 0, firstIsZero: false, lastSeq: 0, lastMs: 0, last: noUse(), isClosed: false, records: 0, clockErrorMs: 0 },
+  ...{ firstSeq: 0, firstIsZero: false, lastSeq: 0, lastMs: 0, last: noUse(), isClosed: false, closeSeq: 0, records: 0, clockErrorMs: 0 },
 });
 
 const newInstance = (id: string): InstanceCase => ({

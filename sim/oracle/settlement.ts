@@ -9,7 +9,7 @@ import { METERED, noUse, type Use } from './glance.ts';
 import type { Logs } from './logs.ts';
 import { type Bill, type Bills, examineStatements } from './postings.ts';
 import { useOf } from './runs.ts';
-import { type BoardCase, type InstanceCase, isContradictory, isGood, isThere, type LeaseCase, wasWell } from './scene.ts';
+import { type BoardCase, type GatewayCase, type InstanceCase, isContradictory, isGood, isThere, type LeaseCase, wasWell } from './scene.ts';
 
 interface Settlement {
   court: Court;
@@ -18,6 +18,12 @@ interface Settlement {
   atMs: number;
   /** When the last period was closed. */
   closedMs: number;
+}
+
+/** Statements of all periods that a gateway had closed at some time, in order. */
+export interface Said {
+  gateway: GatewayCase;
+  statements: Bytes[];
 }
 
 const MILLION = 1_000_000n;
@@ -42,6 +48,18 @@ const examineAgreement = (court: Court, atMs: number, statements: Map<string, By
       );
   }
   return reference;
+};
+
+/** What was stated of a period on the way is what it comes to in the end, unless another close of it has taken its place. */
+const examineChanges = (court: Court, logs: Logs, atMs: number, reference: Bytes[], said: Said[]): void => {
+  for (const { gateway, statements } of said) {
+    if (!isGood(gateway) || gateway.forgotMs !== null) continue;
+    statements.forEach((bytes, i) => {
+      const last = reference[i];
+      if (last === undefined || equal(bytes, last) || logs.closersOf(i + 1) > 1) return;
+      court.docket.accuse('statement-changed', atMs, gateway.id, `what it stated of period ${i + 1} is not what that comes to in the end`);
+    });
+  }
 };
 
 // ---- which leases are charged at all
@@ -84,6 +102,10 @@ const isOnDisk = (court: Court, board: BoardCase, seq: number, state: 'up' | 'de
 const isCovered = (lease: LeaseCase | undefined, bill: Bill | undefined, seq: number): boolean =>
   bill === undefined ? lease !== undefined && lease.firstSeq === seq && lease.firstIsZero : seq <= bill.toSeq;
 
+/** Who forgot that it closed a lease closes it again, and that means nothing. (metering-2) */
+const isAfterClose = (board: BoardCase, lease: LeaseCase | undefined, seq: number): boolean =>
+  lease?.isClosed === true && seq > lease.closeSeq && board.card.lostMs !== null;
+
 const isExcused = (settlement: Settlement, board: BoardCase, lease: LeaseCase | undefined, seq: number): boolean => {
   const { court, closedMs } = settlement;
   const { chain } = board;
@@ -100,7 +122,7 @@ const examineChain = (settlement: Settlement, board: BoardCase): void => {
   let [lost, first, withGateway] = [0, 0, 0];
   for (let seq = 1; seq <= chain.lastSeq; seq++) {
     const lease = chain.leases[seq];
-    if (isCovered(lease, lease === undefined ? undefined : bills.byLease.get(lease.id), seq)) continue;
+    if (isCovered(lease, lease === undefined ? undefined : bills.byLease.get(lease.id), seq) || isAfterClose(board, lease, seq)) continue;
     // Whatever comes after what could not be brought waits behind it. (metering-5)
     if (isExcused(settlement, board, lease, seq)) {
       if (lease === undefined || stands(settlement, lease)) break;
@@ -132,7 +154,7 @@ const slackOf = ({ limits }: Court, lease: LeaseCase, counted: Use): Use => {
   slack.wallMs = runs * BigInt(limits.stepMs) + drifted(counted.wallMs, limits.driftPpm);
   const memoryMib = BigInt(lease.document?.limits.memoryMib ?? 0);
   // A sample stands for the time since the one before it, or after a restart of the runtime since the last record.
-  const sampledMs = lease.runs * (limits.meterMs + limits.stepMs) + lease.adoptions * limits.recordMs;
+  const sampledMs = lease.runs * (limits.meterMs + limits.stepMs) + lease.adoptions * limits.recordMs + lease.unsampledMs;
   slack.memoryMibS = runs + (memoryMib * BigInt(sampledMs)) / PERMILLE + (counted.memoryMibS * BigInt(limits.memoryPermille)) / PERMILLE;
   return slack;
 };
@@ -237,8 +259,10 @@ const examineCharges = (settlement: Settlement, instance: InstanceCase): void =>
     );
 };
 
-export const settle = (court: Court, logs: Logs, atMs: number, statements: Map<string, Bytes[]>): void => {
-  const bills = examineStatements(court, atMs, examineAgreement(court, atMs, statements));
+export const settle = (court: Court, logs: Logs, atMs: number, statements: Map<string, Bytes[]>, said: Said[]): void => {
+  const reference = examineAgreement(court, atMs, statements);
+  examineChanges(court, logs, atMs, reference, said);
+  const bills = examineStatements(court, atMs, reference);
   // Who closes no period is not judged by what is in none.
   if (bills.last === null) return;
   const settlement: Settlement = { court, logs, bills, atMs, closedMs: logs.closedMs(bills.last.period) ?? atMs };

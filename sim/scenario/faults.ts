@@ -108,6 +108,7 @@ export const FAULTS = {
     takes: { by: { unit: 'ms', usual: 3_600_000, least: -YEAR_MS, most: YEAR_MS } },
     says: 'the wall clock of the gateway jumps, forth or back',
   },
+  'close-period': { on: 'gateway', lasts: 'moment', takes: {}, says: 'its operator closes the billing period there' },
   'forked-log': { on: 'gateway', lasts: 'moment', takes: {}, says: 'it tells two peers two histories: a liar' },
 } as const satisfies Record<string, FaultRow>;
 

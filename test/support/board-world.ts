@@ -79,7 +79,10 @@ export class BoardWorld {
       store,
       clock,
       released: (effect) => isNow() && this.#release(effect, submit),
-      failed: (events) => void clock.after(RETELL_MS, () => retold(events).forEach(submit)),
+      failed: (events) => {
+        const later = retold(events, clock.now().monoMs);
+        clock.after(RETELL_MS, () => later.forEach(submit));
+      },
     });
     this.engine.listener = submit;
     driven.turn.submit({ kind: 'boot' });

@@ -130,7 +130,9 @@ describe('an instance', () => {
     const [a, b, c] = world.nodes as [Node, Node, Node];
     const other = { serial: 2 };
     const ids = world.nodes.map(({ id }) => id);
-    const name = ['one', 'two', 'three', 'four'].find((one) => rendezvous(testCrypto, requestIdOf(testCrypto, TENANT, one), ids)[0] === c.id)!;
+    const name = ['one', 'two', 'three', 'four'].find(
+      (one) => rendezvous(testCrypto, requestIdOf(testCrypto, TENANT, one), ids)[0] === c.id,
+    )!;
     world.isolate(c);
     a.accept(signedVoucher(other).body);
     world.pass(2 * SILENCE_MS);

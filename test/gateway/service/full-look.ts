@@ -140,7 +140,9 @@ const replicated = (node: Node, work: Work): Looks => {
   const copied = Math.max(0, ...cosigned.all(work).map(({ value }) => value.size));
   const held = new Map<string, number>();
   for (const author of Object.keys(vectorOf(work)))
-    for (const { kind, seq: place, body } of node.world.nodes.find(({ id }) => id === author) === undefined ? [] : node.log(author as Node['id'])) {
+    for (const { kind, seq: place, body } of node.world.nodes.find(({ id }) => id === author) === undefined
+      ? []
+      : node.log(author as Node['id'])) {
       if (kind !== 'usage' || (author === node.id && place >= copied)) continue;
       const { value, hash } = unseal(testCrypto, usageNoun, body);
       const seen = usageSeen.get(work, value.board, ordinal(value.seq));

@@ -93,8 +93,11 @@ const DEEDS: Record<string, Deed> = {
   },
   'is lent otherwise': (given, { board, node, n }) =>
     void node.push(
-      signedBinding(board.name, { version: ++given.count, currency: n % 5 === 0 ? 'USD' : 'EUR', policy: { partitions: 1 + (n % 3), labels: [] } })
-        .body,
+      signedBinding(board.name, {
+        version: ++given.count,
+        currency: n % 5 === 0 ? 'USD' : 'EUR',
+        policy: { partitions: 1 + (n % 3), labels: [] },
+      }).body,
     ),
   'has a new key': (_given, { board }) => {
     const { node } = board;
@@ -231,5 +234,27 @@ describe('what a turn looks at is all that a full look would find something at',
     expect(seen.leases).toBeGreaterThan(10);
     expect(seen.moved).toBeGreaterThan(1);
     expect(seen.replicated).toBeGreaterThan(20);
+  });
+});
+
+describe('a clock that was ahead', () => {
+  test('and is set back makes an instance wait no more for a voucher that had seemed over', () => {
+    const world = new GatewayWorld(
+      ['gateway a'],
+      sealMany(operatorNoun, operatorDoc({ gateways: operatorDoc().gateways.slice(0, 1) }), ROOTS.map(keyOf)),
+    );
+    const node = world.node(0).admit('tenant', 'tenant');
+    const board = new PaperBoard('board 1');
+    board.pair(node);
+    const ending = { serial: 2, notAfterMs: world.clock.now().wallMs + 1000 };
+    node.accept(signedBinding('board 1').body, signedPublisher().body, signedManifest().body, signedVoucher(ending).body);
+    node.accept(signedRequest({ replicas: 1, voucher: hashOf(voucherNoun, voucher(ending)) }).body);
+    world.pass(2000);
+    board.connect(node);
+    world.pass(500);
+    const { placed, 'placed by a clock set back': again } = looks(node);
+    expect(placed?.full).toEqual([]);
+    expect(again?.full).toHaveLength(1);
+    expect(again?.touched).toEqual(again?.full);
   });
 });

@@ -316,6 +316,24 @@ describe('a board that looks only when it may have to', () => {
     expect(rests().at(-1)! - nowMs).toBeGreaterThan(0);
     expect(rests().at(-1)! - nowMs).toBeLessThanOrEqual(4000);
   });
+
+  test('reads nothing of its store for a tick that has nothing to do, and two rows for a sample of one instance', () => {
+    const { world } = new Watched('as it does');
+    const one = placed(world);
+    world.pair().assign(one).pass(6000);
+    const reads = [vi.spyOn(world.disk, 'get'), vi.spyOn(world.disk, 'range')];
+    const count = (): number[] => reads.map(({ mock }) => mock.calls.splice(0).length);
+    const counters = new Map([[one.lease.lease as string, world.engine.counters(one.lease.lease)]]);
+    // The first tick after something happened looks at everything.
+    world.driven.submit({ kind: 'tick' });
+    count();
+    for (let i = 0; i < 5; i++) world.driven.submit({ kind: 'tick' });
+    expect(count()).toEqual([0, 0]);
+    world.driven.submit({ kind: 'sampled', counters });
+    expect(count()).toEqual([2, 0]);
+    world.driven.submit({ kind: 'tick' });
+    expect(count()).toEqual([0, 0]);
+  });
 });
 
 describe('a concern', () => {

@@ -192,6 +192,38 @@ describe('an instance that ends by itself', () => {
   });
 });
 
+describe('the promises of an instance', () => {
+  const probes = (world: BoardWorld): number => world.engine.steps.filter(({ kind }) => kind === 'probe').length;
+
+  test('are probed at their interval, and at once when it was started anew', () => {
+    const { world, one } = running();
+    const first = probes(world);
+    world.pass(30_000);
+    expect(probes(world) - first).toBe(3);
+    world.engine.crash(one.lease.lease);
+    const before = probes(world);
+    // Back after half a second; its promise was to be probed in ten.
+    world.pass(2000);
+    expect([world.state(one.lease)?.restarts, probes(world) - before]).toEqual([1, 1]);
+    expect(world.state(one.lease)?.promise).toBe('held');
+  });
+
+  test('are probed at once when the runtime finds it running', () => {
+    const { world } = running();
+    const before = probes(world);
+    world.restart().pass(2000);
+    expect(probes(world) - before).toBe(1);
+  });
+
+  test('that cannot be probed are tried again at their interval', () => {
+    const { world } = running();
+    world.engine.broken.add('probe');
+    const before = probes(world);
+    world.pass(40_000);
+    expect(probes(world) - before).toBe(4);
+  });
+});
+
 describe('an engine that refuses', () => {
   test.each(['start', 'stop', 'remove'] as const)('a %s is asked again now and then, not all the time', (kind) => {
     const { world, one } = running();
@@ -365,6 +397,19 @@ describe('a store without room', () => {
     const close = world.records.findLast(({ lease, kind }) => lease === one.lease.lease && kind === 'close');
     expect(close?.registers.cpuMicros).toBeGreaterThan(used);
     expect(world.outbox).toEqual([]);
+  });
+
+  test('charges no time for a program that ended while its end could not be kept', () => {
+    const { world, one } = running();
+    world.pass(120_000);
+    world.full = true;
+    world.engine.crash(one.lease.lease);
+    world.pass(600_000);
+    world.full = false;
+    world.assign().pass(5000);
+    const close = world.records.findLast(({ lease, kind }) => lease === one.lease.lease && kind === 'close');
+    // What it ran before and after, and at most one look at the meters; not the ten minutes between.
+    expect(Number(close?.registers.wallMs)).toBeLessThan(120_000 + 5000 + 2 * world.pace.meterMs);
   });
 
   test('lets no effect out that it could not keep', () => {

@@ -30,6 +30,7 @@ const run = (process: Process, changes: Partial<Run> = {}): Run => ({
     promises: {},
     error: '',
     over: '',
+    endedMonoMs: null,
   },
   ...changes,
 });

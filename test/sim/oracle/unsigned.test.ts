@@ -55,6 +55,15 @@ describe('a program that may run', () => {
     expect(day.found).toEqual([]);
   });
 
+  it('may run again where its card had no room to note that it is to stop', () => {
+    const { day, board, one } = morning();
+    board.assign([one]).open(one).card('full');
+    board.assign([one], asked(day, { sequence: 2, state: 'stopped' }));
+    longAfter(day, board);
+    board.finish(one, 'power').power(false).power(true).card('room').begin(one);
+    expect(day.found).toEqual([]);
+  });
+
   it('may run after it was stopped, once its tenant wants it started', () => {
     const { day, board, one } = morning();
     board.assign([one], asked(day, { sequence: 2, state: 'stopped' }));

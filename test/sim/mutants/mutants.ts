@@ -1,0 +1,151 @@
+/**
+ * One guard of the real code switched off at a time, to show that the judge can fail. `find` stands exactly once in its
+ * file; a mutant whose line has changed is stale and says so. `caughtAs`: the findings of which one must come of it.
+ */
+import type { Code } from '../../../sim/oracle/codes.ts';
+
+/** What the world of the hunt expects: nobody is quarantined, and in the end all is well again. */
+export const EXPECTATION = 'expectation';
+
+export interface Mutant {
+  name: string;
+  file: string;
+  find: string;
+  replace: string;
+  caughtAs: (Code | typeof EXPECTATION)[];
+}
+
+/**
+ * Not here, as this judge or this world does not show them yet: a board that prunes what is only stored, a new lease with the
+ * term of the old one, a request that is stopped and run all the same. Nor `over-offered` (every virtual kernel enforces all there is, so none can be lied about), `overlap-stop` (no
+ * gateway takes such a request today), and guards against forged documents, which no virtual gateway sends: those have
+ * negative tests of their own (test/outside, test/runtime/core/trust.test.ts).
+ */
+export const MUTANTS: Mutant[] = [
+  {
+    name: 'acks leave before they are durable',
+    file: 'runtime/turn/turn.ts',
+    find: '    if (!decided.hasRows()) return settle(decided);\n',
+    replace: '    if (!decided.hasRows()) return settle(decided);\n    for (const effect of decided.settle()) doors.release(effect);\n',
+    caughtAs: ['acked-not-stored', 'acked-not-replicated', 'began-unrecorded', 'chain-broken'],
+  },
+  {
+    name: 'what is stored here counts as replicated',
+    file: 'gateway/service/acknowledge.ts',
+    find: 'stored: usageHead(work, board), replicated }',
+    replace: 'stored: usageHead(work, board), replicated: usageHead(work, board).seq }',
+    caughtAs: ['acked-not-replicated'],
+  },
+  {
+    name: 'programs begin without a zero record',
+    file: 'runtime/core/plan.ts',
+    find: "  if (!instance.opened) return 'open';\n",
+    replace: '',
+    caughtAs: ['began-unrecorded', 'usage-lost'],
+  },
+  {
+    name: 'records do not name the one before',
+    file: 'runtime/agent/metering.ts',
+    find: '    prev: chain.end.hash,\n',
+    replace: '    prev: new Uint8Array(32),\n',
+    caughtAs: ['chain-broken', 'usage-lost'],
+  },
+  {
+    name: 'a repeated record is a fork',
+    file: 'gateway/core/apply-supply.ts',
+    find: "return equal(seen.hash, usage.hash) ? 'repeat' : refuse(",
+    replace: 'return refuse(',
+    caughtAs: [EXPECTATION],
+  },
+  {
+    name: 'counters are billed as they stand and not as they grew',
+    file: 'gateway/core/rating.ts',
+    find: 'const used = restarted ? ZERO : minus(registers, last.registers);',
+    replace: 'const used = restarted ? ZERO : registers;',
+    caughtAs: ['billed-more', 'billed-twice'],
+  },
+  {
+    name: 'counters of a new cgroup do not stand on the old ones',
+    file: 'runtime/agent/metering.ts',
+    find: 'instances.put(work, { ...instance, registers, base: registers, bootId',
+    replace: 'instances.put(work, { ...instance, registers, bootId',
+    caughtAs: ['usage-lost', 'billed-more'],
+  },
+  {
+    name: 'each look at the counters adds all of them again',
+    file: 'runtime/core/meter.ts',
+    find: 'cpuMicros: atLeast(base.cpuMicros + sample.cpuMicros, meter.cpuMicros),',
+    replace: 'cpuMicros: atLeast(meter.cpuMicros + sample.cpuMicros, meter.cpuMicros),',
+    caughtAs: ['billed-more'],
+  },
+  {
+    name: 'time that was not granted is charged',
+    file: 'runtime/core/meter.ts',
+    find: 'const elapsed = running ? BigInt(Math.max(0, Math.round(monoMs - meter.atMonoMs))) : 0n;',
+    replace: 'const elapsed = BigInt(Math.max(0, Math.round(monoMs - meter.atMonoMs)));',
+    caughtAs: ['billed-more'],
+  },
+  {
+    name: 'the last counters are not read',
+    file: 'runtime/agent/lifecycle.ts',
+    find: "  take(work, board, event.partition, event.counters, now, before?.process === 'stopping');\n",
+    replace: '',
+    caughtAs: ['usage-lost'],
+  },
+  {
+    name: 'overlap is charged',
+    file: 'gateway/core/rating.ts',
+    find: 'const doubled = slice.toMs > cutoffMs || taken.some((span) => overlaps(span, slice));',
+    replace: 'const doubled = false;',
+    caughtAs: ['overlap-charged'],
+  },
+  {
+    name: 'rounding is nobody’s',
+    file: 'gateway/core/rating.ts',
+    find: 'roundingMicro: debitMicro - creditMicro - feeMicro }',
+    replace: 'roundingMicro: 0n }',
+    caughtAs: ['not-zero-sum'],
+  },
+  {
+    name: 'half of the fee is nobody’s',
+    file: 'gateway/core/rating.ts',
+    find: 'const feeMicro = (debitMicro * BigInt(feePermille)) / 1000n;',
+    replace: 'const feeMicro = (debitMicro * BigInt(feePermille)) / 2000n;',
+    caughtAs: ['not-zero-sum', 'wrong-price'],
+  },
+  {
+    name: 'a restarted runtime adopts nothing',
+    file: 'runtime/agent/lifecycle.ts',
+    find: "const running = alive.running && run.over === '';",
+    replace: 'const running = false;',
+    caughtAs: ['stopped-without-reason'],
+  },
+  {
+    name: 'nothing is started again after a power cut',
+    file: 'runtime/agent/lifecycle.ts',
+    find: "      runs.put(work, freshRun('none'), id);\n",
+    replace: "      runs.put(work, freshRun('unknown'), id);\n",
+    caughtAs: ['not-restarted'],
+  },
+  {
+    name: 'a board dials its first home only',
+    file: 'runtime/agent/session.ts',
+    find: 'const gateway = candidates[link.attempt % Math.max(1, candidates.length)];',
+    replace: 'const gateway = candidates[0];',
+    caughtAs: ['not-rehomed'],
+  },
+  {
+    name: 'events that met a full store are lost',
+    file: 'runtime/agent/retell.ts',
+    find: "events.filter((event) => event.kind !== 'tick'",
+    replace: "events.filter((event) => event.kind === 'boot' && event.kind !== 'tick'",
+    caughtAs: ['not-restarted', 'usage-lost', 'stopped-without-reason', 'billed-more'],
+  },
+  {
+    name: 'arguments of a program are not those of its release',
+    file: 'runtime/agent/lifecycle.ts',
+    find: 'partition: lease.lease, rootPath, args, env:',
+    replace: "partition: lease.lease, rootPath, args: [...args, '--more'], env:",
+    caughtAs: ['ran-other-release', 'ran-unrequested', 'ran-unsigned'],
+  },
+];
