@@ -9,6 +9,8 @@ export const CODES = {
   /** An acknowledgement that names what is not on the disks that it speaks of. */
   'acked-not-stored': 2,
   'acked-not-replicated': 2,
+  /** A board let go of a record that was not on two disks. */
+  'pruned-too-early': 2,
   /** A program began before a zero record of its lease was durable. */
   'began-unrecorded': 2,
   /** A second zero record of one lease: whatever follows it means nothing to any bill. (metering-2) */

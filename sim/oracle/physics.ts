@@ -52,6 +52,8 @@ export interface Physics {
   counted(atMs: number, board: string, lease: string, used: Counted): void;
   /** A board's store holds this signed usage record, durably; as it is, or as the row in which it stands. */
   wrote(atMs: number, board: string, record: Bytes): void;
+  /** A board's store has let go of the record of this number. */
+  pruned(atMs: number, board: string, seq: number): void;
   /** Bytes on a wire, when they are heard. `from` and `to` are ids; a topic's name, or `peer`. */
   heard(atMs: number, from: string, to: string, topic: string, payload: Bytes): void;
   /** A gateway's store holds this entry of a log, durably. */

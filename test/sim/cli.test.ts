@@ -185,7 +185,7 @@ describe('run', () => {
   test('a scenario with flaws is not run: all of them with their place and the nearest word', async () => {
     const { refused, asked } = await sim('run', 'bad.yaml', '--junit', 'never.xml');
     expect(asked).toEqual([]);
-    expect(refused?.code).toBe('bad-usage');
+    expect(refused?.code).toBe('bad-scenario');
     expect(refused?.detail).toMatch(/bad\.yaml:2:8: .*bad\.yaml:4:1: unknown key "bords"\. Did you mean "boards"\?/s);
     expect(existsSync('never.xml')).toBe(false);
   });

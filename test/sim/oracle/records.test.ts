@@ -163,6 +163,22 @@ describe('acknowledgements', () => {
   });
 });
 
+describe('pruned-too-early', () => {
+  it('not once two disks hold it', () => {
+    const { day, board } = forenoon();
+    board.deliver('gateway a', ['gateway a', 'gateway b']);
+    day.judge.pruned(day.atMs, board.id, 2);
+    expect(day.found).toEqual([]);
+  });
+
+  it('one disk is not enough', () => {
+    const { day, board } = forenoon();
+    board.deliver('gateway a', ['gateway a']);
+    day.judge.pruned(day.atMs, board.id, 1);
+    expect(day.codes).toEqual(['pruned-too-early']);
+  });
+});
+
 describe('forked-log', () => {
   const fork = (day: Day): void => {
     const [entry] = day.logs.get('gateway a') ?? [];
