@@ -14,7 +14,8 @@ const STATE: Record<Run['process'], InstanceState> = {
   none: 'fetching',
   starting: 'starting',
   running: 'running',
-  stopping: 'stopped',
+  // Not before its processes are gone and its counters final: whoever reads `stopped` may hold the bill against the kernel.
+  stopping: 'running',
   stopped: 'stopped',
   removing: 'starting',
 };

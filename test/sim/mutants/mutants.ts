@@ -88,7 +88,7 @@ export const MUTANTS: Mutant[] = [
   {
     name: 'the last counters are not read',
     file: 'runtime/agent/lifecycle.ts',
-    find: "  take(work, board, event.partition, event.counters, now, before?.process === 'stopping');\n",
+    find: "  take(work, board, event.partition, event.counters, { ...now, monoMs }, before?.process === 'stopping');\n",
     replace: '',
     caughtAs: ['usage-lost'],
   },
@@ -137,8 +137,8 @@ export const MUTANTS: Mutant[] = [
   {
     name: 'events that met a full store are lost',
     file: 'runtime/agent/retell.ts',
-    find: "events.filter((event) => event.kind !== 'tick'",
-    replace: "events.filter((event) => event.kind === 'boot' && event.kind !== 'tick'",
+    find: ".filter((event) => event.kind !== 'tick'",
+    replace: ".filter((event) => event.kind === 'boot'",
     caughtAs: ['not-restarted', 'usage-lost', 'stopped-without-reason', 'billed-more'],
   },
   {
