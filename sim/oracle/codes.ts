@@ -27,8 +27,6 @@ export const CODES = {
   'statement-chain': 2,
   /** What a gateway stated of a period is not what it comes to in the end. */
   'statement-changed': 2,
-  /** A board let go of a record that is on the disk of fewer than two gateways. */
-  'pruned-early': 2,
 
   'wrong-price': 3,
   'not-zero-sum': 3,

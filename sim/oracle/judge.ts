@@ -279,7 +279,6 @@ export const createJudge = (options: JudgeOptions): Judge => {
     wrote: (atMs, board, record) => held.records.wrote(atMs, scene.board(board), record),
     pruned: (atMs, board, seq) => held.records.pruned(atMs, scene.board(board), seq),
     stated: (_atMs, gateway, statements) => void said.push({ gateway: scene.gateway(gateway), statements }),
-    pruned: (atMs, board, seq) => held.records.pruned(atMs, scene.board(board), seq),
     noted: (atMs, by, line) => examineLine(court, atMs, by, line),
     settled: (atMs, statements) => {
       for (const board of scene.boards.values()) held.steady.before(atMs, board);

@@ -67,8 +67,6 @@ export interface Physics {
   lies(atMs: number, gateway: string): void;
   /** A gateway was asked for the statements of all periods that it has closed so far, in order. */
   stated(atMs: number, gateway: string, statements: Bytes[]): void;
-  /** A board's store has let go of the usage record of this number. */
-  pruned(atMs: number, board: string, seq: number): void;
   /** The end, after everything was healed: the bytes of all statements, by gateway, in order of periods. */
   settled(atMs: number, statements: Map<string, Bytes[]>): void;
 }

@@ -12,7 +12,6 @@ export interface Records {
   wrote(atMs: number, board: BoardCase, record: Bytes): void;
   /** A board has let go of it. */
   pruned(atMs: number, board: BoardCase, seq: number): void;
-  pruned(atMs: number, board: BoardCase, seq: number): void;
   /** False: not what a usage message is. */
   heardBatch(atMs: number, board: BoardCase, payload: Bytes): boolean;
   /** False: not what an acknowledgement is. */
@@ -153,12 +152,7 @@ export const openRecords = (court: Court): Records => ({
   pruned: (atMs, board, seq) => {
     const { safeSeq } = board.chain;
     if (seq <= safeSeq || board.card.isCloned || court.archive.wasAlone()) return;
-    court.docket.accuse('pruned-early', atMs, board.id, `it let go of record ${seq}, up to ${safeSeq} are on two disks`);
-  },
-  pruned: (atMs, board, seq) => {
-    const { safeSeq } = board.chain;
-    if (seq > safeSeq && !court.archive.wasAlone() && !board.card.isCloned)
-      court.docket.accuse('pruned-too-early', atMs, board.id, `it let go of record ${seq}, up to ${safeSeq} they are on two disks`);
+    court.docket.accuse('pruned-too-early', atMs, board.id, `it let go of record ${seq}, up to ${safeSeq} are on two disks`);
   },
   heardBatch: (atMs, board, payload) => {
     const records = glanceBatch(payload);

@@ -16,8 +16,8 @@ export interface Mutant {
 }
 
 /**
- * Not here, as this judge or this world does not show them yet: a board that prunes what is only stored, a new lease with the
- * term of the old one, a request that is stopped and run all the same. Nor `over-offered` (every virtual kernel enforces all there is, so none can be lied about), `overlap-stop` (no
+ * Not here, as this judge or this world does not show them yet: a new lease with the term of the old one, a request that is
+ * stopped and run all the same. Nor `over-offered` (every virtual kernel enforces all there is, so none can be lied about), `overlap-stop` (no
  * gateway takes such a request today), and guards against forged documents, which no virtual gateway sends: those have
  * negative tests of their own (test/outside, test/runtime/core/trust.test.ts).
  */
@@ -35,6 +35,13 @@ export const MUTANTS: Mutant[] = [
     find: 'stored: usageHead(work, board), replicated }',
     replace: 'stored: usageHead(work, board), replicated: usageHead(work, board).seq }',
     caughtAs: ['acked-not-replicated'],
+  },
+  {
+    name: 'the board prunes what is only stored',
+    file: 'runtime/agent/session.ts',
+    find: 'const replicated = Math.min(value.replicated, chain.end.seq);',
+    replace: 'const replicated = Math.min(value.stored.seq, chain.end.seq);',
+    caughtAs: ['pruned-too-early'],
   },
   {
     name: 'programs begin without a zero record',
