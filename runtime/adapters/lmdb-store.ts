@@ -150,7 +150,7 @@ export const openLmdbStore = (options: LmdbOptions): Store => {
   const write = (commit: Commit): boolean => {
     const owner = db.getEntry(OWNER);
     if (owner === undefined || fromUtf8(owner.value) !== commit.owner) return false;
-    for (const [key, version] of commit.expected) if (rowOf(db, key).version !== version) return false;
+    for (const [key, { version }] of commit.expected) if (rowOf(db, key).version !== version) return false;
     const number = (owner.version ?? 0) + 1;
     for (const [key, value] of commit.writes) {
       if (value === null) db.remove(key);

@@ -44,12 +44,12 @@ const ASIDE: ReadonlySet<string> = new Set(
   [meters, cadences, flows, outbox, chains, assignments, probes, lastReports, attentions].map(({ name }) => name),
 );
 
-const isChange = (tables: ReadonlySet<string>): boolean => {
+const isChange = (tables: readonly string[]): boolean => {
   for (const table of tables) if (!ASIDE.has(table)) return true;
   return false;
 };
 
-const isFor = ({ reads }: Concern, tables: ReadonlySet<string>): boolean => reads?.some((table) => tables.has(table)) === true;
+const isFor = ({ reads }: Concern, tables: readonly string[]): boolean => reads?.some((table) => tables.includes(table)) === true;
 
 const AT_ONCE = 0;
 const ALL_DUE: Dues = { monoMs: [], soonestMonoMs: AT_ONCE };
@@ -65,8 +65,8 @@ const soonest = (moments: readonly number[], fromMonoMs: number): number => {
 };
 
 /** Of these the ones that somebody has written for are due at once. */
-const told = (concerns: readonly Concern[], dues: Dues, tables: ReadonlySet<string>): Dues => {
-  if (tables.size === 0 || !concerns.some((concern) => isFor(concern, tables))) return dues;
+const told = (concerns: readonly Concern[], dues: Dues, tables: readonly string[]): Dues => {
+  if (tables.length === 0 || !concerns.some((concern) => isFor(concern, tables))) return dues;
   return { monoMs: concerns.map((concern, i) => (isFor(concern, tables) ? AT_ONCE : (dues.monoMs[i] ?? AT_ONCE))), soonestMonoMs: AT_ONCE };
 };
 

@@ -1,6 +1,7 @@
 /**
- * What a decision reads from and writes to: the snapshot beneath, its own writes above. Nothing of it is real before
- * the commit. Volatile tables (sessions, timers under way) live here too, so that they change exactly when rows do.
+ * What a decision reads from and writes to: the snapshot beneath, its own writes above. No row of it is real before the
+ * commit. Volatile tables (sessions, timers under way) change in place, as nobody else looks at them meanwhile, and are
+ * taken back with whatever does not come true: so they change exactly when rows do.
  *
  * Most turns look and write nothing, so what holds reads and writes is made when the first one comes.
  */
@@ -18,18 +19,19 @@ export class Unread extends Error {
 
 export type Memory = Map<string, Map<string, unknown>>;
 
-interface Layer<Effect> {
-  writes: Map<Key, Bytes | null> | null;
-  memory: Memory | null;
-  effects: Effect[] | null;
+/** How a volatile row was before; `undefined`: there was none. */
+interface Former {
+  rows: Map<string, unknown>;
+  key: string;
+  value: unknown;
 }
 
-const emptyLayer = <Effect>(): Layer<Effect> => ({ writes: null, memory: null, effects: null });
-const isEmpty = (layer: Layer<unknown>): boolean => layer.writes === null && layer.memory === null && layer.effects === null;
-/** Stands for a deleted volatile row. */
-const GONE = Symbol('gone');
 const NO_ROWS: ReadonlyMap<string, unknown> = new Map();
-const NO_TABLES: ReadonlySet<string> = new Set();
+const NO_TABLES: readonly string[] = [];
+const NO_EFFECTS: readonly never[] = [];
+
+/** A durable row's key begins with the name of its table. */
+const tableOf = (key: Key): string => key.slice(0, key.indexOf('/'));
 
 export class Draft<Effect> {
   readonly #snapshot: Snapshot;
@@ -38,9 +40,19 @@ export class Draft<Effect> {
    * Rows as they were first read: the same bytes each time, so that whoever decodes them need do so once a turn, and
    * the first version, so that a newer one that a remote store shows later on makes the commit a conflict.
    */
-  #rows: Map<Key, Row> | null = null;
-  #whole: Layer<Effect> = emptyLayer();
-  #event: Layer<Effect> = emptyLayer();
+  #read: Map<Key, Row> | null = null;
+  #writes: Map<Key, Bytes | null> | null = null;
+  /** Table → its keys among the writes, which a scan looks through. */
+  #written: Map<string, Key[]> | null = null;
+  /** Of the present event: what it wrote over; `undefined`: nothing. */
+  #over: [Key, Bytes | null | undefined][] | null = null;
+  #former: Former[] | null = null;
+  #effects: Effect[] | null = null;
+  /** Where the present event began in these two. */
+  #formerMark = 0;
+  #effectsMark = 0;
+  #tablesBefore = NO_TABLES;
+  #tablesNow = NO_TABLES;
 
   constructor(snapshot: Snapshot, memory: Memory) {
     this.#snapshot = snapshot;
@@ -48,20 +60,15 @@ export class Draft<Effect> {
   }
 
   get(key: Key): Bytes | null {
-    const written = this.#written(key);
+    const written = this.#writes?.get(key);
     if (written !== undefined) return written;
-    const held = this.#rows?.get(key);
+    const held = this.#read?.get(key);
     if (held !== undefined) return held.value;
     const row = this.#snapshot.get(key);
     if (row === UNREAD) throw new Unread({ key });
-    this.#rows ??= new Map();
-    this.#rows.set(key, row);
+    this.#read ??= new Map();
+    this.#read.set(key, row);
     return row.value;
-  }
-
-  #written(key: Key): Bytes | null | undefined {
-    const newest = this.#event.writes?.get(key);
-    return newest === undefined ? this.#whole.writes?.get(key) : newest;
   }
 
   put(key: Key, value: Bytes): void {
@@ -73,8 +80,23 @@ export class Draft<Effect> {
   }
 
   #write(key: Key, value: Bytes | null): void {
-    this.#event.writes ??= new Map();
-    this.#event.writes.set(key, value);
+    this.#writes ??= new Map();
+    this.#over ??= [];
+    const before = this.#writes.get(key);
+    this.#over.push([key, before]);
+    this.#writes.set(key, value);
+    const table = tableOf(key);
+    this.#touch(table);
+    if (before !== undefined) return;
+    this.#written ??= new Map();
+    const keys = this.#written.get(table);
+    if (keys === undefined) this.#written.set(table, [key]);
+    else keys.push(key);
+  }
+
+  #touch(table: string): void {
+    if (this.#tablesNow.includes(table)) return;
+    this.#tablesNow = this.#tablesNow.length === 0 ? [table] : [...this.#tablesNow, table];
   }
 
   /** Rows whose key begins with `prefix`, in order; `after` is a whole key, and what comes after it is read, whichever way. */
@@ -89,8 +111,8 @@ export class Draft<Effect> {
     if (rows === UNREAD) throw new Unread({ range });
     const out: { key: Key; value: Bytes }[] = [];
     for (const { key, row } of rows) {
-      this.#rows ??= new Map();
-      if (!this.#rows.has(key)) this.#rows.set(key, row);
+      this.#read ??= new Map();
+      if (!this.#read.has(key)) this.#read.set(key, row);
       if (row.value !== null && pending?.has(key) !== true) out.push({ key, value: row.value });
     }
     if (pending === null) return out;
@@ -99,123 +121,106 @@ export class Draft<Effect> {
     return (reverse ? out.reverse() : out).slice(0, limit);
   }
 
-  /** What is written below a prefix and between two keys; null: nothing. */
+  /** What is written below a prefix and between two keys; null: nothing. A prefix names its table whole. */
   #pending(prefix: string, from: Key, to: Key): Map<Key, Bytes | null> | null {
     let pending: Map<Key, Bytes | null> | null = null;
-    for (const { writes } of [this.#whole, this.#event]) {
-      if (writes === null) continue;
-      for (const [key, value] of writes) {
-        if (!key.startsWith(prefix) || key < from || key >= to) continue;
-        pending ??= new Map();
-        pending.set(key, value);
-      }
+    for (const key of this.#written?.get(tableOf(prefix)) ?? []) {
+      if (!key.startsWith(prefix) || key < from || key >= to) continue;
+      const value = this.#writes?.get(key);
+      if (value === undefined) continue;
+      pending ??= new Map();
+      pending.set(key, value);
     }
     return pending;
   }
 
   recall(table: string, key: string): unknown {
-    let value = this.#event.memory?.get(table)?.get(key);
-    if (value === undefined) value = this.#whole.memory?.get(table)?.get(key);
-    if (value === undefined) value = this.#memory.get(table)?.get(key);
-    return value === GONE ? undefined : value;
+    return this.#memory.get(table)?.get(key);
   }
 
   remember(table: string, key: string, value: unknown): void {
-    this.#event.memory ??= new Map();
-    rowsOf(this.#event.memory, table).set(key, value === undefined ? GONE : value);
+    let rows = this.#memory.get(table);
+    if (rows === undefined) {
+      rows = new Map();
+      this.#memory.set(table, rows);
+    }
+    this.#former ??= [];
+    this.#former.push({ rows, key, value: rows.get(key) });
+    if (value === undefined) rows.delete(key);
+    else rows.set(key, value);
+    this.#touch(table);
   }
 
-  /** As of now: what is remembered later need not be in it. */
+  /** As it is now; to change the table while walking through it is to walk through the change. */
   recallAll(table: string): ReadonlyMap<string, unknown> {
-    const base = this.#memory.get(table) ?? NO_ROWS;
-    const changes = [this.#whole.memory?.get(table), this.#event.memory?.get(table)].filter((rows) => rows !== undefined);
-    if (changes.length === 0) return base;
-    const merged = new Map(base);
-    for (const rows of changes) for (const [key, value] of rows) merged.set(key, value);
-    for (const [key, value] of merged) if (value === GONE) merged.delete(key);
-    return merged;
+    return this.#memory.get(table) ?? NO_ROWS;
   }
 
   /** Names of the tables, durable and volatile, in which the events before this one have written in this turn. */
-  tablesBefore(): ReadonlySet<string> {
-    return tablesIn(this.#whole);
+  tablesBefore(): readonly string[] {
+    return this.#tablesBefore;
   }
 
   /** As `tablesBefore`, of the present event. */
-  tablesNow(): ReadonlySet<string> {
-    return tablesIn(this.#event);
+  tablesNow(): readonly string[] {
+    return this.#tablesNow;
   }
 
   emit(effect: Effect): void {
-    this.#event.effects ??= [];
-    this.#event.effects.push(effect);
+    this.#effects ??= [];
+    this.#effects.push(effect);
   }
 
-  /** The event is decided: its layer joins the whole. */
+  /** The event is decided: what it wrote joins what those before it did. */
   keep(): void {
-    if (isEmpty(this.#event)) return;
-    if (isEmpty(this.#whole)) this.#whole = this.#event;
-    else merge(this.#event, this.#whole);
-    this.#event = emptyLayer();
+    this.#over = null;
+    this.#formerMark = this.#former?.length ?? 0;
+    this.#effectsMark = this.#effects?.length ?? 0;
+    if (this.#tablesNow.length === 0) return;
+    if (this.#tablesBefore.length === 0) this.#tablesBefore = this.#tablesNow;
+    else this.#tablesBefore = [...this.#tablesBefore, ...this.#tablesNow.filter((table) => !this.#tablesBefore.includes(table))];
+    this.#tablesNow = NO_TABLES;
   }
 
   /** The event was refused half-way: nothing of it stays. */
   discard(): void {
-    if (!isEmpty(this.#event)) this.#event = emptyLayer();
+    const over = this.#over ?? [];
+    for (let i = over.length - 1; i >= 0; i--) {
+      const [key, before] = over[i] ?? ['', undefined];
+      if (before === undefined) this.#writes?.delete(key);
+      else this.#writes?.set(key, before);
+    }
+    this.#over = null;
+    this.#restore(this.#formerMark);
+    if (this.#effects !== null) this.#effects.length = this.#effectsMark;
+    this.#tablesNow = NO_TABLES;
+  }
+
+  /** The turn comes to nothing: what it remembered is as it was before. */
+  abandon(): void {
+    this.#restore(0);
+  }
+
+  #restore(mark: number): void {
+    const former = this.#former ?? [];
+    for (let i = former.length - 1; i >= mark; i--) {
+      const one = former[i];
+      if (one?.value === undefined) one?.rows.delete(one.key);
+      else one.rows.set(one.key, one.value);
+    }
+    former.length = mark;
   }
 
   hasRows(): boolean {
-    return this.#whole.writes !== null;
+    return this.#writes !== null && this.#writes.size > 0;
   }
 
   toCommit(owner: string): Commit {
-    const expected = new Map<Key, number>();
-    for (const [key, { version }] of this.#rows ?? []) expected.set(key, version);
-    return { writes: this.#whole.writes ?? new Map(), expected, owner };
+    return { writes: this.#writes ?? new Map(), expected: this.#read ?? new Map(), owner };
   }
 
-  /** Called once, after the commit. */
-  settle(): readonly Effect[] {
-    for (const [table, changes] of this.#whole.memory ?? []) {
-      const rows = rowsOf(this.#memory, table);
-      for (const [key, value] of changes) {
-        if (value === GONE) rows.delete(key);
-        else rows.set(key, value);
-      }
-    }
-    return this.#whole.effects ?? [];
+  /** What leaves once the commit is there. */
+  get effects(): readonly Effect[] {
+    return this.#effects ?? NO_EFFECTS;
   }
 }
-
-const rowsOf = (memory: Memory, table: string): Map<string, unknown> => {
-  const held = memory.get(table);
-  if (held !== undefined) return held;
-  const rows = new Map<string, unknown>();
-  memory.set(table, rows);
-  return rows;
-};
-
-/** A durable row's key begins with the name of its table. */
-const tablesIn = ({ writes, memory }: Layer<unknown>): ReadonlySet<string> => {
-  if (writes === null && memory === null) return NO_TABLES;
-  const tables = new Set(memory?.keys());
-  for (const key of writes?.keys() ?? []) tables.add(key.slice(0, key.indexOf('/')));
-  return tables;
-};
-
-const merge = <Effect>(from: Layer<Effect>, into: Layer<Effect>): void => {
-  if (from.writes !== null) {
-    into.writes ??= new Map();
-    for (const [key, value] of from.writes) into.writes.set(key, value);
-  }
-  if (from.memory !== null) {
-    into.memory ??= new Map();
-    for (const [table, rows] of from.memory) {
-      const target = rowsOf(into.memory, table);
-      for (const [key, value] of rows) target.set(key, value);
-    }
-  }
-  if (from.effects === null) return;
-  into.effects ??= [];
-  for (const effect of from.effects) into.effects.push(effect);
-};

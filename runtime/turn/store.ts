@@ -37,8 +37,8 @@ export interface Snapshot {
 export interface Commit {
   /** null deletes. */
   writes: Map<Key, Bytes | null>;
-  /** Versions of the rows that were read, by which a lost race is noticed. */
-  expected: Map<Key, number>;
+  /** Rows as they were read, by whose versions a lost race is noticed. */
+  expected: ReadonlyMap<Key, Pick<Row, 'version'>>;
   /** Who writes; a shard has one owner, and a store that another has taken over answers `conflict`. */
   owner: string;
 }

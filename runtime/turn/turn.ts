@@ -67,6 +67,7 @@ export const startTurn = <Event, Effect>(doors: TurnDoors<Event, Effect>): Turn<
       draft.keep();
       return draft;
     } catch (thrown) {
+      draft.abandon();
       if (thrown instanceof Unread) return thrown.query;
       throw thrown;
     }
@@ -78,7 +79,7 @@ export const startTurn = <Event, Effect>(doors: TurnDoors<Event, Effect>): Turn<
   };
 
   const settle = (decided: Draft<Effect>): void => {
-    for (const effect of decided.settle()) doors.release(effect);
+    for (const effect of decided.effects) doors.release(effect);
     finish();
   };
 
@@ -90,8 +91,9 @@ export const startTurn = <Event, Effect>(doors: TurnDoors<Event, Effect>): Turn<
     }
     if (!decided.hasRows()) return settle(decided);
     store.commit(decided.toCommit(owner), (outcome) => {
-      if (outcome.kind === 'committed') settle(decided);
-      else if (outcome.kind === 'conflict' && attempt < doors.conflictsMax) run(store.snapshot(), events, attempt + 1);
+      if (outcome.kind === 'committed') return settle(decided);
+      decided.abandon();
+      if (outcome.kind === 'conflict' && attempt < doors.conflictsMax) run(store.snapshot(), events, attempt + 1);
       else {
         doors.failed(outcome.kind === 'failed' ? outcome.error : new LichenError('conflict', 'another owner writes to this store'), events);
         finish();

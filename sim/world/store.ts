@@ -124,7 +124,7 @@ export const openStore = (disk: Disk, medium: Medium, owner: string): Store => {
   if (disk.schema !== SCHEMA_NUMBER) throw new LichenError('storage-broken', `schema ${disk.schema}, expected ${SCHEMA_NUMBER}`);
   disk.owner = owner;
   const isStale = ({ expected }: Commit): boolean => {
-    for (const [key, version] of expected) if (disk.get(key).version !== version) return true;
+    for (const [key, { version }] of expected) if (disk.get(key).version !== version) return true;
     return false;
   };
   const snapshot = readOnly(disk);

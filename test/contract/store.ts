@@ -59,7 +59,7 @@ type Writes = Record<Key, string | Bytes | null>;
 
 const commitOf = (writes: Writes, expected: Record<Key, number> = {}, owner = OWNER): Commit => ({
   writes: new Map(Object.entries(writes).map(([key, value]) => [key, typeof value === 'string' ? utf8(value) : value])),
-  expected: new Map(Object.entries(expected)),
+  expected: new Map(Object.entries(expected).map(([key, version]) => [key, { version }])),
   owner,
 });
 

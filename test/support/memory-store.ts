@@ -140,7 +140,7 @@ export const openMemoryStore = (options: MemoryOptions = {}): MemoryStore => {
 
   const write = (commit: Commit): Outcome => {
     if (disk.owner !== commit.owner) return { kind: 'conflict' };
-    for (const [key, version] of commit.expected) if (disk.get(key).version !== version) return { kind: 'conflict' };
+    for (const [key, { version }] of commit.expected) if (disk.get(key).version !== version) return { kind: 'conflict' };
     disk.write(commit);
     return { kind: 'committed' };
   };

@@ -54,10 +54,7 @@ export const copyOf = (work: Work): Work => {
 
 const emitted = (work: Work): string[] => {
   work.keep();
-  return work
-    .settle()
-    .map((effect) => JSON.stringify(effect, (_key, value) => (value instanceof Uint8Array ? hex(value) : value)))
-    .sort();
+  return work.effects.map((effect) => JSON.stringify(effect, (_key, value) => (value instanceof Uint8Array ? hex(value) : value))).sort();
 };
 
 const contextOf = (node: Node): Context => ({

@@ -365,7 +365,7 @@ describe('a concern', () => {
       }
       conclude(work, board, concerns, now);
       work.keep();
-      const rests = work.settle().flatMap((effect) => (effect.kind === 'rest' ? [effect.untilMonoMs] : []));
+      const rests = work.effects.flatMap((effect) => (effect.kind === 'rest' ? [effect.untilMonoMs] : []));
       const acted = log;
       log = [];
       return { acted, rests };

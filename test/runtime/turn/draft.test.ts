@@ -17,6 +17,9 @@ const draftOver = (rows: Record<string, string>, memory: Memory = new Map()): Dr
 
 const textOf = (value: Bytes | null): string | null => (value === null ? null : fromUtf8(value));
 const keysOf = (found: { key: string }[]): string[] => found.map(({ key }) => key);
+/** Key → the version it was read at. */
+const versionsOf = (draft: Draft<string>): Record<string, number> =>
+  Object.fromEntries([...draft.toCommit('me').expected].map(([key, { version }]) => [key, version]));
 const writesOf = (draft: Draft<string>): Record<string, string | null> =>
   Object.fromEntries([...draft.toCommit('me').writes].map(([key, value]) => [key, textOf(value)]));
 
@@ -58,7 +61,7 @@ describe('a draft', () => {
     draft.keep();
     expect(writesOf(draft)).toEqual({ kept: '1' });
     expect([...draft.recallAll('table')]).toEqual([['kept', 1]]);
-    expect(draft.settle()).toEqual(['kept']);
+    expect(draft.effects).toEqual(['kept']);
     expect(memory).toEqual(new Map([['table', new Map([['kept', 1]])]]));
   });
 
@@ -80,14 +83,7 @@ describe('a draft', () => {
     draft.put('b', utf8('y'));
     draft.get('b');
     draft.keep();
-    expect(draft.toCommit('me').expected).toEqual(
-      new Map([
-        ['a', 1],
-        ['missing', 0],
-        ['c/1', 3],
-        ['c/2', 4],
-      ]),
-    );
+    expect(versionsOf(draft)).toEqual({ a: 1, missing: 0, 'c/1': 3, 'c/2': 4 });
     expect(draft.toCommit('me').owner).toBe('me');
   });
 
@@ -99,7 +95,7 @@ describe('a draft', () => {
     draft.get('a');
     draft.scan('a');
     draft.get('a');
-    expect(draft.toCommit('me').expected).toEqual(new Map([['a', 1]]));
+    expect(versionsOf(draft)).toEqual({ a: 1 });
   });
 
   test('asks for what the snapshot does not hold yet', () => {
@@ -236,16 +232,10 @@ describe('volatile rows', () => {
     expect(draft.recallAll('t')).toBe(rows);
   });
 
-  test('are seen at once, become real with the commit, and can be taken away', () => {
-    const memory: Memory = new Map([
-      [
-        't',
-        new Map<string, unknown>([
-          ['old', 1],
-          ['gone', 1],
-        ]),
-      ],
-    ]);
+  const tableOf = (memory: Memory): Record<string, unknown> => Object.fromEntries(memory.get('t') ?? []);
+
+  test('are seen at once, can be taken away, and are as before when the turn is abandoned', () => {
+    const memory: Memory = new Map([['t', new Map(Object.entries({ old: 1, gone: 1 }))]]);
     const draft = draftOver({}, memory);
     draft.remember('t', 'new', 2);
     draft.remember('t', 'gone', undefined);
@@ -258,20 +248,12 @@ describe('volatile rows', () => {
       ['old', 1],
       ['new', 3],
     ]);
-    expect(memory.get('t')).toEqual(
-      new Map([
-        ['old', 1],
-        ['gone', 1],
-      ]),
-    );
-    draft.keep();
-    draft.settle();
-    expect(memory.get('t')).toEqual(
-      new Map([
-        ['old', 1],
-        ['new', 3],
-      ]),
-    );
+    draft.discard();
+    expect(tableOf(memory)).toEqual({ old: 1, new: 2 });
+    draft.remember('u', 'a', 1);
+    draft.abandon();
+    expect(tableOf(memory)).toEqual({ old: 1, gone: 1 });
+    expect(memory.get('u')?.size).toBe(0);
   });
 
   test('taken away and set again are there', () => {
