@@ -1,23 +1,25 @@
 /**
- * The store door over a virtual disk: ordered rows with copies that cost nothing until one of the two is written to.
- * A row gives back the very bytes that were put, so that whoever decodes them need do so once. Nothing in it depends
- * on time or chance: what becomes of a commit is decided by the medium that it is written to.
+ * The store door over a virtual disk. A row gives back the very bytes that were put, so that whoever decodes them need do
+ * so once. Nothing in it depends on time or chance: what becomes of a commit is decided by the medium that it is written to.
  */
-import sorted from 'sorted-btree';
 import type { Bytes } from '../../runtime/protocol/bytes.ts';
 import { LichenError } from '../../runtime/protocol/errors.ts';
 import type { Commit, Key, Range, Row, Snapshot, Store } from '../../runtime/turn/store.ts';
+import { KeyOrder } from './key-order.ts';
 
 export const SCHEMA_NUMBER = '1';
 const NO_ROW: Row = { version: 0, value: null };
+/** Beyond any key. */
+const END = '\uffff';
 
-const order = (a: Key, b: Key): number => (a < b ? -1 : a > b ? 1 : 0);
-// A CommonJS package: Node imports its module, a bundler the class that is its default export.
-const BTree = sorted.default ?? sorted;
+/** With the stroke; a key without one belongs to no table. */
+const tableOf = (key: Key): string => key.slice(0, key.indexOf('/') + 1);
 
 /** What stays when a process is gone. */
 export class Disk {
-  #rows = new BTree<Key, Row>(undefined, order);
+  #rows = new Map<Key, Row>();
+  /** Of those tables that somebody has walked through. */
+  readonly #orders = new Map<string, KeyOrder>();
   #number = 0;
   /** Rows as they were before each of the newest commits, the newest last; kept when `remembers` is above 0. */
   readonly #undo: [Key, Row | undefined][][] = [];
@@ -32,19 +34,23 @@ export class Disk {
 
   range({ from, to, limit, reverse }: Range): { key: Key; row: Row }[] {
     const out: { key: Key; row: Row }[] = [];
-    if (reverse) {
-      for (const [key, row] of this.#rows.entriesReversed(to, undefined, true)) {
-        if (key < from || out.length >= limit) break;
-        out.push({ key, row });
-      }
-      return out;
-    }
-    this.#rows.forRange(from, to, false, (key, row) => {
-      if (out.length >= limit) return { break: true };
-      out.push({ key, row });
-      return undefined;
+    if (limit <= 0) return out;
+    this.#orderOf(from, to).walk(from, to, reverse, (key) => {
+      out.push({ key, row: this.get(key) });
+      return out.length < limit;
     });
     return out;
+  }
+
+  #orderOf(from: Key, to: Key): KeyOrder {
+    const table = tableOf(from);
+    // Across tables only tests look.
+    if (table === '' || !to.startsWith(table)) return new KeyOrder([...this.#rows.keys()]);
+    const held = this.#orders.get(table);
+    if (held !== undefined) return held;
+    const made = new KeyOrder([...this.#rows.keys()].filter((key) => key.startsWith(table)));
+    this.#orders.set(table, made);
+    return made;
   }
 
   write(writes: Commit['writes']): void {
@@ -52,12 +58,21 @@ export class Disk {
     const before: [Key, Row | undefined][] = [];
     for (const [key, value] of writes) {
       if (this.remembers > 0) before.push([key, this.#rows.get(key)]);
-      if (value === null) this.#rows.delete(key);
-      else this.#rows.set(key, { version, value });
+      this.#set(key, value === null ? undefined : { version, value });
     }
     if (this.remembers === 0) return;
     this.#undo.push(before);
     if (this.#undo.length > this.remembers) this.#undo.shift();
+  }
+
+  #set(key: Key, row: Row | undefined): void {
+    const size = this.#rows.size;
+    if (row === undefined) this.#rows.delete(key);
+    else this.#rows.set(key, row);
+    if (this.#rows.size === size) return;
+    const order = this.#orders.get(tableOf(key));
+    if (row === undefined) order?.delete(key);
+    else order?.add(key);
   }
 
   /** Takes the newest commits back; returns how many there were to take. */
@@ -65,27 +80,23 @@ export class Disk {
     for (let taken = 0; taken < commits; taken++) {
       const before = this.#undo.pop();
       if (before === undefined) return taken;
-      for (const [key, row] of before) {
-        if (row === undefined) this.#rows.delete(key);
-        else this.#rows.set(key, row);
-      }
+      for (const [key, row] of before) this.#set(key, row);
     }
     return commits;
   }
 
   copy(): Disk {
     const disk = new Disk();
-    disk.#rows = this.#rows.clone();
+    disk.#rows = new Map(this.#rows);
     disk.#number = this.#number;
     disk.remembers = this.remembers;
     return disk;
   }
 
   *entries(prefix: string): Generator<[Key, Bytes]> {
-    for (const [key, { value }] of this.#rows.entries(prefix)) {
-      if (!key.startsWith(prefix)) return;
-      if (value !== null) yield [key, value];
-    }
+    const to = `${prefix}${END}`;
+    for (const { key, row } of this.range({ from: prefix, to, limit: Number.MAX_SAFE_INTEGER, reverse: false }))
+      if (row.value !== null) yield [key, row.value];
   }
 
   get size(): number {
