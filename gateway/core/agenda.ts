@@ -4,13 +4,13 @@
  */
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { volatileTable } from '../../runtime/turn/table.ts';
-import { setAlarm, takeAlarms } from './alarms.ts';
+import { isAnyDue, setAlarm, takeAlarms } from './alarms.ts';
 import type { Context, Rows } from './context.ts';
 import { boardsTouched, openOn } from './holding.ts';
 import { alive } from './homing.ts';
 import { forgetRooms, refreshRooms } from './rooms.ts';
 import { peers, requests } from './tables.ts';
-import { instanceOf, type Touched, takeWhole, touchPlacing } from './touched.ts';
+import { instanceOf, isTouched, type Touched, takeWhole, touchPlacing } from './touched.ts';
 import { waitingFor } from './waiting.ts';
 
 export interface Agenda {
@@ -53,11 +53,16 @@ const isAnyoneSilent = (rows: Rows, context: Context, now: Instant): boolean =>
 /** The wall time of the last look. */
 const looked = volatileTable<number>('looked');
 
+const isSetBack = (rows: Rows, now: Instant): boolean => now.wallMs < (looked.get(rows, 'wall') ?? 0);
+
+/** Whether a look would find anything that the last one has not. */
+export const isLookDue = (rows: Rows, now: Instant): boolean => isTouched(rows) || isAnyDue(rows, now) || isSetBack(rows, now);
+
 export const agendaOf = (rows: Rows, context: Context, touched: Touched, now: Instant): Agenda => {
   const due = takeAlarms(rows, now);
   if (due.includes(SILENCE) && isAnyoneSilent(rows, context, now)) touchPlacing(rows);
   // What seemed over by a clock that was ahead may not be.
-  if (now.wallMs < (looked.get(rows, 'wall') ?? 0)) touchPlacing(rows);
+  if (isSetBack(rows, now)) touchPlacing(rows);
   looked.put(rows, now.wallMs, 'wall');
   return takeWhole(rows, 'placing') ? everything(rows, context, now) : whatChanged(rows, context, touched, due, now);
 };

@@ -24,6 +24,13 @@ export const setAlarm = (rows: Rows, { clock, at }: Moment, name: string): void 
   alarms.put(rows, next, clock);
 };
 
+/** Whether any moment has come. */
+export const isAnyDue = (rows: Rows, now: Instant): boolean =>
+  CLOCKS.some((clock) => {
+    const first = alarms.get(rows, clock)?.minKey();
+    return first !== undefined && Number(first.slice(0, first.indexOf('/'))) <= now[clock];
+  });
+
 /** Names whose moment has come. */
 export const takeAlarms = (rows: Rows, now: Instant): string[] =>
   CLOCKS.flatMap((clock) => {

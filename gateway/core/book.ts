@@ -8,22 +8,20 @@ import type { Crypto } from '../../runtime/protocol/crypto.ts';
 import { asLichenError, type ErrorCode, refuse } from '../../runtime/protocol/errors.ts';
 import { fingerprint, type RequestId } from '../../runtime/protocol/ids.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
-import { decodeAs, type Noun, type Sealed, unseal, unsealMany } from '../../runtime/protocol/noun.ts';
-import { type Usage, usageNoun } from '../../runtime/protocol/nouns/board.ts';
-import { type Lease, leaseIdOf, leaseNoun } from '../../runtime/protocol/nouns/lease.ts';
+import { decodeAs, type Sealed, unsealMany } from '../../runtime/protocol/noun.ts';
+import type { Usage } from '../../runtime/protocol/nouns/board.ts';
+import { type Lease, leaseIdOf } from '../../runtime/protocol/nouns/lease.ts';
 import { type EntryKind, type LogEntry, type Pair, pairSchema, type Vector } from '../../runtime/protocol/nouns/log.ts';
 import {
   type Binding,
-  bindingNoun,
   type Request,
   type Rotation,
   requestIdOf,
-  requestNoun,
   rotationNoun,
   type Voucher,
-  voucherNoun,
 } from '../../runtime/protocol/nouns/request.ts';
 import { type OperatorDoc, operatorNoun } from '../../runtime/protocol/nouns/trust.ts';
+import { open } from './opened.ts';
 
 export interface Doc<T> {
   value: T;
@@ -119,11 +117,9 @@ const shelve = <T>(book: Book, shelf: Shelf<T>, key: string, entry: LogEntry, fo
 
 const ofOne = <T>({ value, hash, signer }: Sealed<T>): Found<T> => ({ value, hash, signer: hex(signer) });
 
-/** Opens a document whose author's id is the fingerprint of the key that signs it. */
-const opened = <T>(crypto: Crypto, kind: Noun<T>, body: Bytes, idOf: (value: T) => string): Found<T> => {
-  const sealed = unseal(crypto, kind, body);
-  if (fingerprint(crypto, sealed.signer) !== idOf(sealed.value))
-    refuse('wrong-signer', `the ${kind.name} is not signed by the one it names`);
+/** Of a document whose author's id is the fingerprint of the key that signs it. */
+const byAuthor = <T>(crypto: Crypto, kind: EntryKind, sealed: Sealed<T>, author: string): Found<T> => {
+  if (fingerprint(crypto, sealed.signer) !== author) refuse('wrong-signer', `the ${kind} is not signed by the one it names`);
   return ofOne(sealed);
 };
 
@@ -149,29 +145,32 @@ const takeRotation: Taker = (crypto, book, entry) => {
 };
 
 const takeRequest: Taker = (crypto, book, entry) => {
-  const found = opened(crypto, requestNoun, entry.body, (value) => value.tenant);
+  const sealed = open.request(crypto, entry.body);
+  const found = byAuthor(crypto, entry.kind, sealed, sealed.value.tenant);
   const id: RequestId = requestIdOf(crypto, found.value.tenant, found.value.name);
   shelve(book, book.requests, id, entry, found);
 };
 
 const takeVoucher: Taker = (crypto, book, entry) => {
-  const found = opened(crypto, voucherNoun, entry.body, (value) => value.tenant);
+  const sealed = open.voucher(crypto, entry.body);
+  const found = byAuthor(crypto, entry.kind, sealed, sealed.value.tenant);
   shelve(book, book.vouchers, hex(found.hash), entry, found);
 };
 
 const takeBinding: Taker = (crypto, book, entry) => {
-  const found = opened(crypto, bindingNoun, entry.body, (value) => value.owner);
+  const sealed = open.binding(crypto, entry.body);
+  const found = byAuthor(crypto, entry.kind, sealed, sealed.value.owner);
   shelve(book, book.bindings, `${found.value.board}/${found.value.version}`, entry, found);
 };
 
 const takeLease: Taker = (crypto, book, entry) => {
-  const found = ofOne(unseal(crypto, leaseNoun, entry.body));
+  const found = ofOne(open.lease(crypto, entry.body));
   if (leaseIdOf(crypto, found.value) !== found.value.lease) refuse('bad-schema', "the lease's id is not that of its terms");
   shelve(book, book.leases, found.value.lease, entry, found);
 };
 
 const takeUsage: Taker = (crypto, book, entry) => {
-  const found = ofOne(unseal(crypto, usageNoun, entry.body));
+  const found = ofOne(open.usage(crypto, entry.body));
   shelve(book, book.usage, found.value.board, entry, found);
 };
 

@@ -1,4 +1,4 @@
-/** This gateway's own log and its copies of the others'. A head is signed once a turn, over all that the turn appended. */
+/** This gateway's own log and its copies of the others'. A head is signed when peers are to be sent what was appended. */
 import { type Bytes, equal } from '../../runtime/protocol/bytes.ts';
 import { type Checkpoint, keyNamed, openCheckpoint, readCheckpoint, signCheckpoint } from '../../runtime/protocol/checkpoint.ts';
 import { asLichenError, refuse } from '../../runtime/protocol/errors.ts';
@@ -27,9 +27,9 @@ export interface LogBatch {
 
 /** Author → the batch by which its log grew last, as peers want it, too. */
 const newest = volatileTable<LogBatch>('newest');
-/** Appended since the last head; what a crash forgets of it was signed over at the end of its turn. */
-const unsigned = volatileTable<{ entries: Bytes[]; bytes: number }>('unsigned');
-const SIGNED: { entries: Bytes[]; bytes: number } = { entries: [], bytes: 0 };
+/** Appended since the last head; what a crash forgets of it is taken up again from the rows. */
+const unsigned = volatileTable<{ entries: number; bytes: number }>('unsigned');
+const SIGNED = { entries: 0, bytes: 0 };
 
 type Tips = ReadonlyMap<string, Frontier>;
 /** Author → where its log ends. The rows say it, too; this gateway's own one only when a head is signed. */
@@ -65,25 +65,43 @@ export const appendOwn = (rows: Rows, context: Context, kind: EntryKind, body: B
   rows.put(`${logRows}/${context.me}/${ordinal(entry.seq)}`, data);
   moveTip(rows, context.me, append(context.crypto, frontier, data));
   const before = unsigned.get(rows, context.me) ?? SIGNED;
-  const [entries, bytes] = [[...before.entries, data], before.bytes + data.length];
+  const [entries, bytes] = [before.entries + 1, before.bytes + data.length];
   unsigned.put(rows, { entries, bytes }, context.me);
-  // Not at the end of the turn only: a peer takes what lies between two heads in one frame.
-  if (entries.length >= HEAD_EVERY_ENTRIES || bytes >= HEAD_EVERY_BYTES) signHead(rows, context);
+  // Not only when peers are to be sent it: they take what lies between two heads in one frame.
+  if (entries >= HEAD_EVERY_ENTRIES || bytes >= HEAD_EVERY_BYTES) signHead(rows, context);
   return entry;
 };
 
 /** Signs the head if the log grew since the last one. */
 export const signHead = (rows: Rows, context: Context): void => {
-  const { entries } = unsigned.get(rows, context.me) ?? SIGNED;
-  if (entries.length === 0) return;
+  const count = (unsigned.get(rows, context.me) ?? SIGNED).entries;
+  if (count === 0) return;
   unsigned.put(rows, SIGNED, context.me);
   const frontier = frontierOf(rows, context.me);
+  const entries = entriesOf(rows, context.me, frontier.size - count, count);
   const head = { author: context.me, size: frontier.size, root: rootOf(context.crypto, frontier) };
   const note = signCheckpoint(context.crypto, head, context.signer);
   frontiers.put(rows, frontier, context.me);
   heads.put(rows, { note }, context.me, ordinal(frontier.size));
   newest.put(rows, { entries, size: frontier.size, note }, context.me);
 };
+
+/** After a start: what was appended and not signed over any more. */
+export const takeUp = (rows: Rows, context: Context): void => {
+  const { me } = context;
+  const entries = entriesOf(rows, me, sizeOf(rows, me), Number.MAX_SAFE_INTEGER);
+  if (entries.length === 0) return;
+  moveTip(
+    rows,
+    me,
+    entries.reduce((tree, data) => append(context.crypto, tree, data), frontierOf(rows, me)),
+  );
+  unsigned.put(rows, { entries: entries.length, bytes: entries.reduce((sum, data) => sum + data.length, 0) }, me);
+  signHead(rows, context);
+};
+
+/** As far as a head is signed; of others' logs no more is ever held. */
+export const signedSize = (rows: Rows, author: string): number => sizeOf(rows, author) - (unsigned.get(rows, author) ?? SIGNED).entries;
 
 export const entriesOf = (rows: Rows, author: string, from: number, limit: number): Bytes[] =>
   rows

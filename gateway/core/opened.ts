@@ -1,6 +1,7 @@
 /**
- * Documents and entries that were opened lately, by the very bytes: whoever brings a document is asked before it is
- * logged, and the entry's own rule asks again. Opening says the same each time, so it is done once.
+ * Documents and entries that were opened, by the very bytes and for as long as these are held: whoever brings a document
+ * is asked before it is logged, the entry's own rule asks again, and a bill once more. Opening says the same each time, so
+ * it is done once.
  */
 import type { Bytes } from '../../runtime/protocol/bytes.ts';
 import type { Crypto } from '../../runtime/protocol/crypto.ts';
@@ -11,38 +12,14 @@ import { entryBytes, entrySchema, type LogEntry } from '../../runtime/protocol/n
 import { manifestNoun } from '../../runtime/protocol/nouns/release.ts';
 import { bindingNoun, requestNoun, voucherNoun } from '../../runtime/protocol/nouns/request.ts';
 
-/** More than a turn opens, mostly. */
-const KEPT_BYTES = 1024 * 1024;
-
-/** The newest ones, at least `KEPT_BYTES` of them and at most twice as many. */
-class Lately<T> {
-  #young = new Map<Bytes, T>();
-  #old = new Map<Bytes, T>();
-  #bytes = 0;
-
-  get(bytes: Bytes): T | undefined {
-    return this.#young.get(bytes) ?? this.#old.get(bytes);
-  }
-
-  set(bytes: Bytes, value: T): void {
-    if (this.#bytes >= KEPT_BYTES) {
-      this.#old = this.#young;
-      this.#young = new Map();
-      this.#bytes = 0;
-    }
-    this.#young.set(bytes, value);
-    this.#bytes += bytes.length;
-  }
-}
-
 /** As `unseal`; what one crypto has verified, another one has not. */
 const opener = <T>(kind: Noun<T>): ((crypto: Crypto, body: Bytes) => Sealed<T>) => {
-  const lately = new Lately<{ by: Crypto; sealed: Sealed<T> }>();
+  const opened = new WeakMap<Bytes, { by: Crypto; sealed: Sealed<T> }>();
   return (crypto, body) => {
-    const held = lately.get(body);
+    const held = opened.get(body);
     if (held?.by === crypto) return held.sealed;
     const sealed = unseal(crypto, kind, body);
-    lately.set(body, { by: crypto, sealed });
+    opened.set(body, { by: crypto, sealed });
     return sealed;
   };
 };
@@ -58,7 +35,7 @@ export const open = {
   binding: opener(bindingNoun),
 };
 
-const entries = new Lately<LogEntry>();
+const entries = new WeakMap<Bytes, LogEntry>();
 
 /** A leaf's data as the entry. Errors: `bad-cbor`, `bad-schema`. */
 export const openEntry = (data: Bytes): LogEntry => {

@@ -72,6 +72,10 @@ export interface Touched {
   instances: Set<string>;
 }
 
+/** Whether anything was touched that nobody has looked at. */
+export const isTouched = (rows: Rows): boolean =>
+  settled.get(rows, 'placing') === null || settled.get(rows, 'telling') === null || touches.any(rows);
+
 export const touched = (rows: Rows): Touched => {
   const found: Touched = { boards: new Set(), requests: new Set(), instances: new Set() };
   for (const { value } of touches.all(rows)) {

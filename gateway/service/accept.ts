@@ -10,8 +10,11 @@ import type { Service, Work } from './events.ts';
 
 /** Hash of accepted bytes: what comes twice is answered as the first time and logged once. */
 const accepted = table('accepted', hash);
-type Flag = 'plan' | 'retry';
-/** Set when something happened upon which boards and requests, or entries that wait, may have to be looked at anew. */
+/**
+ * Something happened upon which boards and requests (`plan`) or entries that wait (`retry`) may have to be looked at anew; what
+ * was logged is for peers to know now (`tell`); it is time to look what they lack (`look`).
+ */
+type Flag = 'plan' | 'retry' | 'tell' | 'look';
 const flags = volatileTable<true>('flags');
 
 export const wasAccepted = (work: Work, service: Service, body: Bytes): boolean =>
@@ -20,7 +23,9 @@ export const wasAccepted = (work: Work, service: Service, body: Bytes): boolean 
 /** Throws what `applyEntry` throws; the turn then discards the event. */
 export const accept = (work: Work, service: Service, kind: EntryKind, body: Bytes, now: Instant): void => {
   applyEntry(work, service, appendOwn(work, service, kind, body, now));
-  if (kind !== 'usage') flag(work, 'plan');
+  if (kind === 'usage') return;
+  flag(work, 'plan');
+  flag(work, 'tell');
 };
 
 /** `accept` for what clients may send again. */

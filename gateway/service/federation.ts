@@ -19,7 +19,7 @@ import { touchPlacing } from '../core/touched.ts';
 import { flag } from './accept.ts';
 import { awaitRelease, refuseRelease, takeFromPeer } from './content.ts';
 import type { Event, Handler, Service, Work } from './events.ts';
-import { have, touchPeer } from './sync.ts';
+import { askFor, have, oweTo } from './sync.ts';
 
 type Frame<K extends PeerFrame['kind']> = Extract<PeerFrame, { kind: K }>;
 
@@ -30,7 +30,6 @@ export const peerUp: Handler<Extract<Event, { kind: 'peer-up' }>> = (work, servi
   work.emit({ kind: 'peer-send', session: event.session, frame: have(work, service, event.gateway) });
   askContent(work, event.gateway);
   touchPlacing(work);
-  touchPeer(work, event.gateway);
   flag(work, 'plan');
 };
 
@@ -71,7 +70,7 @@ const onBlob = (work: Work, service: Service, from: string, peer: PeerState, fra
 
 const onHave = (work: Work, service: Service, from: string, peer: PeerState, frame: Frame<'have'>): void => {
   const { vector, cosigned: note } = frame;
-  touchPeer(work, from);
+  askFor(work, from, peer.heard ? 'own' : 'all');
   if (note === null) return peers.put(work, { ...peer, heard: true, vector }, from);
   const { key } = gatewayById(work, service, from) ?? refuse('unknown-key', `gateway ${from}`);
   peers.put(work, { ...peer, heard: true, vector, proof: { note, key } }, from);
@@ -96,6 +95,7 @@ const onEntries = (work: Work, service: Service, from: string, frame: Frame<'ent
   const entries = takeEntries(work, service, from, frame);
   for (const entry of entries) applyOne(work, service, entry, frame.entries[entry.seq - frame.from] ?? new Uint8Array());
   if (entries.length > 0) {
+    oweTo(work, frame.author);
     flag(work, 'retry');
     flag(work, 'plan');
   }

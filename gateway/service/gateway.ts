@@ -2,9 +2,10 @@
 import { type LichenError, refuse } from '../../runtime/protocol/errors.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import type { Core } from '../../runtime/turn/turn.ts';
+import { isLookDue } from '../core/agenda.ts';
 import { gateways } from '../core/directory.ts';
 import { boardsTouched } from '../core/holding.ts';
-import { signHead } from '../core/log.ts';
+import { takeUp } from '../core/log.ts';
 import { copyAlone } from '../core/replicas.ts';
 import { boardSessions } from '../core/tables.ts';
 import { takeTouched, takeWhole, touched } from '../core/touched.ts';
@@ -48,6 +49,7 @@ const decide = (work: Work, service: Service, event: Event, now: Instant): void 
     case 'peer-frame':
       return peerFrame(work, service, event, now);
     case 'configured':
+      takeUp(work, service);
       for (const document of event.documents) acceptOnce(work, service, 'operator', document, now);
       return expectBoards(work, service, now);
     case 'call':
@@ -55,7 +57,9 @@ const decide = (work: Work, service: Service, event: Event, now: Instant): void 
     case 'tick':
       askAllContent(work);
       missBoards(work, service, now);
-      return flag(work, 'plan');
+      flag(work, 'tell');
+      if (isLookDue(work, now)) flag(work, 'plan');
+      return flag(work, 'look');
   }
 };
 
@@ -112,7 +116,6 @@ const conclude = (work: Work, service: Service, now: Instant): void => {
   if (takeFlag(work, 'retry')) retryPending(work, service);
   acknowledgeReplicated(work, service);
   if (takeFlag(work, 'plan')) plan(work, service, now);
-  signHead(work, service);
   sync(work, service);
 };
 

@@ -1,13 +1,14 @@
 /** Closing a period and stating it. What a period bills is a pure fold over the logs up to the vector it pins. */
 import { type Bytes, equal } from '../../runtime/protocol/bytes.ts';
 import { refuse } from '../../runtime/protocol/errors.ts';
-import { decodeAs, encodeAs } from '../../runtime/protocol/noun.ts';
-import { type Close, closeSchema, entrySchema, type LogEntry } from '../../runtime/protocol/nouns/log.ts';
+import { encodeAs } from '../../runtime/protocol/noun.ts';
+import { type Close, closeSchema, type LogEntry } from '../../runtime/protocol/nouns/log.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { volatileTable } from '../../runtime/turn/table.ts';
 import { absorb, type Book, newBook } from '../core/book.ts';
 import { closePeriod as closeLedger, type Ledger, newLedger } from '../core/ledger.ts';
 import { entriesOf, sizeOf, vectorOf } from '../core/log.ts';
+import { openEntry } from '../core/opened.ts';
 import { closes } from '../core/tables.ts';
 import { accept } from './accept.ts';
 import type { Service, Work } from './events.ts';
@@ -30,7 +31,7 @@ const PAGE = 512;
 
 function* logFrom(work: Work, author: string, from: number, size: number): Generator<LogEntry> {
   for (let at = from; at < size; at += PAGE)
-    for (const bytes of entriesOf(work, author, at, Math.min(PAGE, size - at))) yield decodeAs(entrySchema, bytes, 'entry');
+    for (const bytes of entriesOf(work, author, at, Math.min(PAGE, size - at))) yield openEntry(bytes);
 }
 
 /** Author → entries that any of these counts: a gateway that lagged behind may have closed a later period at less. */

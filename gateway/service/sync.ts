@@ -1,10 +1,11 @@
-/** What peers are told: how much is held here, and what they lack. Looked at are peers that said something, and logs that grew. */
+/** What peers are told: how much is held here, and what they lack. */
 import { signLine } from '../../runtime/protocol/checkpoint.ts';
 import { type GatewayId, idFrom } from '../../runtime/protocol/ids.ts';
 import type { PeerFrame, Vector } from '../../runtime/protocol/nouns/log.ts';
-import { volatileTable } from '../../runtime/turn/table.ts';
-import { batchAfter, headOf, vectorOf } from '../core/log.ts';
-import { peers } from '../core/tables.ts';
+import { type VolatileTable, volatileTable } from '../../runtime/turn/table.ts';
+import { batchAfter, headOf, signedSize, signHead, sizeOf, vectorOf } from '../core/log.ts';
+import { type PeerState, peers } from '../core/tables.ts';
+import { takeFlag } from './accept.ts';
 import type { Service, Work } from './events.ts';
 
 /** peer → the newest head of its log that was countersigned, and how. */
@@ -30,45 +31,83 @@ export const have = (work: Work, service: Service, to: string): PeerFrame => ({
   cosigned: countersign(work, service, to),
 });
 
-/** Our vector as it was when it was last looked at. */
-const synced = volatileTable<Vector>('synced');
-/** Peers that said something new, or were not sent all that they lack. */
-const unsynced = volatileTable<true>('unsynced');
+/** Peers that said something new: that they may lack of everything, or of our own log alone. */
+const asking = volatileTable<'all' | 'own'>('asking');
+/** Authors whose logs have grown here since they were told. */
+const owed = volatileTable<true>('owed');
+/** As of the last look. */
+const looked = volatileTable<Vector>('looked-vector');
+/** How much of our own log peers were sent, or would have been if they were there. */
+const published = volatileTable<number>('published');
 
-export const touchPeer = (work: Work, gateway: string): void => unsynced.put(work, true, gateway);
-
-/** Sends each peer what it lacks, and our vector when it grew by what others wrote. */
-export const sync = (work: Work, service: Service): void => {
-  const vector = vectorOf(work);
-  const before = synced.get(work, 'all');
-  const asked = unsynced.all(work).map(({ key }) => key);
-  for (const gateway of asked) unsynced.remove(work, gateway);
-  for (const gateway of asked) syncPeer(work, service, gateway, vector, Object.keys(vector));
-  if (vector === before) return;
-  synced.put(work, vector, 'all');
-  const grown = Object.keys(vector).filter((author) => vector[author] !== before?.[author]);
-  for (const { key } of peers.all(work)) if (!asked.includes(key)) syncPeer(work, service, key, vector, grown);
+/** Over a link that is new a peer may lack anything; later what others wrote comes to it from them. */
+export const askFor = (work: Work, gateway: string, what: 'all' | 'own'): void => {
+  if (asking.get(work, gateway) !== 'all') asking.put(work, what, gateway);
 };
 
-/** `authors`: those of whose logs the peer may lack something. */
-const syncPeer = (work: Work, service: Service, gateway: string, vector: Vector, authors: string[]): void => {
+export const oweTo = (work: Work, author: string): void => owed.put(work, true, author);
+
+const takeAll = <T>(work: Work, from: VolatileTable<T>): Map<string, T> => {
+  const taken = new Map(from.all(work).map(({ key, value }) => [key, value]));
+  for (const key of taken.keys()) from.remove(work, key);
+  return taken;
+};
+
+/**
+ * Sends peers what they lack. An author sends its own log, and hears how much of it is held; what others wrote a peer is sent
+ * only if it still lacks it a look later, as it mostly has it from them: in a mesh each batch would come as often as there
+ * are peers. Usage waits for the next look, when many boards' records share one signed head; all else goes at once.
+ */
+export const sync = (work: Work, service: Service): void => {
+  const isLook = takeFlag(work, 'look');
+  if (takeFlag(work, 'tell')) signHead(work, service);
+  const size = signedSize(work, service.me);
+  const isNews = size !== published.get(work, 'size');
+  const [asked, owes] = [takeAll(work, asking), takeAll(work, owed)];
+  if (!isLook && !isNews && asked.size === 0 && owes.size === 0) return;
+  if (isNews) published.put(work, size, 'size');
+  const vector = vectorOf(work);
+  const before = looked.get(work, 'all') ?? {};
+  if (isLook) looked.put(work, vector, 'all');
+  for (const { key, value } of peers.all(work)) {
+    // What it has it says first; else each new link would begin with what it had long before.
+    if (!value.up || !value.heard) continue;
+    const asks = asked.get(key);
+    const own = isNews || asks !== undefined ? [service.me] : [];
+    const others = asks === 'all' ? Object.keys(vector) : isLook ? lagging(value, before) : [];
+    sendLacking(work, service, key, value, new Set([...own, ...others]));
+    if (owes.has(key) || (isLook && hasGrown(service, value, vector))) tell(work, service, key, vector);
+  }
+};
+
+const reached = ({ vector, sent }: PeerState, author: string): number => Math.max(vector[author] ?? 0, sent[author] ?? 0);
+
+/** Of these logs it lacks what was here at the last look. */
+const lagging = (peer: PeerState, before: Vector): string[] =>
+  Object.keys(before).filter((author) => reached(peer, author) < (before[author] ?? 0));
+
+const hasGrown = (service: Service, { told }: PeerState, vector: Vector): boolean =>
+  vector !== told && Object.keys(vector).some((author) => author !== service.me && (vector[author] ?? 0) > (told[author] ?? 0));
+
+const tell = (work: Work, service: Service, gateway: string, vector: Vector): void => {
   const peer = peers.get(work, gateway);
-  // What it has it says first; else each new link would begin with what it had long before.
-  if (peer === null || !peer.up || !peer.heard) return;
-  const { told } = peer;
+  if (peer === null) return;
+  work.emit({ kind: 'peer-send', session: peer.session, frame: have(work, service, gateway) });
+  peers.put(work, { ...peer, told: vector }, gateway);
+};
+
+const sendLacking = (work: Work, service: Service, gateway: string, peer: PeerState, authors: Set<string>): void => {
   let { sent } = peer;
   for (const author of authors) {
-    const size = vector[author] ?? 0;
-    const from = Math.max(peer.vector[author] ?? 0, sent[author] ?? 0);
+    const size = author === service.me ? signedSize(work, author) : sizeOf(work, author);
+    const from = reached({ ...peer, sent }, author);
     if (author === gateway || size <= from) continue;
     const upTo = sendEntries(work, peer.session, idFrom<GatewayId>(author), from);
     sent = { ...sent, [author]: upTo };
     // The rest is the next turn's.
-    if (upTo < size) touchPeer(work, gateway);
+    if (upTo < size) askFor(work, gateway, author === service.me ? 'own' : 'all');
   }
-  const hasGrown = vector !== told && authors.some((author) => author !== service.me && (vector[author] ?? 0) > (told[author] ?? 0));
-  if (hasGrown) work.emit({ kind: 'peer-send', session: peer.session, frame: have(work, service, gateway) });
-  if (vector !== told || sent !== peer.sent) peers.put(work, { ...peer, sent, told: vector }, gateway);
+  if (sent !== peer.sent) peers.put(work, { ...peer, sent }, gateway);
 };
 
 /** One batch up to a signed head; returns where that stands. */

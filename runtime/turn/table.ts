@@ -58,6 +58,8 @@ export interface VolatileTable<T> {
   put(draft: AnyDraft, value: T, key: string): void;
   remove(draft: AnyDraft, key: string): void;
   all(draft: AnyDraft): { key: string; value: T }[];
+  /** Whether there is a row at all. */
+  any(draft: AnyDraft): boolean;
 }
 
 /** Empty after a restart. Values are replaced, never changed in place. */
@@ -71,6 +73,7 @@ export const volatileTable = <T>(name: string): VolatileTable<T> => ({
     for (const [key, value] of draft.recallAll(name)) out.push({ key, value: value as T });
     return out;
   },
+  any: (draft) => draft.recallAll(name).size > 0,
 });
 
 /** Numbers in keys sort as numbers. */

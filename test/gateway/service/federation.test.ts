@@ -111,9 +111,9 @@ describe('an acknowledgement', () => {
   test('says stored at once, and replicated only after a peer has countersigned', () => {
     const { world, ack } = stored();
     expect([ack().stored.seq, ack().replicated]).toEqual([1, 0]);
-    world.clock.pass(400);
+    world.clock.pass(500);
     expect(ack().replicated).toBe(0);
-    // The entries go out, are stored there, and nothing has come back.
+    // At the next look the entries go out, are stored there, and nothing has come back.
     const sent = world.waiting;
     expect(sent).toBeGreaterThan(0);
     for (let i = 0; i < 100 && ack().replicated === 0; i++) world.deliver(0);

@@ -5,7 +5,7 @@
 import { agendaOf } from '../../../gateway/core/agenda.ts';
 import type { Context } from '../../../gateway/core/context.ts';
 import { boardsTouched } from '../../../gateway/core/holding.ts';
-import { sizeOf, vectorOf } from '../../../gateway/core/log.ts';
+import { signedSize, sizeOf, vectorOf } from '../../../gateway/core/log.ts';
 import { placements } from '../../../gateway/core/placement.ts';
 import { replicatedOf } from '../../../gateway/core/replicas.ts';
 import { type Candidate, roomsOf } from '../../../gateway/core/rooms.ts';
@@ -111,16 +111,11 @@ const unacknowledged = (work: Work): Looks => ({
     .map(({ key }) => key),
 });
 
-/** Peers that lack something, or were not told of something, though nobody means to look at them. */
+/** Peers that lack some of this gateway's own log, as far as it is signed, though nobody means to look at them. */
 const unsynced = (node: Node, work: Work): Looks => {
-  const vector = vectorOf(work);
-  const lacks = (gateway: string, { told: last, vector: has, sent }: PeerState): boolean =>
-    Object.entries(vector).some(
-      ([author, size]) =>
-        (author !== node.id && size > (last[author] ?? 0)) || (author !== gateway && size > Math.max(has[author] ?? 0, sent[author] ?? 0)),
-    );
-  const behind = peers.all(work).filter(({ key, value }) => value.up && value.heard && lacks(key, value));
-  return { touched: [], full: behind.map(({ key }) => key).filter((key) => work.recall('unsynced', key) === undefined) };
+  const lacks = ({ vector, sent }: PeerState): boolean => signedSize(work, node.id) > Math.max(vector[node.id] ?? 0, sent[node.id] ?? 0);
+  const behind = peers.all(work).filter(({ value }) => value.up && value.heard && lacks(value));
+  return { touched: [], full: behind.map(({ key }) => key).filter((key) => work.recall('asking', key) === undefined) };
 };
 
 /** Tables that are called empty and are not. */
