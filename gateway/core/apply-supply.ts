@@ -9,8 +9,8 @@ import { ordinal } from '../../runtime/turn/table.ts';
 import type { Context, Rows } from './context.ts';
 import { isRevoked, keysOf } from './directory.ts';
 import { open } from './opened.ts';
-import { heldAlone, heldElsewhere, usageHead } from './replicas.ts';
-import { boards, closes, leaseIndex, leaseMarks, leases, openLeases, usageHeads, usageSeen } from './tables.ts';
+import { heldAlone, heldElsewhere, moveHead, usageHead } from './replicas.ts';
+import { boards, closes, leaseIndex, leaseMarks, leases, openLeases, usageSeen } from './tables.ts';
 
 const boardOf = (rows: Rows, id: string) => boards.get(rows, id) ?? refuse('not-paired', `board ${id}`);
 
@@ -82,7 +82,7 @@ export type Chained = 'next' | 'repeat';
 export const placeInChain = (rows: Rows, usage: Sealed<Usage>): Chained => {
   const { board, seq, prev, amnesia } = usage.value;
   const seen = usageSeen.get(rows, board, ordinal(seq));
-  if (seen !== null) return equal(seen.hash, usage.hash) ? 'repeat' : refuse('fork', `board ${board} signed two records of number ${seq}`);
+  if (seen !== null) return equal(seen, usage.hash) ? 'repeat' : refuse('fork', `board ${board} signed two records of number ${seq}`);
   const head = usageHead(rows, board);
   if (seq !== head.seq + 1) refuse('conflict', `record ${seq} of ${board}, but the chain ends at ${head.seq}`);
   if (!equal(prev, head.hash) && !amnesia) refuse('fork', `record ${seq} of ${board} does not follow from ${head.seq}`);
@@ -100,10 +100,7 @@ export const applyUsage = (rows: Rows, context: Context, body: Bytes, entry: Log
   const sealed = openUsage(rows, context, body);
   const place = placeInChain(rows, sealed);
   const { board, seq, lease: id, kind } = sealed.value;
-  if (place === 'next') {
-    usageSeen.put(rows, { hash: sealed.hash }, board, ordinal(seq));
-    usageHeads.put(rows, { seq, hash: sealed.hash, record: body }, board);
-  }
+  if (place === 'next') moveHead(rows, board, { seq, hash: sealed.hash }, body);
   // What stands in another's log is durable there and here, and with it the chain that the other had before it.
   if (entry.author !== context.me) heldElsewhere(rows, board, seq);
   else if (place === 'next') heldAlone(rows, context, board, seq, entry.seq);

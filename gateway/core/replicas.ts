@@ -3,6 +3,8 @@
  * with its coming; what stands in this gateway's own is held here alone until a peer has countersigned a head above it.
  */
 import { type Bytes, equal } from '../../runtime/protocol/bytes.ts';
+import type { Crypto } from '../../runtime/protocol/crypto.ts';
+import { refuse } from '../../runtime/protocol/errors.ts';
 import { unseal } from '../../runtime/protocol/noun.ts';
 import { usageNoun } from '../../runtime/protocol/nouns/board.ts';
 import type { ChainPoint } from '../../runtime/protocol/nouns/lease.ts';
@@ -15,13 +17,35 @@ import { boardSessions, cosigned, lone, usageHeads, usageSeen } from './tables.t
 
 const START: ChainPoint = { seq: 0, hash: new Uint8Array(32) };
 
-export const usageHead = (rows: Rows, board: string): ChainPoint => {
-  const { seq, hash } = usageHeads.get(rows, board) ?? START;
+/** Ends of chains that were asked for, or moved, since the start. */
+const ends = volatileTable<ChainPoint>('chain-ends');
+
+/** Of a record that was verified when it was taken in its number is read; its hash stands beside it. */
+const UNASKED: Crypto = { sha256: () => START.hash, verify: () => true };
+
+const findEnd = (rows: Rows, board: string, record: Bytes): ChainPoint => {
+  const { seq } = unseal(UNASKED, usageNoun, record).value;
+  const hash = usageSeen.get(rows, board, ordinal(seq)) ?? refuse('internal', `no hash of record ${seq} of ${board}`);
+  ends.put(rows, { seq, hash }, board);
   return { seq, hash };
 };
 
+export const usageHead = (rows: Rows, board: string): ChainPoint => {
+  const known = ends.get(rows, board);
+  if (known !== null) return known;
+  const record = usageHeads.get(rows, board);
+  return record === null ? START : findEnd(rows, board, record);
+};
+
+/** The record that follows on the end of its board's chain. */
+export const moveHead = (rows: Rows, board: string, to: ChainPoint, record: Bytes): void => {
+  usageSeen.put(rows, to.hash, board, ordinal(to.seq));
+  usageHeads.put(rows, record, board);
+  ends.put(rows, to, board);
+};
+
 /** The board's own signature under the end of its chain; null while that is empty. */
-export const usageProof = (rows: Rows, board: string): Bytes | null => usageHeads.get(rows, board)?.record ?? null;
+export const usageProof = (rows: Rows, board: string): Bytes | null => usageHeads.get(rows, board);
 
 /** Up to which record a peer holds the chain. A federation of one has no peer and says so by calling all replicated. */
 export const replicatedOf = (rows: Rows, board: string): number => lone.get(rows, board)?.replicated ?? usageHead(rows, board).seq;
@@ -77,7 +101,7 @@ const findOwn = (rows: Rows, context: Context, from: number): void => {
       const { board, seq } = value;
       const seen = usageSeen.get(rows, board, ordinal(seq));
       // A record that contradicts the chain is kept as evidence and is no part of it.
-      if (seq > replicatedOf(rows, board) && seen !== null && equal(seen.hash, hash)) own.put(rows, { board, seq }, String(entry.seq));
+      if (seq > replicatedOf(rows, board) && seen !== null && equal(seen, hash)) own.put(rows, { board, seq }, String(entry.seq));
     }
   }
 };

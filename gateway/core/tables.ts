@@ -12,11 +12,12 @@ import { manifestSchema } from '../../runtime/protocol/nouns/release.ts';
 import { bindingSchema, requestSchema, voucherSchema } from '../../runtime/protocol/nouns/request.ts';
 import { operatorSchema, publisherSchema } from '../../runtime/protocol/nouns/trust.ts';
 import { bytes, gatewayId, hash, ownerId, positive, publicKey, text, uint, wallMs } from '../../runtime/protocol/schema.ts';
-import { type Table, table, volatileTable } from '../../runtime/turn/table.ts';
+import { bytesTable, type Table, table, volatileTable } from '../../runtime/turn/table.ts';
 import type { Rows } from './context.ts';
 import { instanceOf, touchAll, touchAwaited, touchBoard, touchInstance, touchPlacing, touchRequest } from './touched.ts';
 
 const document = bytes(LIMITS.packetBytes);
+const HASH_BYTES = 32;
 
 /** A table whose every write is told, so that none that could change an answer goes unnoticed; `value` is null for a removal. */
 const watched = <T>(held: Table<T>, told: (rows: Rows, value: T | null, ...key: string[]) => void): Table<T> => ({
@@ -58,8 +59,8 @@ export const operators = watched(
 );
 export const publishers = watched(table('publisher', v.strictObject({ doc: publisherSchema, hash, document })), touchPlacing);
 /** Hash of a payload → the signed document, for boards that ask. */
-export const documents = table('document', document);
-export const blobs = table('blob', document);
+export const documents = bytesTable('document', LIMITS.packetBytes);
+export const blobs = bytesTable('blob', LIMITS.packetBytes);
 
 export const parties = table('party', v.strictObject({ key: publicKey, name: text }));
 export const claims = table('claim', v.strictObject({ owner: ownerId, expiresMs: wallMs, usedBy: v.nullable(publicKey) }));
@@ -117,10 +118,10 @@ export const leaseMarks = table('lease-mark', v.strictObject({ opened: v.boolean
 export const leaseRows = 'lease-of';
 export const leaseIndex = table(leaseRows, v.strictObject({}));
 
-/** End of a board's chain, with the record that stands there. */
-export const usageHeads = table('usage-head', v.strictObject({ seq: uint, hash, record: bytes(LIMITS.usageRecordBytes) }));
+/** The signed record at the end of a board's chain. */
+export const usageHeads = bytesTable('usage-head', LIMITS.usageRecordBytes);
 /** board/ordinal of seq → hash of the record, by which repeats and forks are told. */
-export const usageSeen = table('usage-seen', v.strictObject({ hash }));
+export const usageSeen = bytesTable('usage-seen', HASH_BYTES);
 /** Boards whose newest records stand in this gateway's log alone: up to which one a peer holds them. Of all others, all. */
 export const lone = table('lone', v.strictObject({ replicated: uint }));
 export const desireds = table('desired', v.strictObject({ tenure: positive, seq: positive, content: hash }));

@@ -11,10 +11,10 @@ import type { Service, Work } from './events.ts';
 /** Hash of accepted bytes: what comes twice is answered as the first time and logged once. */
 const accepted = table('accepted', hash);
 /**
- * Something happened upon which boards and requests (`plan`) or entries that wait (`retry`) may have to be looked at anew; what
- * was logged is for peers to know now (`tell`); it is time to look what they lack (`look`).
+ * Entries came upon which others may wait (`retry`); what was logged is for peers to know now (`tell`); it is time to look
+ * what they lack (`look`).
  */
-type Flag = 'plan' | 'retry' | 'tell' | 'look';
+type Flag = 'retry' | 'tell' | 'look';
 const flags = volatileTable<true>('flags');
 
 export const wasAccepted = (work: Work, service: Service, body: Bytes): boolean =>
@@ -23,9 +23,7 @@ export const wasAccepted = (work: Work, service: Service, body: Bytes): boolean 
 /** Throws what `applyEntry` throws; the turn then discards the event. */
 export const accept = (work: Work, service: Service, kind: EntryKind, body: Bytes, now: Instant): void => {
   applyEntry(work, service, appendOwn(work, service, kind, body, now));
-  if (kind === 'usage') return;
-  flag(work, 'plan');
-  flag(work, 'tell');
+  if (kind !== 'usage') flag(work, 'tell');
 };
 
 /** `accept` for what clients may send again. */

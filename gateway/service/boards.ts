@@ -16,7 +16,7 @@ import { appendOwn } from '../core/log.ts';
 import { open } from '../core/opened.ts';
 import { usageHead, usageProof } from '../core/replicas.ts';
 import { blobs, boardSessions, boards, documents, leases, operators, reports, welcomes } from '../core/tables.ts';
-import { accept, flag } from './accept.ts';
+import { accept } from './accept.ts';
 import { acknowledge, forgetTold } from './acknowledge.ts';
 import { sendDesired } from './desired.ts';
 import type { Event, Handler, Service, Work } from './events.ts';
@@ -142,7 +142,6 @@ const takeUsage = (work: Work, service: Service, board: string, body: Bytes, now
     return false;
   }
   accept(work, service, 'usage', body, now);
-  if (sealed.value.kind === 'close') flag(work, 'plan');
   return true;
 };
 

@@ -8,7 +8,6 @@ import { LIMITS } from '../../runtime/protocol/limits.ts';
 import type { ChunkRef, Entry, Manifest } from '../../runtime/protocol/nouns/release.ts';
 import { entriesOf, openPage } from '../../runtime/protocol/pages.ts';
 import { blobs, manifests, releases, wanted } from '../core/tables.ts';
-import { flag } from './accept.ts';
 import type { Service, Work } from './events.ts';
 
 const NOBODY: { asPage: string[]; asChunk: string[]; bytes: number } = { asPage: [], asChunk: [], bytes: 0 };
@@ -137,7 +136,6 @@ export const takeContent = (work: Work, service: Service, body: Bytes): Bytes[] 
     lessMissing(work, release, 1);
     return wait(work, release, [], refs);
   });
-  flag(work, 'plan');
   return missing;
 };
 

@@ -30,7 +30,6 @@ export const peerUp: Handler<Extract<Event, { kind: 'peer-up' }>> = (work, servi
   work.emit({ kind: 'peer-send', session: event.session, frame: have(work, service, event.gateway) });
   askContent(work, event.gateway);
   touchPlacing(work);
-  flag(work, 'plan');
 };
 
 /** One that is listed and was never heard is silent from now on, not for ever: this gateway may be the one that is new. */
@@ -47,7 +46,6 @@ export const peerDown: Handler<Extract<Event, { kind: 'peer-down' }>> = (work, _
   if (peer === null || peer.session !== event.session) return;
   peers.put(work, { ...peer, up: false, sinceMs: now.monoMs }, event.gateway);
   touchPlacing(work);
-  flag(work, 'plan');
 };
 
 export const peerFrame: Handler<Extract<Event, { kind: 'peer-frame' }>> = (work, service, event) => {
@@ -97,7 +95,6 @@ const onEntries = (work: Work, service: Service, from: string, frame: Frame<'ent
   if (entries.length > 0) {
     oweTo(work, frame.author);
     flag(work, 'retry');
-    flag(work, 'plan');
   }
 };
 

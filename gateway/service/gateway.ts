@@ -58,7 +58,6 @@ const decide = (work: Work, service: Service, event: Event, now: Instant): void 
       askAllContent(work);
       missBoards(work, service, now);
       flag(work, 'tell');
-      if (isLookDue(work, now)) flag(work, 'plan');
       return flag(work, 'look');
   }
 };
@@ -104,7 +103,6 @@ const plan = (work: Work, service: Service, now: Instant): void => {
   if (isWhole) noticePeers(work, service, now);
   const before = takeTouched(work);
   place(work, service, before, now);
-  takeFlag(work, 'plan');
   // Boards hear at once of what was placed just now; whether that leaves room for more is the next look's question.
   const boards = isWhole ? null : new Set([...boardsTouched(work, before), ...boardsTouched(work, touched(work))]);
   for (const board of boards ?? boardSessions.all(work).map(({ key }) => key)) sendDesired(work, service, board);
@@ -115,7 +113,7 @@ const plan = (work: Work, service: Service, now: Instant): void => {
 const conclude = (work: Work, service: Service, now: Instant): void => {
   if (takeFlag(work, 'retry')) retryPending(work, service);
   acknowledgeReplicated(work, service);
-  if (takeFlag(work, 'plan')) plan(work, service, now);
+  if (isLookDue(work, now)) plan(work, service, now);
   sync(work, service);
 };
 

@@ -14,7 +14,7 @@ import type { Commit, Key, Outcome, Range, Row, Snapshot, Store } from '../turn/
 const OWNER = 'store/owner';
 const SCHEMA = 'store/schema';
 /** Of the layout of keys and versions here; the nouns carry their own `v`. */
-const SCHEMA_NUMBER = '1';
+const SCHEMA_NUMBER = '2';
 
 type Db = RootDatabase<Buffer, string>;
 

@@ -26,9 +26,10 @@ export const meterOf = (work: Work, id: string, instance: Instance, board: Board
 };
 
 export const take = (work: Work, board: Board, id: string, counters: Sample, now: Instant, running: boolean): void => {
-  const instance = instances.get(work, id);
-  if (instance === null) return;
-  meters.put(work, advance(meterOf(work, id, instance, board, now), instance.base, counters, now.monoMs, running), id);
+  const known = meters.get(work, id);
+  const instance = known === null ? instances.get(work, id) : null;
+  const meter = known ?? (instance === null ? null : meterOf(work, id, instance, board, now));
+  if (meter !== null) meters.put(work, advance(meter, counters, now.monoMs, running), id);
 };
 
 /** Signs one record, links it into the chain, and makes the registers durable with it. */
@@ -82,9 +83,11 @@ export const signAnew = (work: Work, board: Board): void => {
 /** The voucher's cap, enforced here because nobody else may be in reach. */
 const spent = (instance: Instance, registers: Registers): boolean => costMicro(registers, instance.lease.rates) >= instance.lease.capMicro;
 
-const due = (work: Work, what: string, everyMs: number, now: Instant): boolean => {
+const isDue = (work: Work, what: string, now: Instant): boolean => now.monoMs >= (cadences.get(work, what) ?? now.monoMs);
+
+const takeDue = (work: Work, what: string, everyMs: number, now: Instant): boolean => {
+  if (!isDue(work, what, now)) return false;
   const at = cadences.get(work, what) ?? now.monoMs;
-  if (now.monoMs < at) return false;
   // Kept on its grid, so that a late tick does not shift all that follow.
   cadences.put(work, Math.max(at + everyMs, now.monoMs), what);
   return true;
@@ -101,7 +104,7 @@ const metered = (work: Work): string[] =>
 
 export const tickMeters = (work: Work, board: Board, now: Instant): void => {
   const partitions = metered(work);
-  if (partitions.length > 0 && due(work, METER, board.pace.meterMs, now))
+  if (partitions.length > 0 && takeDue(work, METER, board.pace.meterMs, now))
     work.emit({ kind: 'partition', step: { kind: 'sample', partitions } });
 };
 
@@ -113,9 +116,11 @@ export const sampled = (work: Work, board: Board, event: Of<'sampled'>, now: Ins
     // Its end may have met a full store and be told again later: where no process is, nothing is granted meanwhile.
     if (runs.get(work, id)?.process === 'running') take(work, board, id, counters, now, counters.pids > 0);
   }
+  if (!isDue(work, RECORD, now)) return;
   // When storage is short only boundaries are recorded: registers are cumulative, so no usage is lost by it.
-  const room = chainOf(work).end.seq - chainOf(work).pruned < LIMITS.outboxRecords;
-  if (!room || !due(work, RECORD, board.pace.recordMs, now)) return;
+  const { end: last, pruned } = chainOf(work);
+  if (last.seq - pruned >= LIMITS.outboxRecords) return;
+  takeDue(work, RECORD, board.pace.recordMs, now);
   for (const id of metered(work)) if (instances.get(work, id)?.opened === true) record(work, board, id, 'point', now);
   settle(work, board, now);
 };

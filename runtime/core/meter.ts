@@ -19,6 +19,7 @@ export interface Sample {
 }
 
 export const meterFrom = (instance: Instance, monoMs: number): Meter => ({
+  base: instance.base,
   cpuMicros: instance.registers.cpuMicros,
   netInBytes: instance.registers.netInBytes,
   netOutBytes: instance.registers.netOutBytes,
@@ -31,9 +32,11 @@ export const meterFrom = (instance: Instance, monoMs: number): Meter => ({
 const atLeast = (value: bigint, floor: bigint): bigint => (value > floor ? value : floor);
 
 /** Registers never fall, whatever a counter does. `running`: whether the time since the last sample was granted. */
-export const advance = (meter: Meter, base: Registers, sample: Sample, monoMs: number, running: boolean): Meter => {
+export const advance = (meter: Meter, sample: Sample, monoMs: number, running: boolean): Meter => {
+  const { base } = meter;
   const elapsed = running ? BigInt(Math.max(0, Math.round(monoMs - meter.atMonoMs))) : 0n;
   return {
+    base,
     cpuMicros: atLeast(base.cpuMicros + sample.cpuMicros, meter.cpuMicros),
     netInBytes: atLeast(base.netInBytes + sample.netInBytes, meter.netInBytes),
     netOutBytes: atLeast(base.netOutBytes + sample.netOutBytes, meter.netOutBytes),

@@ -2,12 +2,12 @@
 import * as v from 'valibot';
 import type { Bytes } from '../protocol/bytes.ts';
 import { LIMITS } from '../protocol/limits.ts';
-import { type Report, registers } from '../protocol/nouns/board.ts';
+import { type Registers, type Report, registers } from '../protocol/nouns/board.ts';
 import { chainPoint, leaseSchema } from '../protocol/nouns/lease.ts';
 import type { ChunkRef, FileRef, Manifest } from '../protocol/nouns/release.ts';
 import { gatewayEntry, operatorSchema } from '../protocol/nouns/trust.ts';
 import { bytes, gatewayId, hash, kept, operatorId, positive, text, uint, wallMs } from '../protocol/schema.ts';
-import { table, volatileTable } from '../turn/table.ts';
+import { bytesTable, table, volatileTable } from '../turn/table.ts';
 
 const document = bytes(LIMITS.packetBytes);
 /** Key of tables that hold one row. */
@@ -20,9 +20,9 @@ export const homes = table('home', v.strictObject({ tenure: positive, gateway: g
 /** The end of the usage chain, and up to where it was pruned. */
 export const chains = table('chain', v.strictObject({ end: chainPoint, pruned: uint, amnesia: v.boolean() }));
 /** ordinal of seq → a signed usage record not yet known to be replicated. */
-export const outbox = table('outbox', bytes(LIMITS.usageRecordBytes));
+export const outbox = bytesTable('outbox', LIMITS.usageRecordBytes);
 export const assignments = table('assignment', v.strictObject({ tenure: positive, seq: positive }));
-export const documents = table('document', document);
+export const documents = bytesTable('document', LIMITS.packetBytes);
 /** A lower bound of wall time that survives a power cut. */
 export const floors = table('floor', v.strictObject({ wallMs }));
 
@@ -93,6 +93,8 @@ export interface Run {
 export const runs = volatileTable<Run>('run');
 
 export interface Meter {
+  /** As of the instance: what the counters add to. */
+  base: Registers;
   cpuMicros: bigint;
   netInBytes: bigint;
   netOutBytes: bigint;

@@ -68,6 +68,50 @@ export const fromBase32 = (text: string): Bytes => {
   return out;
 };
 
+const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+const PAD = '='.charCodeAt(0);
+/** By the code of a letter; 64: it is none. */
+const SIXTHS = Uint8Array.from({ length: 256 }, (_, code) => (BASE64.indexOf(String.fromCharCode(code)) + 65) % 65);
+
+/** RFC 4648 §4, padded. */
+export const base64 = (bytes: Bytes): string => {
+  const { length } = bytes;
+  const codes = new Array<number>(Math.ceil(length / 3) * 4);
+  for (let from = 0, at = 0; from < length; from += 3, at += 4) {
+    const word = ((bytes[from] ?? 0) << 16) | ((bytes[from + 1] ?? 0) << 8) | (bytes[from + 2] ?? 0);
+    codes[at] = BASE64.charCodeAt(word >> 18);
+    codes[at + 1] = BASE64.charCodeAt((word >> 12) & 63);
+    codes[at + 2] = from + 1 < length ? BASE64.charCodeAt((word >> 6) & 63) : PAD;
+    codes[at + 3] = from + 2 < length ? BASE64.charCodeAt(word & 63) : PAD;
+  }
+  return String.fromCharCode(...codes);
+};
+
+/** Only what `base64` writes: padded, and without a bit that is left over. Error: `bad-schema`. */
+export const fromBase64 = (text: string): Bytes => {
+  const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
+  if (text.length % 4 !== 0) refuse('bad-schema', 'not base64');
+  const letters = text.length - padding;
+  const out = new Uint8Array(Math.floor((letters * 3) / 4));
+  let [word, bad, at] = [0, 0, 0];
+  for (let i = 0; i < letters; i++) {
+    const code = text.charCodeAt(i);
+    const sixth = SIXTHS[code & 255] ?? 64;
+    bad |= (sixth & 64) | (code >> 8);
+    word = (word << 6) | sixth;
+    if (i % 4 === 3) {
+      out[at] = word >> 16;
+      out[at + 1] = word >> 8;
+      out[at + 2] = word;
+      at += 3;
+    }
+  }
+  if (padding === 1) out.set([word >> 10, word >> 2], at);
+  else if (padding === 2) out[at] = word >> 4;
+  const left = padding === 1 ? word & 3 : padding === 2 ? word & 15 : 0;
+  return bad === 0 && left === 0 ? out : refuse('bad-schema', 'not base64');
+};
+
 export const equal = (a: Bytes, b: Bytes): boolean => {
   if (a === b) return true;
   if (a.length !== b.length) return false;

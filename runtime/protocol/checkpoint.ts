@@ -2,7 +2,7 @@
  * A log's head as a C2SP checkpoint (tlog-checkpoint) in a signed note (signed-note, Ed25519 type 1): text that any
  * transparency tool reads. Peers countersign by adding a line of their own.
  */
-import { type Bytes, concat, equal, utf8 } from './bytes.ts';
+import { type Bytes, base64, concat, equal, fromBase64, utf8 } from './bytes.ts';
 import type { Crypto, Signer } from './crypto.ts';
 import { refuse } from './errors.ts';
 
@@ -16,23 +16,15 @@ export interface Checkpoint {
 const ORIGIN = 'lichen/log/';
 const ED25519 = new Uint8Array([1]);
 
-const toBase64 = (bytes: Bytes): string => btoa(String.fromCharCode(...bytes));
-
-const fromBase64 = (text: string): Bytes => {
-  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(text) || text.length % 4 !== 0) refuse('bad-schema', 'not base64');
-  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-};
-
 /** First four bytes of SHA-256(name ‖ newline ‖ type ‖ key), as signed-note says. */
 const keyHash = (crypto: Crypto, keyName: string, key: Bytes): Bytes =>
   crypto.sha256(concat(utf8(`${keyName}\n`), ED25519, key)).subarray(0, 4);
 
-export const bodyOf = (checkpoint: Checkpoint): string =>
-  `${ORIGIN}${checkpoint.author}\n${checkpoint.size}\n${toBase64(checkpoint.root)}\n`;
+export const bodyOf = (checkpoint: Checkpoint): string => `${ORIGIN}${checkpoint.author}\n${checkpoint.size}\n${base64(checkpoint.root)}\n`;
 
 /** One signature line; `keyName` is the id of the gateway that signs. */
 export const signLine = (crypto: Crypto, body: string, keyName: string, signer: Signer): string =>
-  `\u2014 ${keyName} ${toBase64(concat(keyHash(crypto, keyName, signer.publicKey), signer.sign(utf8(body))))}\n`;
+  `\u2014 ${keyName} ${base64(concat(keyHash(crypto, keyName, signer.publicKey), signer.sign(utf8(body))))}\n`;
 
 export const signCheckpoint = (crypto: Crypto, checkpoint: Checkpoint, signer: Signer, keyName = checkpoint.author): string => {
   const body = bodyOf(checkpoint);

@@ -1,5 +1,6 @@
 /** Typed tables over a draft: durable ones by a schema, volatile ones by a type. */
 import type { Bytes } from '../protocol/bytes.ts';
+import { refuse } from '../protocol/errors.ts';
 import { decodeAs, encoded } from '../protocol/noun.ts';
 import type { Schema } from '../protocol/schema.ts';
 import type { Draft } from './draft.ts';
@@ -19,20 +20,13 @@ export interface Table<T> {
   page(draft: AnyDraft, after: string, limit: number): { key: string; value: T }[];
 }
 
-/**
- * `known` forgets with the bytes: a row is parsed when it is first read, or not at all by whoever wrote it, for as long as
- * the store gives the same bytes.
- */
-export const table = <T>(name: string, schema: Schema<T>): Table<T> => {
-  const known = new WeakMap<Bytes, { value: T }>();
+interface Codec<T> {
+  encode(value: T): Bytes;
+  decode(bytes: Bytes): T;
+}
+
+const tableOf = <T>(name: string, { encode, decode }: Codec<T>): Table<T> => {
   const below = `${name}/`;
-  const decode = (bytes: Bytes): T => {
-    const held = known.get(bytes);
-    if (held !== undefined) return held.value;
-    const value = decodeAs(schema, bytes, name);
-    known.set(bytes, { value });
-    return value;
-  };
   const keyOf = (key: string[]): string => below + (key.length === 1 ? key[0] : key.join('/'));
   const read = ({ key, value }: { key: string; value: Bytes }) => ({ key: key.slice(below.length), value: decode(value) });
   return {
@@ -41,15 +35,40 @@ export const table = <T>(name: string, schema: Schema<T>): Table<T> => {
       const bytes = draft.get(keyOf(key));
       return bytes === null ? null : decode(bytes);
     },
-    put: (draft, value, ...key) => {
-      const row = encoded(schema, value, name);
-      known.set(row.bytes, row);
-      draft.put(keyOf(key), row.bytes);
-    },
+    put: (draft, value, ...key) => draft.put(keyOf(key), encode(value)),
     remove: (draft, ...key) => draft.remove(keyOf(key)),
     all: (draft, ...prefix) => draft.scan(prefix.length === 0 ? below : `${keyOf(prefix)}/`).map(read),
     page: (draft, after, limit) => draft.scan(below, { after: keyOf([after]), limit }).map(read),
   };
+};
+
+/**
+ * `known` forgets with the bytes: a row is parsed when it is first read, or not at all by whoever wrote it, for as long as
+ * the store gives the same bytes.
+ */
+export const table = <T>(name: string, schema: Schema<T>): Table<T> => {
+  const known = new WeakMap<Bytes, { value: T }>();
+  return tableOf(name, {
+    encode: (value) => {
+      const row = encoded(schema, value, name);
+      known.set(row.bytes, row);
+      return row.bytes;
+    },
+    decode: (bytes) => {
+      const held = known.get(bytes);
+      if (held !== undefined) return held.value;
+      const value = decodeAs(schema, bytes, name);
+      known.set(bytes, { value });
+      return value;
+    },
+  });
+};
+
+/** Of bytes as they are: hashes, and documents that are looked into elsewhere. Error: `too-large`. */
+export const bytesTable = (name: string, maxBytes: number): Table<Bytes> => {
+  const check = (bytes: Bytes): Bytes =>
+    bytes.length > maxBytes ? refuse('too-large', `a row of ${name} has at most ${maxBytes} bytes, this one ${bytes.length}`) : bytes;
+  return tableOf(name, { encode: check, decode: check });
 };
 
 export interface VolatileTable<T> {

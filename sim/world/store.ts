@@ -7,18 +7,23 @@ import { LichenError } from '../../runtime/protocol/errors.ts';
 import type { Commit, Key, Range, Row, Snapshot, Store } from '../../runtime/turn/store.ts';
 import { KeyOrder } from './key-order.ts';
 
-export const SCHEMA_NUMBER = '1';
+export const SCHEMA_NUMBER = '2';
 const NO_ROW: Row = { version: 0, value: null };
 /** Beyond any key. */
 const END = '\uffff';
 
-/** With the stroke; a key without one belongs to no table. */
-const tableOf = (key: Key): string => key.slice(0, key.indexOf('/') + 1);
+/** What all keys between these two begin with, up to a stroke: a table, or what of it lies below a part of the key. */
+const placeOf = (from: Key, to: Key): string => {
+  let shared = 0;
+  for (let end = from.indexOf('/'); end >= 0 && to.startsWith(from.slice(shared, end + 1), shared); end = from.indexOf('/', end + 1))
+    shared = end + 1;
+  return from.slice(0, shared);
+};
 
 /** What stays when a process is gone. */
 export class Disk {
   #rows = new Map<Key, Row>();
-  /** Of those tables that somebody has walked through. */
+  /** Table, or a place in it → its keys. */
   readonly #orders = new Map<string, KeyOrder>();
   #number = 0;
   /** Rows as they were before each of the newest commits, the newest last; kept when `remembers` is above 0. */
@@ -42,14 +47,15 @@ export class Disk {
     return out;
   }
 
+  /** Kept for each place that somebody walked through. */
   #orderOf(from: Key, to: Key): KeyOrder {
-    const table = tableOf(from);
+    const place = placeOf(from, to);
     // Across tables only tests look.
-    if (table === '' || !to.startsWith(table)) return new KeyOrder([...this.#rows.keys()]);
-    const held = this.#orders.get(table);
+    if (place === '') return new KeyOrder([...this.#rows.keys()]);
+    const held = this.#orders.get(place);
     if (held !== undefined) return held;
-    const made = new KeyOrder([...this.#rows.keys()].filter((key) => key.startsWith(table)));
-    this.#orders.set(table, made);
+    const made = new KeyOrder([...this.#rows.keys()].filter((key) => key.startsWith(place)));
+    this.#orders.set(place, made);
     return made;
   }
 
@@ -70,9 +76,12 @@ export class Disk {
     if (row === undefined) this.#rows.delete(key);
     else this.#rows.set(key, row);
     if (this.#rows.size === size) return;
-    const order = this.#orders.get(tableOf(key));
-    if (row === undefined) order?.delete(key);
-    else order?.add(key);
+    if (this.#orders.size === 0) return;
+    for (let end = key.indexOf('/'); end >= 0; end = key.indexOf('/', end + 1)) {
+      const order = this.#orders.get(key.slice(0, end + 1));
+      if (row === undefined) order?.delete(key);
+      else order?.add(key);
+    }
   }
 
   /** Takes the newest commits back; returns how many there were to take. */

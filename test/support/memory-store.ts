@@ -15,7 +15,7 @@ import {
   UNREAD,
 } from '../../runtime/turn/store.ts';
 
-export const SCHEMA_NUMBER = '1';
+export const SCHEMA_NUMBER = '2';
 const NO_ROW: Row = { version: 0, value: null };
 
 /** What stays when the process is gone; a store is opened over it. Keys are ASCII, so that the order of strings is that of bytes. */

@@ -138,7 +138,7 @@ const replicated = (node: Node, work: Work): Looks => {
       if (kind !== 'usage' || (author === node.id && place >= copied)) continue;
       const { value, hash } = unseal(testCrypto, usageNoun, body);
       const seen = usageSeen.get(work, value.board, ordinal(value.seq));
-      if (seen !== null && hex(seen.hash) === hex(hash)) held.set(value.board, Math.max(value.seq, held.get(value.board) ?? 0));
+      if (seen !== null && hex(seen) === hex(hash)) held.set(value.board, Math.max(value.seq, held.get(value.board) ?? 0));
     }
   const boards = [...held.keys()].sort();
   return { touched: boards.map((board) => replicatedOf(work, board)), full: boards.map((board) => held.get(board)) };

@@ -14,7 +14,7 @@ const medium = (later: boolean): Medium => {
     },
     close: async () => {},
     spoilSchema: async () => {
-      disk.schema = '2';
+      disk.schema = 'another';
     },
   };
 };

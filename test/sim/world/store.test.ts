@@ -19,7 +19,7 @@ const medium = (afterMs: number): Medium => {
     },
     close: async () => {},
     spoilSchema: async () => {
-      disk.schema = '2';
+      disk.schema = 'another';
     },
   };
 };
