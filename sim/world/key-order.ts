@@ -29,6 +29,12 @@ export class KeyOrder {
     else this.#gone.add(key);
   }
 
+  /** Keys in [from, to), and those that were there lately. */
+  count(from: Key, to: Key): number {
+    this.#arrange();
+    return this.#place(to) - this.#place(from);
+  }
+
   /** Keys in [from, to), in order, until `take` has had enough. */
   walk(from: Key, to: Key, reverse: boolean, take: (key: Key) => boolean): void {
     this.#arrange();

@@ -11,6 +11,7 @@ export const SCHEMA_NUMBER = '2';
 const NO_ROW: Row = { version: 0, value: null };
 /** Beyond any key. */
 const END = '\uffff';
+const MANY = 1024;
 
 /** What all keys between these two begin with, up to a stroke: a table, or what of it lies below a part of the key. */
 const placeOf = (from: Key, to: Key): string => {
@@ -47,14 +48,28 @@ export class Disk {
     return out;
   }
 
-  /** Kept for each place that somebody walked through. */
+  /** A place in a table has an order of its own when much lies there, as an author's log does among others'. */
   #orderOf(from: Key, to: Key): KeyOrder {
     const place = placeOf(from, to);
     // Across tables only tests look.
     if (place === '') return new KeyOrder([...this.#rows.keys()]);
     const held = this.#orders.get(place);
     if (held !== undefined) return held;
-    const made = new KeyOrder([...this.#rows.keys()].filter((key) => key.startsWith(place)));
+    const table = place.slice(0, place.indexOf('/') + 1);
+    const whole =
+      this.#orders.get(table) ??
+      this.#arrange(
+        table,
+        [...this.#rows.keys()].filter((key) => key.startsWith(table)),
+      );
+    if (place === table || whole.count(place, `${place}${END}`) < MANY) return whole;
+    const own: Key[] = [];
+    whole.walk(place, `${place}${END}`, false, (key) => own.push(key) > 0);
+    return this.#arrange(place, own);
+  }
+
+  #arrange(place: string, keys: Key[]): KeyOrder {
+    const made = new KeyOrder(keys);
     this.#orders.set(place, made);
     return made;
   }
