@@ -18,12 +18,27 @@ export const fromUtf8 = (bytes: Bytes): string => {
   }
 };
 
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+const HEX = '0123456789abcdef';
+const DIGITS = Uint8Array.from(HEX, (digit) => digit.charCodeAt(0));
+/** More arguments than this a call need not take. */
+const CODES = 8192;
+
+/** In one piece: a text that is added to letter by letter is kept as a tree of its letters, until somebody looks into it. */
+const textOf = (codes: number[]): string => {
+  if (codes.length <= CODES) return String.fromCharCode(...codes);
+  let out = '';
+  for (let from = 0; from < codes.length; from += CODES) out += String.fromCharCode(...codes.slice(from, from + CODES));
+  return out;
+};
 
 export const hex = (bytes: Bytes): string => {
-  let out = '';
-  for (let i = 0; i < bytes.length; i++) out += HEX[bytes[i] ?? 0];
-  return out;
+  const codes = new Array<number>(2 * bytes.length);
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i] ?? 0;
+    codes[2 * i] = DIGITS[byte >> 4] ?? 0;
+    codes[2 * i + 1] = DIGITS[byte & 15] ?? 0;
+  }
+  return textOf(codes);
 };
 
 export const fromHex = (text: string): Bytes => {
@@ -34,19 +49,20 @@ export const fromHex = (text: string): Bytes => {
 };
 
 export const base32 = (bytes: Bytes): string => {
-  let out = '';
+  const codes: number[] = [];
   let bits = 0;
   let value = 0;
   for (const byte of bytes) {
     value = (value << 8) | byte;
     bits += 8;
     while (bits >= 5) {
-      out += ALPHABET[(value >>> (bits - 5)) & 31];
+      codes.push(ALPHABET.charCodeAt((value >>> (bits - 5)) & 31));
       bits -= 5;
     }
     value &= (1 << bits) - 1;
   }
-  return bits > 0 ? out + ALPHABET[(value << (5 - bits)) & 31] : out;
+  if (bits > 0) codes.push(ALPHABET.charCodeAt((value << (5 - bits)) & 31));
+  return textOf(codes);
 };
 
 export const fromBase32 = (text: string): Bytes => {
@@ -84,7 +100,7 @@ export const base64 = (bytes: Bytes): string => {
     codes[at + 2] = from + 1 < length ? BASE64.charCodeAt((word >> 6) & 63) : PAD;
     codes[at + 3] = from + 2 < length ? BASE64.charCodeAt(word & 63) : PAD;
   }
-  return String.fromCharCode(...codes);
+  return textOf(codes);
 };
 
 /** Only what `base64` writes: padded, and without a bit that is left over. Error: `bad-schema`. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { base64, fromBase64 } from '../../../runtime/protocol/bytes.ts';
+import { base32, base64, fromBase32, fromBase64, fromHex, hex } from '../../../runtime/protocol/bytes.ts';
 import { runs } from '../../support/properties.ts';
 
 test('base64 is that of everybody else, and reads back (property)', () => {
@@ -12,6 +12,20 @@ test('base64 is that of everybody else, and reads back (property)', () => {
     }),
     runs(300),
   );
+});
+
+test('hex is that of everybody else, of any length, and reads back; so does base32 (property)', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+      expect(hex(bytes)).toBe(Buffer.from(bytes).toString('hex'));
+      expect(fromHex(hex(bytes))).toEqual(bytes);
+      expect(base32(bytes)).toHaveLength(Math.ceil((bytes.length * 8) / 5));
+      expect(fromBase32(base32(bytes))).toEqual(bytes);
+    }),
+    runs(300),
+  );
+  const long = Uint8Array.from({ length: 20_000 }, (_, i) => i);
+  expect(hex(long)).toBe(Buffer.from(long).toString('hex'));
 });
 
 test.each(['A', 'AB', 'ABC', '====', 'A===', 'AB=C', 'AAA=A', 'AB==', 'AAB=', 'A*==', 'AA A', 'éAAA', 'ŁAAA', 'AAAA=', '-_AA'])(
