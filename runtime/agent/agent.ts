@@ -6,6 +6,7 @@ import type { Instant } from '../turn/clock.ts';
 import type { Core } from '../turn/turn.ts';
 import { desired, freshRun } from './assignment.ts';
 import { type Concerns, conclude, tick } from './attention.ts';
+import { beginBoot } from './chain.ts';
 import {
   askLate,
   checked,
@@ -90,6 +91,7 @@ const decide = (work: Work, board: Board, event: Event, now: Instant): void => {
   switch (event.kind) {
     case 'boot':
       for (const { key } of instances.all(work)) runs.put(work, freshRun('unknown'), key);
+      beginBoot(work, board);
       signAnew(work, board);
       return survey(work);
     case 'paired':

@@ -11,7 +11,8 @@ import { type Registers, type Usage, usageNoun } from '../protocol/nouns/board.t
 import type { Instant } from '../turn/clock.ts';
 import { ordinal } from '../turn/table.ts';
 import type { Board, Of, Work } from './events.ts';
-import { chainOf, settle } from './session.ts';
+import { chainOf } from './chain.ts';
+import { settle } from './session.ts';
 
 /** Wall time as well as this board can know it. Without an anchor of this boot it is a lower bound. */
 const wallOf = (work: Work, now: Instant): { wallMs: number; quality: Usage['quality'] } => {
@@ -40,7 +41,7 @@ export const record = (work: Work, board: Board, id: string, kind: Usage['kind']
   const usage: Usage = {
     v: 1,
     board: board.id,
-    seq: chain.end.seq + 1,
+    seq: chain.next,
     prev: chain.end.hash,
     lease: instance.lease.lease,
     kind,
@@ -53,7 +54,8 @@ export const record = (work: Work, board: Board, id: string, kind: Usage['kind']
   };
   const { bytes, hash } = sealed(board.crypto, usageNoun, usage, board.signer);
   outbox.put(work, bytes, ordinal(usage.seq));
-  chains.put(work, { ...chain, end: { seq: usage.seq, hash }, amnesia: false }, ONE);
+  const { seq } = usage;
+  chains.put(work, { ...chain, end: { seq, hash }, next: seq + 1, held: chain.held + 1, amnesia: false }, ONE);
   instances.put(
     work,
     {
@@ -118,8 +120,7 @@ export const sampled = (work: Work, board: Board, event: Of<'sampled'>, now: Ins
   }
   if (!isDue(work, RECORD, now)) return;
   // When storage is short only boundaries are recorded: registers are cumulative, so no usage is lost by it.
-  const { end: last, pruned } = chainOf(work);
-  if (last.seq - pruned >= LIMITS.outboxRecords) return;
+  if (chainOf(work).held >= LIMITS.outboxRecords) return;
   takeDue(work, RECORD, board.pace.recordMs, now);
   for (const id of metered(work)) if (instances.get(work, id)?.opened === true) record(work, board, id, 'point', now);
   settle(work, board, now);

@@ -28,6 +28,7 @@ import { usageBatch } from '../protocol/nouns/messages.ts';
 import { type GatewayEntry, type OperatorDoc, operatorNoun, unsealOperator } from '../protocol/nouns/trust.ts';
 import type { Instant } from '../turn/clock.ts';
 import { ordinal } from '../turn/table.ts';
+import { chainOf, isOwn, ownUp } from './chain.ts';
 import { askAgain, needDocuments } from './content.ts';
 import type { Board, Handler, Of, Work } from './events.ts';
 
@@ -35,9 +36,7 @@ const BATCH_RECORDS = 256;
 const NO_NONCE = new Uint8Array(16);
 const IDLE: LinkState = { phase: 'idle', gateway: null, nonce: NO_NONCE, attempt: 0, atMonoMs: 0 };
 const STILL: Flow = { sent: 0, stored: 0, sentAtMonoMs: 0 };
-const EMPTY_CHAIN = { end: { seq: 0, hash: new Uint8Array(32) }, pruned: 0, amnesia: false };
 
-export const chainOf = (work: Work) => chains.get(work, ONE) ?? EMPTY_CHAIN;
 export const linkOf = (work: Work): LinkState => links.get(work, ONE) ?? IDLE;
 const flowOf = (work: Work): Flow => flows.get(work, ONE) ?? STILL;
 
@@ -211,11 +210,14 @@ export const welcome = (work: Work, board: Board, payload: Bytes, now: Instant):
   for (const document of value.operators) takeOperator(work, board, document);
   anchors.put(work, { wallMs: value.wallMs, monoMs: now.monoMs }, ONE);
   floors.put(work, { wallMs: Math.max(value.wallMs, floors.get(work, ONE)?.wallMs ?? 0) }, ONE);
-  const chain = chainOf(work);
-  // The newest writes were lost with the power: go on above what the federation holds, and say so.
-  if (value.known.seq > chain.end.seq) checkProof(board, value);
-  if (value.known.seq > chain.end.seq) chains.put(work, { ...chain, end: value.known, amnesia: true }, ONE);
-  const from = Math.max(value.known.seq, chain.pruned);
+  const { pruned } = chainOf(work);
+  const remembers = isOwn(work, value.known);
+  if (!remembers) {
+    checkProof(board, value);
+    ownUp(work, value.known);
+  }
+  // Who holds a record holds all before it; of one that is forgotten it is not known which those are.
+  const from = remembers ? Math.max(value.known.seq, pruned) : pruned;
   links.put(work, { ...link, phase: 'welcomed', attempt: 0, atMonoMs: now.monoMs }, ONE);
   flows.put(work, { sent: from, stored: from, sentAtMonoMs: now.monoMs }, ONE);
   askAgain(work, now);
@@ -230,14 +232,15 @@ export const settle = (work: Work, board: Board, now: Instant): void => {
   if (sent > stored && !late) return;
   const from = Math.max(stored, chainOf(work).pruned);
   const records: Bytes[] = [];
-  let bytes = 0;
-  for (const { value } of outbox.page(work, ordinal(from), BATCH_RECORDS)) {
+  let [bytes, last] = [0, from];
+  for (const { key, value } of outbox.page(work, ordinal(from), BATCH_RECORDS)) {
     bytes += value.length + 16;
     if (bytes > LIMITS.usageBatchBytes) break;
     records.push(value);
+    last = Number(key);
   }
   if (records.length === 0) return;
-  flows.put(work, { stored, sent: from + records.length, sentAtMonoMs: now.monoMs }, ONE);
+  flows.put(work, { stored, sent: last, sentAtMonoMs: now.monoMs }, ONE);
   work.emit({ kind: 'publish', topic: 'usage', payload: encodeAs(usageBatch, { v: 1, records }, 'usage') });
 };
 
@@ -252,16 +255,20 @@ export const acknowledged = (work: Work, board: Board, payload: Bytes, now: Inst
   const { value, signer } = unseal(board.crypto, ackNoun, payload);
   fromHome(work, board, signer, value);
   const chain = chainOf(work);
-  const replicated = Math.min(value.replicated, chain.end.seq);
+  const flow = flowOf(work);
+  // Of a record that the board does not remember it learns nothing about those that it holds.
+  const stored = isOwn(work, value.stored) ? value.stored.seq : flow.stored;
+  const replicated = Math.min(value.replicated, stored, chain.end.seq);
+  let removed = 0;
   // One more than is news, so that an acknowledgement does not read through weeks of records.
   for (const { key } of outbox.page(work, ordinal(0), Math.max(0, replicated - chain.pruned) + 1)) {
     if (Number(key) > replicated) break;
     outbox.remove(work, key);
+    removed++;
   }
-  if (replicated > chain.pruned) chains.put(work, { ...chain, pruned: replicated }, ONE);
-  const flow = flowOf(work);
+  if (replicated > chain.pruned) chains.put(work, { ...chain, pruned: replicated, held: chain.held - removed }, ONE);
   // Less than was sent and no more than before: the batch is not taken (a gap, or still on its way); wait, then resend.
-  const moved = value.stored.seq > flow.stored;
-  flows.put(work, { ...flow, stored: value.stored.seq, sent: moved ? value.stored.seq : Math.max(flow.sent, value.stored.seq) }, ONE);
+  const moved = stored > flow.stored;
+  flows.put(work, { ...flow, stored, sent: moved ? stored : Math.max(flow.sent, stored) }, ONE);
   settle(work, board, now);
 };

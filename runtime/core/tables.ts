@@ -17,8 +17,22 @@ export const ONE = 'one';
 export const pairings = table('pairing', v.strictObject({ operator: operatorId, first: gatewayEntry }));
 export const operators = table('operator', v.strictObject({ doc: operatorSchema, documents: v.array(document) }));
 export const homes = table('home', v.strictObject({ tenure: positive, gateway: gatewayId }));
-/** The end of the usage chain, and up to where it was pruned. */
-export const chains = table('chain', v.strictObject({ end: chainPoint, pruned: uint, amnesia: v.boolean() }));
+export const chains = table(
+  'chain',
+  v.strictObject({
+    end: chainPoint,
+    /** The number of the next record. */
+    next: positive,
+    /** Up to which number none is held any more, and how many are held beyond. */
+    pruned: uint,
+    held: uint,
+    /** The highest record of its own that it was shown and does not remember; whether that is still to be owned up to. */
+    lost: uint,
+    amnesia: v.boolean(),
+    /** The boot for which `next` was worked out. */
+    bootId: text,
+  }),
+);
 /** ordinal of seq → a signed usage record not yet known to be replicated. */
 export const outbox = bytesTable('outbox', LIMITS.usageRecordBytes);
 export const assignments = table('assignment', v.strictObject({ tenure: positive, seq: positive }));

@@ -231,7 +231,7 @@ export class VirtualBoard {
       ...{ keepaliveMs: pace.keepaliveMs, timeoutMs: pace.boardPatienceMs },
     });
     const board: Board = {
-      ...{ crypto: people.keys.crypto, signer: this.signer, entropy, id: this.id, bootId: `boot ${this.#boots}`, software: 'simulated' },
+      ...{ crypto: people.keys.crypto, signer: this.signer, entropy, id: this.id, bootId: `boot ${this.#boots} of ${this.at}`, software: 'simulated' },
       offer: offerOf(partitions.enforcement, this.spec.capacity, this.hardware.arch, this.hardware.model),
       pace: {
         tickMs: pace.tickMs,
