@@ -120,9 +120,7 @@ const inOrder = (docs: Doc<Usage>[]): Doc<Usage>[] => {
     const name = hex(doc.hash);
     if (!found.has(name)) found.set(name, doc);
   }
-  return [...found]
-    .sort(([a, one], [b, other]) => one.value.seq - other.value.seq || (a < b ? -1 : 1))
-    .map(([, doc]) => doc);
+  return [...found].sort(([a, one], [b, other]) => one.value.seq - other.value.seq || (a < b ? -1 : 1)).map(([, doc]) => doc);
 };
 
 /** The first number of which there are two records. */

@@ -35,7 +35,7 @@ import {
   surveyMoments,
   tickSurvey,
 } from './lifecycle.ts';
-import { meterMoments, sampled, signAnew, tickMeters } from './metering.ts';
+import { meterMoments, recordDue, sampled, signAnew, tickMeters } from './metering.ts';
 import { probed, promiseMoments, tickPromises, unprobed } from './promises.ts';
 import { reportMoments, tickReport } from './report.ts';
 import {
@@ -50,6 +50,7 @@ import {
   unlinked,
   welcome,
 } from './session.ts';
+import { stuck, unlessStuck } from './stuck.ts';
 
 const message = (work: Work, board: Board, event: Of<'message'>, now: Instant): void => {
   if (event.topic === 'now') {
@@ -79,8 +80,8 @@ const CONCERNS: Concerns = {
     { act: tickMeters, moments: meterMoments },
   ],
   turn: [
-    { act: followOperators, moments: () => [] },
-    { act: advanceAll, moments: advanceMoments },
+    unlessStuck({ act: followOperators, moments: () => [] }),
+    unlessStuck({ act: advanceAll, moments: advanceMoments }),
     { act: (work, board, now) => tickPromises(work, manifestFor(board), now), moments: promiseMoments, reads: [probes.name] },
     { act: tickReport, moments: reportMoments, reads: [lastReports.name] },
   ],
@@ -129,8 +130,11 @@ const decide = (work: Work, board: Board, event: Event, now: Instant): void => {
       return sealed(work, event, manifest, now);
     case 'planted':
       return planted(work, board, event, now);
-    case 'swept':
     case 'wake':
+      return recordDue(work, board, now);
+    case 'stuck':
+      return stuck(work, event, now);
+    case 'swept':
       return;
     case 'files-refused':
       return filesRefused(work, board, event, now);

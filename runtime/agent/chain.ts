@@ -3,7 +3,9 @@
  * boot leaves out numbers that lost records may bear, and what the board is shown of its own that it does not remember
  * stays what it is, beside the chain. docs/spec/metering.md, "Chains".
  */
-import { chains, ONE, outbox } from '../core/tables.ts';
+import { chains, closings, ONE, outbox } from '../core/tables.ts';
+import type { LeaseId } from '../protocol/ids.ts';
+import { LIMITS } from '../protocol/limits.ts';
 import type { ChainPoint } from '../protocol/nouns/lease.ts';
 import { below } from '../turn/entropy.ts';
 import { ordinal } from '../turn/table.ts';
@@ -41,4 +43,17 @@ export const ownUp = (work: Work, { seq }: ChainPoint): void => {
   const chain = chainOf(work);
   const next = Math.max(chain.next, seq + 1);
   chains.put(work, { ...chain, next, lost: Math.max(chain.lost, seq), amnesia: chain.amnesia || seq > chain.lost }, ONE);
+};
+
+/** Record `seq` was the last word on a lease. */
+export const noteClosed = (work: Work, lease: LeaseId, seq: number): void => {
+  closings.put(work, lease, ordinal(seq));
+  const known = closings.all(work);
+  for (const { key } of known.slice(0, Math.max(0, known.length - LIMITS.closedLeases))) closings.remove(work, key);
+};
+
+/** Number of the record that closed it; null: none did, as far as this board remembers. */
+export const closedBy = (work: Work, lease: LeaseId): number | null => {
+  const found = closings.all(work).find(({ value }) => value === lease);
+  return found === undefined ? null : Number(found.key);
 };

@@ -19,6 +19,8 @@ export type Event =
   | { kind: 'tick' }
   /** Nothing by itself: something asked to be looked at again now. */
   | { kind: 'wake' }
+  /** The store has just refused a commit: what needs it is put off for so long. */
+  | { kind: 'stuck'; forMs: number }
   | LinkEvent
   | PartitionEvent
   | FilesEvent;

@@ -33,8 +33,10 @@ import { askAgain, needDocuments } from './content.ts';
 import type { Board, Handler, Of, Work } from './events.ts';
 
 const BATCH_RECORDS = 256;
+/** A session that is over sooner is no reason to come back at once: somebody else may come back as this board, too. */
+const BRIEF_MS = 60_000;
 const NO_NONCE = new Uint8Array(16);
-const IDLE: LinkState = { phase: 'idle', gateway: null, nonce: NO_NONCE, attempt: 0, atMonoMs: 0 };
+const IDLE: LinkState = { phase: 'idle', gateway: null, nonce: NO_NONCE, attempt: 0, brief: 0, atMonoMs: 0 };
 const STILL: Flow = { sent: 0, stored: 0, sentAtMonoMs: 0 };
 
 export const linkOf = (work: Work): LinkState => links.get(work, ONE) ?? IDLE;
@@ -148,8 +150,8 @@ export const linkMoments = (work: Work, board: Board): number[] => {
 
 const retryLater = (work: Work, board: Board, link: LinkState, now: Instant): void => {
   const homesCount = homesFor(board.crypto, board.id, serving(work)).length;
-  const wait = backoffMs(board.entropy, link.attempt, homesCount);
-  links.put(work, { ...IDLE, attempt: link.attempt + 1, atMonoMs: now.monoMs + wait }, ONE);
+  const wait = Math.max(backoffMs(board.entropy, link.attempt, homesCount), backoffMs(board.entropy, link.brief, 1));
+  links.put(work, { ...IDLE, attempt: link.attempt + 1, brief: link.brief, atMonoMs: now.monoMs + wait }, ONE);
   flows.remove(work, ONE);
 };
 
@@ -157,9 +159,10 @@ export const unlinked: Handler<Of<'unlinked'>> = (work, board, event, now) => {
   const link = linkOf(work);
   if (link.gateway?.gateway !== event.gateway.gateway) return;
   work.emit({ kind: 'journal', line: `gateway ${event.gateway.name}: ${event.error.message}` });
+  if (link.phase !== 'welcomed') return retryLater(work, board, link, now);
   // A session that worked is tried again first; a dial that failed moves on to the next home.
-  const attempt = link.phase === 'welcomed' ? -1 : link.attempt;
-  retryLater(work, board, { ...link, attempt }, now);
+  const brief = now.monoMs - link.atMonoMs < BRIEF_MS ? link.brief + 1 : 0;
+  retryLater(work, board, { ...link, attempt: -1, brief }, now);
 };
 
 export const linked: Handler<Of<'linked'>> = (work, board, event, now) => {

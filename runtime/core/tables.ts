@@ -6,7 +6,7 @@ import { type Registers, type Report, registers } from '../protocol/nouns/board.
 import { chainPoint, leaseSchema } from '../protocol/nouns/lease.ts';
 import type { ChunkRef, FileRef, Manifest } from '../protocol/nouns/release.ts';
 import { gatewayEntry, operatorSchema } from '../protocol/nouns/trust.ts';
-import { bytes, gatewayId, hash, kept, operatorId, positive, text, uint, wallMs } from '../protocol/schema.ts';
+import { bytes, gatewayId, hash, kept, leaseId, operatorId, positive, text, uint, wallMs } from '../protocol/schema.ts';
 import { bytesTable, table, volatileTable } from '../turn/table.ts';
 
 const document = bytes(LIMITS.packetBytes);
@@ -33,6 +33,8 @@ export const chains = table(
     bootId: text,
   }),
 );
+/** ordinal of seq → the lease that this record closed, of the newest ones: none of them is opened again. */
+export const closings = table('closing', leaseId);
 /** ordinal of seq → a signed usage record not yet known to be replicated. */
 export const outbox = bytesTable('outbox', LIMITS.usageRecordBytes);
 export const assignments = table('assignment', v.strictObject({ tenure: positive, seq: positive }));
@@ -66,6 +68,8 @@ export interface LinkState {
   gateway: v.InferOutput<typeof gatewayEntry> | null;
   nonce: Bytes;
   attempt: number;
+  /** Sessions one after the other that were over soon. */
+  brief: number;
   /** When to dial next, or since when this phase lasts. */
   atMonoMs: number;
 }

@@ -63,6 +63,8 @@ export const LIMITS = {
   claimMs: 24 * 3_600_000,
   /** Unsettled usage records a board keeps; when short, intermediate ones go first. */
   outboxRecords: 100_000,
+  /** Leases of which a board remembers that it closed them: a gateway that has not heard so may list them again. */
+  closedLeases: 1024,
   rootKeys: 16,
   gateways: 96,
   /** An HTTP body. */

@@ -4,7 +4,7 @@
  */
 import { boardCore } from '../../runtime/agent/agent.ts';
 import type { Board, Effect, Event, Of } from '../../runtime/agent/events.ts';
-import { RETELL_MS, retold } from '../../runtime/agent/retell.ts';
+import { openRetelling } from '../../runtime/agent/retell.ts';
 import { offerOf } from '../../runtime/core/capacity.ts';
 import type { PartitionSpec } from '../../runtime/ports/partitions.ts';
 import type { Signer } from '../../runtime/protocol/crypto.ts';
@@ -231,7 +231,14 @@ export class VirtualBoard {
       ...{ keepaliveMs: pace.keepaliveMs, timeoutMs: pace.boardPatienceMs },
     });
     const board: Board = {
-      ...{ crypto: people.keys.crypto, signer: this.signer, entropy, id: this.id, bootId: `boot ${this.#boots} of ${this.at}`, software: 'simulated' },
+      ...{
+        crypto: people.keys.crypto,
+        signer: this.signer,
+        entropy,
+        id: this.id,
+        bootId: `boot ${this.#boots} of ${this.at}`,
+        software: 'simulated',
+      },
       offer: offerOf(partitions.enforcement, this.spec.capacity, this.hardware.arch, this.hardware.model),
       pace: {
         tickMs: pace.tickMs,
@@ -263,12 +270,12 @@ export class VirtualBoard {
           return witness.noted(this, effect.line);
       }
     };
+    const retell = openRetelling({ monoMs: () => own.now().monoMs, after: later, submit });
     const turn = startTurn<Event, Effect>({
       ...{ store, clock: own, core: boardCore(board), release, owner, batch: 256, conflictsMax: 3 },
       failed: (error, events) => {
         witness.noted(this, `store: ${error.message}`);
-        const again = retold(events, own.now().monoMs);
-        later(RETELL_MS, () => again.forEach(submit));
+        retell(events);
       },
     });
     this.#turn = turn;

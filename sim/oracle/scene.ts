@@ -54,6 +54,12 @@ export interface Chain {
   lastSeq: number;
   /** Hash of the last one's payload; null before the first. */
   lastHash: Bytes | null;
+  /** Of those that are not safe yet. */
+  hashes: Map<number, Bytes>;
+  /** The first number that a board has left out → the last. */
+  leftOut: Map<number, number>;
+  /** What its board forgot it holds no more: the last that it remembered → the one that it went on with. */
+  forgotten: Map<number, number>;
   /** The highest that a gateway has heard or kept. */
   heardSeq: number;
   /** The first number of which there are two. */
@@ -192,7 +198,7 @@ export interface Pair {
 
 const newChain = (): Chain => ({
   ...{ marks: [], leases: [], firstMs: [], lastSeq: 0, lastHash: null, heardSeq: 0, forkSeq: null, safeSeq: 0 },
-  ...{ keepers: new Map(), keys: [] },
+  ...{ keepers: new Map(), keys: [], hashes: new Map(), leftOut: new Map(), forgotten: new Map() },
 });
 
 const newBoard = (id: string): BoardCase => ({

@@ -121,6 +121,11 @@ const examineChain = (settlement: Settlement, board: BoardCase): void => {
   if (card.isCloned || hasRevoked(court, board)) return;
   let [lost, first, withGateway] = [0, 0, 0];
   for (let seq = 1; seq <= chain.lastSeq; seq++) {
+    const leap = chain.leftOut.get(seq);
+    if (leap !== undefined) {
+      seq = leap;
+      continue;
+    }
     const lease = chain.leases[seq];
     if (isCovered(lease, lease === undefined ? undefined : bills.byLease.get(lease.id), seq) || isAfterClose(board, lease, seq)) continue;
     // Whatever comes after what could not be brought waits behind it. (metering-5)
@@ -217,7 +222,11 @@ const examineUse = (settlement: Settlement, lease: LeaseCase, bill: Bill): void 
 };
 
 const isWhole = ({ chain }: BoardCase): boolean => {
-  for (let seq = 1; seq <= chain.lastSeq; seq++) if (chain.marks[seq] === undefined) return false;
+  for (let seq = 1; seq <= chain.lastSeq; seq++) {
+    const leap = chain.leftOut.get(seq);
+    if (leap !== undefined) seq = leap;
+    else if (chain.marks[seq] === undefined) return false;
+  }
   return true;
 };
 

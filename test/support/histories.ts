@@ -142,7 +142,15 @@ const boardHistory = (g: Gen, board: number, leases: Lease[], wild: Wild): Fact[
   if (!oneIn(g, 3)) return [...facts, ...beside];
   // And the first one goes on: two lives, if its numbers pass those of the second.
   const seq = facts.length + 1 + (oneIn(g, 2) ? 150 : 0);
-  return [...facts, ...beside, ...usageChain(name, walk().map((point, i) => (i === 0 ? { ...point, seq } : point)), headOf(facts, facts.length))];
+  return [
+    ...facts,
+    ...beside,
+    ...usageChain(
+      name,
+      walk().map((point, i) => (i === 0 ? { ...point, seq } : point)),
+      headOf(facts, facts.length),
+    ),
+  ];
 };
 
 export const history = (wild: Wild): fc.Arbitrary<History> =>

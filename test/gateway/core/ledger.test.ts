@@ -241,16 +241,23 @@ describe('a chain', () => {
 
   test('at one wall time of two leases goes on [metering-9]', () => {
     const second = on.lease({ on: 'board 1', index: 1 });
-    const points = [{ ...open, ...later(1000), amnesia: true }, { lease: second.lease, kind: 'open' as const, bootId: 'boot 2' }];
+    const points = [
+      { ...open, ...later(1000), amnesia: true },
+      { lease: second.lease, kind: 'open' as const, bootId: 'boot 2' },
+    ];
     const folded = run([...ground, on.signedLease(second), ...from(0, ...points.map((point) => ({ ...point, wallMs: seconds(1) })))]);
     expect([folded.forks, folded.waiting]).toEqual([[], []]);
   });
 
   test.each<[string, number, () => on.Fact[]]>([
-    ['a boot that comes back after another one', 1002, () => [
-      ...from(2, at(31, later(1000)), at(32, { bootId: 'boot 2' })),
-      ...on.usageChain('board 1', [at(40, { seq: 1002 })], { seq: 4, hash: hashOf(records[3]!) }),
-    ]],
+    [
+      'a boot that comes back after another one',
+      1002,
+      () => [
+        ...from(2, at(31, later(1000)), at(32, { bootId: 'boot 2' })),
+        ...on.usageChain('board 1', [at(40, { seq: 1002 })], { seq: 4, hash: hashOf(records[3]!) }),
+      ],
+    ],
     ['a boot in the midst of another one', 3, () => from(2, at(12, later(3)))],
     ['two records of one number, of whatever boots', 4, () => from(2, at(12, later(4)))],
     ['two that follow on one in one boot', 1000, () => from(2, at(12, { seq: 1000 }))],

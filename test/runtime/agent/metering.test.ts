@@ -228,6 +228,34 @@ describe('a board that lost its newest writes', () => {
   });
 });
 
+describe('a store without room', () => {
+  test('keeps nothing from being metered: memory, too, is counted through all of it', () => {
+    const { world, one } = running();
+    world.pass(65_000);
+    world.full = true;
+    world.pass(3_600_000);
+    expect(world.linked).not.toBeNull();
+    const during = world.records.length;
+    world.full = false;
+    world.pass(120_000);
+    const { registers } = world.records.at(-1)!;
+    expect(world.records.length).toBeGreaterThan(during);
+    checkChain(world.records);
+    expect(Number(registers.wallMs)).toBeGreaterThan(3_600_000);
+    expect(Number(registers.memoryMibS)).toBeCloseTo((Number(registers.wallMs) / 1000) * 16, -3);
+    expect(world.engine.did('start')).toEqual([one.lease.lease]);
+  });
+
+  test('is asked seldom, however long it stays so', () => {
+    const { world } = running();
+    world.full = true;
+    world.pass(600_000);
+    const before = world.commits;
+    world.pass(3_600_000);
+    expect(world.commits - before).toBeLessThan(3600 / 20);
+  });
+});
+
 describe('a cap', () => {
   // What a minute costs, and a bit.
   const minute = {
