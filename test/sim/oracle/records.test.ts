@@ -139,6 +139,17 @@ describe('acknowledgements', () => {
     expect(day.codes).toEqual(['acked-not-replicated']);
   });
 
+  it('say nothing of what a second board with a copied card has not brought', () => {
+    const { day, board, one } = forenoon();
+    const start = { ...board.end };
+    board.deliver().card('cloned');
+    // The original goes on and tells nobody; the copy tells all of it.
+    board.record(one).outbox.length = 0;
+    board.end = { ...start, seq: 999 };
+    board.record(one).deliver().ack(1000, 1000);
+    expect(day.found).toEqual([]);
+  });
+
   it('a record of another gateway’s log is on this disk as well', () => {
     const { day, board } = forenoon();
     board.deliver('gateway a', ['gateway a', 'gateway b']).hello('gateway b').ack(2, 2, 'gateway b');
