@@ -155,7 +155,7 @@ const examineAck = (court: Court, atMs: number, gateway: GatewayCase, board: Boa
     docket.accuse('acked-not-stored', atMs, who, `record ${ack.storedSeq} is called stored and is not on the disk`);
   const { safeSeq } = board.chain;
   // Of two lives under one name nobody can know what the other one has not brought.
-  if (ack.replicated > safeSeq && !archive.wasAlone() && !board.card.isCloned)
+  if (ack.replicated >= afterSafe(board.chain, safeSeq) && !archive.wasAlone() && !board.card.isCloned)
     docket.accuse(
       'acked-not-replicated',
       atMs,

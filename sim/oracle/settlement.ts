@@ -159,7 +159,7 @@ const slackOf = ({ limits }: Court, lease: LeaseCase, counted: Use): Use => {
   slack.wallMs = runs * BigInt(limits.stepMs) + drifted(counted.wallMs, limits.driftPpm);
   const memoryMib = BigInt(lease.document?.limits.memoryMib ?? 0);
   // A sample stands for the time since the one before it, or after a restart of the runtime since the last record.
-  const sampledMs = lease.runs * (limits.meterMs + limits.stepMs) + lease.adoptions * limits.recordMs + lease.unsampledMs;
+  const sampledMs = lease.runs * (limits.meterMs + limits.stepMs) + lease.adoptions * limits.recordMs;
   slack.memoryMibS = runs + (memoryMib * BigInt(sampledMs)) / PERMILLE + (counted.memoryMibS * BigInt(limits.memoryPermille)) / PERMILLE;
   return slack;
 };
