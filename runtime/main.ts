@@ -102,7 +102,7 @@ interface Doors {
 const wire = (turn: Turn<Event>, doors: Doors, effect: Effect): void => {
   switch (effect.kind) {
     case 'dial':
-      return doors.link.dial(effect.gateway);
+      return doors.link.dial(effect.gateway, effect.patienceMs);
     case 'hang-up':
       return doors.link.hangUp();
     case 'publish':

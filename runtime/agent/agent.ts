@@ -75,7 +75,7 @@ const CONCERNS: Concerns = {
     { act: keepLink, moments: linkMoments },
     { act: (work, _board, now) => tickSurvey(work, now), moments: surveyMoments },
     { act: (work, board, now) => askLate(work, board, manifestFor(board), now), moments: lateMoments },
-    { act: settle, moments: settleMoments, reads: [flows.name, chains.name, outbox.name] },
+    { act: (work, _board, now) => settle(work, now), moments: settleMoments, reads: [flows.name, chains.name, outbox.name] },
     { act: (work, _board, now) => sweepIdle(work, now), moments: sweepMoments },
     { act: tickMeters, moments: meterMoments },
   ],

@@ -26,7 +26,7 @@ export type Event =
   | FilesEvent;
 
 export type Effect =
-  | { kind: 'dial'; gateway: GatewayEntry }
+  | { kind: 'dial'; gateway: GatewayEntry; patienceMs: number }
   | { kind: 'hang-up' }
   | { kind: 'publish'; topic: TopicName; payload: Bytes }
   | { kind: 'partition'; step: PartitionStep }

@@ -144,7 +144,7 @@ export const recordDue = (work: Work, board: Board, now: Instant): void => {
   schedules.remove(work, RECORD);
   done(work, RECORD, board.pace.recordMs, now);
   for (const id of metered(work)) if (instances.get(work, id)?.opened === true) record(work, board, id, 'point', now);
-  settle(work, board, now);
+  settle(work, now);
 };
 
 /** Registers as they are now become the base of the next cgroup's counters. */

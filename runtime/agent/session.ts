@@ -1,6 +1,6 @@
 /** Finding a home, saying hello, being welcomed, settling usage. */
 
-import { backoffMs, homesFor, listedGateways, mayStay, servingGateways } from '../core/homing.ts';
+import { backoffMs, homesFor, listedGateways, mayStay, patienceMs, servingGateways } from '../core/homing.ts';
 import {
   anchors,
   chains,
@@ -36,7 +36,7 @@ const BATCH_RECORDS = 256;
 /** A session that is over sooner is no reason to come back at once: somebody else may come back as this board, too. */
 const BRIEF_MS = 60_000;
 const NO_NONCE = new Uint8Array(16);
-const IDLE: LinkState = { phase: 'idle', gateway: null, nonce: NO_NONCE, attempt: 0, brief: 0, atMonoMs: 0 };
+const IDLE: LinkState = { phase: 'idle', gateway: null, nonce: NO_NONCE, attempt: 0, patienceMs: 0, brief: 0, atMonoMs: 0 };
 const STILL: Flow = { sent: 0, stored: 0, sentAtMonoMs: 0 };
 
 export const linkOf = (work: Work): LinkState => links.get(work, ONE) ?? IDLE;
@@ -118,7 +118,7 @@ export const keepLink = (work: Work, board: Board, now: Instant): void => {
   const link = linkOf(work);
   if (link.phase === 'welcomed') return leaveRevoked(work, board, link, now);
   if (link.phase !== 'idle') {
-    if (now.monoMs - link.atMonoMs > board.pace.patienceMs) {
+    if (now.monoMs - link.atMonoMs > link.patienceMs) {
       work.emit({ kind: 'hang-up' });
       retryLater(work, board, link, now);
     }
@@ -128,8 +128,9 @@ export const keepLink = (work: Work, board: Board, now: Instant): void => {
   const candidates = homesFor(board.crypto, board.id, serving(work));
   const gateway = candidates[link.attempt % Math.max(1, candidates.length)];
   if (gateway === undefined) return;
-  links.put(work, { ...link, phase: 'dialling', gateway, atMonoMs: now.monoMs }, ONE);
-  work.emit({ kind: 'dial', gateway });
+  const waitsMs = patienceMs(board.pace.patienceMs, link.attempt);
+  links.put(work, { ...link, phase: 'dialling', gateway, patienceMs: waitsMs, atMonoMs: now.monoMs }, ONE);
+  work.emit({ kind: 'dial', gateway, patienceMs: waitsMs });
 };
 
 /** Revocation takes effect on the session that is open, too. */
@@ -142,10 +143,10 @@ const leaveRevoked = (work: Work, board: Board, link: LinkState, now: Instant): 
 };
 
 /** At which `keepLink` may do what it would not do before. */
-export const linkMoments = (work: Work, board: Board): number[] => {
-  const { phase, atMonoMs } = linkOf(work);
+export const linkMoments = (work: Work): number[] => {
+  const { phase, atMonoMs, patienceMs: waitsMs } = linkOf(work);
   if (phase === 'welcomed') return [];
-  return [phase === 'idle' ? atMonoMs : atMonoMs + board.pace.patienceMs];
+  return [phase === 'idle' ? atMonoMs : atMonoMs + waitsMs];
 };
 
 const retryLater = (work: Work, board: Board, link: LinkState, now: Instant): void => {
@@ -224,14 +225,14 @@ export const welcome = (work: Work, board: Board, payload: Bytes, now: Instant):
   links.put(work, { ...link, phase: 'welcomed', attempt: 0, atMonoMs: now.monoMs }, ONE);
   flows.put(work, { sent: from, stored: from, sentAtMonoMs: now.monoMs }, ONE);
   askAgain(work, now);
-  settle(work, board, now);
+  settle(work, now);
 };
 
 /** Sends the next batch of the outbox unless one is under way. */
-export const settle = (work: Work, board: Board, now: Instant): void => {
+export const settle = (work: Work, now: Instant): void => {
   if (linkOf(work).phase !== 'welcomed') return;
   const { sent, stored, sentAtMonoMs } = flowOf(work);
-  const late = now.monoMs - sentAtMonoMs > board.pace.patienceMs;
+  const late = now.monoMs - sentAtMonoMs > linkOf(work).patienceMs;
   if (sent > stored && !late) return;
   const from = Math.max(stored, chainOf(work).pruned);
   const records: Bytes[] = [];
@@ -248,9 +249,9 @@ export const settle = (work: Work, board: Board, now: Instant): void => {
 };
 
 /** At which `settle` may do what it would not do before: what is under way is late then. */
-export const settleMoments = (work: Work, board: Board): number[] => {
+export const settleMoments = (work: Work): number[] => {
   const { sent, stored, sentAtMonoMs } = flowOf(work);
-  return sent > stored ? [sentAtMonoMs + board.pace.patienceMs] : [];
+  return sent > stored ? [sentAtMonoMs + linkOf(work).patienceMs] : [];
 };
 
 /** Prunes up to `replicated`, never beyond: until then the board's copy may be the only one that survives. */
@@ -273,5 +274,5 @@ export const acknowledged = (work: Work, board: Board, payload: Bytes, now: Inst
   // Less than was sent and no more than before: the batch is not taken (a gap, or still on its way); wait, then resend.
   const moved = stored > flow.stored;
   flows.put(work, { ...flow, stored, sent: moved ? stored : Math.max(flow.sent, stored) }, ONE);
-  settle(work, board, now);
+  settle(work, now);
 };

@@ -68,6 +68,8 @@ export interface LinkState {
   gateway: v.InferOutput<typeof gatewayEntry> | null;
   nonce: Bytes;
   attempt: number;
+  /** How long the gateway dialled may take for an answer. */
+  patienceMs: number;
   /** Sessions one after the other that were over soon. */
   brief: number;
   /** When to dial next, or since when this phase lasts. */

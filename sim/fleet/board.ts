@@ -254,7 +254,7 @@ export class VirtualBoard {
         case 'dial':
           dialled = effect.gateway.gateway;
           this.#link(null);
-          return link.dial(effect.gateway);
+          return link.dial(effect.gateway, effect.patienceMs);
         case 'hang-up':
           this.#link(null);
           return link.hangUp();
