@@ -84,7 +84,7 @@ export class VirtualBoard {
   online = true;
   #lastHome: string | null = null;
   /** The power goes in the middle of the n-th write from now on; 0: it does not. */
-  cutAtWrite: { left: number; act: () => void } | null = null;
+  cutAtWrite: { left: number; of: 'any' | 'file'; act: () => void } | null = null;
   readonly #around: BoardSurroundings;
   #turn: Turn<Event> | null = null;
   #life = 0;
@@ -223,7 +223,7 @@ export class VirtualBoard {
     const later = (ms: number, call: () => void): void => void own.after(ms, call);
     const files = openVirtualFiles({
       ...{ crypto: people.keys.crypto, shelf: this.shelf, card: this.card, later },
-      writes: () => this.#survivesWrite(),
+      writes: () => this.#survivesWrite('file'),
     });
     const partitions = this.kernel.attach(alive);
     const link = carrier.board({
@@ -346,9 +346,9 @@ export class VirtualBoard {
 
   // ---- the card
 
-  #survivesWrite(): boolean {
+  #survivesWrite(of: 'row' | 'file'): boolean {
     const cut = this.cutAtWrite;
-    if (cut === null || --cut.left > 0) return true;
+    if (cut === null || (cut.of === 'file' && of === 'row') || --cut.left > 0) return true;
     this.cutAtWrite = null;
     // Whoever writes hears nothing any more; the power is gone before this event is over.
     this.#around.clock.soon(cut.act);
@@ -364,7 +364,7 @@ export class VirtualBoard {
     if (refused !== null)
       return { kind: 'refused', error: new LichenError('storage-full', refused === 'worn' ? 'the card is worn out' : 'no space left') };
     // Either side of the write: before it is durable, or after and before anybody hears of it.
-    if (!this.#survivesWrite()) return { kind: this.#around.chance.bool(500) ? 'lost' : 'unanswered' };
+    if (!this.#survivesWrite('row')) return { kind: this.#around.chance.bool(500) ? 'lost' : 'unanswered' };
     return { kind: 'durable', afterMs: ms };
   }
 
