@@ -17,7 +17,7 @@ import { openPartitions } from './adapters/partitions/open.ts';
 import { dialThrough } from './adapters/tunnel.ts';
 import { boardCore } from './agent/agent.ts';
 import type { Board, Effect, Event, Of, Pace } from './agent/events.ts';
-import { RETELL_MS, retold } from './agent/retell.ts';
+import { openRetelling } from './agent/retell.ts';
 import { statusOf } from './agent/status.ts';
 import { type Capacity, offerOf, parseCapacity } from './core/capacity.ts';
 import { ONE, pairings } from './core/tables.ts';
@@ -102,7 +102,7 @@ interface Doors {
 const wire = (turn: Turn<Event>, doors: Doors, effect: Effect): void => {
   switch (effect.kind) {
     case 'dial':
-      return doors.link.dial(effect.gateway);
+      return doors.link.dial(effect.gateway, effect.patienceMs);
     case 'hang-up':
       return doors.link.hangUp();
     case 'publish':
@@ -162,6 +162,11 @@ const run = async (values: Values): Promise<void> => {
     offer,
     pace,
   };
+  const retell = openRetelling({
+    monoMs: () => clock.now().monoMs,
+    after: (ms, call) => void clock.after(ms, call),
+    submit: (event) => turn.submit(event),
+  });
   const turn: Turn<Event> = startTurn<Event, Effect>({
     store,
     clock,
@@ -174,8 +179,7 @@ const run = async (values: Values): Promise<void> => {
       journal(`store: ${error.message}`, { events: events.length });
       // Another process has taken the store over: two runtimes on one identity would be a cloned card.
       if (error.code === 'conflict') process.exit(ERRORS.conflict.exit);
-      const later = retold(events, clock.now().monoMs);
-      clock.after(RETELL_MS, () => later.forEach(turn.submit));
+      retell(events);
     },
   });
   partitions.watch(turn.submit);

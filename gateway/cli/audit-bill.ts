@@ -67,10 +67,10 @@ interface Charged {
 const sumOf = (stretches: Stretch[]): Counts => counts((name) => stretches.reduce((sum, { used }) => sum + used[name], 0n));
 
 const charge = (account: Account, others: Account[], period: number): Charged | null => {
-  const { lease, stretches, tiers } = account.story;
+  const { lease, stretches, accepted } = account.story;
   const now = stretches.filter((stretch) => stretch.period === period);
-  const last = now.at(-1);
-  if (last === undefined) return null;
+  if (now.length === 0) return null;
+  const known = accepted.filter((record) => record.period <= period);
   const before = less(micro(account.total), lease.capMicro);
   const [free, paid]: [Stretch[], Stretch[]] = [[], []];
   const reasons = new Set<'overlap' | 'cap'>();
@@ -90,7 +90,7 @@ const charge = (account: Account, others: Account[], period: number): Charged | 
   const fee = BigInt(lease.feePermille);
   const feeMicro = (debitMicro * fee) / 1000n;
   const creditMicro = (debitMicro * (1000n - fee)) / 1000n;
-  const tier = TIERS.find((name) => tiers.some((seen) => seen.tier === name && seen.period <= period)) ?? 'full';
+  const tier = TIERS.find((name) => known.some((record) => record.tier === name)) ?? 'full';
   const posting: Posting = {
     lease: lease.lease,
     board: lease.board,
@@ -104,7 +104,7 @@ const charge = (account: Account, others: Account[], period: number): Charged | 
     tier,
     currency: tier === 'dev' ? 'XTS' : lease.currency,
     fromSeq: account.postedSeq,
-    toSeq: last.seq,
+    toSeq: Math.max(...known.map(({ seq }) => seq)),
     used: sumOf(now),
     uncharged: sumOf(free),
     reason: reasons.has('overlap') ? (reasons.has('cap') ? 'overlap, cap' : 'overlap') : reasons.has('cap') ? 'cap' : '',

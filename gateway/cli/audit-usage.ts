@@ -34,21 +34,31 @@ export interface Story {
   lease: Lease;
   /** Hash of the document. */
   document: string;
-  /** Number, wall time and period of the zero record. */
+  /** Number, wall time and period of the first zero record. */
   begun: { seq: number; wallMs: number; period: number } | null;
-  ended: boolean;
-  /** The last accepted record, and the latest wall time so far. */
-  last: { usage: Usage; latestMs: number } | null;
   stretches: Stretch[];
   /** Of all stretches. */
   sum: Counts;
-  /** Tier of each accepted record with its period. */
-  tiers: { period: number; tier: TierName }[];
+  accepted: { period: number; seq: number; tier: TierName }[];
+}
+
+/** A record that has its place. */
+interface Step {
+  row: Exhibit<Usage>;
+  charges: boolean;
+  /** What it names as the one before it. */
+  from: Step | null;
+  /** The latest wall time of its lease up to here; null until the lease's story has taken it in. */
+  latestMs: number | null;
 }
 
 interface Trail {
-  records: { row: Exhibit<Usage>; charges: boolean; amnesia: number }[];
-  split: number | null;
+  /** By hash. */
+  steps: Map<string, Step>;
+  /** The lowest number and the newest step of each boot. */
+  boots: Map<string, { low: number; newest: Step }>;
+  /** Number at which the board turned out to live twice. */
+  split: number;
 }
 
 export interface Reading {
@@ -56,77 +66,95 @@ export interface Reading {
   notes: string[];
 }
 
-const older = (mark: Usage, other: Usage): boolean => mark.amnesia && mark.seq <= other.seq && other.wallMs <= mark.wallMs;
+const NO_RECORD = '00'.repeat(32);
+const WHOLE = Number.POSITIVE_INFINITY;
 
-/** Records by number, each content once. */
-const numbered = (rows: Exhibit<Usage>[]): Map<number, Exhibit<Usage>[]> => {
-  const out = new Map<number, Exhibit<Usage>[]>();
-  for (const row of rows) {
-    const same = out.get(row.value.seq) ?? [];
-    if (same.every(({ hash }) => hash !== row.hash)) out.set(row.value.seq, [...same, row]);
+/** Each content once, by number. */
+const numbered = (rows: Exhibit<Usage>[]): Exhibit<Usage>[] =>
+  [...new Map([...rows].reverse().map((row): [string, Exhibit<Usage>] => [row.hash, row])).values()].sort(
+    (a, b) => a.value.seq - b.value.seq || (a.hash < b.hash ? -1 : 1),
+  );
+
+/** The lowest number that two different records bear. */
+const doubleNumber = (rows: Exhibit<Usage>[], steps: Iterable<Step>): number => {
+  const seen = new Map<number, string>([...steps].map(({ row }) => [row.value.seq, row.hash]));
+  for (const { value, hash } of rows) {
+    if ((seen.get(value.seq) ?? hash) !== hash) return value.seq;
+    seen.set(value.seq, hash);
   }
-  return out;
+  return WHOLE;
 };
 
-const NO_RECORD = '00'.repeat(32);
+/** Whether a step would make a boot come back after another one: each boot is one stretch of numbers. */
+const comesBack = ({ boots }: Trail, { bootId, seq }: Usage): boolean => {
+  const own = boots.get(bootId);
+  const [low, high] = own === undefined ? [seq, seq] : [own.low, Math.max(own.newest.row.value.seq, seq)];
+  return [...boots].some(([boot, { low: from, newest }]) => boot !== bootId && from < high && newest.row.value.seq > low);
+};
 
-/** Carries a trail on as far as the records reach; a contradiction splits it, and it never goes on. */
-const follow = (trail: Trail, rows: Exhibit<Usage>[], revoked: Set<string>): Trail['records'] => {
-  const known = numbered(rows);
-  const fresh: Trail['records'] = [];
-  const outlived = (row: Exhibit<Usage>): boolean => trail.records.some(({ row: mark }) => older(mark.value, row.value));
-  const built = trail.records.find(({ row }) =>
-    (known.get(row.value.seq) ?? []).some((other) => other.hash !== row.hash && !outlived(other)),
-  );
-  if (trail.split === null && built !== undefined) trail.split = built.row.value.seq;
-  while (trail.split === null) {
-    const at = trail.records.length + 1;
-    const before = trail.records.at(-1);
-    const live = (known.get(at) ?? []).filter((row) => !outlived(row));
-    if (live.length === 0) break;
-    const marks = live.filter(({ value }) => value.amnesia);
-    const [choice] = live.length === 1 ? live : marks.length === 1 ? marks : [];
-    const follows = choice !== undefined && (choice.value.amnesia || hex(choice.value.prev) === (before?.row.hash ?? NO_RECORD));
-    if (choice === undefined || !follows || live.some((row) => row !== choice && !older(choice.value, row.value))) {
-      trail.split = at;
+/** Carries a trail on as far as the records reach; from a contradiction on it goes nowhere any more. */
+const follow = (trail: Trail, rows: Exhibit<Usage>[], revoked: Set<string>): Step[] => {
+  const { steps, boots } = trail;
+  const candidates = numbered(rows);
+  trail.split = Math.min(trail.split, doubleNumber(candidates, steps.values()));
+  const fresh: Step[] = [];
+  for (const row of candidates) {
+    const { seq, prev, bootId } = row.value;
+    if (seq >= trail.split) break;
+    if (steps.has(row.hash)) continue;
+    const from = hex(prev) === NO_RECORD ? null : steps.get(hex(prev));
+    const newest = boots.get(bootId)?.newest;
+    const isAstray = newest !== undefined && from !== newest;
+    if (isAstray ? from === undefined && seq > newest.row.value.seq + 1 : from === undefined) continue;
+    const isBackward = from !== undefined && from !== null && from.row.value.seq >= seq;
+    if (isAstray || isBackward || comesBack(trail, row.value)) {
+      trail.split = seq;
       break;
     }
-    const charges = rows.some(({ hash, signers }) => hash === choice.hash && signers.every((signer) => !revoked.has(hex(signer))));
-    const record = { row: choice, charges, amnesia: choice.value.amnesia ? at : (before?.amnesia ?? 0) };
-    trail.records.push(record);
-    fresh.push(record);
+    const charges = rows.some(({ hash, signers }) => hash === row.hash && signers.every((signer) => !revoked.has(hex(signer))));
+    const step: Step = { row, charges, from: from ?? null, latestMs: null };
+    steps.set(row.hash, step);
+    boots.set(bootId, { low: boots.get(bootId)?.low ?? seq, newest: step });
+    fresh.push(step);
   }
   return fresh;
 };
 
 const COUNTER_MAX = (1n << 64n) - 1n;
 
+/** The one of its lease that was taken in last on the way to it. */
+const lastOf = (step: Step): Step | null => {
+  let at = step.from;
+  while (at !== null && (at.latestMs === null || at.row.value.lease !== step.row.value.lease)) at = at.from;
+  return at;
+};
+
 /** Adds one record to its lease's story; returns why not. */
-const tell = (story: Story, { row, charges, amnesia }: Trail['records'][number], period: number): string | null => {
-  const usage = row.value;
+const tell = (story: Story, step: Step, period: number): string | null => {
+  const usage = step.row.value;
+  const { seq, wallMs } = usage;
   if (usage.board !== story.lease.board) return "the lease is another board's";
-  if (!charges) return 'signed by a revoked key';
-  if (story.ended) return 'follows the close of its lease';
-  const { last } = story;
+  if (!step.charges) return 'signed by a revoked key';
+  const last = lastOf(step);
   if (last === null) {
     if (usage.kind !== 'open' || REGISTERS.some((name) => usage.registers[name] !== 0n))
       return 'the lease does not begin with a zero record';
-    story.begun = { seq: usage.seq, wallMs: usage.wallMs, period };
-    story.last = { usage, latestMs: usage.wallMs };
+    story.begun ??= { seq, wallMs, period };
+    step.latestMs = wallMs;
   } else {
+    const before = last.row.value;
+    if (before.kind === 'close') return 'follows the close of its lease';
     if (usage.kind === 'open') return 'the lease is open already';
-    const fell = REGISTERS.some((name) => usage.registers[name] < last.usage.registers[name]);
-    if (fell && amnesia <= last.usage.seq) return 'a register fell';
-    const used = counts((name) => (fell ? 0n : usage.registers[name] - last.usage.registers[name]));
+    if (REGISTERS.some((name) => usage.registers[name] < before.registers[name])) return 'a register fell';
+    const used = counts((name) => usage.registers[name] - before.registers[name]);
     const sum = counts((name) => story.sum[name] + used[name]);
     if (REGISTERS.some((name) => sum[name] > COUNTER_MAX)) return 'a register runs over';
     story.sum = sum;
-    const latestMs = usage.wallMs > last.latestMs ? usage.wallMs : last.latestMs;
-    story.stretches.push({ period, seq: usage.seq, startMs: last.latestMs, endMs: latestMs, used });
-    story.last = { usage, latestMs };
+    const startMs = last.latestMs ?? before.wallMs;
+    step.latestMs = wallMs > startMs ? wallMs : startMs;
+    story.stretches.push({ period, seq, startMs, endMs: step.latestMs, used });
   }
-  story.tiers.push({ period, tier: usage.tier });
-  story.ended = usage.kind === 'close';
+  story.accepted.push({ period, seq, tier: usage.tier });
   return null;
 };
 
@@ -136,7 +164,7 @@ const stand = (crypto: Crypto, evidence: Evidence, trusted: Trusted, vector: Vec
   for (const row of rows) {
     if (stories.has(row.value.lease) || objectionTo(crypto, evidence, trusted, row, vector) !== null) continue;
     stories.set(row.value.lease, {
-      ...{ lease: row.value, document: row.hash, begun: null, ended: false, last: null, stretches: [], sum: counts(() => 0n), tiers: [] },
+      ...{ lease: row.value, document: row.hash, begun: null, stretches: [], sum: counts(() => 0n), accepted: [] },
     });
   }
 };
@@ -145,7 +173,7 @@ const stand = (crypto: Crypto, evidence: Evidence, trusted: Trusted, vector: Vec
 export const readUsage = (crypto: Crypto, evidence: Evidence, closes: Close[]): Reading => {
   const stories = new Map<string, Story>();
   const trails = new Map<string, Trail>();
-  const pending = new Map<string, Trail['records']>();
+  const pending = new Map<string, Step[]>();
   const notes: string[] = [];
   for (const { period, vector } of closes) {
     const trusted = trustedIn(crypto, evidence, vector);
@@ -154,7 +182,7 @@ export const readUsage = (crypto: Crypto, evidence: Evidence, closes: Close[]): 
     for (const board of new Set(rows.map(({ value }) => value.board))) {
       const keys = boardKeys(crypto, evidence, board, vector);
       const own = rows.filter(({ value, signers }) => value.board === board && signers.every((signer) => keys.has(hex(signer))));
-      const trail = trails.get(board) ?? { records: [], split: null };
+      const trail = trails.get(board) ?? { steps: new Map(), boots: new Map(), split: WHOLE };
       trails.set(board, trail);
       for (const record of follow(trail, own, trusted.revoked)) {
         const { lease } = record.row.value;
@@ -170,7 +198,7 @@ export const readUsage = (crypto: Crypto, evidence: Evidence, closes: Close[]): 
     }
   }
   for (const [board, { split }] of trails)
-    if (split !== null) notes.push(`board ${board} has two histories from record ${split} on; nothing of it is charged from there`);
+    if (split < WHOLE) notes.push(`board ${board} has two lives by record ${split}; nothing of it is charged from there`);
   for (const [lease, records] of pending) notes.push(`${records.length} records of lease ${lease} wait: it does not stand`);
   return { stories, notes };
 };

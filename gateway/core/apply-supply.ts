@@ -9,8 +9,9 @@ import { ordinal } from '../../runtime/turn/table.ts';
 import type { Context, Rows } from './context.ts';
 import { isRevoked, keysOf } from './directory.ts';
 import { open } from './opened.ts';
-import { heldAlone, heldElsewhere, moveHead, usageHead } from './replicas.ts';
-import { boards, closes, leaseIndex, leaseMarks, leases, openLeases, usageSeen } from './tables.ts';
+import { placeInChain, putInChain } from './place-usage.ts';
+import { heldAlone, heldElsewhere } from './replicas.ts';
+import { boards, closes, leaseIndex, leaseMarks, leases, openLeases } from './tables.ts';
 
 const boardOf = (rows: Rows, id: string) => boards.get(rows, id) ?? refuse('not-paired', `board ${id}`);
 
@@ -73,22 +74,6 @@ export const applyLease = (rows: Rows, context: Context, body: Bytes): void => {
   leaseIndex.put(rows, {}, value.request, ordinal(value.index), ordinal(value.term), value.lease);
 };
 
-export type Chained = 'next' | 'repeat';
-
-/**
- * Where a record stands to what is known of its board's chain. Errors: `conflict` (a gap: what lies between comes
- * first), `fork` (another record of that number is known).
- */
-export const placeInChain = (rows: Rows, usage: Sealed<Usage>): Chained => {
-  const { board, seq, prev, amnesia } = usage.value;
-  const seen = usageSeen.get(rows, board, ordinal(seq));
-  if (seen !== null) return equal(seen, usage.hash) ? 'repeat' : refuse('fork', `board ${board} signed two records of number ${seq}`);
-  const head = usageHead(rows, board);
-  if (seq !== head.seq + 1) refuse('conflict', `record ${seq} of ${board}, but the chain ends at ${head.seq}`);
-  if (!equal(prev, head.hash) && !amnesia) refuse('fork', `record ${seq} of ${board} does not follow from ${head.seq}`);
-  return 'next';
-};
-
 export const openUsage = (rows: Rows, context: Context, body: Bytes): Sealed<Usage> => {
   const sealed = open.usage(context.crypto, body);
   // What a revoked key signed holds the chain together (metering-10); whether it may still be brought is the service's question.
@@ -98,9 +83,9 @@ export const openUsage = (rows: Rows, context: Context, body: Bytes): Sealed<Usa
 
 export const applyUsage = (rows: Rows, context: Context, body: Bytes, entry: LogEntry): void => {
   const sealed = openUsage(rows, context, body);
-  const place = placeInChain(rows, sealed);
+  const place = placeInChain(rows, context, sealed);
   const { board, seq, lease: id, kind } = sealed.value;
-  if (place === 'next') moveHead(rows, board, { seq, hash: sealed.hash }, body);
+  if (place === 'next') putInChain(rows, context, sealed, body);
   // What stands in another's log is durable there and here, and with it the chain that the other had before it.
   if (entry.author !== context.me) heldElsewhere(rows, board, seq);
   else if (place === 'next') heldAlone(rows, context, board, seq, entry.seq);

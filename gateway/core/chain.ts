@@ -1,25 +1,44 @@
 /**
- * One board's usage records as the one chain that they must be. The chain only ever grows: what a former close built
- * on stays, a gap waits for the record that fills it, and two histories stop it for good.
- * docs/spec/metering.md, "Chains".
+ * One board's usage records as what they must be: a chain, from which a board that forgot its newest records goes on
+ * beside them. What a former close built on stays, a gap waits for the record that fills it, and two lives under one key
+ * stop it for good. docs/spec/metering.md, "Chains".
  */
 import { equal, hex } from '../../runtime/protocol/bytes.ts';
 import type { Usage } from '../../runtime/protocol/nouns/board.ts';
 import type { Vector } from '../../runtime/protocol/nouns/log.ts';
 import { type Book, type Doc, visible } from './book.ts';
 
+/** A record in place. */
 export interface Link {
   doc: Doc<Usage>;
   /** Signed by a key that was revoked when it came to count: it holds the chain together and charges nothing. */
   revoked: boolean;
-  /** Number of the last record up to this one that says its board lost some; 0 if none. */
-  amnesiaSeq: number;
+  /** The one that it follows on; null: it is the first. */
+  parent: Link | null;
+  /** The nearest of its lease before it. */
+  before: Link | null;
+  /** Once its lease's meter has taken it: the latest wall time up to here. */
+  reachMs: number | null;
+}
+
+/** What was signed in one boot of the board: one stretch of the chain. */
+interface Life {
+  first: number;
+  last: Link;
+  /** lease → its newest record up to `last`. */
+  leases: Map<string, Link>;
 }
 
 export interface Chain {
-  /** Record n stands at n − 1. */
-  links: Link[];
-  /** Number of the first record of which there are two. */
+  /** Hex of the hash → the record. */
+  links: Map<string, Link>;
+  /** By number. */
+  seqs: Map<number, Link>;
+  /** By boot. */
+  lives: Map<string, Life>;
+  /** The highest in place. */
+  top: Link | null;
+  /** Number from which on there are two lives; nothing from there on counts any more. */
   forkSeq: number | null;
   /** Hashes of the records that contradict each other there. */
   forked: string[];
@@ -27,83 +46,113 @@ export interface Chain {
   waiting: number;
 }
 
-export const newChain = (): Chain => ({ links: [], forkSeq: null, forked: [], waiting: 0 });
+export const newChain = (): Chain => ({
+  ...{ links: new Map(), seqs: new Map(), lives: new Map(), top: null },
+  ...{ forkSeq: null, forked: [], waiting: 0 },
+});
 
 const START = new Uint8Array(32);
-
-/**
- * A history that ended before its board said that it lost it: the mark stands at or below its number and is not
- * older. One that goes on beside the mark is a second board with the same key.
- */
-const abandonedBy = (mark: Doc<Usage>, other: Doc<Usage>): boolean =>
-  mark.value.amnesia && mark.value.seq <= other.value.seq && mark.value.wallMs >= other.value.wallMs;
-
-const bySeq = (docs: Doc<Usage>[]): Map<number, Doc<Usage>[]> => {
-  const out = new Map<number, Doc<Usage>[]>();
-  for (const doc of docs) {
-    // Records of one content signed by two keys of a board are one record.
-    const row = out.get(doc.value.seq) ?? [];
-    if (!row.some((known) => equal(known.hash, doc.hash))) row.push(doc);
-    out.set(doc.value.seq, row);
-  }
-  return out;
-};
-
-/** The one record that may follow, `fork` if there are two or one that cannot, null if there is none. */
-const next = (chain: Chain, candidates: Doc<Usage>[], marks: Doc<Usage>[]): Doc<Usage> | 'fork' | null => {
-  const live = candidates.filter((doc) => !marks.some((mark) => abandonedBy(mark, doc)));
-  const head = chain.links.at(-1)?.doc.hash ?? START;
-  const [first] = live;
-  if (first === undefined) return null;
-  if (live.length === 1) return first.value.amnesia || equal(first.value.prev, head) ? first : 'fork';
-  const [mark, ...moreMarks] = live.filter((doc) => doc.value.amnesia);
-  if (mark === undefined || moreMarks.length > 0) return 'fork';
-  return live.every((doc) => doc === mark || abandonedBy(mark, doc)) ? mark : 'fork';
-};
 
 const fork = (chain: Chain, seq: number, records: Doc<Usage>[]): void => {
   chain.forkSeq = seq;
   chain.forked = records.map((doc) => hex(doc.hash)).sort();
 };
 
-/** A record that contradicts one on which the chain was built before. */
-const checkBuilt = (chain: Chain, seqs: Map<number, Doc<Usage>[]>, marks: Doc<Usage>[]): void => {
-  for (const { doc } of chain.links) {
+const isBelowFork = (chain: Chain, { value }: Doc<Usage>): boolean => chain.forkSeq === null || value.seq < chain.forkSeq;
+
+/** A life of which one record stands between the first and the last of another one. */
+const between = (chain: Chain, { bootId, seq }: Usage): Life | undefined => {
+  const own = chain.lives.get(bootId);
+  // Above all others it is alone, unless its life was over by the word of another one's.
+  if (seq > (chain.top?.doc.value.seq ?? 0) && (own === undefined || own.last === chain.top)) return undefined;
+  const first = own?.first ?? seq;
+  return [...chain.lives.values()].find((life) => life !== own && life.first < seq && life.last.doc.value.seq > first);
+};
+
+/** Up to `end`, for a life that begins there; records of its own boot that came after `end` were forgotten. */
+const leasesUpTo = (chain: Chain, end: Link | null): Life['leases'] => {
+  const life = end === null ? undefined : chain.lives.get(end.doc.value.bootId);
+  if (life !== undefined && life.last === end) return new Map(life.leases);
+  const found: Life['leases'] = new Map();
+  for (let link = end; link !== null; link = link.parent) {
+    const { lease } = link.doc.value;
+    if (!found.has(lease)) found.set(lease, link);
+  }
+  return found;
+};
+
+const put = (chain: Chain, doc: Doc<Usage>, parent: Link | null, revoked: boolean): Link => {
+  const { seq, lease, bootId } = doc.value;
+  const life = chain.lives.get(bootId);
+  const leases = life?.leases ?? leasesUpTo(chain, parent);
+  const link: Link = { doc, revoked, parent, before: leases.get(lease) ?? null, reachMs: null };
+  leases.set(lease, link);
+  chain.lives.set(bootId, { first: life?.first ?? seq, last: link, leases });
+  chain.links.set(hex(doc.hash), link);
+  chain.seqs.set(seq, link);
+  if (seq > (chain.top?.doc.value.seq ?? 0)) chain.top = link;
+  return link;
+};
+
+/** Null when it waits for one before it, or when it has shown that there are two lives. */
+const place = (chain: Chain, doc: Doc<Usage>, revoked: boolean): Link | null => {
+  const { seq, prev, bootId } = doc.value;
+  const parent = equal(prev, START) ? null : chain.links.get(hex(prev));
+  const own = chain.lives.get(bootId)?.last ?? null;
+  if (own !== null && parent !== own) {
+    // What was signed in one boot follows on one another; one that does not come next to its own may have a gap before it.
+    if (parent !== undefined || seq <= own.doc.value.seq + 1) fork(chain, seq, [doc, own.doc]);
+    return null;
+  }
+  if (parent === undefined) return null;
+  const other = between(chain, doc.value);
+  if (other !== undefined || seq <= (parent?.doc.value.seq ?? 0)) {
+    fork(chain, seq, [doc, ...(other === undefined ? [] : [other.last.doc])]);
+    return null;
+  }
+  return put(chain, doc, parent, revoked);
+};
+
+/** By number, then hash. Records of one content signed by two keys of a board are one record. */
+const inOrder = (docs: Doc<Usage>[]): Doc<Usage>[] => {
+  const found = new Map<string, Doc<Usage>>();
+  for (const doc of docs) {
+    const name = hex(doc.hash);
+    if (!found.has(name)) found.set(name, doc);
+  }
+  return [...found].sort(([a, one], [b, other]) => one.value.seq - other.value.seq || (a < b ? -1 : 1)).map(([, doc]) => doc);
+};
+
+/** The first number of which there are two records. */
+const checkNumbers = (chain: Chain, docs: Doc<Usage>[]): void => {
+  let last: Doc<Usage> | null = null;
+  for (const doc of docs) {
     const { seq } = doc.value;
-    const aliens = (seqs.get(seq) ?? []).filter((other) => !equal(other.hash, doc.hash) && !marks.some((mark) => abandonedBy(mark, other)));
-    if (aliens.length > 0) return fork(chain, seq, [doc, ...aliens]);
+    if (!isBelowFork(chain, doc)) return;
+    const placed = chain.seqs.get(seq)?.doc;
+    const other: Doc<Usage> | null | undefined = placed !== undefined && !equal(placed.hash, doc.hash) ? placed : last;
+    if (other?.value.seq === seq && !equal(other.hash, doc.hash)) return fork(chain, seq, [other, doc]);
+    last = doc;
   }
 };
 
-/**
- * Grows the chain by what is visible now and signed by a key the board has held; returns the new links. A chain that
- * forked grows no more.
- */
+/** Grows the chain by what is visible now and signed by a key the board has held; returns the new links. */
 export const grow = (chain: Chain, book: Book, board: string, vector: Vector, held: Set<string>, revoked: Set<string>): Link[] => {
   const docs = (book.usage.get(board) ?? []).filter((doc) => held.has(doc.signer) && visible(doc, vector));
   // One good signature under a record is enough, so those of revoked keys stand behind the others.
   const rank = (doc: Doc<Usage>): string => `${revoked.has(doc.signer) ? 1 : 0}${doc.signer}`;
   if (held.size > 1) docs.sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
-  const seqs = bySeq(docs);
-  const marks = chain.links.map(({ doc }) => doc).filter((doc) => doc.value.amnesia);
+  const ordered = inOrder(docs);
+  checkNumbers(chain, ordered);
   const grown: Link[] = [];
   chain.waiting = 0;
-  if (chain.forkSeq !== null) return grown;
-  checkBuilt(chain, seqs, marks);
-  while (chain.forkSeq === null) {
-    const seq = chain.links.length + 1;
-    const candidates = seqs.get(seq) ?? [];
-    const doc = next(chain, candidates, marks);
-    if (doc === null) break;
-    if (doc === 'fork') {
-      fork(chain, seq, candidates);
-      break;
-    }
-    if (doc.value.amnesia) marks.push(doc);
-    const link = { doc, revoked: revoked.has(doc.signer), amnesiaSeq: doc.value.amnesia ? seq : (chain.links.at(-1)?.amnesiaSeq ?? 0) };
-    chain.links.push(link);
-    grown.push(link);
+  for (const doc of ordered) {
+    if (!isBelowFork(chain, doc)) break;
+    if (chain.links.has(hex(doc.hash))) continue;
+    const link = place(chain, doc, revoked.has(doc.signer));
+    if (link === null) chain.waiting++;
+    else grown.push(link);
   }
-  chain.waiting = [...seqs].filter(([seq]) => seq > chain.links.length).reduce((sum, [, row]) => sum + row.length, 0);
+  if (chain.forkSeq !== null) chain.waiting = 0;
   return grown;
 };

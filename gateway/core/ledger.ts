@@ -147,7 +147,7 @@ const waitingOf = ({ chains, queues }: Ledger): Waiting[] => {
   for (const queue of queues.values())
     for (const { doc } of queue) leaseless.set(doc.value.board, (leaseless.get(doc.value.board) ?? 0) + 1);
   return sorted(chains)
-    .map(([board, chain]) => ({ board, seq: chain.links.length, unplaced: chain.waiting, leaseless: leaseless.get(board) ?? 0 }))
+    .map(([board, chain]) => ({ board, seq: chain.top?.doc.value.seq ?? 0, unplaced: chain.waiting, leaseless: leaseless.get(board) ?? 0 }))
     .filter(({ unplaced, leaseless }) => unplaced + leaseless > 0);
 };
 

@@ -27,10 +27,10 @@ export interface Meter {
   document: string;
   /** Instant of the zero record; null before it. */
   openMs: number | null;
-  last: { seq: number; registers: Registers; reachMs: number } | null;
-  /** Sum of all slices; with restarts it may pass the last record's registers. */
+  /** The highest number accepted. */
+  lastSeq: number;
+  /** Sum of all slices; of a board that forgot records it may pass the last one's registers. */
   total: Registers;
-  closed: boolean;
   tier: TierName;
   /** Registers that were charged in all, and what they came to, cut at the cap. */
   charged: Registers;
@@ -47,9 +47,8 @@ export const newMeter = (doc: Doc<Lease>): Meter => ({
   lease: doc.value,
   document: hex(doc.hash),
   openMs: null,
-  last: null,
+  lastSeq: 0,
   total: ZERO,
-  closed: false,
   tier: 'full',
   charged: ZERO,
   debitMicro: 0n,
@@ -80,33 +79,44 @@ const minus = (a: Registers, b: Registers): Registers => combine(a, b, (x, y) =>
 const isZero = (a: Registers): boolean => REGISTERS.every((register) => a[register] === 0n);
 const fell = (from: Registers, to: Registers): boolean => REGISTERS.some((register) => to[register] < from[register]);
 
+/** The zero record; a board that forgot it begins anew from its own zero. */
+const begin = (meter: Meter, { kind, registers, seq, wallMs }: Usage): string | null => {
+  if (kind !== 'open' || !isZero(registers)) return 'the lease does not begin with a zero record';
+  if (meter.openMs === null) meter.postedSeq = seq;
+  meter.openMs ??= wallMs;
+  return null;
+};
+
+/** From the accepted record before it on its own way back: what the board forgot lies beside that, and counts by itself. */
+const proceed = (meter: Meter, last: Link, { kind, registers, wallMs }: Usage): string | null => {
+  if (last.doc.value.kind === 'close') return 'follows the close of its lease';
+  if (kind === 'open') return 'the lease is open already';
+  if (fell(last.doc.value.registers, registers)) return 'a register fell';
+  const used = minus(registers, last.doc.value.registers);
+  const total = plus(meter.total, used);
+  if (REGISTERS.some((register) => total[register] > REGISTER_MAX)) return 'a register runs over';
+  const fromMs = last.reachMs ?? wallMs;
+  meter.total = total;
+  meter.slices.push({ used, fromMs, toMs: Math.max(fromMs, wallMs) });
+  return null;
+};
+
+const acceptedBefore = ({ before }: Link): Link | null => {
+  let link = before;
+  while (link !== null && link.reachMs === null) link = link.before;
+  return link;
+};
+
 /** Null when the record is accepted, else why it means nothing. */
-export const accept = (meter: Meter, { doc, revoked, amnesiaSeq }: Link): string | null => {
-  const usage: Usage = doc.value;
-  const { seq, kind, registers, wallMs } = usage;
-  if (revoked) return 'signed by a revoked key';
-  if (meter.closed) return 'follows the close of its lease';
-  const { last } = meter;
-  if (last === null) {
-    if (kind !== 'open' || !isZero(registers)) return 'the lease does not begin with a zero record';
-    meter.openMs = wallMs;
-    meter.postedSeq = seq;
-    meter.last = { seq, registers, reachMs: wallMs };
-  } else {
-    if (kind === 'open') return 'the lease is open already';
-    const restarted = fell(last.registers, registers);
-    // A board that lost its newest writes may know less than its last record said; it counts on from what it knows.
-    if (restarted && amnesiaSeq <= last.seq) return 'a register fell';
-    const reachMs = Math.max(last.reachMs, wallMs);
-    const used = restarted ? ZERO : minus(registers, last.registers);
-    const total = plus(meter.total, used);
-    if (REGISTERS.some((register) => total[register] > REGISTER_MAX)) return 'a register runs over';
-    meter.total = total;
-    meter.slices.push({ used, fromMs: last.reachMs, toMs: reachMs });
-    meter.last = { seq, registers, reachMs };
-  }
+export const accept = (meter: Meter, link: Link): string | null => {
+  if (link.revoked) return 'signed by a revoked key';
+  const usage: Usage = link.doc.value;
+  const last = acceptedBefore(link);
+  const why = last === null ? begin(meter, usage) : proceed(meter, last, usage);
+  if (why !== null) return why;
+  link.reachMs = Math.max(last?.reachMs ?? 0, usage.wallMs);
+  meter.lastSeq = Math.max(meter.lastSeq, usage.seq);
   meter.tier = lower(meter.tier, usage.tier);
-  meter.closed = kind === 'close';
   return null;
 };
 
@@ -136,7 +146,7 @@ const moneyOf = (debitMicro: bigint, feePermille: number) => {
 };
 
 const rateOne = (meter: Meter, siblings: Meter[]): Rated => {
-  const { lease, last, slices } = meter;
+  const { lease, slices } = meter;
   const cutoffMs = cutoffOf(meter, siblings);
   const taken = siblings.filter((other) => other !== meter).flatMap((other) => other.spans);
   const spans: Span[] = [];
@@ -163,7 +173,7 @@ const rateOne = (meter: Meter, siblings: Meter[]): Rated => {
     tier: meter.tier,
     currency: meter.tier === 'dev' ? NOT_PAYABLE : lease.currency,
     fromSeq: meter.postedSeq,
-    toSeq: last?.seq ?? meter.postedSeq,
+    toSeq: meter.lastSeq,
     ...{ used, uncharged },
     reason: reasonOf(overlap, cap),
     ...moneyOf(debitMicro - meter.debitMicro, feePermille),

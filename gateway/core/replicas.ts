@@ -2,44 +2,56 @@
  * How far a board's chain is known here, and how far a peer holds it, too. What stands in another's log is held twice
  * with its coming; what stands in this gateway's own is held here alone until a peer has countersigned a head above it.
  */
-import { type Bytes, equal } from '../../runtime/protocol/bytes.ts';
+import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
 import type { Crypto } from '../../runtime/protocol/crypto.ts';
 import { refuse } from '../../runtime/protocol/errors.ts';
 import { unseal } from '../../runtime/protocol/noun.ts';
 import { usageNoun } from '../../runtime/protocol/nouns/board.ts';
 import type { ChainPoint } from '../../runtime/protocol/nouns/lease.ts';
-import { ordinal, volatileTable } from '../../runtime/turn/table.ts';
+import { volatileTable } from '../../runtime/turn/table.ts';
 import type { Context, Rows } from './context.ts';
 import { gateways } from './directory.ts';
 import { entriesOf, sizeOf } from './log.ts';
 import { openEntry } from './opened.ts';
-import { boardSessions, cosigned, lone, usageHeads, usageSeen } from './tables.ts';
+import { boardSessions, cosigned, lone, usageHeads, usageLives, usageSeen } from './tables.ts';
 
 const START: ChainPoint = { seq: 0, hash: new Uint8Array(32) };
 
-/** Ends of chains that were asked for, or moved, since the start. */
-const ends = volatileTable<ChainPoint>('chain-ends');
+/** The highest record of a chain, and the boot in which it was signed. */
+interface End extends ChainPoint {
+  life: string;
+}
 
-/** Of a record that was verified when it was taken in its number is read; its hash stands beside it. */
+/** Ends of chains that were asked for, or moved, since the start. */
+const ends = volatileTable<End>('chain-ends');
+
+/** A record that was verified when it was taken in. */
 const UNASKED: Crypto = { sha256: () => START.hash, verify: () => true };
 
-const findEnd = (rows: Rows, board: string, record: Bytes): ChainPoint => {
+const findEnd = (rows: Rows, board: string, record: Bytes): End => {
   const { seq } = unseal(UNASKED, usageNoun, record).value;
-  const hash = usageSeen.get(rows, board, ordinal(seq)) ?? refuse('internal', `no hash of record ${seq} of ${board}`);
-  ends.put(rows, { seq, hash }, board);
-  return { seq, hash };
+  const found = usageLives.all(rows, board).find(({ value }) => value.last === seq);
+  const { key, value } = found ?? refuse('internal', `no hash of record ${seq} of ${board}`);
+  const end = { seq, hash: value.hash, life: key.slice(board.length + 1) };
+  ends.put(rows, end, board);
+  return end;
 };
 
-export const usageHead = (rows: Rows, board: string): ChainPoint => {
+/** Null while the chain is empty. */
+export const usageEnd = (rows: Rows, board: string): End | null => {
   const known = ends.get(rows, board);
   if (known !== null) return known;
   const record = usageHeads.get(rows, board);
-  return record === null ? START : findEnd(rows, board, record);
+  return record === null ? null : findEnd(rows, board, record);
 };
 
-/** The record that follows on the end of its board's chain. */
-export const moveHead = (rows: Rows, board: string, to: ChainPoint, record: Bytes): void => {
-  usageSeen.put(rows, to.hash, board, ordinal(to.seq));
+export const usageHead = (rows: Rows, board: string): ChainPoint => {
+  const { seq, hash } = usageEnd(rows, board) ?? START;
+  return { seq, hash };
+};
+
+/** The highest record so far. */
+export const moveHead = (rows: Rows, board: string, to: End, record: Bytes): void => {
   usageHeads.put(rows, record, board);
   ends.put(rows, to, board);
 };
@@ -99,9 +111,9 @@ const findOwn = (rows: Rows, context: Context, from: number): void => {
       if (entry.kind !== 'usage') continue;
       const { value, hash } = read(context, entry.body);
       const { board, seq } = value;
-      const seen = usageSeen.get(rows, board, ordinal(seq));
+      const seen = usageSeen.get(rows, board, hex(hash));
       // A record that contradicts the chain is kept as evidence and is no part of it.
-      if (seq > replicatedOf(rows, board) && seen !== null && equal(seen, hash)) own.put(rows, { board, seq }, String(entry.seq));
+      if (seq > replicatedOf(rows, board) && seen !== null) own.put(rows, { board, seq }, String(entry.seq));
     }
   }
 };

@@ -17,7 +17,6 @@ import type { Rows } from './context.ts';
 import { instanceOf, touchAll, touchAwaited, touchBoard, touchInstance, touchPlacing, touchRequest } from './touched.ts';
 
 const document = bytes(LIMITS.packetBytes);
-const HASH_BYTES = 32;
 
 /** A table whose every write is told, so that none that could change an answer goes unnoticed; `value` is null for a removal. */
 const watched = <T>(held: Table<T>, told: (rows: Rows, value: T | null, ...key: string[]) => void): Table<T> => ({
@@ -118,10 +117,12 @@ export const leaseMarks = table('lease-mark', v.strictObject({ opened: v.boolean
 export const leaseRows = 'lease-of';
 export const leaseIndex = table(leaseRows, v.strictObject({}));
 
-/** The signed record at the end of a board's chain. */
+/** The highest record of a board's chain, as it was signed. */
 export const usageHeads = bytesTable('usage-head', LIMITS.usageRecordBytes);
-/** board/ordinal of seq → hash of the record, by which repeats and forks are told. */
-export const usageSeen = bytesTable('usage-seen', HASH_BYTES);
+/** board/hash → number of a record in place, by which repeats are told and what a record follows on. */
+export const usageSeen = table('usage-seen', uint);
+/** board/hash of a boot → the stretch of the chain that was signed in it. */
+export const usageLives = table('usage-life', v.strictObject({ first: uint, last: uint, hash }));
 /** Boards whose newest records stand in this gateway's log alone: up to which one a peer holds them. Of all others, all. */
 export const lone = table('lone', v.strictObject({ replicated: uint }));
 export const desireds = table('desired', v.strictObject({ tenure: positive, seq: positive, content: hash }));

@@ -10,10 +10,11 @@ import { presenceSchema } from '../../runtime/protocol/nouns/log.ts';
 import { chunk, usageBatch, want } from '../../runtime/protocol/nouns/messages.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { volatileTable } from '../../runtime/turn/table.ts';
-import { openUsage, placeInChain, quarantine } from '../core/apply-supply.ts';
+import { openUsage, quarantine } from '../core/apply-supply.ts';
 import { isRevoked, trusted, trustVersions } from '../core/directory.ts';
 import { appendOwn } from '../core/log.ts';
 import { open } from '../core/opened.ts';
+import { placeInChain } from '../core/place-usage.ts';
 import { usageHead, usageProof } from '../core/replicas.ts';
 import { blobs, boardSessions, boards, documents, leases, operators, reports, welcomes } from '../core/tables.ts';
 import { accept } from './accept.ts';
@@ -133,7 +134,7 @@ const takeUsage = (work: Work, service: Service, board: string, body: Bytes, now
   if ((leases.get(work, lease)?.doc.board ?? board) !== board) refuse('wrong-signer', `lease ${lease} is another board's`);
   if (isRevoked(work, service, sealed.signer)) refuse('revoked-key', `the key that signed record ${sealed.value.seq}`);
   try {
-    if (placeInChain(work, sealed) === 'repeat') return true;
+    if (placeInChain(work, service, sealed) === 'repeat') return true;
   } catch (thrown) {
     const error = asLichenError(thrown);
     if (error.code === 'internal') throw thrown;

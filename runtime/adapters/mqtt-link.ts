@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Link, LinkEvent } from '../ports/link.ts';
 import type { Bytes } from '../protocol/bytes.ts';
 import { LichenError } from '../protocol/errors.ts';
+import { LIMITS } from '../protocol/limits.ts';
 import type { GatewayEntry } from '../protocol/nouns/trust.ts';
 import type { TopicName } from '../protocol/topics.ts';
 import type { Identity } from './certificate.ts';
@@ -19,6 +20,9 @@ export interface MqttLinkOptions {
   /** Default: TLS. */
   dial?: Dial;
 }
+
+/** A dial goes there and back four times, a ping once. */
+const PING_SHARE = 4;
 
 /** One attempt and the session that came of it. */
 interface Call {
@@ -41,9 +45,10 @@ export class MqttLink implements Link {
   }
 
   /** What this replaces ends without an event of its own: whoever dials knows. */
-  dial(gateway: GatewayEntry): void {
+  dial(gateway: GatewayEntry, patienceMs?: number): void {
     this.hangUp();
-    const { identity, timeoutMs } = this.#options;
+    const { identity } = this.#options;
+    const timeoutMs = patienceMs ?? this.#options.timeoutMs;
     const call: Call = { gateway, session: null, hangUp: () => {} };
     this.#call = call;
     const target = { address: gateway.address, alpn: ALPN.mqtt, identity, expectKey: gateway.key, timeoutMs };
@@ -53,7 +58,7 @@ export class MqttLink implements Link {
         return;
       }
       if (result instanceof LichenError) this.#ended(call, result);
-      else this.#open(call, result.stream);
+      else this.#open(call, result.stream, timeoutMs);
     });
   }
 
@@ -68,8 +73,10 @@ export class MqttLink implements Link {
     call?.session?.close();
   }
 
-  #open(call: Call, stream: Duplex): void {
-    const { identity, keepaliveS, timeoutMs } = this.#options;
+  #open(call: Call, stream: Duplex, timeoutMs: number): void {
+    const { identity } = this.#options;
+    // Whoever waits long for an answer gives it time when it asks whether anybody is there, too.
+    const keepaliveS = Math.min(LIMITS.keepaliveMaxS, Math.max(this.#options.keepaliveS, Math.ceil(timeoutMs / PING_SHARE / 1000)));
     const tell = (event: LinkEvent): void => {
       if (this.#call === call) this.#tell(event);
     };

@@ -6,6 +6,7 @@ import type { Instant } from '../turn/clock.ts';
 import type { Core } from '../turn/turn.ts';
 import { desired, freshRun } from './assignment.ts';
 import { type Concerns, conclude, tick } from './attention.ts';
+import { beginBoot } from './chain.ts';
 import {
   askLate,
   checked,
@@ -34,7 +35,7 @@ import {
   surveyMoments,
   tickSurvey,
 } from './lifecycle.ts';
-import { meterMoments, sampled, signAnew, tickMeters } from './metering.ts';
+import { meterMoments, recordDue, sampled, signAnew, tickMeters } from './metering.ts';
 import { probed, promiseMoments, tickPromises, unprobed } from './promises.ts';
 import { reportMoments, tickReport } from './report.ts';
 import {
@@ -49,6 +50,7 @@ import {
   unlinked,
   welcome,
 } from './session.ts';
+import { stuck, unlessStuck } from './stuck.ts';
 
 const message = (work: Work, board: Board, event: Of<'message'>, now: Instant): void => {
   if (event.topic === 'now') {
@@ -73,13 +75,13 @@ const CONCERNS: Concerns = {
     { act: keepLink, moments: linkMoments },
     { act: (work, _board, now) => tickSurvey(work, now), moments: surveyMoments },
     { act: (work, board, now) => askLate(work, board, manifestFor(board), now), moments: lateMoments },
-    { act: settle, moments: settleMoments, reads: [flows.name, chains.name, outbox.name] },
+    { act: (work, _board, now) => settle(work, now), moments: settleMoments, reads: [flows.name, chains.name, outbox.name] },
     { act: (work, _board, now) => sweepIdle(work, now), moments: sweepMoments },
     { act: tickMeters, moments: meterMoments },
   ],
   turn: [
-    { act: followOperators, moments: () => [] },
-    { act: advanceAll, moments: advanceMoments },
+    unlessStuck({ act: followOperators, moments: () => [] }),
+    unlessStuck({ act: advanceAll, moments: advanceMoments }),
     { act: (work, board, now) => tickPromises(work, manifestFor(board), now), moments: promiseMoments, reads: [probes.name] },
     { act: tickReport, moments: reportMoments, reads: [lastReports.name] },
   ],
@@ -90,6 +92,7 @@ const decide = (work: Work, board: Board, event: Event, now: Instant): void => {
   switch (event.kind) {
     case 'boot':
       for (const { key } of instances.all(work)) runs.put(work, freshRun('unknown'), key);
+      beginBoot(work, board);
       signAnew(work, board);
       return survey(work);
     case 'paired':
@@ -127,8 +130,11 @@ const decide = (work: Work, board: Board, event: Event, now: Instant): void => {
       return sealed(work, event, manifest, now);
     case 'planted':
       return planted(work, board, event, now);
-    case 'swept':
     case 'wake':
+      return recordDue(work, board, now);
+    case 'stuck':
+      return stuck(work, event, now);
+    case 'swept':
       return;
     case 'files-refused':
       return filesRefused(work, board, event, now);

@@ -9,6 +9,7 @@ import { ZERO } from '../protocol/money.ts';
 import { payloadOf, unseal } from '../protocol/noun.ts';
 import { desiredNoun, type Lease, leaseNoun } from '../protocol/nouns/lease.ts';
 import type { Instant } from '../turn/clock.ts';
+import { closedBy } from './chain.ts';
 import { needDocuments } from './content.ts';
 import type { Board, Work } from './events.ts';
 import { fromHome, listed as listedGateways } from './session.ts';
@@ -63,6 +64,9 @@ const orTold = <T>(work: Work, take: () => T): T | null => {
 const takeLease = (work: Work, board: Board, lease: Lease, request: Bytes): void => {
   const known = instances.get(work, lease.lease);
   if (known === null) {
+    const closed = closedBy(work, lease.lease);
+    // Whoever lists it has not heard of its end; used again, it would be used for nothing (metering-2).
+    if (closed !== null) refuse('stale', `lease ${lease.lease} was closed by record ${closed}`);
     checkRoom(work, board, lease);
     instances.put(work, { ...newInstance(board), lease, request }, lease.lease);
     runs.put(work, freshRun('none'), lease.lease);

@@ -19,12 +19,14 @@ export type Event =
   | { kind: 'tick' }
   /** Nothing by itself: something asked to be looked at again now. */
   | { kind: 'wake' }
+  /** The store has just refused a commit: what needs it is put off for so long. */
+  | { kind: 'stuck'; forMs: number }
   | LinkEvent
   | PartitionEvent
   | FilesEvent;
 
 export type Effect =
-  | { kind: 'dial'; gateway: GatewayEntry }
+  | { kind: 'dial'; gateway: GatewayEntry; patienceMs: number }
   | { kind: 'hang-up' }
   | { kind: 'publish'; topic: TopicName; payload: Bytes }
   | { kind: 'partition'; step: PartitionStep }

@@ -1,7 +1,20 @@
 /** Samples into registers, registers into signed records, records into the outbox. */
 
 import { advance, meterFrom, registersOf, type Sample } from '../core/meter.ts';
-import { anchors, cadences, chains, floors, type Instance, instances, type Meter, meters, ONE, outbox, runs } from '../core/tables.ts';
+import {
+  anchors,
+  cadences,
+  chains,
+  floors,
+  type Instance,
+  instances,
+  type Meter,
+  meters,
+  ONE,
+  outbox,
+  runs,
+  schedules,
+} from '../core/tables.ts';
 import { type Bytes, equal } from '../protocol/bytes.ts';
 import { refuse } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
@@ -10,8 +23,10 @@ import { seal, sealed, unseal } from '../protocol/noun.ts';
 import { type Registers, type Usage, usageNoun } from '../protocol/nouns/board.ts';
 import type { Instant } from '../turn/clock.ts';
 import { ordinal } from '../turn/table.ts';
+import { chainOf, noteClosed } from './chain.ts';
 import type { Board, Of, Work } from './events.ts';
-import { chainOf, settle } from './session.ts';
+import { settle } from './session.ts';
+import { isStuck } from './stuck.ts';
 
 /** Wall time as well as this board can know it. Without an anchor of this boot it is a lower bound. */
 const wallOf = (work: Work, now: Instant): { wallMs: number; quality: Usage['quality'] } => {
@@ -40,7 +55,7 @@ export const record = (work: Work, board: Board, id: string, kind: Usage['kind']
   const usage: Usage = {
     v: 1,
     board: board.id,
-    seq: chain.end.seq + 1,
+    seq: chain.next,
     prev: chain.end.hash,
     lease: instance.lease.lease,
     kind,
@@ -53,7 +68,9 @@ export const record = (work: Work, board: Board, id: string, kind: Usage['kind']
   };
   const { bytes, hash } = sealed(board.crypto, usageNoun, usage, board.signer);
   outbox.put(work, bytes, ordinal(usage.seq));
-  chains.put(work, { ...chain, end: { seq: usage.seq, hash }, amnesia: false }, ONE);
+  const { seq } = usage;
+  chains.put(work, { ...chain, end: { seq, hash }, next: seq + 1, held: chain.held + 1, amnesia: false }, ONE);
+  if (kind === 'close') noteClosed(work, usage.lease, seq);
   instances.put(
     work,
     {
@@ -85,13 +102,9 @@ const spent = (instance: Instance, registers: Registers): boolean => costMicro(r
 
 const isDue = (work: Work, what: string, now: Instant): boolean => now.monoMs >= (cadences.get(work, what) ?? now.monoMs);
 
-const takeDue = (work: Work, what: string, everyMs: number, now: Instant): boolean => {
-  if (!isDue(work, what, now)) return false;
-  const at = cadences.get(work, what) ?? now.monoMs;
-  // Kept on its grid, so that a late tick does not shift all that follow.
-  cadences.put(work, Math.max(at + everyMs, now.monoMs), what);
-  return true;
-};
+/** Kept on its grid, so that a late tick does not shift all that follow. */
+const done = (work: Work, what: string, everyMs: number, now: Instant): void =>
+  cadences.put(work, Math.max((cadences.get(work, what) ?? now.monoMs) + everyMs, now.monoMs), what);
 
 const METER = 'meter';
 const RECORD = 'record';
@@ -104,8 +117,9 @@ const metered = (work: Work): string[] =>
 
 export const tickMeters = (work: Work, board: Board, now: Instant): void => {
   const partitions = metered(work);
-  if (partitions.length > 0 && takeDue(work, METER, board.pace.meterMs, now))
-    work.emit({ kind: 'partition', step: { kind: 'sample', partitions } });
+  if (partitions.length === 0 || !isDue(work, METER, now)) return;
+  done(work, METER, board.pace.meterMs, now);
+  work.emit({ kind: 'partition', step: { kind: 'sample', partitions } });
 };
 
 /** At which `tickMeters` may do what it would not do before. */
@@ -116,13 +130,21 @@ export const sampled = (work: Work, board: Board, event: Of<'sampled'>, now: Ins
     // Its end may have met a full store and be told again later: where no process is, nothing is granted meanwhile.
     if (runs.get(work, id)?.process === 'running') take(work, board, id, counters, now, counters.pids > 0);
   }
-  if (!isDue(work, RECORD, now)) return;
   // When storage is short only boundaries are recorded: registers are cumulative, so no usage is lost by it.
-  const { end: last, pruned } = chainOf(work);
-  if (last.seq - pruned >= LIMITS.outboxRecords) return;
-  takeDue(work, RECORD, board.pace.recordMs, now);
+  const hasRoom = chainOf(work).held < LIMITS.outboxRecords && !isStuck(work, now);
+  if (!hasRoom || !isDue(work, RECORD, now)) return;
+  // In a turn of their own: what was sampled stays, whatever becomes of the records.
+  schedules.put(work, now.monoMs, RECORD);
+  work.emit({ kind: 'wake', afterMs: 0 });
+};
+
+/** The records of all that runs, upon the samples taken just before. */
+export const recordDue = (work: Work, board: Board, now: Instant): void => {
+  if (schedules.get(work, RECORD) === null || isStuck(work, now)) return;
+  schedules.remove(work, RECORD);
+  done(work, RECORD, board.pace.recordMs, now);
   for (const id of metered(work)) if (instances.get(work, id)?.opened === true) record(work, board, id, 'point', now);
-  settle(work, board, now);
+  settle(work, now);
 };
 
 /** Registers as they are now become the base of the next cgroup's counters. */

@@ -1,6 +1,6 @@
 /** Finding a home, saying hello, being welcomed, settling usage. */
 
-import { backoffMs, homesFor, listedGateways, mayStay, servingGateways } from '../core/homing.ts';
+import { backoffMs, homesFor, listedGateways, mayStay, patienceMs, servingGateways } from '../core/homing.ts';
 import {
   anchors,
   chains,
@@ -28,16 +28,17 @@ import { usageBatch } from '../protocol/nouns/messages.ts';
 import { type GatewayEntry, type OperatorDoc, operatorNoun, unsealOperator } from '../protocol/nouns/trust.ts';
 import type { Instant } from '../turn/clock.ts';
 import { ordinal } from '../turn/table.ts';
+import { chainOf, isOwn, ownUp } from './chain.ts';
 import { askAgain, needDocuments } from './content.ts';
 import type { Board, Handler, Of, Work } from './events.ts';
 
 const BATCH_RECORDS = 256;
+/** A session that is over sooner is no reason to come back at once: somebody else may come back as this board, too. */
+const BRIEF_MS = 60_000;
 const NO_NONCE = new Uint8Array(16);
-const IDLE: LinkState = { phase: 'idle', gateway: null, nonce: NO_NONCE, attempt: 0, atMonoMs: 0 };
+const IDLE: LinkState = { phase: 'idle', gateway: null, nonce: NO_NONCE, attempt: 0, patienceMs: 0, brief: 0, atMonoMs: 0 };
 const STILL: Flow = { sent: 0, stored: 0, sentAtMonoMs: 0 };
-const EMPTY_CHAIN = { end: { seq: 0, hash: new Uint8Array(32) }, pruned: 0, amnesia: false };
 
-export const chainOf = (work: Work) => chains.get(work, ONE) ?? EMPTY_CHAIN;
 export const linkOf = (work: Work): LinkState => links.get(work, ONE) ?? IDLE;
 const flowOf = (work: Work): Flow => flows.get(work, ONE) ?? STILL;
 
@@ -117,7 +118,7 @@ export const keepLink = (work: Work, board: Board, now: Instant): void => {
   const link = linkOf(work);
   if (link.phase === 'welcomed') return leaveRevoked(work, board, link, now);
   if (link.phase !== 'idle') {
-    if (now.monoMs - link.atMonoMs > board.pace.patienceMs) {
+    if (now.monoMs - link.atMonoMs > link.patienceMs) {
       work.emit({ kind: 'hang-up' });
       retryLater(work, board, link, now);
     }
@@ -127,8 +128,9 @@ export const keepLink = (work: Work, board: Board, now: Instant): void => {
   const candidates = homesFor(board.crypto, board.id, serving(work));
   const gateway = candidates[link.attempt % Math.max(1, candidates.length)];
   if (gateway === undefined) return;
-  links.put(work, { ...link, phase: 'dialling', gateway, atMonoMs: now.monoMs }, ONE);
-  work.emit({ kind: 'dial', gateway });
+  const waitsMs = patienceMs(board.pace.patienceMs, link.attempt);
+  links.put(work, { ...link, phase: 'dialling', gateway, patienceMs: waitsMs, atMonoMs: now.monoMs }, ONE);
+  work.emit({ kind: 'dial', gateway, patienceMs: waitsMs });
 };
 
 /** Revocation takes effect on the session that is open, too. */
@@ -141,16 +143,16 @@ const leaveRevoked = (work: Work, board: Board, link: LinkState, now: Instant): 
 };
 
 /** At which `keepLink` may do what it would not do before. */
-export const linkMoments = (work: Work, board: Board): number[] => {
-  const { phase, atMonoMs } = linkOf(work);
+export const linkMoments = (work: Work): number[] => {
+  const { phase, atMonoMs, patienceMs: waitsMs } = linkOf(work);
   if (phase === 'welcomed') return [];
-  return [phase === 'idle' ? atMonoMs : atMonoMs + board.pace.patienceMs];
+  return [phase === 'idle' ? atMonoMs : atMonoMs + waitsMs];
 };
 
 const retryLater = (work: Work, board: Board, link: LinkState, now: Instant): void => {
   const homesCount = homesFor(board.crypto, board.id, serving(work)).length;
-  const wait = backoffMs(board.entropy, link.attempt, homesCount);
-  links.put(work, { ...IDLE, attempt: link.attempt + 1, atMonoMs: now.monoMs + wait }, ONE);
+  const wait = Math.max(backoffMs(board.entropy, link.attempt, homesCount), backoffMs(board.entropy, link.brief, 1));
+  links.put(work, { ...IDLE, attempt: link.attempt + 1, brief: link.brief, atMonoMs: now.monoMs + wait }, ONE);
   flows.remove(work, ONE);
 };
 
@@ -158,9 +160,10 @@ export const unlinked: Handler<Of<'unlinked'>> = (work, board, event, now) => {
   const link = linkOf(work);
   if (link.gateway?.gateway !== event.gateway.gateway) return;
   work.emit({ kind: 'journal', line: `gateway ${event.gateway.name}: ${event.error.message}` });
+  if (link.phase !== 'welcomed') return retryLater(work, board, link, now);
   // A session that worked is tried again first; a dial that failed moves on to the next home.
-  const attempt = link.phase === 'welcomed' ? -1 : link.attempt;
-  retryLater(work, board, { ...link, attempt }, now);
+  const brief = now.monoMs - link.atMonoMs < BRIEF_MS ? link.brief + 1 : 0;
+  retryLater(work, board, { ...link, attempt: -1, brief }, now);
 };
 
 export const linked: Handler<Of<'linked'>> = (work, board, event, now) => {
@@ -211,40 +214,44 @@ export const welcome = (work: Work, board: Board, payload: Bytes, now: Instant):
   for (const document of value.operators) takeOperator(work, board, document);
   anchors.put(work, { wallMs: value.wallMs, monoMs: now.monoMs }, ONE);
   floors.put(work, { wallMs: Math.max(value.wallMs, floors.get(work, ONE)?.wallMs ?? 0) }, ONE);
-  const chain = chainOf(work);
-  // The newest writes were lost with the power: go on above what the federation holds, and say so.
-  if (value.known.seq > chain.end.seq) checkProof(board, value);
-  if (value.known.seq > chain.end.seq) chains.put(work, { ...chain, end: value.known, amnesia: true }, ONE);
-  const from = Math.max(value.known.seq, chain.pruned);
+  const { pruned } = chainOf(work);
+  const remembers = isOwn(work, value.known);
+  if (!remembers) {
+    checkProof(board, value);
+    ownUp(work, value.known);
+  }
+  // Who holds a record holds all before it; of one that is forgotten it is not known which those are.
+  const from = remembers ? Math.max(value.known.seq, pruned) : pruned;
   links.put(work, { ...link, phase: 'welcomed', attempt: 0, atMonoMs: now.monoMs }, ONE);
   flows.put(work, { sent: from, stored: from, sentAtMonoMs: now.monoMs }, ONE);
   askAgain(work, now);
-  settle(work, board, now);
+  settle(work, now);
 };
 
 /** Sends the next batch of the outbox unless one is under way. */
-export const settle = (work: Work, board: Board, now: Instant): void => {
+export const settle = (work: Work, now: Instant): void => {
   if (linkOf(work).phase !== 'welcomed') return;
   const { sent, stored, sentAtMonoMs } = flowOf(work);
-  const late = now.monoMs - sentAtMonoMs > board.pace.patienceMs;
+  const late = now.monoMs - sentAtMonoMs > linkOf(work).patienceMs;
   if (sent > stored && !late) return;
   const from = Math.max(stored, chainOf(work).pruned);
   const records: Bytes[] = [];
-  let bytes = 0;
-  for (const { value } of outbox.page(work, ordinal(from), BATCH_RECORDS)) {
+  let [bytes, last] = [0, from];
+  for (const { key, value } of outbox.page(work, ordinal(from), BATCH_RECORDS)) {
     bytes += value.length + 16;
     if (bytes > LIMITS.usageBatchBytes) break;
     records.push(value);
+    last = Number(key);
   }
   if (records.length === 0) return;
-  flows.put(work, { stored, sent: from + records.length, sentAtMonoMs: now.monoMs }, ONE);
+  flows.put(work, { stored, sent: last, sentAtMonoMs: now.monoMs }, ONE);
   work.emit({ kind: 'publish', topic: 'usage', payload: encodeAs(usageBatch, { v: 1, records }, 'usage') });
 };
 
 /** At which `settle` may do what it would not do before: what is under way is late then. */
-export const settleMoments = (work: Work, board: Board): number[] => {
+export const settleMoments = (work: Work): number[] => {
   const { sent, stored, sentAtMonoMs } = flowOf(work);
-  return sent > stored ? [sentAtMonoMs + board.pace.patienceMs] : [];
+  return sent > stored ? [sentAtMonoMs + linkOf(work).patienceMs] : [];
 };
 
 /** Prunes up to `replicated`, never beyond: until then the board's copy may be the only one that survives. */
@@ -252,16 +259,20 @@ export const acknowledged = (work: Work, board: Board, payload: Bytes, now: Inst
   const { value, signer } = unseal(board.crypto, ackNoun, payload);
   fromHome(work, board, signer, value);
   const chain = chainOf(work);
-  const replicated = Math.min(value.replicated, chain.end.seq);
+  const flow = flowOf(work);
+  // Of a record that the board does not remember it learns nothing about those that it holds.
+  const stored = isOwn(work, value.stored) ? value.stored.seq : flow.stored;
+  const replicated = Math.min(value.replicated, stored, chain.end.seq);
+  let removed = 0;
   // One more than is news, so that an acknowledgement does not read through weeks of records.
   for (const { key } of outbox.page(work, ordinal(0), Math.max(0, replicated - chain.pruned) + 1)) {
     if (Number(key) > replicated) break;
     outbox.remove(work, key);
+    removed++;
   }
-  if (replicated > chain.pruned) chains.put(work, { ...chain, pruned: replicated }, ONE);
-  const flow = flowOf(work);
+  if (replicated > chain.pruned) chains.put(work, { ...chain, pruned: replicated, held: chain.held - removed }, ONE);
   // Less than was sent and no more than before: the batch is not taken (a gap, or still on its way); wait, then resend.
-  const moved = value.stored.seq > flow.stored;
-  flows.put(work, { ...flow, stored: value.stored.seq, sent: moved ? value.stored.seq : Math.max(flow.sent, value.stored.seq) }, ONE);
-  settle(work, board, now);
+  const moved = stored > flow.stored;
+  flows.put(work, { ...flow, stored, sent: moved ? stored : Math.max(flow.sent, stored) }, ONE);
+  settle(work, now);
 };

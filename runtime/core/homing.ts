@@ -43,6 +43,11 @@ export const homesFor = (crypto: Crypto, board: string, serving: GatewayEntry[])
     .slice(0, HOMES)
     .flatMap((id) => serving.find((entry) => entry.gateway === id) ?? []);
 
+const SLOWEST = 3;
+
+/** A link may be slow and not dead, and then no dial within the usual patience would ever get through. */
+export const patienceMs = (usualMs: number, attempt: number): number => usualMs * 2 ** Math.min(Math.max(0, attempt), SLOWEST);
+
 /** Full jitter (Brooker 2015). The first round over all homes is not delayed beyond the base. */
 export const backoffMs = (entropy: Entropy, attempt: number, homes: number): number => {
   const round = Math.floor(attempt / Math.max(1, homes));

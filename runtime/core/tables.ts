@@ -6,7 +6,7 @@ import { type Registers, type Report, registers } from '../protocol/nouns/board.
 import { chainPoint, leaseSchema } from '../protocol/nouns/lease.ts';
 import type { ChunkRef, FileRef, Manifest } from '../protocol/nouns/release.ts';
 import { gatewayEntry, operatorSchema } from '../protocol/nouns/trust.ts';
-import { bytes, gatewayId, hash, kept, operatorId, positive, text, uint, wallMs } from '../protocol/schema.ts';
+import { bytes, gatewayId, hash, kept, leaseId, operatorId, positive, text, uint, wallMs } from '../protocol/schema.ts';
 import { bytesTable, table, volatileTable } from '../turn/table.ts';
 
 const document = bytes(LIMITS.packetBytes);
@@ -17,8 +17,24 @@ export const ONE = 'one';
 export const pairings = table('pairing', v.strictObject({ operator: operatorId, first: gatewayEntry }));
 export const operators = table('operator', v.strictObject({ doc: operatorSchema, documents: v.array(document) }));
 export const homes = table('home', v.strictObject({ tenure: positive, gateway: gatewayId }));
-/** The end of the usage chain, and up to where it was pruned. */
-export const chains = table('chain', v.strictObject({ end: chainPoint, pruned: uint, amnesia: v.boolean() }));
+export const chains = table(
+  'chain',
+  v.strictObject({
+    end: chainPoint,
+    /** The number of the next record. */
+    next: positive,
+    /** Up to which number none is held any more, and how many are held beyond. */
+    pruned: uint,
+    held: uint,
+    /** The highest record of its own that it was shown and does not remember; whether that is still to be owned up to. */
+    lost: uint,
+    amnesia: v.boolean(),
+    /** The boot for which `next` was worked out. */
+    bootId: text,
+  }),
+);
+/** ordinal of seq → the lease that this record closed, of the newest ones: none of them is opened again. */
+export const closings = table('closing', leaseId);
 /** ordinal of seq → a signed usage record not yet known to be replicated. */
 export const outbox = bytesTable('outbox', LIMITS.usageRecordBytes);
 export const assignments = table('assignment', v.strictObject({ tenure: positive, seq: positive }));
@@ -52,6 +68,10 @@ export interface LinkState {
   gateway: v.InferOutput<typeof gatewayEntry> | null;
   nonce: Bytes;
   attempt: number;
+  /** How long the gateway dialled may take for an answer. */
+  patienceMs: number;
+  /** Sessions one after the other that were over soon. */
+  brief: number;
   /** When to dial next, or since when this phase lasts. */
   atMonoMs: number;
 }

@@ -11,8 +11,8 @@ export type LinkEvent =
   | { kind: 'message'; topic: TopicName; payload: Bytes };
 
 export interface Link {
-  /** Ends whatever session there is. Answers with `linked` or `unlinked`. */
-  dial(gateway: GatewayEntry): void;
+  /** Ends whatever session there is. Answers with `linked` or `unlinked`, within its patience: the link's own or another one. */
+  dial(gateway: GatewayEntry, patienceMs?: number): void;
   /** Only while linked; else dropped. The outbox is the store, never this. */
   publish(topic: TopicName, payload: Bytes): void;
   hangUp(): void;

@@ -9,8 +9,8 @@ export const LIMITS = {
   payloadBytes: 127 * 1024,
   /** What may arrive before CONNECT was accepted. */
   packetBeforeConnectBytes: 4 * 1024,
-  /** From the TCP accept to an accepted CONNECT; a pairing has to be over by then. */
-  connectDeadlineMs: 10_000,
+  /** From the TCP accept to an accepted CONNECT, two round trips even on a link that is 8 s late; a pairing has to be over by then. */
+  connectDeadlineMs: 40_000,
   /** Sockets of one address (IPv6: of one /64) that have not shown who they are; many boards may share a NAT. */
   strangersPerAddress: 64,
   /** A session shows signs of life at least this often (MQTT keep alive). */
@@ -63,6 +63,8 @@ export const LIMITS = {
   claimMs: 24 * 3_600_000,
   /** Unsettled usage records a board keeps; when short, intermediate ones go first. */
   outboxRecords: 100_000,
+  /** Leases of which a board remembers that it closed them: a gateway that has not heard so may list them again. */
+  closedLeases: 1024,
   rootKeys: 16,
   gateways: 96,
   /** An HTTP body. */

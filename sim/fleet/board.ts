@@ -4,7 +4,7 @@
  */
 import { boardCore } from '../../runtime/agent/agent.ts';
 import type { Board, Effect, Event, Of } from '../../runtime/agent/events.ts';
-import { RETELL_MS, retold } from '../../runtime/agent/retell.ts';
+import { openRetelling } from '../../runtime/agent/retell.ts';
 import { offerOf } from '../../runtime/core/capacity.ts';
 import type { PartitionSpec } from '../../runtime/ports/partitions.ts';
 import type { Signer } from '../../runtime/protocol/crypto.ts';
@@ -84,7 +84,7 @@ export class VirtualBoard {
   online = true;
   #lastHome: string | null = null;
   /** The power goes in the middle of the n-th write from now on; 0: it does not. */
-  cutAtWrite: { left: number; act: () => void } | null = null;
+  cutAtWrite: { left: number; of: 'any' | 'file'; act: () => void } | null = null;
   readonly #around: BoardSurroundings;
   #turn: Turn<Event> | null = null;
   #life = 0;
@@ -223,7 +223,7 @@ export class VirtualBoard {
     const later = (ms: number, call: () => void): void => void own.after(ms, call);
     const files = openVirtualFiles({
       ...{ crypto: people.keys.crypto, shelf: this.shelf, card: this.card, later },
-      writes: () => this.#survivesWrite(),
+      writes: () => this.#survivesWrite('file'),
     });
     const partitions = this.kernel.attach(alive);
     const link = carrier.board({
@@ -231,7 +231,14 @@ export class VirtualBoard {
       ...{ keepaliveMs: pace.keepaliveMs, timeoutMs: pace.boardPatienceMs },
     });
     const board: Board = {
-      ...{ crypto: people.keys.crypto, signer: this.signer, entropy, id: this.id, bootId: `boot ${this.#boots}`, software: 'simulated' },
+      ...{
+        crypto: people.keys.crypto,
+        signer: this.signer,
+        entropy,
+        id: this.id,
+        bootId: `boot ${this.#boots} of ${this.at}`,
+        software: 'simulated',
+      },
       offer: offerOf(partitions.enforcement, this.spec.capacity, this.hardware.arch, this.hardware.model),
       pace: {
         tickMs: pace.tickMs,
@@ -247,7 +254,7 @@ export class VirtualBoard {
         case 'dial':
           dialled = effect.gateway.gateway;
           this.#link(null);
-          return link.dial(effect.gateway);
+          return link.dial(effect.gateway, effect.patienceMs);
         case 'hang-up':
           this.#link(null);
           return link.hangUp();
@@ -263,12 +270,12 @@ export class VirtualBoard {
           return witness.noted(this, effect.line);
       }
     };
+    const retell = openRetelling({ monoMs: () => own.now().monoMs, after: later, submit });
     const turn = startTurn<Event, Effect>({
       ...{ store, clock: own, core: boardCore(board), release, owner, batch: 256, conflictsMax: 3 },
       failed: (error, events) => {
         witness.noted(this, `store: ${error.message}`);
-        const again = retold(events, own.now().monoMs);
-        later(RETELL_MS, () => again.forEach(submit));
+        retell(events);
       },
     });
     this.#turn = turn;
@@ -339,9 +346,9 @@ export class VirtualBoard {
 
   // ---- the card
 
-  #survivesWrite(): boolean {
+  #survivesWrite(of: 'row' | 'file'): boolean {
     const cut = this.cutAtWrite;
-    if (cut === null || --cut.left > 0) return true;
+    if (cut === null || (cut.of === 'file' && of === 'row') || --cut.left > 0) return true;
     this.cutAtWrite = null;
     // Whoever writes hears nothing any more; the power is gone before this event is over.
     this.#around.clock.soon(cut.act);
@@ -357,7 +364,7 @@ export class VirtualBoard {
     if (refused !== null)
       return { kind: 'refused', error: new LichenError('storage-full', refused === 'worn' ? 'the card is worn out' : 'no space left') };
     // Either side of the write: before it is durable, or after and before anybody hears of it.
-    if (!this.#survivesWrite()) return { kind: this.#around.chance.bool(500) ? 'lost' : 'unanswered' };
+    if (!this.#survivesWrite('row')) return { kind: this.#around.chance.bool(500) ? 'lost' : 'unanswered' };
     return { kind: 'durable', afterMs: ms };
   }
 

@@ -47,10 +47,10 @@ const cutPower = ({ fleet }: Scene, board: VirtualBoard): Undo => {
 };
 
 /** In the middle of the n-th write from now on; the power comes back `forMs` later. */
-const cutAtWrite = (scene: Scene, board: VirtualBoard, left: number): Undo => {
+const cutAtWrite = (scene: Scene, board: VirtualBoard, left: number, of: 'any' | 'file' = 'any'): Undo => {
   const { fleet, incident } = scene;
   const armed = {
-    left,
+    ...{ left, of },
     act: () => {
       const restore = cutPower(scene, board);
       fleet.clock.at(fleet.clock.nowMs + (incident.forMs ?? POWER_CYCLE_MS), restore);
@@ -200,9 +200,9 @@ const others = {
     const spec = fleet.wishes.get(incident.on)?.spec;
     if (spec === undefined) return NOTHING;
     const ends: Undo[] = [];
-    const boards = new Set(running(fleet, incident.on).map(([board]) => board));
+    // Nothing else writes files meanwhile: whoever gets the release is known by that.
     fleet.upgrade(incident.on, { ...spec, fails: null }, () => {
-      for (const board of boards) ends.push(cutAtWrite(scene, board, Math.max(1, number(scene, 'write'))));
+      for (const board of fleet.boards) ends.push(cutAtWrite(scene, board, Math.max(1, number(scene, 'write')), 'file'));
     });
     return () => {
       for (const end of ends) end();

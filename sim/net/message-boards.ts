@@ -84,7 +84,7 @@ export class BoardMessages {
         listener = added;
       },
       hangUp,
-      dial: (entry) => {
+      dial: (entry, patienceMs = end.timeoutMs) => {
         hangUp();
         const mine: Call = { gateway: entry, session: null };
         call = mine;
@@ -92,11 +92,11 @@ export class BoardMessages {
         const back = there === null ? null : paths.delayMs(entry.gateway, end.at, HANDSHAKE_BYTES);
         const tripMs = there === null || back === null ? null : there + back;
         const listens = tripMs !== null && paths.listens(entry.gateway);
-        const waitMs = Math.min(end.timeoutMs, tripMs === null ? end.timeoutMs : tripMs * (listens ? ROUND_TRIPS : 1));
+        const waitMs = Math.min(patienceMs, tripMs === null ? patienceMs : tripMs * (listens ? ROUND_TRIPS : 1));
         clock.at(clock.nowMs + waitMs, () => {
           if (call !== mine || !end.alive()) return;
           const gateway = gateways.get(entry.gateway);
-          if (!listens || waitMs >= end.timeoutMs || gateway?.alive() !== true || !paths.opens(end.at, gateway.id))
+          if (!listens || waitMs >= patienceMs || gateway?.alive() !== true || !paths.opens(end.at, gateway.id))
             fail(mine, new LichenError('unavailable', tripMs === null ? 'no answer' : 'the connection was refused'));
           else if (!equal(gateway.signer.publicKey, entry.key))
             fail(mine, new LichenError('wrong-signer', 'another key than the operator lists'));

@@ -89,12 +89,10 @@ const machines = (court: Court, { runs, steady, homing, overlap, records }: Cham
       board.card.isDead = true;
       steady.excuse(board);
     },
-    full: (atMs, board) => {
-      if (!board.card.isFull) board.fullMs = atMs;
+    full: (_atMs, board) => {
       board.card.isFull = true;
     },
     room: (atMs, board) => {
-      runs.hasRoom(atMs, board);
       board.card.isFull = false;
       board.roomMs = atMs;
     },

@@ -67,6 +67,22 @@ const isNext = (chain: Chain, seq: number, prev: Bytes): boolean => {
   return chain.lastHash === null || equal(prev, chain.lastHash);
 };
 
+const beforeNext = ({ leftOut }: Chain, seq: number): number => leftOut.get(seq + 1) ?? seq;
+
+/** A record beyond the next number that follows on the last one all the same, or on one from which its board knows no further. */
+const noteLeap = (chain: Chain, seq: number, prev: Bytes): void => {
+  const { lastSeq, lastHash } = chain;
+  if (seq <= lastSeq) return;
+  const follows = lastHash === null ? lastSeq > 0 : equal(prev, lastHash);
+  if (follows && seq > lastSeq + 1) chain.leftOut.set(lastSeq + 1, seq - 1);
+  if (lastHash !== null) return;
+  const known = [...chain.hashes].find(([, hash]) => equal(hash, prev));
+  chain.forgotten.set(known === undefined ? chain.safeSeq : known[0], seq);
+};
+
+/** The number after one that is safe: what was left out or forgotten in between is on no disk of its board. */
+const afterSafe = (chain: Chain, seq: number): number => chain.forgotten.get(seq) ?? beforeNext(chain, seq) + 1;
+
 /** Takes in a record that nobody has seen before. */
 const enter = (court: Court, atMs: number, board: BoardCase, { payload, signer, mark }: RecordName, how: How): boolean => {
   const { scene, docket, crypto } = court;
@@ -77,10 +93,12 @@ const enter = (court: Court, atMs: number, board: BoardCase, { payload, signer, 
   const lease = scene.lease(id);
   docket.tally.recordsSigned++;
   if (amnesia) docket.tally.amnesia++;
-  if (!amnesia && !isNext(chain, seq, prev)) contradict(court, atMs, board, seq, `record ${seq} does not follow from the one before it`);
+  if (!isNext(chain, seq, prev)) contradict(court, atMs, board, seq, `record ${seq} does not follow from the one before it`);
+  noteLeap(chain, seq, prev);
   if (seq > chain.lastSeq) {
     chain.lastSeq = seq;
     chain.lastHash = crypto.sha256(payload);
+    chain.hashes.set(seq, chain.lastHash);
   }
   chain.marks[seq] = mark;
   chain.leases[seq] = lease;
@@ -113,7 +131,11 @@ const keep = (gateway: GatewayCase, board: BoardCase, seq: number): void => {
   const keepers = chain.keepers.get(seq) ?? [];
   if (!keepers.includes(gateway)) keepers.push(gateway);
   chain.keepers.set(seq, keepers);
-  while ((chain.keepers.get(chain.safeSeq + 1)?.length ?? 0) >= PLACES) chain.keepers.delete(++chain.safeSeq);
+  for (let next = afterSafe(chain, chain.safeSeq); (chain.keepers.get(next)?.length ?? 0) >= PLACES; next = afterSafe(chain, next)) {
+    chain.keepers.delete(next);
+    chain.hashes.delete(chain.safeSeq);
+    chain.safeSeq = next;
+  }
 };
 
 /** An acknowledgement may be on its way when the disk that it speaks of is lost. */
@@ -132,7 +154,8 @@ const examineAck = (court: Court, atMs: number, gateway: GatewayCase, board: Boa
   if (ack.storedSeq > 0 && !isStored(court, atMs, gateway, board, ack.storedSeq))
     docket.accuse('acked-not-stored', atMs, who, `record ${ack.storedSeq} is called stored and is not on the disk`);
   const { safeSeq } = board.chain;
-  if (ack.replicated > safeSeq && !archive.wasAlone())
+  // Of two lives under one name nobody can know what the other one has not brought.
+  if (ack.replicated >= afterSafe(board.chain, safeSeq) && !archive.wasAlone() && !board.card.isCloned)
     docket.accuse(
       'acked-not-replicated',
       atMs,
@@ -184,12 +207,13 @@ export const openRecords = (court: Court): Records => ({
     gateway.isUncertain = isUncertain;
   },
   lostWrites: ({ chain }) => {
+    // What comes next may follow on any that was safe from this, or that was heard.
+    chain.lastHash = null;
     if (chain.lastSeq <= chain.heardSeq) return;
+    for (let seq = chain.heardSeq + 1; seq <= chain.lastSeq; seq++) chain.hashes.delete(seq);
     chain.marks.length = chain.heardSeq + 1;
     chain.leases.length = chain.heardSeq + 1;
     chain.firstMs.length = chain.heardSeq + 1;
     chain.lastSeq = chain.heardSeq;
-    // What comes next may follow on what is gone.
-    chain.lastHash = null;
   },
 });

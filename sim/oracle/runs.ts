@@ -5,14 +5,12 @@
 import type { Court } from './court.ts';
 import { METERED, type Metered, type Use } from './glance.ts';
 import type { Counted, EndReason } from './physics.ts';
-import { type BoardCase, isStuck, type LeaseCase, type Run } from './scene.ts';
+import { type BoardCase, isStuck, type LeaseCase } from './scene.ts';
 
 export interface Runs {
   began(atMs: number, board: BoardCase, lease: LeaseCase): void;
   /** Null: it did not run as far as anybody knows. */
   ended(atMs: number, board: BoardCase, lease: LeaseCase, why: EndReason, used: Counted): { sinceMs: number } | null;
-  /** Its card is full no more. */
-  hasRoom(atMs: number, board: BoardCase): void;
   /** The power of a board went, or only its runtime. */
   forgets(board: BoardCase, what: 'power' | 'runtime'): void;
 }
@@ -59,11 +57,6 @@ const examineRecency = (court: Court, atMs: number, board: BoardCase, lease: Lea
     );
 };
 
-/** Up to now no sample of this run was kept. */
-const unsampled = (atMs: number, { fullMs, card }: BoardCase, { lease, sinceMs }: Run): void => {
-  if (card.isFull) lease.unsampledMs += atMs - Math.max(fullMs, sinceMs);
-};
-
 export const openRuns = (court: Court): Runs => ({
   began: (atMs, board, lease) => {
     board.running.set(lease.id, { lease, sinceMs: atMs });
@@ -76,7 +69,6 @@ export const openRuns = (court: Court): Runs => ({
     const run = board.running.get(lease.id);
     if (run === undefined) return null;
     board.running.delete(lease.id);
-    unsampled(atMs, board, run);
     lease.ranMs += atMs - run.sinceMs;
     lease.overMs = atMs;
     lease.present = null;
@@ -86,9 +78,6 @@ export const openRuns = (court: Court): Runs => ({
       forget(lease, METERED);
     } else if (!board.isUp) forget(lease, SUMMED);
     return run;
-  },
-  hasRoom: (atMs, board) => {
-    for (const run of board.running.values()) unsampled(atMs, board, run);
   },
   forgets: (board, what) => {
     for (const lease of board.leases) {

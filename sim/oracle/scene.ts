@@ -54,6 +54,12 @@ export interface Chain {
   lastSeq: number;
   /** Hash of the last one's payload; null before the first. */
   lastHash: Bytes | null;
+  /** Of those that are not safe yet. */
+  hashes: Map<number, Bytes>;
+  /** The first number that a board has left out → the last. */
+  leftOut: Map<number, number>;
+  /** What its board forgot it holds no more: the last that it remembered → the one that it went on with. */
+  forgotten: Map<number, number>;
   /** The highest that a gateway has heard or kept. */
   heardSeq: number;
   /** The first number of which there are two. */
@@ -85,8 +91,7 @@ export interface BoardCase {
   /** The runtime's present life began. */
   upMs: number;
   downMs: number;
-  /** Its card last came to have no room, and to have room again. */
-  fullMs: number;
+  /** Its card last came to have room again. */
   roomMs: number;
   readonly card: CardState;
   /** Whose welcome it heard last, unless that session is certainly over. */
@@ -151,8 +156,6 @@ export interface LeaseCase {
   overMs: number;
   /** How often a runtime came back and found it running. */
   adoptions: number;
-  /** While it ran and its board's card was full, so that no sample could be kept. */
-  unsampledMs: number;
   counted: Use;
   /** Of the present run, as last told. */
   present: Counted | null;
@@ -192,11 +195,11 @@ export interface Pair {
 
 const newChain = (): Chain => ({
   ...{ marks: [], leases: [], firstMs: [], lastSeq: 0, lastHash: null, heardSeq: 0, forkSeq: null, safeSeq: 0 },
-  ...{ keepers: new Map(), keys: [] },
+  ...{ keepers: new Map(), keys: [], hashes: new Map(), leftOut: new Map(), forgotten: new Map() },
 });
 
 const newBoard = (id: string): BoardCase => ({
-  ...{ id, enforces: null, isPowered: false, isUp: false, canReach: true, cutOffMs: 0, upMs: 0, downMs: -1, fullMs: 0, roomMs: 0 },
+  ...{ id, enforces: null, isPowered: false, isUp: false, canReach: true, cutOffMs: 0, upMs: 0, downMs: -1, roomMs: 0 },
   card: { lostMs: null, isCloned: false, isDead: false, isFull: false, isRotten: false },
   ...{ home: null, homeMs: 0, isHomeSure: false, seeksMs: null, wellMs: null, wasWell: { fromMs: 0, toMs: -1 } },
   ...{ tenure: 0, seq: 0, desiredMark: 0, told: new Map(), session: null, unsureMs: null, chain: newChain() },
@@ -219,7 +222,6 @@ const newLease = (id: string): LeaseCase => ({
     ranMs: 0,
     overMs: 0,
     adoptions: 0,
-    unsampledMs: 0,
     counted: noUse(),
     present: null,
     lost: noUse(),

@@ -121,6 +121,11 @@ const examineChain = (settlement: Settlement, board: BoardCase): void => {
   if (card.isCloned || hasRevoked(court, board)) return;
   let [lost, first, withGateway] = [0, 0, 0];
   for (let seq = 1; seq <= chain.lastSeq; seq++) {
+    const leap = chain.leftOut.get(seq);
+    if (leap !== undefined) {
+      seq = leap;
+      continue;
+    }
     const lease = chain.leases[seq];
     if (isCovered(lease, lease === undefined ? undefined : bills.byLease.get(lease.id), seq) || isAfterClose(board, lease, seq)) continue;
     // Whatever comes after what could not be brought waits behind it. (metering-5)
@@ -154,7 +159,7 @@ const slackOf = ({ limits }: Court, lease: LeaseCase, counted: Use): Use => {
   slack.wallMs = runs * BigInt(limits.stepMs) + drifted(counted.wallMs, limits.driftPpm);
   const memoryMib = BigInt(lease.document?.limits.memoryMib ?? 0);
   // A sample stands for the time since the one before it, or after a restart of the runtime since the last record.
-  const sampledMs = lease.runs * (limits.meterMs + limits.stepMs) + lease.adoptions * limits.recordMs + lease.unsampledMs;
+  const sampledMs = lease.runs * (limits.meterMs + limits.stepMs) + lease.adoptions * limits.recordMs;
   slack.memoryMibS = runs + (memoryMib * BigInt(sampledMs)) / PERMILLE + (counted.memoryMibS * BigInt(limits.memoryPermille)) / PERMILLE;
   return slack;
 };
@@ -217,7 +222,11 @@ const examineUse = (settlement: Settlement, lease: LeaseCase, bill: Bill): void 
 };
 
 const isWhole = ({ chain }: BoardCase): boolean => {
-  for (let seq = 1; seq <= chain.lastSeq; seq++) if (chain.marks[seq] === undefined) return false;
+  for (let seq = 1; seq <= chain.lastSeq; seq++) {
+    const leap = chain.leftOut.get(seq);
+    if (leap !== undefined) seq = leap;
+    else if (chain.marks[seq] === undefined) return false;
+  }
   return true;
 };
 

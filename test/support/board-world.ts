@@ -3,7 +3,7 @@
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { boardCore } from '../../runtime/agent/agent.ts';
 import type { Board, Effect, Event, Pace } from '../../runtime/agent/events.ts';
-import { RETELL_MS, retold } from '../../runtime/agent/retell.ts';
+import { openRetelling } from '../../runtime/agent/retell.ts';
 import { homes, type Instance, instances, ONE, outbox } from '../../runtime/core/tables.ts';
 import type { Bytes } from '../../runtime/protocol/bytes.ts';
 import { LichenError } from '../../runtime/protocol/errors.ts';
@@ -50,6 +50,8 @@ export class BoardWorld {
 
   /** The store has no room. */
   full = false;
+  /** Tried so far. */
+  commits = 0;
   readonly pace: Pace;
   readonly offer: Offer = { ...OFFER };
 
@@ -68,7 +70,10 @@ export class BoardWorld {
       ...{ bootId: `boot ${this.#bootCount}`, software: 'test', offer: this.offer, pace: this.pace },
     };
     const { clock } = this;
-    const outcome = (): Outcome | null => (this.full ? { kind: 'failed', error: new LichenError('storage-full', 'as told') } : null);
+    const outcome = (): Outcome | null => {
+      this.commits++;
+      return this.full ? { kind: 'failed', error: new LichenError('storage-full', 'as told') } : null;
+    };
     const store = openMemoryStore({ disk: this.disk, outcome });
     const isNow = (): boolean => this.#life === life;
     const submit = (event: Event): void => {
@@ -79,10 +84,7 @@ export class BoardWorld {
       store,
       clock,
       released: (effect) => isNow() && this.#release(effect, submit),
-      failed: (events) => {
-        const later = retold(events, clock.now().monoMs);
-        clock.after(RETELL_MS, () => later.forEach(submit));
-      },
+      failed: openRetelling({ monoMs: () => clock.now().monoMs, after: (ms, call) => clock.after(ms, call), submit }),
     });
     this.engine.listener = submit;
     driven.turn.submit({ kind: 'boot' });

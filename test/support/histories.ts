@@ -132,9 +132,25 @@ const boardHistory = (g: Gen, board: number, leases: Lease[], wild: Wild): Fact[
   if (!wild.faults || !oneIn(g, 4)) return facts;
   // A second history beside the first: a cloned card, or a board that lost what it wrote last.
   const branch = headOf(facts, upTo(g, facts.length));
-  const points = walk();
-  const marked = oneIn(g, 2) ? points.map((point, i) => (i === 0 ? { ...point, amnesia: true } : point)) : points;
-  return [...facts, ...usageChain(name, marked, branch)];
+  const bootId = oneIn(g, 4) ? 'boot' : 'boot 2';
+  const points = walk().map((point) => ({ ...point, bootId }));
+  const [first, ...others] = points;
+  if (first === undefined) return facts;
+  // Beyond the first history, mostly, as an honest board numbers; else within it.
+  const leapt = { ...first, seq: branch.seq + 1 + (oneIn(g, 3) ? upTo(g, 2) : 100), amnesia: oneIn(g, 2) };
+  const beside = usageChain(name, [leapt, ...others], branch);
+  if (!oneIn(g, 3)) return [...facts, ...beside];
+  // And the first one goes on: two lives, if its numbers pass those of the second.
+  const seq = facts.length + 1 + (oneIn(g, 2) ? 150 : 0);
+  return [
+    ...facts,
+    ...beside,
+    ...usageChain(
+      name,
+      walk().map((point, i) => (i === 0 ? { ...point, seq } : point)),
+      headOf(facts, facts.length),
+    ),
+  ];
 };
 
 export const history = (wild: Wild): fc.Arbitrary<History> =>

@@ -146,7 +146,7 @@ export class PaperBoard implements Client {
 
   /** Signs the next record and sends all that is not acknowledged. */
   use(lease: Pick<Lease, 'lease'> | LeaseId, changes: Partial<Usage> = {}): Usage {
-    const seq = this.end.seq + 1;
+    const seq = changes.seq ?? this.end.seq + 1;
     const usage: Usage = {
       ...{
         v: 1,

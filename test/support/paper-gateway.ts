@@ -27,9 +27,11 @@ export interface Shelf {
   known: ChainPoint;
   /** The signed record that `known` names. */
   proof: Bytes | null;
+  /** Hashes of the records. */
+  hashes: Set<string>;
 }
 
-export const newShelf = (): Shelf => ({ held: new Map(), records: [], known: START, proof: null });
+export const newShelf = (): Shelf => ({ held: new Map(), records: [], known: START, proof: null, hashes: new Set() });
 
 export class PaperGateway {
   readonly name: string;
@@ -114,9 +116,9 @@ export class PaperGateway {
     this.batches.push(records.map(({ value }) => value.seq));
     if (this.deaf) return;
     for (const { value, hash, bytes } of records) {
-      const follows = value.seq === this.shelf.known.seq + 1 && (value.amnesia || equal(value.prev, this.shelf.known.hash));
-      if (value.seq > this.shelf.known.seq && !follows) break;
-      if (!follows) continue;
+      if (this.shelf.hashes.has(hex(hash))) continue;
+      if (value.prev.some((byte) => byte > 0) && !this.shelf.hashes.has(hex(value.prev))) break;
+      this.shelf.hashes.add(hex(hash));
       this.shelf.records.push(value);
       this.shelf.known = { seq: value.seq, hash };
       this.shelf.proof = bytes;

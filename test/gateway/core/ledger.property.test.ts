@@ -118,7 +118,8 @@ describe('the bill', () => {
         ([logs, closes]) => {
           const reached = new Map<string, number>();
           for (const { lease, fromSeq, toSeq } of statements(logs, closes).flatMap(postingsOf)) {
-            expect(toSeq).toBeGreaterThan(fromSeq);
+            // A posting of nothing but what its board forgot ends where the one before it did.
+            expect(toSeq).toBeGreaterThanOrEqual(fromSeq);
             expect(fromSeq).toBe(reached.get(lease) ?? fromSeq);
             reached.set(lease, toSeq);
           }

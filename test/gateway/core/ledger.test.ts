@@ -166,16 +166,12 @@ describe('records that mean nothing', () => {
     expect(folded.forks).toEqual([]);
   });
 
-  test('registers that run over 64 bits by restarts [metering-4]', () => {
-    const huge = { wallMs: 2n ** 64n - 1n };
-    const points = [
-      open,
-      { lease: lease.lease, registers: huge },
-      { lease: lease.lease, amnesia: true },
-      { lease: lease.lease, registers: huge },
-    ];
-    const folded = run([...ground, ...on.usageChain('board 1', points)]);
-    expect(one(folded)).toMatchObject({ toSeq: 3, used: { ...ZERO, ...huge } });
+  test('registers that run over 64 bits with what was forgotten [metering-4]', () => {
+    const huge = { lease: lease.lease, registers: { wallMs: 2n ** 64n - 1n } };
+    const [zero, most] = on.usageChain('board 1', [open, huge]);
+    const beside = on.usageChain('board 1', [{ ...huge, seq: 1000, bootId: 'boot 2' }], { seq: 1, hash: hashOf(zero!) });
+    const folded = run([...ground, zero!, most!, ...beside]);
+    expect(one(folded)).toMatchObject({ toSeq: 2, used: { ...ZERO, ...huge.registers } });
     expect(reasons(folded)).toEqual(['usage conflict: a register runs over']);
   });
 });
@@ -211,33 +207,67 @@ describe('a chain', () => {
     expect(folded.forks).toMatchObject([{ seq: 3 }]);
   });
 
-  test('goes on at an amnesia mark and leaves the lost history behind [metering-9]', () => {
-    const head = { seq: 2, hash: hashOf(records[1]!) };
-    const marked = on.usageChain('board 1', [at(35, { amnesia: true }), at(50)], head);
-    for (const facts of [[...records, ...marked], [...marked, ...records].reverse()]) {
+  /** From record n on, as a board goes on that remembers no further. */
+  const from = (n: number, ...points: on.Point[]): on.Fact[] =>
+    on.usageChain('board 1', points, { seq: n, hash: n === 0 ? new Uint8Array(32) : hashOf(records[n - 1]!) });
+  const later = (seq: number, bootId = 'boot 2') => ({ seq, bootId });
+
+  test('goes on beside what its board forgot, of which each part counts by itself, in any order [metering-3, metering-9]', () => {
+    // Records 3 and 4 are forgotten: 20 s on them, and 15 s on what comes after record 2.
+    const beside = from(2, at(12, { ...later(1000), wallMs: seconds(31) }), at(25, { bootId: 'boot 2', wallMs: seconds(45) }));
+    for (const facts of [
+      [...records, ...beside],
+      [...beside, ...records],
+    ]) {
       const folded = run([...ground, ...facts]);
-      expect(one(folded)).toMatchObject({ toSeq: 4, debitMicro: cost(50) });
       expect(folded.forks).toEqual([]);
+      expect(one(folded)).toMatchObject({ fromSeq: 1, toSeq: 1001, debitMicro: cost(45), used: { ...ZERO, ...spent(45) } });
     }
   });
 
-  test('forks when the lost history goes on, or when two marks stand at one number [metering-9]', () => {
-    const head = { seq: 2, hash: hashOf(records[1]!) };
-    const [mark] = on.usageChain('board 1', [at(25, { amnesia: true })], head);
-    const [twin] = on.usageChain('board 1', [at(26, { amnesia: true })], head);
-    expect(run([...ground, ...records, mark!]).forks).toMatchObject([{ seq: 4 }]);
-    for (const two of [
-      [mark!, twin!],
-      [twin!, mark!],
-    ])
-      expect(run([...ground, ...records.slice(0, 2), ...two]).forks).toMatchObject([{ seq: 3 }]);
+  test('counts what was forgotten whenever it comes, and what comes after it in one period or another [metering-5, metering-16]', () => {
+    const [first, then] = from(2, at(12, later(1000)), at(25, { bootId: 'boot 2' }));
+    const before = [...ground, ...records.slice(0, 2), first!, then!];
+    expect(one(run(before))).toMatchObject({ toSeq: 1001, debitMicro: cost(25) });
+    expect(one(run(before, records.slice(2)))).toMatchObject({ fromSeq: 1001, toSeq: 1001, used: { ...ZERO, ...spent(20) } });
   });
 
-  test('counts on from what a board knows that lost its newest writes [metering-3]', () => {
-    const points = [at(10), at(30), at(12, { wallMs: seconds(31), amnesia: true }), at(15, { wallMs: seconds(34) })];
-    const posting = one(run([...ground, ...use(...points)]));
-    expect(posting.debitMicro).toBe(costMicro({ ...ZERO, ...spent(33) }, on.RATES));
-    expect(posting.used).toEqual({ ...ZERO, ...spent(33) });
+  test('may begin a lease anew whose zero record was forgotten, from zero [metering-2]', () => {
+    const anew = from(0, { ...open, ...later(1000), wallMs: seconds(31) }, at(5, { bootId: 'boot 2', wallMs: seconds(36) }));
+    const folded = run([...ground, ...records, ...anew]);
+    expect([folded.forks, reasons(folded)]).toEqual([[], []]);
+    expect(one(folded)).toMatchObject({ fromSeq: 1, toSeq: 1001, used: { ...ZERO, ...spent(35) } });
+  });
+
+  test('at one wall time of two leases goes on [metering-9]', () => {
+    const second = on.lease({ on: 'board 1', index: 1 });
+    const points = [
+      { ...open, ...later(1000), amnesia: true },
+      { lease: second.lease, kind: 'open' as const, bootId: 'boot 2' },
+    ];
+    const folded = run([...ground, on.signedLease(second), ...from(0, ...points.map((point) => ({ ...point, wallMs: seconds(1) })))]);
+    expect([folded.forks, folded.waiting]).toEqual([[], []]);
+  });
+
+  test.each<[string, number, () => on.Fact[]]>([
+    [
+      'a boot that comes back after another one',
+      1002,
+      () => [
+        ...from(2, at(31, later(1000)), at(32, { bootId: 'boot 2' })),
+        ...on.usageChain('board 1', [at(40, { seq: 1002 })], { seq: 4, hash: hashOf(records[3]!) }),
+      ],
+    ],
+    ['a boot in the midst of another one', 3, () => from(2, at(12, later(3)))],
+    ['two records of one number, of whatever boots', 4, () => from(2, at(12, later(4)))],
+    ['two that follow on one in one boot', 1000, () => from(2, at(12, { seq: 1000 }))],
+    ['a number that falls', 2, () => from(4, at(40, later(2)))],
+  ])('forks with %s [metering-8]', (_name, seq, others) => {
+    for (const facts of [
+      [...records, ...others()],
+      [...others(), ...records],
+    ])
+      expect(run([...ground, ...facts]).forks).toMatchObject([{ seq }]);
   });
 
   test('takes keys a board has rotated to, in any order of arrival [metering-7]', () => {

@@ -1,6 +1,6 @@
 /** What boards say to their home, and what it makes of it. */
 import { describe, expect, test } from 'vitest';
-import { boards as boardRows } from '../../../gateway/core/tables.ts';
+import { boards as boardRows, usageHeads } from '../../../gateway/core/tables.ts';
 import { fromHex, hex } from '../../../runtime/protocol/bytes.ts';
 import type { LeaseId } from '../../../runtime/protocol/ids.ts';
 import { decodeAs, encodeAs, seal } from '../../../runtime/protocol/noun.ts';
@@ -210,17 +210,42 @@ describe('usage', () => {
     expect(board.leases.map(({ name }) => name)).toEqual(['echo']);
   });
 
-  test('above what was lost goes on with the mark of amnesia', () => {
+  test('that its board forgot stays beside what it goes on with after the power came back, wherever that is', () => {
     const { world, board, node } = running();
     const [lease] = board.leases;
     board.use(lease!, { kind: 'open' });
+    const { end, outbox } = board;
+    // Its home could tell nobody of it, and is out of reach itself when the board is back.
+    world.isolate(node);
     board.use(lease!);
-    world.pass(1000);
-    board.end = board.welcome!.known;
+    Object.assign(board, { end, outbox: [...outbox].slice(0, 1) });
+    board.connect(world.node(1));
+    board.use(lease!, { bootId: 'boot 2', seq: 1000 });
+    board.use(lease!, { bootId: 'boot 2' });
+    world.heal();
+    for (const other of world.nodes) {
+      expect(row(other, board)?.quarantined).toBe(false);
+      expect(other.read((work) => usageHeads.get(work, board.id))).toMatchObject({ seq: 1001, hash: board.end.hash });
+      expect(other.pending).toEqual([]);
+    }
     board.connect(node);
-    board.end = { ...board.welcome!.known, hash: board.welcome!.known.hash };
-    board.use(lease!, { amnesia: true });
-    expect(board.acks.at(-1)).toMatchObject({ stored: { seq: 3 } });
+    expect(board.welcome!.known).toEqual(board.end);
+  });
+
+  test('of a boot that was over before another one puts the board into quarantine, at every gateway', () => {
+    const { world, board, node } = running();
+    const [lease] = board.leases;
+    board.use(lease!, { kind: 'open' });
+    world.pass(1000);
+    const original = { end: board.end, outbox: [] };
+    board.use(lease!, { bootId: 'boot 2', seq: 1000 });
+    world.pass(1000);
+    expect(row(node, board)?.quarantined).toBe(false);
+    Object.assign(board, original);
+    board.use(lease!, { seq: 1001 });
+    world.pass(1000);
+    for (const other of world.nodes) expect(row(other, board)?.quarantined).toBe(true);
+    expect(node.log().filter(({ kind }) => kind === 'usage')).toHaveLength(3);
   });
 
   test('of a lease that is not known here is stored, so that the chain goes on; it counts when the lease comes', () => {

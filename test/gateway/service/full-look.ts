@@ -20,7 +20,6 @@ import { usageNoun } from '../../../runtime/protocol/nouns/board.ts';
 import type { Instant } from '../../../runtime/turn/clock.ts';
 import { Draft } from '../../../runtime/turn/draft.ts';
 import type { Range } from '../../../runtime/turn/store.ts';
-import { ordinal } from '../../../runtime/turn/table.ts';
 import { keyOf, testCrypto } from '../../support/crypto.ts';
 import { OPERATOR } from '../../support/federation.ts';
 import { type Node, SILENCE_MS } from '../../support/gateway-world.ts';
@@ -137,8 +136,7 @@ const replicated = (node: Node, work: Work): Looks => {
       : node.log(author as Node['id'])) {
       if (kind !== 'usage' || (author === node.id && place >= copied)) continue;
       const { value, hash } = unseal(testCrypto, usageNoun, body);
-      const seen = usageSeen.get(work, value.board, ordinal(value.seq));
-      if (seen !== null && hex(seen) === hex(hash)) held.set(value.board, Math.max(value.seq, held.get(value.board) ?? 0));
+      if (usageSeen.get(work, value.board, hex(hash)) !== null) held.set(value.board, Math.max(value.seq, held.get(value.board) ?? 0));
     }
   const boards = [...held.keys()].sort();
   return { touched: boards.map((board) => replicatedOf(work, board)), full: boards.map((board) => held.get(board)) };

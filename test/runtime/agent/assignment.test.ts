@@ -110,6 +110,33 @@ describe('of an assignment', () => {
   });
 });
 
+describe('a lease that the board has closed', () => {
+  test('is not opened again by whoever has not heard of its end, nor after a reboot', () => {
+    const world = paired();
+    const one = placed(world);
+    world.assign(one).pass(3000);
+    world.assign().pass(10_000);
+    expect(world.instance(one.lease)).toBeNull();
+    const last = world.records.at(-1)!;
+    expect(last.kind).toBe('close');
+    world.assign(one).pass(10_000);
+    world.reboot().pass(10_000);
+    expect(world.engine.did('start')).toHaveLength(1);
+    expect(world.records.at(-1)).toBe(last);
+    expect(said(world, new RegExp(`lease refused: stale.* was closed by record ${last.seq}`))).toBe(true);
+  });
+
+  test('keeps no other from being taken', () => {
+    const world = paired();
+    const one = placed(world);
+    world.assign(one).pass(3000);
+    world.assign().pass(10_000);
+    const next = placed(world, { lease: { term: 2 } });
+    world.assign(one, next).pass(10_000);
+    expect(world.engine.did('start')).toEqual([one.lease.lease, next.lease.lease]);
+  });
+});
+
 describe('a request', () => {
   /** The gateways assign a lease whose request is not what it should be. */
   const assigned = (change: (world: BoardWorld, one: ReturnType<typeof placed>) => void) => {

@@ -356,7 +356,7 @@ describe('a reboot', () => {
     expect(world.files.count('write')).toBe(3);
     for (const gateway of world.gateways) gateway.up = true;
     world.pass(120_000);
-    const next = world.records.find(({ seq }) => seq === last.seq + 1)!;
+    const next = world.records.find(({ seq }) => seq > last.seq)!;
     expect(next).toMatchObject({ kind: 'point', bootId: 'boot 1', quality: 'bounded' });
     expect(next.registers.cpuMicros).toBeGreaterThanOrEqual(last.registers.cpuMicros);
     expect(world.records.at(-1)!.quality).toBe('exact');

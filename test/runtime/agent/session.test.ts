@@ -101,6 +101,29 @@ describe('a board', () => {
   });
 });
 
+describe('a session that is over soon', () => {
+  /** Each is cut `lastsMs` after it began. */
+  const dials = (lastsMs: number, forMs: number): number => {
+    const world = new BoardWorld().pair().pass(2000);
+    const before = world.dialled.length;
+    for (let left = forMs; left > 0; left -= 1000) {
+      const sinceMs = world.linked === null ? 0 : lastsMs;
+      world.pass(Math.max(1000, sinceMs));
+      left -= Math.max(0, sinceMs - 1000);
+      world.cut();
+    }
+    return world.dialled.length - before;
+  };
+
+  test('is tried again at once only a few times: another board with this key comes back as often', () => {
+    expect(dials(1000, 1_800_000)).toBeLessThan(120);
+  });
+
+  test('is forgotten by one that lasts', () => {
+    expect(dials(70_000, 1_800_000)).toBeGreaterThan(22);
+  });
+});
+
 describe('a welcome is refused', () => {
   const never = (forge: PaperGateway['forge'], why: RegExp): void => {
     const world = new BoardWorld();

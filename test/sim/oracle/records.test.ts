@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { decodeAs } from '../../../runtime/protocol/noun.ts';
 import { entryBytes, entrySchema } from '../../../runtime/protocol/nouns/log.ts';
-import { GATEWAYS, idOf, signedOperator, usageChain } from '../../support/federation.ts';
+import { GATEWAYS, idOf, payloadHash, signedOperator, usageChain } from '../../support/federation.ts';
 import { Day, type DayBoard, HOUR, MINUTE, START_MS } from './day.ts';
 
 /** A program that has been running for ten minutes. */
@@ -49,12 +49,25 @@ describe('chain-broken', () => {
     expect(held.day.found).toEqual([]);
   });
 
-  it('not where the board admits that it forgot', () => {
+  it('not where the board goes on from what it remembers, far enough above what it forgot', () => {
     const { day, board, one } = forenoon();
-    board.end = { ...board.end, hash: new Uint8Array(32).fill(9) };
+    const [first] = board.outbox;
+    board.deliver('gateway a', ['gateway a']).card('lost-writes');
+    board.end = { seq: 999, hash: payloadHash(first!.body) };
     board.meter(one).write(one, 'point', { amnesia: true });
-    expect(day.found).toEqual([]);
     expect(day.judge.tally.amnesia).toBe(1);
+    // The second one it holds no more, wherever that stands.
+    day.log('gateway b', 'usage', first!.body);
+    board.deliver('gateway a', ['gateway a', 'gateway b']).ack(1000, 1000);
+    day.judge.pruned(day.atMs, board.id, 1000);
+    expect(day.found).toEqual([]);
+  });
+
+  it('a board that lost nothing and goes on from another one all the same', () => {
+    const { day, board, one } = forenoon();
+    board.end = { ...board.end, hash: payloadHash(board.outbox[0]!.body) };
+    board.meter(one).write(one, 'point', { amnesia: true });
+    expect(day.codes).toEqual(['chain-broken']);
   });
 
   it('not where another key of the board signed the same', () => {
@@ -124,6 +137,17 @@ describe('acknowledgements', () => {
     board.deliver('gateway a', ['gateway a']);
     board.record(one).deliver('gateway a', ['gateway a', 'gateway b']).ack(3, 3);
     expect(day.codes).toEqual(['acked-not-replicated']);
+  });
+
+  it('say nothing of what a second board with a copied card has not brought', () => {
+    const { day, board, one } = forenoon();
+    const start = { ...board.end };
+    board.deliver().card('cloned');
+    // The original goes on and tells nobody; the copy tells all of it.
+    board.record(one).outbox.length = 0;
+    board.end = { ...start, seq: 999 };
+    board.record(one).deliver().ack(1000, 1000);
+    expect(day.found).toEqual([]);
   });
 
   it('a record of another gateway’s log is on this disk as well', () => {

@@ -310,6 +310,20 @@ describe('what kernels counted', () => {
     expect(held.day.found).toEqual([]);
   });
 
+  it('usage-lost: the memory that was held while there was no room for a record', () => {
+    const held = morning();
+    const { day, board, one } = held;
+    run(held, 60);
+    board.card('full');
+    day.pass(HOUR);
+    board.card('room');
+    const registers = { ...used(2 * HOUR), memoryMibS: used(HOUR).memoryMibS };
+    board.assign([]).finish(one, 'stopped').write(one, 'close', { registers });
+    board.deliver();
+    day.pass(HOUR).closePeriod().settle();
+    expect(day.codes).toEqual(['usage-lost']);
+  });
+
   it('the wall time of what ended while no runtime looked is charged to nobody', () => {
     const held = morning();
     const { day, board, one } = held;
