@@ -17,10 +17,12 @@ export interface Overlap {
   finish(atMs: number): void;
 }
 
-/** Its home is not the one that lost what it knew of the others' leases. */
+/** It did not lose what it knew of the others' leases, nor was it told another history of them. */
+const isInformed = ({ forgotMs, isDeceived }: GatewayCase): boolean => forgotMs === null && !isDeceived;
+
 const isTold = (board: BoardCase): boolean => {
   const { home } = board;
-  return canSettle(board) && home !== null && board.isHomeSure && isThere(home) && isGood(home) && home.forgotMs === null;
+  return canSettle(board) && home !== null && board.isHomeSure && isThere(home) && isGood(home) && isInformed(home);
 };
 
 const hear = (a: GatewayCase | null, b: GatewayCase | null): boolean => a !== null && b !== null && (a === b || !a.apart.has(b.id));

@@ -63,8 +63,8 @@ export interface Physics {
   cardFault(atMs: number, board: string, what: CardFault): void;
   /** A line of a journal. */
   noted(atMs: number, by: string, line: string): void;
-  /** A gateway is known to lie from here on. */
-  lies(atMs: number, gateway: string): void;
+  /** A gateway is known to lie from here on, and to whom. */
+  lies(atMs: number, gateway: string, to?: string): void;
   /** A gateway was asked for the statements of all periods that it has closed so far, in order. */
   stated(atMs: number, gateway: string, statements: Bytes[]): void;
   /** The end, after everything was healed: the bytes of all statements, by gateway, in order of periods. */

@@ -90,6 +90,24 @@ describe('two boards that run one instance', () => {
     expect(day.found).toEqual([]);
   });
 
+  it('may while one of their homes was told another history than the rest, or lost what it knew', () => {
+    for (const excuse of [(day: Day) => day.judge.lies(0, idOf('gateway c'), idOf('gateway b')), (day: Day) => day.forgets('gateway b')]) {
+      const { day, second, two } = twice();
+      excuse(day);
+      second.assign([two]).open(two);
+      day.pass(HOUR).settle(new Map());
+      expect(day.found).toEqual([]);
+    }
+  });
+
+  it('overlap-too-long: what was told to a third one is no excuse', () => {
+    const { day, second, two } = twice();
+    day.judge.lies(0, idOf('gateway c'), idOf('gateway d'));
+    second.assign([two]).open(two);
+    day.pass(HOUR).settle(new Map());
+    expect(day.codes).toEqual(['overlap-too-long']);
+  });
+
   it('overlap-stop: for a moment', () => {
     const { day, first, second, one, two } = twice({ onIsolation: 'stop' });
     first.reach(false);
