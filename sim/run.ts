@@ -263,6 +263,8 @@ class Run {
       ...{ events: clock.events, faults: Object.fromEntries([...view.faults].sort(([a], [b]) => (a < b ? -1 : 1))) },
       ...{ recordsSigned: tally.recordsSigned, recordsLost: tally.recordsLost, recordsBilledTwice: tally.recordsBilledTwice },
       ...{
+        overlaps: tally.overlaps,
+        worstOverlapMs: tally.worstOverlapMs,
         overlapStopMs: tally.overlapStopMs,
         worstRehomeMs: tally.worstRehomeMs,
         violations,

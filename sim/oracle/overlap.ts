@@ -38,7 +38,9 @@ export const openOverlap = (court: Court): Overlap => {
   const { limits, docket } = court;
   const pairs = new Set<Pair>();
   const judge = (atMs: number, { instance, a, b, boundMs }: Pair): void => {
-    if (boundMs === null || atMs - boundMs <= limits.overlapMs) return;
+    if (boundMs === null) return;
+    docket.tally.worstOverlapMs = Math.max(docket.tally.worstOverlapMs, atMs - boundMs);
+    if (atMs - boundMs <= limits.overlapMs) return;
     const what = `it ran on ${a.board.id} and ${b.board.id} for ${atMs - boundMs} ms while their homes heard each other, the bound is ${limits.overlapMs}`;
     docket.accuse('overlap-too-long', atMs, instance.id, what);
   };
@@ -71,6 +73,7 @@ export const openOverlap = (court: Court): Overlap => {
         if (place === board) continue;
         const pair = newPair(instance, { lease: other, board: place }, { lease, board }, atMs);
         for (const set of [pairs, place.pairs, board.pairs]) set.add(pair);
+        docket.tally.overlaps++;
         refresh(atMs, pair);
       }
       instance.running.set(lease, board);

@@ -88,6 +88,10 @@ export interface Tally {
   recordsSigned: number;
   recordsLost: number;
   recordsBilledTwice: number;
+  /** Times that an instance came to run in two places. */
+  overlaps: number;
+  /** The longest that one did while both boards were at homes that heard each other: what the bound is about. */
+  worstOverlapMs: number;
   /** During which an `onIsolation: stop` instance ran in two places. */
   overlapStopMs: number;
   /** The longest that a board which could reach a gateway went without a home after it lost one. */

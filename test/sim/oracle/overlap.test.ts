@@ -27,6 +27,7 @@ describe('two boards that run one instance', () => {
     day.pass(MINUTE);
     first.close(one);
     expect(day.found).toEqual([]);
+    expect(day.judge.tally).toMatchObject({ overlaps: 1, worstOverlapMs: MINUTE });
   });
 
   it('may while their homes do not hear each other', () => {
@@ -51,6 +52,7 @@ describe('two boards that run one instance', () => {
     day.pass(10 * MINUTE);
     first.assign([]).close(one);
     expect(day.codes).toEqual(['overlap-too-long']);
+    expect(day.judge.tally).toMatchObject({ overlaps: 1, worstOverlapMs: 10 * MINUTE });
   });
 
   it('overlap-too-long, seen when one is cut off in the end', () => {
