@@ -24,6 +24,7 @@ const tasks = {
   test: { system: true, help: 'run every test', run: (args) => runNode([...vitest, ...args]) },
   check: { system: true, help: 'types, lint, format, layers and unit tests, in under a minute', run: check },
   bench: { system: true, help: 'measure: bench <name> [--json] [--curve]', run: (args) => runNode(['test/bench/main.ts', ...args]) },
+  'sim:nightly': { system: false, help: 'hostile seeds [--minutes 120]', run: (args) => runNode(['test/sim/nightly/main.ts', ...args]) },
   lichen: {
     system: false,
     help: 'the command line, from source',
@@ -33,7 +34,7 @@ const tasks = {
   format: {
     system: false,
     help: 'rewrite the sources in the one format',
-    run: (args) => runBiome(['check', '--write', ...(args.length > 0 ? args : ['.'])]),
+    run: (args) => runNode(['node_modules/@biomejs/biome/bin/biome', 'check', '--write', ...(args.length > 0 ? args : ['.'])]),
   },
 };
 
@@ -41,7 +42,7 @@ async function main() {
   const [name, ...args] = process.argv.slice(2);
   const task = Object.hasOwn(tasks, name ?? '') ? tasks[name] : undefined;
   if (!task) {
-    const rows = Object.entries(tasks).map(([task, { help }]) => `  ${task.padEnd(8)}${help}`);
+    const rows = Object.entries(tasks).map(([task, { help }]) => `  ${task.padEnd(13)}${help}`);
     say(`usage: node build.mjs <task> [arguments...]\n\n${rows.join('\n')}`);
     return name === undefined || name === 'help' || name === '--help' ? 0 : 64;
   }
@@ -179,10 +180,6 @@ async function check() {
 /** Where the person stands: npm moves to the project's root and leaves the former place in INIT_CWD. */
 function callerDirectory() {
   return process.env.npm_lifecycle_event ? (process.env.INIT_CWD ?? process.cwd()) : process.cwd();
-}
-
-function runBiome(args) {
-  return runNode(['node_modules/@biomejs/biome/bin/biome', ...args]);
 }
 
 /**

@@ -306,7 +306,7 @@ const schemaAction = async (flags: { json?: boolean }, { print }: Terminal): Pro
 // ---- verbs ----------------------------------------------------------------------------------------------------------------------
 
 const RUN_KEYS =
-  'ok, seed, traceHash, boards, simulatedHours, wallSeconds, faults, recordsSigned, recordsLost, recordsBilledTwice, overlapStopMs, violations, scenario, tier, gateways, events, worstRehomeMs, expectations, shrunk, replay, seeds, seedsFailed';
+  'ok, seed, traceHash, boards, simulatedHours, wallSeconds, faults, recordsSigned, recordsLost, recordsBilledTwice, overlapStopMs, violations, scenario, tier, gateways, events, worstRehomeMs, overlaps, worstOverlapMs, expectations, shrunk, replay, seeds, seedsFailed';
 
 const STATUS = '\nExit status: 0 everything held, 1 a promise broke or an expectation was not met, 64 a word or the scenario is wrong.';
 

@@ -194,7 +194,7 @@ class Run {
       cardFault: ({ id }, what) => judge.cardFault(clock.nowMs, id, what),
       forgot: (gateway, backToMs) => judge.forgot(clock.nowMs, gateway, backToMs),
       dead: (gateway) => judge.gateway(clock.nowMs, gateway, 'dead'),
-      lies: (gateway) => judge.lies(clock.nowMs, gateway),
+      lies: (gateway, to) => judge.lies(clock.nowMs, gateway, to),
       stated: (gateway, statements) => judge.stated(clock.nowMs, gateway, statements),
     };
   }
@@ -263,6 +263,8 @@ class Run {
       ...{ events: clock.events, faults: Object.fromEntries([...view.faults].sort(([a], [b]) => (a < b ? -1 : 1))) },
       ...{ recordsSigned: tally.recordsSigned, recordsLost: tally.recordsLost, recordsBilledTwice: tally.recordsBilledTwice },
       ...{
+        overlaps: tally.overlaps,
+        worstOverlapMs: tally.worstOverlapMs,
         overlapStopMs: tally.overlapStopMs,
         worstRehomeMs: tally.worstRehomeMs,
         violations,

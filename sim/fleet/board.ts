@@ -6,6 +6,7 @@ import { boardCore } from '../../runtime/agent/agent.ts';
 import type { Board, Effect, Event, Of } from '../../runtime/agent/events.ts';
 import { openRetelling } from '../../runtime/agent/retell.ts';
 import { offerOf } from '../../runtime/core/capacity.ts';
+import { ONE, pairings } from '../../runtime/core/tables.ts';
 import type { PartitionSpec } from '../../runtime/ports/partitions.ts';
 import type { Signer } from '../../runtime/protocol/crypto.ts';
 import { LichenError } from '../../runtime/protocol/errors.ts';
@@ -39,6 +40,8 @@ export interface BoardWitness {
   ended(board: VirtualBoard, partition: string, why: EndReason, used: Counted): void;
   kept(board: VirtualBoard, commit: Commit): void;
   forgot(board: VirtualBoard): void;
+  /** Its card takes no writes from here on. */
+  wornOut(board: VirtualBoard): void;
   noted(board: VirtualBoard, line: string): void;
 }
 
@@ -54,6 +57,10 @@ export interface BoardSurroundings {
   behaviourOf(rootPath: string): Behaviour | null;
   /** Sensors that the program in this root reads. */
   readsOf(rootPath: string): string[];
+  /** Another gateway is its home, or none. */
+  linked(at: string): void;
+  /** Its card has forgotten that it was paired. */
+  unpaired(): void;
   /** Its machine has power and takes part in the network. */
   listens(at: string, listens: boolean): void;
 }
@@ -83,6 +90,7 @@ export class VirtualBoard {
   /** Its programs reach the network. */
   online = true;
   #lastHome: string | null = null;
+  #wasPaired = false;
   /** The power goes in the middle of the n-th write from now on; 0: it does not. */
   cutAtWrite: { left: number; of: 'any' | 'file'; act: () => void } | null = null;
   readonly #around: BoardSurroundings;
@@ -103,7 +111,7 @@ export class VirtualBoard {
     this.at = of === null ? this.id : `${this.id} clone`;
     this.disk = of?.disk.copy() ?? new Disk();
     this.shelf = of?.shelf.copy() ?? new FileShelf();
-    this.card = of?.card.clone() ?? new Card(spec.card);
+    this.card = of?.card.clone(() => around.witness.wornOut(this)) ?? new Card(spec.card, () => around.witness.wornOut(this));
     this.hands = new BoardClock(spec.clock, startsMs, startsMs, clock.nowMs);
     this.thermal = new Thermal(this.hardware, undefined, clock.nowMs);
     this.power = new Power(spec.power, startsMs, chance.fork('power'));
@@ -134,6 +142,7 @@ export class VirtualBoard {
     if (gateway === this.#linkedTo) return;
     this.#linkedTo = gateway;
     this.#around.witness.home(this, gateway);
+    this.#around.linked(this.at);
   }
 
   // ---- power
@@ -289,6 +298,7 @@ export class VirtualBoard {
       submit(event);
     });
     submit({ kind: 'boot' });
+    if (this.#wasPaired && this.read((rows) => pairings.get(rows, ONE)) === null) this.#around.unpaired();
     const tick = (): void => {
       submit({ kind: 'tick' });
       own.after(pace.tickMs, tick);
@@ -325,6 +335,7 @@ export class VirtualBoard {
 
   /** The answer to a claim, as the pairing adapter gives it. */
   paired(event: Omit<Of<'paired'>, 'kind'>): void {
+    this.#wasPaired = true;
     this.#turn?.submit({ kind: 'paired', ...event });
   }
 

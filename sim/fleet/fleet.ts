@@ -7,6 +7,7 @@ import { seal, unseal } from '../../runtime/protocol/noun.ts';
 import { pairingNoun } from '../../runtime/protocol/nouns/board.ts';
 import { Radio } from '../hardware/radio.ts';
 import type { Carrier, Heard } from '../net/doors.ts';
+import { ROUND_TRIPS } from '../net/message-boards.ts';
 import type { FrameHeard } from '../net/message-peers.ts';
 import { openRoads, type Roads } from '../net/paths.ts';
 import type { Behaviour, BoardSpec, Scenario, WorkloadSpec } from '../scenario/scenario.ts';
@@ -100,6 +101,8 @@ export class Fleet {
       chance: this.chance.fork(of === null ? `board ${spec.name}` : `clone of ${spec.name} at ${clock.nowMs}`),
       behaviourOf: (rootPath) => this.#behaviourOn(board, rootPath),
       readsOf: (rootPath) => this.#ownerOf(rootPath)?.spec.reads ?? [],
+      linked: (at) => this.#reach(at),
+      unpaired: () => this.#claim(board),
       listens: (at, listens) => roads.listen(at, listens),
     };
     const board: VirtualBoard = new VirtualBoard(spec, around, of);
@@ -121,11 +124,21 @@ export class Fleet {
     const board = this.addBoard(spec);
     this.#reach(board.at);
     board.feed();
-    const { people } = this;
-    const bind: Step = push(people.bind(board.id, spec.capacity.partitions));
+    const bind: Step = push(this.people.bind(board.id, spec.capacity.partitions));
+    this.#claim(board, first);
+    // The binding names a board that a gateway knows already.
+    const bindLater = (): void => {
+      if (board.linkedTo === null) this.clock.at(this.clock.nowMs + PAIR_RETRY_MS, bindLater);
+      else this.errands.run(() => [bind], undefined, first);
+    };
+    bindLater();
+  }
+
+  /** Its owner makes a claim and puts it on the card; also when the card has forgotten that it was paired. */
+  #claim(board: VirtualBoard, first = 0): void {
     const claim: Step = {
       call: 'claim',
-      body: { owner: people.owner },
+      body: { owner: this.people.owner },
       next: (answer, gateway) => {
         const line =
           'json' in answer && typeof answer.json === 'object' && answer.json !== null && 'claim' in answer.json
@@ -136,12 +149,6 @@ export class Fleet {
       },
     };
     this.errands.run(() => [claim], undefined, first);
-    // The binding names a board that a gateway knows already.
-    const bindLater = (): void => {
-      if (board.linkedTo === null) this.clock.at(this.clock.nowMs + PAIR_RETRY_MS, bindLater);
-      else this.errands.run(() => [bind], undefined, first);
-    };
-    bindLater();
   }
 
   /** As the pairing adapter does: over the claim's own gateway, again and again until it answers. */
@@ -150,12 +157,18 @@ export class Fleet {
     const claim = parseClaim(line);
     const entry = { gateway: claim.gateway, key: claim.key, name: gateway.spec.name, region: gateway.spec.region, address: claim.address };
     const again = (): void => void this.clock.at(this.clock.nowMs + PAIR_RETRY_MS, () => this.#pair(board, gateway, line));
+    if (gateway.dead) return this.#claim(board);
     if (!board.up || !gateway.running || !this.roads.opens(board.at, gateway.id)) return again();
     const exporter = keys.crypto.sha256(board.signer.publicKey);
     const shown = seal(pairingNoun, { v: 1, board: board.id, token: claim.token, exporter }, board.signer);
     const event = { key: board.signer.publicKey, exporter, pairing: unseal(keys.crypto, pairingNoun, shown) };
     gateway.pair(event, (answer) => {
-      if (answer instanceof LichenError || !('json' in answer)) return this.#witness.refused(answer instanceof LichenError ? answer : null);
+      if (answer instanceof LichenError || !('json' in answer)) {
+        this.#witness.refused(answer instanceof LichenError ? answer : null);
+        // It lost its disk, and with it what it had claimed.
+        if (answer instanceof LichenError && answer.code === 'claim-unknown') this.#claim(board);
+        return;
+      }
       board.paired({ operator: this.people.operator, first: entry, chains: [[this.people.operatorDocument]] });
       // A card that lost it again would have to be paired again.
       this.clock.at(this.clock.nowMs + PAIR_RETRY_MS, () => {
@@ -261,8 +274,25 @@ export class Fleet {
     for (const { at } of this.boards) this.#reach(at);
   }
 
+  /** A session that is there goes on; one that is to begin would not in the time that the board gives it. */
+  #isTooLate(at: string): boolean {
+    return 2 * ROUND_TRIPS * this.roads.troubleOf(at).lateMs >= this.scenario.pace.boardPatienceMs;
+  }
+
   /** Pairs of gateways between which nothing passes, by both ids. */
   readonly #apart = new Set<string>();
+
+  /** Gateways to and from which nothing passes. */
+  readonly #cutOff = new Set<string>();
+
+  #cut(at: string): void {
+    const { deaf, mute } = this.roads.troubleOf(at);
+    const isCutOff = deaf && mute;
+    if (isCutOff === this.#cutOff.has(at)) return;
+    if (isCutOff) this.#cutOff.add(at);
+    else this.#cutOff.delete(at);
+    this.#witness.cutOff(at, isCutOff);
+  }
 
   #peer(at: string): void {
     for (const { id } of this.gateways) {
@@ -281,6 +311,7 @@ export class Fleet {
     const board = this.#byPlace.get(at);
     if (board === undefined) {
       if (this.gateways.some(({ id }) => id === at)) {
+        this.#cut(at);
         this.#peer(at);
         this.#reachAll();
       }
@@ -292,7 +323,7 @@ export class Fleet {
       board.kernel.changed();
       board.online = online;
     }
-    const can = this.roads.reachable(at);
+    const can = this.roads.reachable(at) && (board.linkedTo !== null || !this.#isTooLate(at));
     if (this.#reachable.get(at) === can) return;
     this.#reachable.set(at, can);
     this.#witness.reachable(board, can);

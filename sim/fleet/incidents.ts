@@ -19,7 +19,7 @@ export interface Confession {
   cardFault(board: VirtualBoard, what: CardFault): void;
   forgot(gateway: string, backToMs: number | null): void;
   dead(gateway: string): void;
-  lies(gateway: string): void;
+  lies(gateway: string, to: string): void;
   /** All that it has closed so far, by its word. */
   stated(gateway: string, statements: Bytes[]): void;
 }
@@ -272,7 +272,7 @@ const others = {
     const victim = fleet.gateways.find(({ id, running: runs }) => id !== gateway.id && runs);
     if (victim === undefined) return NOTHING;
     gateway.lie = makeLiar(fleet.people.keys.crypto, gateway, victim.id);
-    confess.lies(gateway.id);
+    confess.lies(gateway.id, victim.id);
     return NOTHING;
   },
 } satisfies Partial<Record<FaultKind, OnOther>>;

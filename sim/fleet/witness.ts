@@ -92,6 +92,11 @@ export class Witness implements BoardWitness {
     this.#lanes?.gateway(id, listens);
   }
 
+  cutOff(id: string, is: boolean): void {
+    this.#trace.note(`${this.#clock.nowMs} ${id} ${is ? 'cut off' : 'joined'}`);
+    this.#judge.cutOff(this.#clock.nowMs, id, is);
+  }
+
   peered(one: string, other: string, can: boolean): void {
     this.#trace.note(`${this.#clock.nowMs} ${one} ${other} ${can ? 'joined' : 'apart'}`);
     this.#judge.peered(this.#clock.nowMs, one, other, can);
@@ -162,6 +167,11 @@ export class Witness implements BoardWitness {
 
   forgot(board: VirtualBoard): void {
     this.#judge.cardFault(this.#clock.nowMs, board.id, 'lost-writes');
+  }
+
+  wornOut(board: VirtualBoard): void {
+    this.#trace.note(`${this.#clock.nowMs} ${board.at} worn out`);
+    if (board.at === board.id) this.#judge.cardFault(this.#clock.nowMs, board.id, 'dead');
   }
 
   noted(by: VirtualBoard | string, line: string): void {

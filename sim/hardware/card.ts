@@ -41,8 +41,12 @@ export class Card {
   /** Moments of the newest commits, oldest first; kept only for a card that lies. */
   readonly #recent: number[] = [];
 
-  constructor(spec: CardSpec) {
+  /** Told once, when the last erase is used up. */
+  readonly #worn: () => void;
+
+  constructor(spec: CardSpec, worn: () => void = () => {}) {
     this.#spec = spec;
+    this.#worn = worn;
     this.#capacityBytes = spec.mib * MIB;
     this.#erasesMost = Math.max(1, Math.floor(this.#capacityBytes / spec.eraseBlockBytes)) * spec.endurance;
     this.#usedBytes = Math.round((this.#capacityBytes * spec.usedPermille) / 1000);
@@ -57,7 +61,7 @@ export class Card {
     if (refused !== null) return { refused, ms: SYNC_MS + this.#slowerMs };
     this.#usedBytes = Math.max(0, this.#usedBytes + growsBytes);
     // The meta page lies in a block of its own.
-    this.#erases += this.#blocks(bytes) + 1;
+    this.#erase(this.#blocks(bytes) + 1);
     if (this.#spec.lies) {
       this.#recent.push(atMs);
       if (this.#recent.length > FORGETS_MOST) this.#recent.shift();
@@ -70,14 +74,14 @@ export class Card {
     const refused = this.#refuses(bytes);
     if (refused !== null) return { refused, ms: SYNC_MS + this.#slowerMs };
     this.#usedBytes = Math.max(0, this.#usedBytes + bytes);
-    if (bytes > 0) this.#erases += this.#blocks(bytes);
+    if (bytes > 0) this.#erase(this.#blocks(bytes));
     return { refused: null, ms: SYNC_MS + Math.ceil(Math.max(0, bytes) / BYTES_PER_MS) + this.#slowerMs };
   }
 
   /** What instances wrote over themselves during `overMs`, as the kernel flushes it: at least a block each time. False: the card refuses. */
   stream(bytes: number, overMs: number): boolean {
     if (this.wornOut) return false;
-    if (bytes > 0) this.#erases += Math.max(bytes / this.#spec.eraseBlockBytes, overMs / FLUSH_EVERY_MS);
+    if (bytes > 0) this.#erase(Math.max(bytes / this.#spec.eraseBlockBytes, overMs / FLUSH_EVERY_MS));
     return true;
   }
 
@@ -99,8 +103,8 @@ export class Card {
   }
 
   /** As a second card with the same content: as full, but new. */
-  clone(): Card {
-    const card = new Card(this.#spec);
+  clone(worn: () => void = () => {}): Card {
+    const card = new Card(this.#spec, worn);
     card.#usedBytes = this.#usedBytes;
     return card;
   }
@@ -119,6 +123,12 @@ export class Card {
 
   get wornPermille(): number {
     return Math.min(1000, Math.floor((this.#erases * 1000) / this.#erasesMost));
+  }
+
+  #erase(blocks: number): void {
+    const wasWorn = this.wornOut;
+    this.#erases += blocks;
+    if (!wasWorn && this.wornOut) this.#worn();
   }
 
   #blocks(bytes: number): number {

@@ -12,7 +12,7 @@ import type { Connection, Connections } from './connection.ts';
 import type { BoardEnd, GatewayEnd, Heard } from './doors.ts';
 
 /** TCP, TLS 1.3 and CONNECT with its subscriptions: so many times there and back before a session can be used. */
-const ROUND_TRIPS = 4;
+export const ROUND_TRIPS = 4;
 const HANDSHAKE_BYTES = 1200;
 /** An MQTT PUBLISH in TLS beside its payload: topic, identifiers, record. */
 const PUBLISH_BYTES = 90;

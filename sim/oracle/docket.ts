@@ -14,7 +14,10 @@ export const openDocket = (keptOfCode: number): Docket => {
   const counts = new Map<Code, number>();
   return {
     violations,
-    tally: { recordsSigned: 0, recordsLost: 0, recordsBilledTwice: 0, overlapStopMs: 0, worstRehomeMs: 0, amnesia: 0 },
+    tally: {
+      ...{ recordsSigned: 0, recordsLost: 0, recordsBilledTwice: 0, amnesia: 0 },
+      ...{ overlaps: 0, worstOverlapMs: 0, overlapStopMs: 0, worstRehomeMs: 0 },
+    },
     accuse: (code, atMs, who, what) => {
       const count = counts.get(code) ?? 0;
       const name = `${code} ${who}`;

@@ -179,8 +179,9 @@ const gatewayFacts = (court: Court, { records, homing, overlap, logs }: Chambers
       records.forgot(atMs, scene.gateway(id), backToMs !== null);
       overlap.gatewaysChanged(atMs);
     },
-    lies: (atMs, id) => {
+    lies: (atMs, id, to) => {
       scene.gateway(id).lies = true;
+      if (to !== undefined) scene.gateway(to).isDeceived = true;
       overlap.gatewaysChanged(atMs);
     },
     kept: (atMs, id, entry) => logs.kept(atMs, scene.gateway(id), entry),

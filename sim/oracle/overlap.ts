@@ -17,10 +17,12 @@ export interface Overlap {
   finish(atMs: number): void;
 }
 
-/** Its home is not the one that lost what it knew of the others' leases. */
+/** It did not lose what it knew of the others' leases, nor was it told another history of them. */
+const isInformed = ({ forgotMs, isDeceived }: GatewayCase): boolean => forgotMs === null && !isDeceived;
+
 const isTold = (board: BoardCase): boolean => {
   const { home } = board;
-  return canSettle(board) && home !== null && board.isHomeSure && isThere(home) && isGood(home) && home.forgotMs === null;
+  return canSettle(board) && home !== null && board.isHomeSure && isThere(home) && isGood(home) && isInformed(home);
 };
 
 const hear = (a: GatewayCase | null, b: GatewayCase | null): boolean => a !== null && b !== null && (a === b || !a.apart.has(b.id));
@@ -36,7 +38,9 @@ export const openOverlap = (court: Court): Overlap => {
   const { limits, docket } = court;
   const pairs = new Set<Pair>();
   const judge = (atMs: number, { instance, a, b, boundMs }: Pair): void => {
-    if (boundMs === null || atMs - boundMs <= limits.overlapMs) return;
+    if (boundMs === null) return;
+    docket.tally.worstOverlapMs = Math.max(docket.tally.worstOverlapMs, atMs - boundMs);
+    if (atMs - boundMs <= limits.overlapMs) return;
     const what = `it ran on ${a.board.id} and ${b.board.id} for ${atMs - boundMs} ms while their homes heard each other, the bound is ${limits.overlapMs}`;
     docket.accuse('overlap-too-long', atMs, instance.id, what);
   };
@@ -69,6 +73,7 @@ export const openOverlap = (court: Court): Overlap => {
         if (place === board) continue;
         const pair = newPair(instance, { lease: other, board: place }, { lease, board }, atMs);
         for (const set of [pairs, place.pairs, board.pairs]) set.add(pair);
+        docket.tally.overlaps++;
         refresh(atMs, pair);
       }
       instance.running.set(lease, board);

@@ -63,8 +63,8 @@ export interface Physics {
   cardFault(atMs: number, board: string, what: CardFault): void;
   /** A line of a journal. */
   noted(atMs: number, by: string, line: string): void;
-  /** A gateway is known to lie from here on. */
-  lies(atMs: number, gateway: string): void;
+  /** A gateway is known to lie from here on, and to whom. */
+  lies(atMs: number, gateway: string, to?: string): void;
   /** A gateway was asked for the statements of all periods that it has closed so far, in order. */
   stated(atMs: number, gateway: string, statements: Bytes[]): void;
   /** The end, after everything was healed: the bytes of all statements, by gateway, in order of periods. */
@@ -88,6 +88,10 @@ export interface Tally {
   recordsSigned: number;
   recordsLost: number;
   recordsBilledTwice: number;
+  /** Times that an instance came to run in two places. */
+  overlaps: number;
+  /** The longest that one did while both boards were at homes that heard each other: what the bound is about. */
+  worstOverlapMs: number;
   /** During which an `onIsolation: stop` instance ran in two places. */
   overlapStopMs: number;
   /** The longest that a board which could reach a gateway went without a home after it lost one. */

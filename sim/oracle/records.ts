@@ -119,6 +119,9 @@ const see = (court: Court, atMs: number, board: BoardCase, name: RecordName, how
   if (name.seq === 0 || name.seq > chain.lastSeq + LEAP) return false;
   if (known === undefined) return enter(court, atMs, board, name, how);
   contradict(court, atMs, board, name.seq, `there are two records of number ${name.seq}`);
+  // On its own disk the lease is open, whatever becomes of the number.
+  const glance = how === 'wrote' ? glanceRecord(name.payload) : null;
+  if (glance !== null && court.scene.lease(glance.lease).firstSeq === 0) noteLease(court.scene.lease(glance.lease), glance, atMs);
   return true;
 };
 

@@ -132,6 +132,8 @@ export interface GatewayCase {
   forgotMs: number | null;
   /** It went back to an older disk, so that some of what it kept before is there still. */
   isUncertain: boolean;
+  /** A liar told it another history: it never has all that the others have. */
+  isDeceived: boolean;
   /** It signed two histories: peers take nothing from it any more. */
   isOutcast: boolean;
   kept: Map<BoardCase, SeqSet>;
@@ -207,7 +209,7 @@ const newBoard = (id: string): BoardCase => ({
 });
 
 const newGateway = (id: string): GatewayCase => ({
-  ...{ id, state: 'up', upMs: 0, isCutOff: false, lies: false, forgotMs: null, isUncertain: false, isOutcast: false },
+  ...{ id, state: 'up', upMs: 0, isCutOff: false, lies: false, forgotMs: null, isUncertain: false, isDeceived: false, isOutcast: false },
   ...{ kept: new Map(), before: [], pairs: new Map(), apart: new Set() },
 });
 

@@ -84,11 +84,21 @@ const hasRevoked = ({ archive }: Court, board: BoardCase): boolean => board.chai
 
 // ---- records
 
+/** Some of the chain stands in the log of a liar who told this gateway another history: it never has it, nor takes what follows. */
+const isBarred = ({ scene }: Court, board: BoardCase, home: GatewayCase): boolean => {
+  if (!home.isDeceived) return false;
+  const liars = [...scene.gateways.values()].filter(({ lies }) => lies);
+  for (let seq = 1; seq <= board.chain.heardSeq; seq++)
+    if (home.kept.get(board)?.has(seq) !== true && liars.some(({ kept }) => kept.get(board)?.has(seq))) return true;
+  return false;
+};
+
 /** The board had the time to bring its records, to a home that passes them on. */
 const couldDeliver = ({ court, closedMs }: Settlement, board: BoardCase): boolean => {
   const sinceMs = closedMs - court.limits.settleMs;
   const { home, homeMs } = board;
-  return wasWell(board, sinceMs, closedMs) && home !== null && homeMs <= sinceMs && isThere(home) && isGood(home);
+  if (home === null || homeMs > sinceMs || isBarred(court, board, home)) return false;
+  return wasWell(board, sinceMs, closedMs) && isThere(home) && isGood(home);
 };
 
 /** Of a gateway whose peers take what it has. */

@@ -40,6 +40,8 @@ export const jsonOf = (report: RunReport) => ({
   gateways: report.gateways,
   events: report.events,
   worstRehomeMs: report.worstRehomeMs,
+  overlaps: report.overlaps,
+  worstOverlapMs: report.worstOverlapMs,
   expectations: report.expectations.map(({ says, held, detail }) => ({ says, held, detail: withNames(detail, report.names) })),
   shrunk: report.shrunk,
   replay: replayCommand(report),
@@ -75,6 +77,8 @@ export const totalOf = (reports: [RunReport, ...RunReport[]]): RunJson => {
     violations: reports.flatMap(violationsOf),
     events: sum(reports, ({ events }) => events),
     worstRehomeMs: Math.max(...reports.map(({ worstRehomeMs }) => worstRehomeMs)),
+    overlaps: sum(reports, ({ overlaps }) => overlaps),
+    worstOverlapMs: Math.max(...reports.map(({ worstOverlapMs }) => worstOverlapMs)),
     seeds: reports.length,
     seedsFailed: failed.map(({ seed }) => seed),
   };

@@ -58,6 +58,8 @@ export interface RunReport {
   recordsSigned: number;
   recordsLost: number;
   recordsBilledTwice: number;
+  overlaps: number;
+  worstOverlapMs: number;
   overlapStopMs: number;
   worstRehomeMs: number;
   violations: Violation[];

@@ -24,6 +24,7 @@ const figures = (report: RunReport): string[] => {
     `${plural(report.boards, 'board')}, ${plural(report.gateways, 'gateway')}, ${duration(report.simulatedMs)} in ${report.wallSeconds.toFixed(1)} s (${Math.round(perHour / Math.max(report.wallSeconds, 0.001))} board-hours a second), ${report.events} events`,
     `faults: ${total(report.faults) === 0 ? 'none' : faultsOf(report)}`,
     `records: ${report.recordsSigned} signed, ${report.recordsLost} lost, ${report.recordsBilledTwice} billed twice`,
+    `overlaps: ${report.overlaps}, the longest between homes that heard each other ${duration(report.worstOverlapMs)}`,
     `worst: ${duration(report.overlapStopMs)} overlap of stop instances, ${duration(report.worstRehomeMs)} without a home`,
     `trace: ${report.traceHash}`,
   ];

@@ -22,8 +22,10 @@ timeline:
 pace: { tick: 10s, record: 5min }
 `;
 
-const go = (expectations: string, options: Partial<RunOptions> = {}): Promise<RunReport> => {
-  const scenario = readScenario(`${HOUR}expect:\n${expectations}`, 'small.yaml', {
+const expecting = (expectations: string): string => `${HOUR}expect:\n${expectations}`;
+
+const go = (expectations: string, options: Partial<RunOptions> = {}, text = expecting(expectations)): Promise<RunReport> => {
+  const scenario = readScenario(text, 'small.yaml', {
     recipe,
     recipes: () => ['hello-sensor'],
     trace: () => null,
@@ -61,6 +63,23 @@ test('what is drawn for the timeline changes no byte', async () => {
   expect(shed?.spans.filter(({ kind }) => kind === 'down')).toMatchObject([{ fromMs: 1_200_000, toMs: 1_260_000 }]);
   expect(shed?.spans.some(({ kind, label }) => kind === 'run' && label === 'hello-sensor')).toBe(true);
 }, 120_000);
+
+test('a board whose own three gateways are gone or cut off need not be at home, though a fourth could be reached', async () => {
+  const text = `
+lasts: 1h
+gateways: [north, south, east, west]
+boards: [{ name: shed, count: 6, profile: pi-3b, link: wifi }]
+workloads: [{ recipe: hello-sensor, replicas: 2 }]
+timeline:
+  - { at: 20min, kind: gateway-cut, on: north, for: 20min }
+  - { at: 20min, kind: gateway-cut, on: south, for: 20min }
+  - { at: 20min, kind: gateway-kill, on: east, for: 20min }
+  - { at: 22min, kind: power-cut, on: shed, for: 1min }
+pace: { tick: 10s, record: 5min }
+`;
+  const { violations, names } = await go('', {}, text);
+  expect(violations.map(({ code, who, what }) => `${code} ${names[who] ?? who}: ${what}`)).toEqual([]);
+}, 60_000);
 
 describe('a run', () => {
   test('bills what was used, and says whom', async () => {

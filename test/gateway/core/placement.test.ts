@@ -37,6 +37,12 @@ const currents = (node: Node): Lease[] => {
   );
 };
 const count = (node: Node): number => [...node.disk.rows.keys()].filter((key) => key.startsWith('lease/')).length;
+/** The name of a request that this gateway is the first to guard. */
+const guardedBy = (node: Node): string => {
+  const ids = node.world.nodes.map(({ id }) => id);
+  const names = ['one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight'];
+  return names.find((name) => rendezvous(testCrypto, requestIdOf(testCrypto, TENANT, name), ids)[0] === node.id)!;
+};
 const signersOf = (world: GatewayWorld): string[] =>
   world.nodes.filter((node) => node.journal.some((line) => line.startsWith('lease '))).map(({ name }) => name);
 
@@ -129,10 +135,7 @@ describe('an instance', () => {
     const { world } = cast({ at: [2] });
     const [a, b, c] = world.nodes as [Node, Node, Node];
     const other = { serial: 2 };
-    const ids = world.nodes.map(({ id }) => id);
-    const name = ['one', 'two', 'three', 'four'].find(
-      (one) => rendezvous(testCrypto, requestIdOf(testCrypto, TENANT, one), ids)[0] === c.id,
-    )!;
+    const name = guardedBy(c);
     world.isolate(c);
     a.accept(signedVoucher(other).body);
     world.pass(2 * SILENCE_MS);
@@ -331,6 +334,20 @@ describe('when a gateway dies', () => {
     others[0]!.accept(secondOperator({ retired: [node.id] }).body, signedRequest({ replicas: 2, sequence: 2, patienceMs: 20_000 }).body);
     world.pass(500);
     expect(boards.map(({ leases }) => leases.length)).toEqual([1, 1]);
+  });
+
+  test('and comes back, its boards are taken again', () => {
+    const { world, boards } = cast({ at: [2] });
+    const [a, , c] = world.nodes as [Node, Node, Node];
+    world.isolate(c);
+    world.pass(2 * SILENCE_MS);
+    a.accept(signedRequest({ name: guardedBy(a), replicas: 1 }).body);
+    world.pass(1000);
+    expect(signersOf(world)).toEqual([]);
+    world.link(a, c);
+    world.pass(500);
+    expect(signersOf(world)).toEqual([a.name]);
+    expect(boards[0]!.leases).toHaveLength(1);
   });
 
   test('a gateway that has just begun does not take the others for dead', () => {

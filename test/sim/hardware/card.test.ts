@@ -31,6 +31,16 @@ describe('card', () => {
     expect(card.usedPermille).toBe(usedPermille);
   });
 
+  test('says once that it is worn out, whatever it was worn by', () => {
+    const wears = [(card: Card) => card.commit(0, 1, 0), (card: Card) => card.file(1), (card: Card) => card.stream(4 * MIB, 1000)];
+    for (const wear of wears) {
+      const told: number[] = [];
+      const card: Card = new Card(spec, () => told.push(card.wornPermille));
+      for (let i = 0; i < 500; i++) wear(card);
+      expect(told).toEqual([1000]);
+    }
+  });
+
   test('full, it refuses what grows and takes what overwrites or deletes', () => {
     const card = new Card({ ...spec, usedPermille: 1000 });
     expect(card.commit(0, 100, 1).refused).toBe('full');

@@ -3,34 +3,21 @@
  * nothing: the same world with every guard on. Prints one line of JSON.
  */
 import { readFileSync } from 'node:fs';
-import { registerHooks } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { join } from 'node:path';
+import { patchSource } from '../../support/patched.ts';
 import { EXPECTATION, MUTANTS } from './mutants.ts';
 
-const here = dirname(fileURLToPath(import.meta.url));
-const root = join(here, '..', '..', '..');
 const [name = '', most = '200', after = '0'] = process.argv.slice(2);
 const mutant = MUTANTS.find((one) => one.name === name);
 if (mutant === undefined && name !== 'none') throw new Error(`no mutant "${name}"`);
 
-if (mutant !== undefined) {
-  const { file, find, replace } = mutant;
-  const target = pathToFileURL(join(root, file)).href;
-  const found = readFileSync(join(root, file), 'utf8').split(find).length - 1;
-  if (found !== 1) throw new Error(`stale: "${find}" stands ${found} times in ${file}`);
-  registerHooks({
-    load(url, context, next) {
-      const loaded = next(url, context);
-      return url === target ? { ...loaded, source: String(loaded.source).replace(find, () => replace) } : loaded;
-    },
-  });
-}
+if (mutant !== undefined) patchSource(mutant);
 
+// Only now: the guard has to be off before anything is loaded.
 const { runScenario } = await import('../../../sim/run.ts');
 const { readScenario } = await import('../../../sim/scenario/read.ts');
 const { shippedSource } = await import('../scenario/files.ts');
-const scenario = readScenario(readFileSync(join(here, 'hunt.yaml'), 'utf8'), 'hunt.yaml', shippedSource);
+const scenario = readScenario(readFileSync(join(import.meta.dirname, 'hunt.yaml'), 'utf8'), 'hunt.yaml', shippedSource);
 if (Array.isArray(scenario)) throw new Error(JSON.stringify(scenario));
 
 const began = performance.now();

@@ -3,15 +3,13 @@
  * file; a mutant whose line has changed is stale and says so. `caughtAs`: the findings of which one must come of it.
  */
 import type { Code } from '../../../sim/oracle/codes.ts';
+import type { Patch } from '../../support/patched.ts';
 
 /** What the world of the hunt expects: nobody is quarantined, and in the end all is well again. */
 export const EXPECTATION = 'expectation';
 
-export interface Mutant {
+export interface Mutant extends Patch {
   name: string;
-  file: string;
-  find: string;
-  replace: string;
   caughtAs: (Code | typeof EXPECTATION)[];
 }
 

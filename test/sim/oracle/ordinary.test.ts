@@ -20,7 +20,8 @@ describe('a day without faults', () => {
     day.pass(HOUR).closePeriod().settle();
     expect(day.found).toEqual([]);
     expect(day.judge.tally).toEqual({
-      ...{ recordsSigned: 14, recordsLost: 0, recordsBilledTwice: 0, overlapStopMs: 0, worstRehomeMs: 0, amnesia: 0 },
+      ...{ recordsSigned: 14, recordsLost: 0, recordsBilledTwice: 0, amnesia: 0 },
+      ...{ overlaps: 0, worstOverlapMs: 0, overlapStopMs: 0, worstRehomeMs: 0 },
     });
   });
 });

@@ -27,6 +27,7 @@ describe('two boards that run one instance', () => {
     day.pass(MINUTE);
     first.close(one);
     expect(day.found).toEqual([]);
+    expect(day.judge.tally).toMatchObject({ overlaps: 1, worstOverlapMs: MINUTE });
   });
 
   it('may while their homes do not hear each other', () => {
@@ -51,6 +52,7 @@ describe('two boards that run one instance', () => {
     day.pass(10 * MINUTE);
     first.assign([]).close(one);
     expect(day.codes).toEqual(['overlap-too-long']);
+    expect(day.judge.tally).toMatchObject({ overlaps: 1, worstOverlapMs: 10 * MINUTE });
   });
 
   it('overlap-too-long, seen when one is cut off in the end', () => {
@@ -88,6 +90,24 @@ describe('two boards that run one instance', () => {
     first.card('cloned');
     day.pass(HOUR).settle(new Map());
     expect(day.found).toEqual([]);
+  });
+
+  it('may while one of their homes was told another history than the rest, or lost what it knew', () => {
+    for (const excuse of [(day: Day) => day.judge.lies(0, idOf('gateway c'), idOf('gateway b')), (day: Day) => day.forgets('gateway b')]) {
+      const { day, second, two } = twice();
+      excuse(day);
+      second.assign([two]).open(two);
+      day.pass(HOUR).settle(new Map());
+      expect(day.found).toEqual([]);
+    }
+  });
+
+  it('overlap-too-long: what was told to a third one is no excuse', () => {
+    const { day, second, two } = twice();
+    day.judge.lies(0, idOf('gateway c'), idOf('gateway d'));
+    second.assign([two]).open(two);
+    day.pass(HOUR).settle(new Map());
+    expect(day.codes).toEqual(['overlap-too-long']);
   });
 
   it('overlap-stop: for a moment', () => {

@@ -87,6 +87,28 @@ describe('chain-broken', () => {
   });
 });
 
+describe('began-unrecorded', () => {
+  /** The zero record of a second lease, under a number that was used before. */
+  const another = (card: boolean) => {
+    const { day, board, one } = forenoon();
+    const other = day.lease({ on: 'board 1', index: 1 });
+    board.assign([one, other]).deliver();
+    if (card) board.card('lost-writes');
+    board.end = { seq: 1, hash: new Uint8Array(32).fill(9) };
+    if (card) board.write(other, 'open');
+    board.begin(other);
+    return day;
+  };
+
+  it('not where the zero record took a number that the board had used and forgot', () => {
+    expect(another(true).found).toEqual([]);
+  });
+
+  it('there is none', () => {
+    expect(another(false).codes).toEqual(['began-unrecorded']);
+  });
+});
+
 describe('opened-twice', () => {
   it('a lease that was closed is opened again', () => {
     const { day, board, one } = forenoon();
@@ -312,6 +334,29 @@ describe('records in the end', () => {
     board.assign([]).close(one).deliver();
     day.pass(HOUR).closePeriod().settle();
     expect(day.found).toEqual([]);
+  });
+
+  /** A record reaches two of three gateways by the log of one that lies; then its board comes home to the third, the last that lives. */
+  const afterLie = (victim: string) => {
+    const held = forenoon();
+    const { day, board, one } = held;
+    board.deliver();
+    day.judge.lies(day.atMs, idOf('gateway a'), idOf(victim));
+    day.pass(MINUTE);
+    board.record(one).deliver('gateway a', ['gateway a', 'gateway b']);
+    day.logs.get('gateway a')?.pop();
+    day.dies('gateway a').dies('gateway b');
+    board.welcome('gateway c').assign([]).close(one).outbox.length = 0;
+    day.pass(HOUR).closePeriod();
+    return day.settle();
+  };
+
+  it('may be missing where their home was told another history, and never has what they follow on', () => {
+    expect(afterLie('gateway c').found).toEqual([]);
+  });
+
+  it('usage-lost: where a third one was', () => {
+    expect(afterLie('gateway d').codes).toContain('usage-lost');
   });
 
   it('lost-with-gateway: its board could have told others', () => {

@@ -182,6 +182,37 @@ describe('statements-differ', () => {
   });
 });
 
+describe('statement-changed', () => {
+  /** Two periods, of which the first is asked for while it is the last. */
+  const twice = (first: (statements: Uint8Array[]) => Uint8Array[]): Day => {
+    const held = morning();
+    const { day, board, one } = held;
+    run(held, 60);
+    day.closePeriod();
+    day.judge.stated(day.atMs, idOf('gateway b'), first([...day.statements]));
+    run(held, 60);
+    board.assign([]).close(one).deliver();
+    return day.pass(HOUR).closePeriod();
+  };
+  const another = ([first]: Uint8Array[]): Uint8Array[] => [new Uint8Array([...(first ?? []), 0])];
+
+  it('what was stated of a period stays', () => {
+    expect(twice((statements) => statements).settle().found).toEqual([]);
+  });
+
+  it('it was something else', () => {
+    expect(twice(another).settle().codes).toEqual(['statement-changed']);
+  });
+
+  it('but who stated it has lost its disk since, or lies', () => {
+    for (const excuse of [(day: Day) => day.forgets('gateway b'), (day: Day) => day.judge.lies(day.atMs, idOf('gateway b'))]) {
+      const day = twice(another);
+      excuse(day);
+      expect(day.settle().found).toEqual([]);
+    }
+  });
+});
+
 describe('what kernels counted', () => {
   it('usage-lost: a board that leaves some of it out', () => {
     const held = morning();

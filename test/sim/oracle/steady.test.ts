@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Lease } from '../../../runtime/protocol/nouns/lease.ts';
+import { idOf } from '../../support/federation.ts';
 import { asked, Day, type DayBoard, HOUR, MINUTE } from './day.ts';
 
 const morning = (choice: Partial<Lease> = {}) => {
@@ -211,6 +212,13 @@ describe('a home', () => {
 
   it.each<[string, (day: Day, board: DayBoard) => void]>([
     ['no gateway lives', (day) => day.dies('gateway a').dies('gateway b').dies('gateway c')],
+    [
+      'nothing passes to those that live',
+      (day) => {
+        for (const gateway of ['gateway b', 'gateway c']) day.judge.cutOff(day.atMs, idOf(gateway), true);
+        day.dies('gateway a');
+      },
+    ],
     ['there is no power', (_day, board) => board.power(false)],
     ['the card is dead', (_day, board) => board.power(false).power(true).card('dead')],
     [
@@ -226,6 +234,17 @@ describe('a home', () => {
     happens(day, boardOf(day));
     day.pass(HOUR).settle(new Map());
     expect(day.found).toEqual([]);
+  });
+
+  it('not-rehomed: the time runs from when something passes again', () => {
+    const day = new Day();
+    boardOf(day);
+    for (const gateway of ['gateway b', 'gateway c']) day.judge.cutOff(day.atMs, idOf(gateway), true);
+    day.dies('gateway a').pass(HOUR);
+    day.judge.cutOff(day.atMs, idOf('gateway c'), false);
+    day.pass(6 * MINUTE).settle(new Map());
+    expect(day.codes).toEqual(['not-rehomed']);
+    expect(day.judge.tally.worstRehomeMs).toBe(6 * MINUTE);
   });
 
   it('the time runs only while it can be found', () => {

@@ -34,7 +34,16 @@ test('many seeds add up, and the first that failed is named', () => {
   const total = totalOf([held({ seed: 7 }), broke({ seed: 8, traceHash: 'cd', worstRehomeMs: 9000 }), held({ seed: 9, boards: 2 })]);
   expect(total).toMatchObject({
     ...{ ok: false, seed: 8, traceHash: 'cd', boards: 2, simulatedHours: 72, faults: { captive: 3, 'power-cut': 6 } },
-    ...{ recordsSigned: 1152, recordsBilledTwice: 2, worstRehomeMs: 9000, seeds: 3, seedsFailed: [8], shrunk: [0, 2] },
+    ...{
+      recordsSigned: 1152,
+      recordsBilledTwice: 2,
+      worstRehomeMs: 9000,
+      overlaps: 6,
+      worstOverlapMs: 1500,
+      seeds: 3,
+      seedsFailed: [8],
+      shrunk: [0, 2],
+    },
   });
   expect(total.violations).toHaveLength(1);
   expect(total.replay).toContain('--seed 8');

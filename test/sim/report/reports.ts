@@ -22,6 +22,8 @@ export const held = (over: Partial<RunReport> = {}): RunReport => ({
   recordsSigned: 384,
   recordsLost: 0,
   recordsBilledTwice: 0,
+  overlaps: 2,
+  worstOverlapMs: 1500,
   overlapStopMs: 0,
   worstRehomeMs: 8600,
   violations: [],

@@ -10,6 +10,7 @@ test('a run that held shows its worst figures', () => {
   2 boards, 1 gateway, 1 d in 1.2 s (39 board-hours a second), 12345 events
   faults: 2 power-cut, 1 captive
   records: 384 signed, 0 lost, 0 billed twice
+  overlaps: 2, the longest between homes that heard each other 1.5 s
   worst: 0 ms overlap of stop instances, 8.6 s without a home
   trace: ${'ab'.repeat(32)}
   held  museum runs within an hour  first at 00:04:10`);
