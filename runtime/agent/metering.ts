@@ -131,8 +131,7 @@ export const sampled = (work: Work, board: Board, event: Of<'sampled'>, now: Ins
     if (runs.get(work, id)?.process === 'running') take(work, board, id, counters, now, counters.pids > 0);
   }
   // When storage is short only boundaries are recorded: registers are cumulative, so no usage is lost by it.
-  const hasRoom = chainOf(work).held < LIMITS.outboxRecords && !isStuck(work, now);
-  if (!hasRoom || !isDue(work, RECORD, now)) return;
+  if (!isDue(work, RECORD, now) || isStuck(work, now) || chainOf(work).held >= LIMITS.outboxRecords) return;
   // In a turn of their own: what was sampled stays, whatever becomes of the records.
   schedules.put(work, now.monoMs, RECORD);
   work.emit({ kind: 'wake', afterMs: 0 });

@@ -5,7 +5,7 @@ export type Bytes = Uint8Array;
 
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567';
 const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { fatal: true });
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Of this many the engine keeps the content inside the object. */
 const INSIDE_BYTES = 64;

@@ -11,6 +11,7 @@
  */
 import { Decoder } from 'cbor-x';
 import { type Bytes, fromUtf8 } from './bytes.ts';
+import { isMarked, readPlain } from './cbor-plain.ts';
 import { RESERVED, type Value, write } from './cbor-write.ts';
 import { refuse } from './errors.ts';
 import { LIMITS } from './limits.ts';
@@ -88,7 +89,11 @@ const checkKey = (bytes: Bytes, depth: number, major: number, from: number, text
   keyTo[depth] = end;
 };
 
+/** Whether what was scanned last holds a text that cbor-x cannot be trusted with. */
+let marked = false;
+
 const checkText = (bytes: Bytes, from: number, to: number): void => {
+  if (isMarked(bytes, from, to)) marked = true;
   for (let i = from; i < to; i++) if ((bytes[i] ?? 0) > 0x7f) return void fromUtf8(bytes.subarray(from, to));
 };
 
@@ -112,6 +117,7 @@ export const scan = (bytes: Bytes, { keys, itemsMax }: Reading = DOCUMENT): bool
   let at = 0;
   let items = 0;
   let wide = false;
+  marked = false;
   do {
     if (++items > itemsMax) refuse('bad-cbor', `more than ${itemsMax} items`);
     const major = head(bytes, at);
@@ -163,10 +169,11 @@ const settle = (value: unknown): unknown => {
  * Strict decoding of one item; the result is `unknown` until a schema has parsed it. Error: `bad-cbor`. `itemsMax` may
  * be raised for what this machine wrote itself.
  */
-export const decode = (bytes: Bytes, itemsMax: number = LIMITS.cborItems): unknown =>
-  scan(bytes, itemsMax === LIMITS.cborItems ? DOCUMENT : { keys: 'text', itemsMax })
-    ? settle(exact.decode(viewOf(bytes)))
-    : lean.decode(viewOf(bytes));
+export const decode = (bytes: Bytes, itemsMax: number = LIMITS.cborItems): unknown => {
+  const wide = scan(bytes, itemsMax === LIMITS.cborItems ? DOCUMENT : { keys: 'text', itemsMax });
+  if (marked) return readPlain(bytes);
+  return wide ? settle(exact.decode(viewOf(bytes))) : lean.decode(viewOf(bytes));
+};
 
 /** A COSE header: a map with integer keys. */
 export const decodeHeader = (bytes: Bytes): Map<unknown, unknown> => {

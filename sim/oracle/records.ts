@@ -61,9 +61,12 @@ const noteClock = ({ limits }: Court, atMs: number, lease: LeaseCase, wallMs: nu
 
 type How = 'wrote' | 'heard';
 
+/** It names none before it. */
+const isFirst = (prev: Bytes): boolean => prev.every((byte) => byte === 0);
+
 const isNext = (chain: Chain, seq: number, prev: Bytes): boolean => {
   if (seq !== chain.lastSeq + 1) return true;
-  if (seq === 1) return prev.every((byte) => byte === 0);
+  if (seq === 1) return isFirst(prev);
   return chain.lastHash === null || equal(prev, chain.lastHash);
 };
 
@@ -73,7 +76,7 @@ const beforeNext = ({ leftOut }: Chain, seq: number): number => leftOut.get(seq 
 const noteLeap = (chain: Chain, seq: number, prev: Bytes): void => {
   const { lastSeq, lastHash } = chain;
   if (seq <= lastSeq) return;
-  const follows = lastHash === null ? lastSeq > 0 : equal(prev, lastHash);
+  const follows = lastHash === null ? lastSeq > 0 || isFirst(prev) : equal(prev, lastHash);
   if (follows && seq > lastSeq + 1) chain.leftOut.set(lastSeq + 1, seq - 1);
   if (lastHash !== null) return;
   const known = [...chain.hashes].find(([, hash]) => equal(hash, prev));

@@ -1,6 +1,7 @@
 /** What boards say to their home, and what it makes of it. */
 import { describe, expect, test } from 'vitest';
-import { boards as boardRows, usageHeads } from '../../../gateway/core/tables.ts';
+import { usageHead } from '../../../gateway/core/replicas.ts';
+import { boards as boardRows } from '../../../gateway/core/tables.ts';
 import { fromHex, hex } from '../../../runtime/protocol/bytes.ts';
 import type { LeaseId } from '../../../runtime/protocol/ids.ts';
 import { decodeAs, encodeAs, seal } from '../../../runtime/protocol/noun.ts';
@@ -225,7 +226,7 @@ describe('usage', () => {
     world.heal();
     for (const other of world.nodes) {
       expect(row(other, board)?.quarantined).toBe(false);
-      expect(other.read((work) => usageHeads.get(work, board.id))).toMatchObject({ seq: 1001, hash: board.end.hash });
+      expect(other.read((work) => usageHead(work, board.id))).toEqual({ seq: 1001, hash: board.end.hash });
       expect(other.pending).toEqual([]);
     }
     board.connect(node);

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { equal, fromHex, hex } from '../../../runtime/protocol/bytes.ts';
 import { decode, decodeHeader, encode, encodeWithin, scan } from '../../../runtime/protocol/cbor.ts';
+import { readPlain } from '../../../runtime/protocol/cbor-plain.ts';
 import type { Value } from '../../../runtime/protocol/cbor-write.ts';
 import { LIMITS } from '../../../runtime/protocol/limits.ts';
 
@@ -303,6 +304,29 @@ describe('what encode writes [encoding-1]', () => {
     const given = encode({ a: 1 });
     decode(given);
     expect(Object.keys(given)).toEqual(Object.keys(new Uint8Array(given.length)));
+  });
+});
+
+describe('U+FEFF at the beginning of a text', () => {
+  const MARK = '\ufeff';
+
+  test('stays, however long the text is and wherever it stands', () => {
+    for (const length of [1, 60, 61, 62, 63, 64, 65, 100, 70_000]) {
+      const text = MARK + 'x'.repeat(length);
+      const value = { a: text, b: [text, -1, 2n ** 63n, new Uint8Array([1]), { [text]: text }], c: null, d: true, e: [] };
+      const written = encode(value);
+      expect(decode(written)).toEqual(value);
+      expect(hex(encode(decode(written) as Value))).toBe(hex(written));
+    }
+  });
+
+  test('is read as all else is', () => {
+    fc.assert(
+      fc.property(value, (of) => {
+        expect(readPlain(encode(of))).toEqual(decode(encode(of)));
+      }),
+      { numRuns: 300 },
+    );
   });
 });
 

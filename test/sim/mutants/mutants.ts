@@ -37,8 +37,8 @@ export const MUTANTS: Mutant[] = [
   {
     name: 'the board prunes what is only stored',
     file: 'runtime/agent/session.ts',
-    find: 'const replicated = Math.min(value.replicated, chain.end.seq);',
-    replace: 'const replicated = Math.min(value.stored.seq, chain.end.seq);',
+    find: 'const replicated = Math.min(value.replicated, stored, chain.end.seq);',
+    replace: 'const replicated = Math.min(stored, chain.end.seq);',
     caughtAs: ['pruned-too-early'],
   },
   {
@@ -57,16 +57,23 @@ export const MUTANTS: Mutant[] = [
   },
   {
     name: 'a repeated record is a fork',
-    file: 'gateway/core/apply-supply.ts',
-    find: "return equal(seen.hash, usage.hash) ? 'repeat' : refuse(",
-    replace: 'return refuse(',
+    file: 'gateway/core/place-usage.ts',
+    find: "!== null) return 'repeat';",
+    replace: "!== null) refuse('fork', 'repeated');",
     caughtAs: [EXPECTATION],
+  },
+  {
+    name: 'a board that forgot records gives their numbers to others',
+    file: 'runtime/agent/chain.ts',
+    find: 'const leapt = chain.end.seq + LEAP + below(board.entropy, LEAP_SPREAD);',
+    replace: 'const leapt = chain.next;',
+    caughtAs: [EXPECTATION, 'usage-lost'],
   },
   {
     name: 'counters are billed as they stand and not as they grew',
     file: 'gateway/core/rating.ts',
-    find: 'const used = restarted ? ZERO : minus(registers, last.registers);',
-    replace: 'const used = restarted ? ZERO : registers;',
+    find: 'const used = minus(registers, last.doc.value.registers);',
+    replace: 'const used = registers;',
     caughtAs: ['billed-more', 'billed-twice'],
   },
   {
@@ -142,8 +149,8 @@ export const MUTANTS: Mutant[] = [
   {
     name: 'events that met a full store are lost',
     file: 'runtime/agent/retell.ts',
-    find: ".filter((event) => event.kind !== 'tick'",
-    replace: ".filter((event) => event.kind === 'boot'",
+    find: "  event.kind !== 'tick' &&\n",
+    replace: "  event.kind === 'boot' &&\n",
     caughtAs: ['not-restarted', 'usage-lost', 'stopped-without-reason', 'billed-more'],
   },
   {

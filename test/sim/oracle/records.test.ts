@@ -266,6 +266,20 @@ describe('records in the end', () => {
     expect(held.day.judge.tally.recordsLost).toBe(0);
   });
 
+  it('leave out numbers, also before the first one', () => {
+    const day = new Day();
+    const board = day.board('board 1');
+    const one = day.lease({ on: 'board 1' });
+    board.end = { ...board.end, seq: 1499 };
+    board.assign([one]).open(one);
+    day.pass(10 * MINUTE);
+    board.end = { ...board.end, seq: 2999 };
+    board.record(one);
+    evening({ day, board, one });
+    expect(day.found).toEqual([]);
+    expect(day.judge.tally.recordsLost).toBe(0);
+  });
+
   it('usage-lost: one was never brought', () => {
     const { day, board, one } = forenoon();
     board.assign([]).close(one).deliver();
