@@ -153,14 +153,8 @@ const run = async (values: Values): Promise<void> => {
   const route = typeof values.proxy === 'string' ? { dial: dialThrough(values.proxy) } : {};
   const link = new MqttLink({ identity, keepaliveS: number(values, 'keepalive-s'), timeoutMs: pace.patienceMs, ...route });
   const board: Board = {
-    crypto: nodeCrypto,
-    signer: key.signer,
-    entropy: kernelEntropy,
-    id,
-    bootId: bootId(),
-    software: SOFTWARE,
-    offer,
-    pace,
+    ...{ crypto: nodeCrypto, signer: key.signer, entropy: kernelEntropy, id, bootId: bootId(), software: SOFTWARE },
+    ...{ offer, pace },
   };
   const retell = openRetelling({
     monoMs: () => clock.now().monoMs,

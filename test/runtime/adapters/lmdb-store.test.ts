@@ -25,7 +25,7 @@ const medium = (): Medium => {
     close: async ({ store }) => store.close(),
     spoilSchema: async () => {
       const db = open<Buffer, string>({ path, encoding: 'binary', useVersions: true, overlappingSync: false });
-      db.putSync('store/schema', Buffer.from('2'), 1);
+      db.putSync('store/schema', Buffer.from('another'), 1);
       await db.close();
     },
   };
