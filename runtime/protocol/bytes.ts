@@ -7,34 +7,6 @@ const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567';
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Of this many the engine keeps the content inside the object. */
-const INSIDE_BYTES = 64;
-const SMALL_BYTES = 1024;
-const SHARED_BYTES = 8192;
-/** Places begin at whole words. */
-const WORD_BYTES = 8;
-let shared = new ArrayBuffer(SHARED_BYTES);
-let taken = 0;
-
-/** A place for so many bytes, all 0. Small ones share a piece of memory: to ask the machine for each costs several times as much as to fill it. */
-export const blank = (length: number): Bytes => {
-  if (length <= INSIDE_BYTES || length > SMALL_BYTES) return new Uint8Array(length);
-  if (taken + length > SHARED_BYTES) {
-    shared = new ArrayBuffer(SHARED_BYTES);
-    taken = 0;
-  }
-  const out = new Uint8Array(shared, taken, length);
-  taken += Math.ceil(length / WORD_BYTES) * WORD_BYTES;
-  return out;
-};
-
-/** What stands there now, in a place of its own. */
-export const copied = (bytes: Bytes, from: number, to: number): Bytes => {
-  const out = blank(to - from);
-  out.set(bytes.subarray(from, to));
-  return out;
-};
-
 export const utf8 = (text: string): Bytes => encoder.encode(text);
 
 /** Strict: ill-formed UTF-8 is refused with `bad-cbor`. */
@@ -176,7 +148,7 @@ export const compare = (a: Bytes, b: Bytes): number => {
 export const concat = (...parts: Bytes[]): Bytes => {
   let length = 0;
   for (const part of parts) length += part.length;
-  const out = blank(length);
+  const out = new Uint8Array(length);
   let at = 0;
   for (const part of parts) {
     out.set(part, at);

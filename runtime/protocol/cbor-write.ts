@@ -3,7 +3,7 @@
  * thousands of small items an hour. cbor-x has no canonical mode: it leaves keys in the order in which they stand, writes
  * integers from 2^32 on as floats and guesses the length of texts.
  */
-import { type Bytes, compare, copied, utf8 } from './bytes.ts';
+import { type Bytes, compare, utf8 } from './bytes.ts';
 import { refuse } from './errors.ts';
 import { LIMITS } from './limits.ts';
 
@@ -174,7 +174,7 @@ const map = (value: { [key: string]: Value }, depth: number, from: number): numb
   }
   const leftThen = left;
   const end = record(value, depth, from);
-  if (most < Number.POSITIVE_INFINITY) kept.set(value, { coded: copied(out, from, end), items: leftThen - left, depth });
+  if (most < Number.POSITIVE_INFINITY) kept.set(value, { coded: out.slice(from, end), items: leftThen - left, depth });
   return end;
 };
 
@@ -252,7 +252,7 @@ export const write = (value: Value, itemsMax = Number.POSITIVE_INFINITY, tag: By
   try {
     out.set(tag);
     const end = item(value, 0, tag.length);
-    return copied(out, 0, end);
+    return out.slice(0, end);
   } finally {
     // What one statement took is not held for ever.
     if (out.length > 16 * KEPT_BYTES) out = new Uint8Array(KEPT_BYTES);
