@@ -43,10 +43,15 @@ export const homesFor = (crypto: Crypto, board: string, serving: GatewayEntry[])
     .slice(0, HOMES)
     .flatMap((id) => serving.find((entry) => entry.gateway === id) ?? []);
 
-const SLOWEST = 3;
+/** Four times there and back on a link that is 8 s late each way, and some time for whoever answers. */
+const SLOW_DIAL_MS = 90_000;
 
-/** A link may be slow and not dead, and then no dial within the usual patience would ever get through. */
-export const patienceMs = (usualMs: number, attempt: number): number => usualMs * 2 ** Math.min(Math.max(0, attempt), SLOWEST);
+/**
+ * A link may be slow and not dead, and then no dial within the usual patience would ever get through. But what was sent
+ * into a dead one is lost, and while its answer is waited for nobody notices that the link is back.
+ */
+export const patienceMs = (usualMs: number, attempt: number): number =>
+  Math.min(usualMs * 2 ** Math.min(Math.max(0, attempt), 16), Math.max(usualMs, SLOW_DIAL_MS));
 
 /** Full jitter (Brooker 2015). The first round over all homes is not delayed beyond the base. */
 export const backoffMs = (entropy: Entropy, attempt: number, homes: number): number => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { backoffMs, homesFor, listedGateways, servingGateways } from '../../../runtime/core/homing.ts';
+import { backoffMs, homesFor, listedGateways, patienceMs, servingGateways } from '../../../runtime/core/homing.ts';
 import type { GatewayId, OperatorId } from '../../../runtime/protocol/ids.ts';
 import type { GatewayEntry, OperatorDoc } from '../../../runtime/protocol/nouns/trust.ts';
 import { keyOf, testCrypto } from '../../support/crypto.ts';
@@ -106,4 +106,9 @@ describe('waiting between dials', () => {
       }
     }
   });
+});
+
+test('a dial is waited for longer each time nobody answers, up to what a slow link needs, and never less than usual', () => {
+  expect([-1, 0, 1, 2, 3, 30].map((attempt) => patienceMs(20_000, attempt))).toEqual([20_000, 20_000, 40_000, 80_000, 90_000, 90_000]);
+  expect(patienceMs(120_000, 5)).toBe(120_000);
 });
