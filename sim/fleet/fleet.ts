@@ -43,6 +43,8 @@ export interface FleetOptions {
 /** A program whose files rotted does not get far. */
 const ROTTEN = { how: 'crash', afterMs: 10 } as const;
 const PAIR_RETRY_MS = 10_000;
+/** A board is twice as patient each time that nobody answers: with its third dial it waits so many times as long. */
+const GROWN = 4;
 
 export class Fleet {
   readonly scenario: Scenario;
@@ -276,7 +278,7 @@ export class Fleet {
 
   /** A session that is there goes on; one that is to begin would not in the time that the board gives it. */
   #isTooLate(at: string): boolean {
-    return 2 * ROUND_TRIPS * this.roads.troubleOf(at).lateMs >= this.scenario.pace.boardPatienceMs;
+    return 2 * ROUND_TRIPS * this.roads.troubleOf(at).lateMs >= GROWN * this.scenario.pace.boardPatienceMs;
   }
 
   /** Pairs of gateways between which nothing passes, by both ids. */

@@ -14,6 +14,8 @@ import type { BoardEnd, GatewayEnd, Heard } from './doors.ts';
 /** TCP, TLS 1.3 and CONNECT with its subscriptions: so many times there and back before a session can be used. */
 export const ROUND_TRIPS = 4;
 const HANDSHAKE_BYTES = 1200;
+/** RFC 6298 §2: before anything has been measured. */
+const FIRST_RETRY_MS = 1000;
 /** An MQTT PUBLISH in TLS beside its payload: topic, identifiers, record. */
 const PUBLISH_BYTES = 90;
 const GONE = encodeAs(gone, { v: 1 }, 'gone');
@@ -79,6 +81,33 @@ export class BoardMessages {
         if (call === from) listener({ kind: 'linked', gateway: from.gateway });
       });
     };
+    const shake = (mine: Call, leftMs: number, tripMs: number): void => {
+      const { gateway: entry } = mine;
+      const listens = paths.listens(entry.gateway);
+      const waitMs = Math.min(leftMs, tripMs * (listens ? ROUND_TRIPS : 1));
+      clock.at(clock.nowMs + waitMs, () => {
+        if (call !== mine || !end.alive()) return;
+        const gateway = gateways.get(entry.gateway);
+        if (!listens || waitMs >= leftMs || gateway?.alive() !== true || !paths.opens(end.at, gateway.id))
+          fail(mine, new LichenError('unavailable', 'the connection was refused'));
+        else if (!equal(gateway.signer.publicKey, entry.key))
+          fail(mine, new LichenError('wrong-signer', 'another key than the operator lists'));
+        else open(mine, gateway);
+      });
+    };
+    /** Where nothing comes back it is asked again, each time after twice as long. */
+    const knock = (mine: Call, untilMs: number, retryMs: number): void => {
+      const { gateway } = mine.gateway;
+      const leftMs = untilMs - clock.nowMs;
+      const there = gateways.has(gateway) ? paths.delayMs(end.at, gateway, HANDSHAKE_BYTES) : null;
+      const back = there === null ? null : paths.delayMs(gateway, end.at, HANDSHAKE_BYTES);
+      if (there !== null && back !== null) return shake(mine, leftMs, there + back);
+      clock.at(clock.nowMs + Math.min(retryMs, leftMs), () => {
+        if (call !== mine || !end.alive()) return;
+        if (retryMs < leftMs) knock(mine, untilMs, 2 * retryMs);
+        else fail(mine, new LichenError('unavailable', 'no answer'));
+      });
+    };
     return {
       watch: (added) => {
         listener = added;
@@ -86,22 +115,8 @@ export class BoardMessages {
       hangUp,
       dial: (entry, patienceMs = end.timeoutMs) => {
         hangUp();
-        const mine: Call = { gateway: entry, session: null };
-        call = mine;
-        const there = gateways.has(entry.gateway) ? paths.delayMs(end.at, entry.gateway, HANDSHAKE_BYTES) : null;
-        const back = there === null ? null : paths.delayMs(entry.gateway, end.at, HANDSHAKE_BYTES);
-        const tripMs = there === null || back === null ? null : there + back;
-        const listens = tripMs !== null && paths.listens(entry.gateway);
-        const waitMs = Math.min(patienceMs, tripMs === null ? patienceMs : tripMs * (listens ? ROUND_TRIPS : 1));
-        clock.at(clock.nowMs + waitMs, () => {
-          if (call !== mine || !end.alive()) return;
-          const gateway = gateways.get(entry.gateway);
-          if (!listens || waitMs >= patienceMs || gateway?.alive() !== true || !paths.opens(end.at, gateway.id))
-            fail(mine, new LichenError('unavailable', tripMs === null ? 'no answer' : 'the connection was refused'));
-          else if (!equal(gateway.signer.publicKey, entry.key))
-            fail(mine, new LichenError('wrong-signer', 'another key than the operator lists'));
-          else open(mine, gateway);
-        });
+        call = { gateway: entry, session: null };
+        knock(call, clock.nowMs + patienceMs, FIRST_RETRY_MS);
       },
       publish: (topic, payload) => {
         const session = call?.session ?? null;

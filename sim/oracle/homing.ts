@@ -75,6 +75,7 @@ export const openHoming = (court: Court): Homing => {
     },
     heardNow: (atMs, board, gateway) => {
       conclude(atMs, board, true);
+      board.welcomeMs = atMs;
       // Of a gateway that ended while its word was on the way nothing more will come.
       // The documents of operators may be told anew within a session.
       if (board.home !== gateway) board.homeMs = atMs;

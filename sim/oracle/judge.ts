@@ -131,7 +131,9 @@ const machines = (court: Court, { runs, steady, homing, overlap, records }: Cham
       const board = scene.board(id);
       if (board.canReach === can) return;
       board.canReach = can;
-      if (can && atMs - board.cutOffMs >= court.limits.silenceMs) board.home = null;
+      // On a way that is too slow for most sessions one may have begun all the same.
+      const isSilent = atMs - board.cutOffMs >= court.limits.silenceMs && board.welcomeMs <= board.cutOffMs;
+      if (can && isSilent) board.home = null;
       if (!can) {
         board.cutOffMs = atMs;
         board.isHomeSure = false;

@@ -97,6 +97,8 @@ export interface BoardCase {
   /** Whose welcome it heard last, unless that session is certainly over. */
   home: GatewayCase | null;
   homeMs: number;
+  /** When it last heard a welcome. */
+  welcomeMs: number;
   /** That session has been heard since the board was last cut off. */
   isHomeSure: boolean;
   /** Since when it could find a home and has none; null: has one, or cannot. */
@@ -203,7 +205,7 @@ const newChain = (): Chain => ({
 const newBoard = (id: string): BoardCase => ({
   ...{ id, enforces: null, isPowered: false, isUp: false, canReach: true, cutOffMs: 0, upMs: 0, downMs: -1, roomMs: 0 },
   card: { lostMs: null, isCloned: false, isDead: false, isFull: false, isRotten: false },
-  ...{ home: null, homeMs: 0, isHomeSure: false, seeksMs: null, wellMs: null, wasWell: { fromMs: 0, toMs: -1 } },
+  ...{ home: null, homeMs: 0, welcomeMs: 0, isHomeSure: false, seeksMs: null, wellMs: null, wasWell: { fromMs: 0, toMs: -1 } },
   ...{ tenure: 0, seq: 0, desiredMark: 0, told: new Map(), session: null, unsureMs: null, chain: newChain() },
   ...{ running: new Map(), awaited: new Map(), leases: new Set(), pairs: new Set() },
 });

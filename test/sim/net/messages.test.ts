@@ -180,6 +180,23 @@ describe('a dial', () => {
   });
 });
 
+describe('a dial that nobody heard', () => {
+  test('is heard when it is repeated, once the way is there again', () => {
+    const world = openWorld();
+    addGateway(world, 'gateway a');
+    const board = addBoard(world, 'board 1');
+    world.roads.trouble(board.at, { mute: true });
+    board.link.dial(entryOf('gateway a'), 60_000);
+    // It asks after 1, 3, 7 and 15 s.
+    world.clock.runTo(8000);
+    world.roads.trouble(board.at, { mute: false });
+    world.clock.runTo(14_900);
+    expect(board.lines).toEqual([]);
+    world.clock.runTo(16_000);
+    expect(board.lines).toEqual(['linked']);
+  });
+});
+
 describe('two gateways', () => {
   const peers = () => {
     const world = openWorld();

@@ -172,6 +172,16 @@ describe('a home', () => {
     expect(day.judge.tally.worstRehomeMs).toBe(20_000);
   });
 
+  it('may be found on a way on which none is to be had for certain', () => {
+    const day = new Day();
+    const board = boardOf(day);
+    board.reach(false);
+    day.pass(HOUR);
+    board.welcome('gateway b').reach(true);
+    day.pass(HOUR).settle(new Map());
+    expect(day.found).toEqual([]);
+  });
+
   it('is kept through a short cut', () => {
     const day = new Day();
     const board = boardOf(day);
