@@ -8,7 +8,7 @@ import { type Bytes, hex, utf8 } from '../../runtime/protocol/bytes.ts';
 import type { Signer } from '../../runtime/protocol/crypto.ts';
 import { type ErrorCode, LichenError } from '../../runtime/protocol/errors.ts';
 import type { BoardId, GatewayId } from '../../runtime/protocol/ids.ts';
-import { encodeAs, seal } from '../../runtime/protocol/noun.ts';
+import { encodeAs, payloadOf, seal } from '../../runtime/protocol/noun.ts';
 import { type Usage, usageNoun } from '../../runtime/protocol/nouns/board.ts';
 import { nowNoun } from '../../runtime/protocol/nouns/lease.ts';
 import { chunk } from '../../runtime/protocol/nouns/messages.ts';
@@ -304,12 +304,14 @@ test('a chain that is said to be longer than the board has made it [trust-11]', 
   // Its own key, and not the record that is named.
   const own = forged(board.key.signer, { seq: 7 });
   await nothingHappened(() => liar.welcome({ known, proof: own }), 'now refused', 'bad-signature', /is not shown/, ['chained']);
-  // What it did sign once, and lost, is where it goes on from: above it, and with the mark.
-  const lost = forged(board.key.signer, { seq: seq + 4 });
-  liar.welcome({ known: { seq: seq + 4, hash: hashOf(lost) }, proof: lost });
+  // Above what it did sign once, and lost, it goes on: from what it remembers, and with the mark.
+  const lostSeq = seq + 4;
+  const lost = forged(board.key.signer, { seq: lostSeq });
+  liar.welcome({ known: { seq: lostSeq, hash: hashOf(lost) }, proof: lost });
   liar.assign([]);
-  const close = await liar.usage.next((usage) => usage.kind === 'close' && usage.seq > seq + 4);
-  expect(close).toMatchObject({ seq: seq + 5, amnesia: true, prev: hashOf(lost) });
+  const close = await liar.usage.next((usage) => usage.kind === 'close' && usage.seq > lostSeq);
+  const last = liar.usage.all.findLast((usage) => usage.seq < lostSeq)!;
+  expect(close).toMatchObject({ seq: lostSeq + 1, amnesia: true, prev: nodeCrypto.sha256(payloadOf(usageNoun, last)) });
 });
 
 test('an acknowledgement that another key signed keeps the records on the board', async () => {

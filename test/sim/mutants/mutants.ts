@@ -149,8 +149,8 @@ export const MUTANTS: Mutant[] = [
   {
     name: 'events that met a full store are lost',
     file: 'runtime/agent/retell.ts',
-    find: "  event.kind !== 'tick' &&\n",
-    replace: "  event.kind === 'boot' &&\n",
+    find: "event.kind !== 'tick' &&",
+    replace: "event.kind === 'boot' &&",
     caughtAs: ['not-restarted', 'usage-lost', 'stopped-without-reason', 'billed-more'],
   },
   {
