@@ -144,7 +144,10 @@ export const batchAfter = (rows: Rows, author: string, from: number): LogBatch |
   return { entries: entries.slice(0, size - from), size, note };
 };
 
-export const headOf = (rows: Rows, author: string): string | null => heads.get(rows, author, ordinal(sizeOf(rows, author)))?.note ?? null;
+/** The head that was signed when the log had this size. */
+export const headAt = (rows: Rows, author: string, size: number): string | null => heads.get(rows, author, ordinal(size))?.note ?? null;
+
+export const headOf = (rows: Rows, author: string): string | null => headAt(rows, author, sizeOf(rows, author));
 
 /** Whether an author's log as it is held here had this head. */
 export const isHeadOf = (rows: Rows, author: string, { size, root }: Pick<Checkpoint, 'size' | 'root'>): boolean => {

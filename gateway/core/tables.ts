@@ -150,6 +150,8 @@ export interface PeerState {
   heard: boolean;
   /** What the peer last said it has. */
   vector: Record<string, number>;
+  /** Up to where it was shown others' heads. */
+  shown: Record<string, number>;
   /** What was sent beyond that already. */
   sent: Record<string, number>;
   /** Our vector as it was last told to the peer. */

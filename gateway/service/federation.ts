@@ -23,7 +23,7 @@ import { askFor, have, oweTo } from './sync.ts';
 
 type Frame<K extends PeerFrame['kind']> = Extract<PeerFrame, { kind: K }>;
 
-const UNHEARD = { heard: false, vector: {}, sent: {}, told: {}, proof: null, asked: [], cursor: '', refusedAt: '' };
+const UNHEARD = { heard: false, vector: {}, sent: {}, shown: {}, told: {}, proof: null, asked: [], cursor: '', refusedAt: '' };
 
 export const peerUp: Handler<Extract<Event, { kind: 'peer-up' }>> = (work, service, event, now) => {
   peers.put(work, { ...UNHEARD, told: vectorOf(work), session: event.session, up: true, sinceMs: now.monoMs }, event.gateway);

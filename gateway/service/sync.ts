@@ -3,7 +3,7 @@ import { signLine } from '../../runtime/protocol/checkpoint.ts';
 import { type GatewayId, idFrom } from '../../runtime/protocol/ids.ts';
 import type { PeerFrame, Vector } from '../../runtime/protocol/nouns/log.ts';
 import { type VolatileTable, volatileTable } from '../../runtime/turn/table.ts';
-import { batchAfter, headOf, signedSize, signHead, sizeOf, vectorOf } from '../core/log.ts';
+import { batchAfter, headAt, headOf, signedSize, signHead, sizeOf, vectorOf } from '../core/log.ts';
 import { type PeerState, peers } from '../core/tables.ts';
 import { takeFlag } from './accept.ts';
 import type { Service, Work } from './events.ts';
@@ -56,7 +56,7 @@ const takeAll = <T>(work: Work, from: VolatileTable<T>): Map<string, T> => {
 /**
  * Sends peers what they lack. An author sends its own log, and hears how much of it is held; what others wrote a peer is sent
  * only if it still lacks it a look later, as it mostly has it from them: in a mesh each batch would come as often as there
- * are peers. Usage waits for the next look, when many boards' records share one signed head; all else goes at once.
+ * are peers. Heads are shown all the same. Usage waits for the next look, when many boards' records share one signed head; all else goes at once.
  */
 export const sync = (work: Work, service: Service): void => {
   const isLook = takeFlag(work, 'look');
@@ -76,6 +76,7 @@ export const sync = (work: Work, service: Service): void => {
     const own = isNews || asks !== undefined ? [service.me] : [];
     const others = asks === 'all' ? Object.keys(vector) : isLook ? lagging(value, before) : [];
     sendLacking(work, service, key, value, new Set([...own, ...others]));
+    if (isLook) showHeads(work, service, key, before);
     if (owes.has(key) || (isLook && hasGrown(service, value, vector))) tell(work, service, key, vector);
   }
 };
@@ -85,6 +86,28 @@ const reached = ({ vector, sent }: PeerState, author: string): number => Math.ma
 /** Of these logs it lacks what was here at the last look. */
 const lagging = (peer: PeerState, before: Vector): string[] =>
   Object.keys(before).filter((author) => reached(peer, author) < (before[author] ?? 0));
+
+/**
+ * Heads of others' logs as they stood here at the last look, to a peer that has so much of them from elsewhere: an author
+ * that told the two of us different histories is found out by them.
+ */
+const showHeads = (work: Work, service: Service, gateway: string, before: Vector): void => {
+  const peer = peers.get(work, gateway);
+  if (peer === null) return;
+  let { shown } = peer;
+  for (const [author, size] of Object.entries(before)) {
+    if (author === service.me || author === gateway || size <= (shown[author] ?? 0) || reached(peer, author) < size) continue;
+    const head = headAt(work, author, size);
+    if (head === null) continue;
+    shown = { ...shown, [author]: size };
+    work.emit({
+      kind: 'peer-send',
+      session: peer.session,
+      frame: { kind: 'entries', author: idFrom<GatewayId>(author), from: size, entries: [], head },
+    });
+  }
+  if (shown !== peer.shown) peers.put(work, { ...peer, shown }, gateway);
+};
 
 const hasGrown = (service: Service, { told }: PeerState, vector: Vector): boolean =>
   vector !== told && Object.keys(vector).some((author) => author !== service.me && (vector[author] ?? 0) > (told[author] ?? 0));
