@@ -34,6 +34,8 @@ export const CODES = {
   'overlap-too-long': 4,
   'overlap-charged': 4,
   'overlap-stop': 4,
+  /** Two leases of one instance from one guardian with the same term: which of them is the later one nobody could tell. */
+  'term-twice': 4,
 
   'stopped-without-reason': 5,
   'not-restarted': 5,

@@ -278,7 +278,22 @@ const examineCharges = (settlement: Settlement, instance: InstanceCase): void =>
     );
 };
 
+/** A guardian knows its own leases, unless it lost its disk. */
+const examineTerms = ({ scene, archive, docket }: Court, atMs: number, instance: InstanceCase): void => {
+  const given = new Map<string, LeaseCase>();
+  for (const lease of instance.leases) {
+    if (lease.document === null) continue;
+    const { guardian, term } = lease.document;
+    const { lies, forgotMs } = scene.gateway(guardian);
+    const other = given.get(`${guardian} ${term}`);
+    given.set(`${guardian} ${term}`, lease);
+    if (other === undefined || lies || forgotMs !== null || !archive.isProven(lease) || !archive.isProven(other)) continue;
+    docket.accuse('term-twice', atMs, instance.id, `guardian ${guardian} gave it leases ${other.id} and ${lease.id}, both of term ${term}`);
+  }
+};
+
 export const settle = (court: Court, logs: Logs, atMs: number, statements: Map<string, Bytes[]>, said: Said[]): void => {
+  for (const instance of court.scene.instances.values()) examineTerms(court, atMs, instance);
   const reference = examineAgreement(court, atMs, statements);
   examineChanges(court, logs, atMs, reference, said);
   const bills = examineStatements(court, atMs, reference);

@@ -14,8 +14,7 @@ export interface Mutant extends Patch {
 }
 
 /**
- * Not here, as this judge or this world does not show them yet: a new lease with the term of the old one, a request that is
- * stopped and run all the same. Nor `over-offered` (every virtual kernel enforces all there is, so none can be lied about), `overlap-stop` (no
+ * Not here, as this judge or this world does not show it yet: a request that is stopped and run all the same. Nor `over-offered` (every virtual kernel enforces all there is, so none can be lied about), `overlap-stop` (no
  * gateway takes such a request today), and guards against forged documents, which no virtual gateway sends: those have
  * negative tests of their own (test/outside, test/runtime/core/trust.test.ts).
  */
@@ -103,6 +102,48 @@ export const MUTANTS: Mutant[] = [
     find: "  take(work, board, event.partition, event.counters, { ...now, monoMs }, before?.process === 'stopping');\n",
     replace: '',
     caughtAs: ['usage-lost'],
+  },
+  {
+    name: 'a new lease has the term of the one before',
+    file: 'gateway/core/placement.ts',
+    find: '(held?.doc.term ?? 0) + 1, chosen',
+    replace: '1, chosen',
+    caughtAs: ['term-twice'],
+  },
+  {
+    name: 'a period charges again what a former one charged',
+    file: 'gateway/core/rating.ts',
+    find: '    meter.slices = [];\n',
+    replace: '',
+    caughtAs: ['billed-more', 'billed-twice', 'wrong-price'],
+  },
+  {
+    name: 'records of a former period are news',
+    file: 'gateway/core/chain.ts',
+    find: '    if (chain.links.has(hex(doc.hash))) continue;\n',
+    replace: '',
+    caughtAs: ['billed-twice', 'usage-lost'],
+  },
+  {
+    name: 'records beyond a gap count',
+    file: 'gateway/core/chain.ts',
+    find: '  if (parent === undefined) return null;\n',
+    replace: '  if (parent === undefined) return put(chain, doc, null, revoked);\n',
+    caughtAs: ['billed-twice', 'usage-lost'],
+  },
+  {
+    name: 'a gateway takes records beyond a gap',
+    file: 'gateway/core/place-usage.ts',
+    find: "  if (before === null) return refuse('conflict', ",
+    replace: "  if (before === null) return 'next'; if (seq < 0) return refuse('conflict', ",
+    caughtAs: ['acked-not-stored', 'acked-not-replicated', 'pruned-too-early', 'usage-lost'],
+  },
+  {
+    name: 'what runs is green before its promises hold',
+    file: 'runtime/agent/promises.ts',
+    find: 'if (states.every(({ held }) => held === true))',
+    replace: 'if (states.length > 0)',
+    caughtAs: [EXPECTATION],
   },
   {
     name: 'overlap is charged',

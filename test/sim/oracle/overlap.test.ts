@@ -131,6 +131,32 @@ describe('two boards that run one instance', () => {
   });
 });
 
+describe('terms', () => {
+  const same = (guardianName: string, happens: (day: Day) => void = () => {}) => {
+    const day = new Day();
+    const [first, second] = ['board 1', 'board 2'].map((name) => day.board(name)) as [DayBoard, DayBoard];
+    const one = day.lease({ on: 'board 1' });
+    first.assign([one]).open(one).deliver();
+    happens(day);
+    const two = day.lease({ on: 'board 2', guardianName });
+    first.assign([]).close(one).deliver();
+    second.assign([two]).open(two).deliver();
+    return day.pass(MINUTE).settle(new Map());
+  };
+
+  it('term-twice: a guardian gives one instance two leases of one term', () => {
+    expect(same('gateway a').codes).toEqual(['term-twice']);
+  });
+
+  it('two guardians that do not hear each other may', () => {
+    expect(same('gateway b').found).toEqual([]);
+  });
+
+  it('and one that lost its disk', () => {
+    expect(same('gateway a', (day) => day.forgets('gateway a')).found).toEqual([]);
+  });
+});
+
 describe('what an overlap is charged', () => {
   const work = (board: DayBoard, lease: Lease, day: Day, minutes: number, wallOffsetMs = 0): void => {
     for (let i = 0; i < minutes; i += 10) {
