@@ -5,14 +5,11 @@ import { keep, sorted } from './cbor-write.ts';
 import { refuse } from './errors.ts';
 import type { BoardId, GatewayId, LeaseId, OperatorId, OwnerId, PublisherId, RequestId, TenantId } from './ids.ts';
 import { LIMITS } from './limits.ts';
-import { REFUSED, takeOf } from './quick.ts';
 
 export type Schema<T> = v.GenericSchema<unknown, T>;
 
 /** Parses what came from outside. Error: `bad-schema` with the path and what was expected there. */
 export const parse = <T>(schema: Schema<T>, input: unknown, what: string): T => {
-  const taken = takes(schema, input);
-  if (taken !== null) return taken.value;
   const result = v.safeParse(schema, input, { abortEarly: true });
   if (result.success) return result.output;
   const [issue] = result.issues;
@@ -22,9 +19,8 @@ export const parse = <T>(schema: Schema<T>, input: unknown, what: string): T => 
 
 /** What the schema takes as it stands, as the schema gives it back; null when it does not take it. */
 export const takes = <T>(schema: Schema<T>, input: unknown): { value: T } | null => {
-  const value = takeOf(schema)(input);
-  // What comes out of a schema is of its type; that was lost where all schemas are one.
-  return value === REFUSED ? null : { value: value as T };
+  const result = v.safeParse(schema, input, { abortEarly: true });
+  return result.success ? { value: result.output } : null;
 };
 
 // One check each, as they stand in every row that a board writes: a chain of them costs several times as much.
