@@ -18,6 +18,7 @@ import { blobs, cosigned, manifests, nothing, type PeerState, peers, pendings, r
 import { touchPlacing } from '../core/touched.ts';
 import { flag } from './accept.ts';
 import { awaitRelease, refuseRelease, takeFromPeer } from './content.ts';
+import { showContradiction } from './contradiction.ts';
 import type { Event, Handler, Service, Work } from './events.ts';
 import { askFor, have, oweTo } from './sync.ts';
 
@@ -115,6 +116,7 @@ const takeEntries = (work: Work, service: Service, from: string, frame: Frame<'e
     const isBlameless = AUTHORS_OWN.has(error.code) || (error.code === 'conflict' && peer?.refusedAt !== '');
     if (frame.author === from || peer === null || !isBlameless) throw thrown;
     work.emit({ kind: 'journal', line: `log of ${frame.author} from ${from}: ${error.message}` });
+    if (error.code === 'fork') showContradiction(work, frame);
     peers.put(work, { ...peer, refusedAt: trustVersions(work, service) }, from);
     return [];
   }

@@ -13,6 +13,7 @@ import { acceptOnce, flag, takeFlag } from './accept.ts';
 import { acknowledgeReplicated } from './acknowledge.ts';
 import { BOARD_MESSAGES, expectBoards, leave, missBoards, tellOperators } from './boards.ts';
 import { CALLS } from './calls.ts';
+import { showContradiction } from './contradiction.ts';
 import { place, sendDesired } from './desired.ts';
 import type { Effect, Event, Service, Work } from './events.ts';
 import { askAllContent, askRefused, noticePeers, peerDown, peerFrame, peerUp, retryPending } from './federation.ts';
@@ -81,6 +82,8 @@ const refused = (work: Work, service: Service, event: Event, error: LichenError)
       return work.emit({ kind: 'answer-pairing', receipt: event.receipt, answer: error });
     case 'peer-frame':
       work.emit({ kind: 'journal', line: `peer ${event.gateway}: ${error.message}` });
+      if (error.code === 'fork' && event.frame.kind === 'entries' && event.frame.author !== service.me)
+        showContradiction(work, event.frame);
       return work.emit({ kind: 'peer-drop', session: event.session, error });
     case 'call':
       return work.emit({ kind: 'reply', id: event.id, answer: error });
