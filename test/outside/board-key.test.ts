@@ -75,10 +75,11 @@ test('--rotate-key: refused until the rotation is pushed, then at home as before
   // What ran went on running, and one lease has records under both keys.
   await gateway.accepts(requestOf('rotator', release.hash, { sequence: 2, state: 'destroyed' }).document);
   await until('the lease to be closed', PATIENCE_MS, async () => (await gateway.get<unknown[]>('/1/instances')).length === 0);
+  // Also what no peer was sent yet stands below a head now.
+  await gateway.order('/1/periods', {});
   const records = (await gateway.log()).filter(({ kind }) => kind === 'usage').map(({ body }) => unseal(nodeCrypto, usageNoun, body));
   expect(new Set(records.map(({ signer }) => signer.join())).size).toBe(2);
   expect(new Set(records.map(({ value }) => value.lease)).size).toBe(1);
-  await gateway.order('/1/periods', {});
   const bytes = await fetch(`${gateway.url}/1/periods/1/statement`).then((response) => response.arrayBuffer());
   const [posting] = decodeStatement(new Uint8Array(bytes)).invoices.flatMap((invoice) => invoice.postings);
   expect(posting).toMatchObject({ fromSeq: 1, toSeq: records.length });

@@ -114,6 +114,19 @@ describe('with a gateway', () => {
     await world.events.next(ofKind('disconnected'));
   });
 
+  test('waits for an answer as long as the dial says, or else as it was told', async () => {
+    const waits: number[] = [];
+    const silent: Dial = ({ timeoutMs }) => {
+      waits.push(timeoutMs);
+      return () => {};
+    };
+    const { link } = newLink({ dial: silent, timeoutMs: 700 });
+    link.dial(world.entry);
+    link.dial(world.entry, 40_000);
+    expect(waits).toEqual([700, 40_000]);
+    link.hangUp();
+  });
+
   test('refused by the gatekeeper', async () => {
     const link = newLink({ identity: other });
     link.link.dial(world.entry);
