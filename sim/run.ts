@@ -2,8 +2,10 @@
  * One run: a scenario and a seed in, a report out. First everything happens as the scenario says; then the world is
  * healed, every wish is withdrawn and the period closed, so that the judge can hold the bill against what was used.
  */
+
 import { vectorOf } from '../gateway/core/log.ts';
 import { nodeCrypto, signerFromSeed } from '../runtime/adapters/crypto.ts';
+import { patienceMs } from '../runtime/core/homing.ts';
 import { outbox } from '../runtime/core/tables.ts';
 import type { Bytes } from '../runtime/protocol/bytes.ts';
 import { askStatements, billedBy } from './fleet/bills.ts';
@@ -17,6 +19,7 @@ import type { View } from './fleet/observe.ts';
 import { Witness } from './fleet/witness.ts';
 import { messageCarrier } from './net/messages.ts';
 import { type StreamCarrier, streamCarrier } from './net/streams.ts';
+import { rehomeWithin } from './oracle/bounds.ts';
 import { createJudge } from './oracle/judge.ts';
 import type { Judge } from './oracle/physics.ts';
 import type { RunReport } from './report/report.ts';
@@ -48,6 +51,8 @@ const REST_LOOK_MS = 10_000;
 /** So long the healed world may take to come to rest: the longest back-off, a few times over. */
 const HEAL_MOST_MS = 3_600_000;
 const HOUR_MS = 3_600_000;
+/** After so many without an answer a board is as patient as it gets. */
+const MANY_DIALS = 100;
 /** For what the last commits say to reach everybody. */
 const LAST_WORDS_MS = 60_000;
 /** Commits that a card which forgets can be made to forget. */
@@ -76,8 +81,9 @@ class Run {
     this.#scenario = scenario;
     this.#options = options;
     this.incidents = drawIncidents(scenario, options.seed, chance.fork('incidents'));
-    const { recordMs, meterMs } = scenario.pace;
-    this.judge = createJudge({ crypto: keys.crypto, limits: { recordMs, meterMs, startsMs: scenario.startsMs } });
+    const { recordMs, meterMs, boardPatienceMs } = scenario.pace;
+    const rehomeMs = rehomeWithin(patienceMs(boardPatienceMs, MANY_DIALS));
+    this.judge = createJudge({ crypto: keys.crypto, limits: { recordMs, meterMs, rehomeMs, startsMs: scenario.startsMs } });
     this.lanes = options.lanes ? new Lanes(() => clock.nowMs) : null;
     this.witness = new Witness(clock, this.judge, trace, this.lanes);
     const { witness } = this;

@@ -56,3 +56,6 @@ const USUAL: JudgeLimits = {
 };
 
 export const judgeLimits = (changes: Partial<JudgeLimits> = {}): JudgeLimits => ({ ...USUAL, ...changes });
+
+/** A board that is slow to give up waits so long for an answer that cannot come before it turns to a gateway that is there. */
+export const rehomeWithin = (longestDialMs: number): number => USUAL.rehomeMs + longestDialMs;
