@@ -81,6 +81,23 @@ pace: { tick: 10s, record: 5min }
   expect(violations.map(({ code, who, what }) => `${code} ${names[who] ?? who}: ${what}`)).toEqual([]);
 }, 60_000);
 
+test('a board whose card is worn out is not blamed for what it cannot write down', async () => {
+  const text = `
+lasts: 3h
+gateways: [north, south]
+boards: [{ name: shed, count: 2, profile: pi-zero-2w, link: wifi, card: { size: 1GB, used: 10%, endurance: 1 } }]
+workloads: [{ recipe: hello-sensor, replicas: 2, uses: { disk: 100B/s } }]
+timeline:
+  - { at: 100min, kind: power-cut, on: shed-1, for: 1min }
+pace: { tick: 10s, record: 5min }
+expect:
+  - sometimes: { see: card-worn, of: shed, at-least: 100% }
+`;
+  const { violations, expectations } = await go('', {}, text);
+  expect(violations).toEqual([]);
+  expect(expectations).toMatchObject([{ held: true }]);
+}, 60_000);
+
 describe('a run', () => {
   test('bills what was used, and says whom', async () => {
     const { billed, recordsSigned, recordsLost, recordsBilledTwice } = await go(GREEN);

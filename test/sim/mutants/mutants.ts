@@ -25,7 +25,7 @@ export const MUTANTS: Mutant[] = [
     name: 'acks leave before they are durable',
     file: 'runtime/turn/turn.ts',
     find: '    if (!decided.hasRows()) return settle(decided);\n',
-    replace: '    if (!decided.hasRows()) return settle(decided);\n    for (const effect of decided.settle()) doors.release(effect);\n',
+    replace: '    if (!decided.hasRows()) return settle(decided);\n    for (const effect of decided.effects) doors.release(effect);\n',
     caughtAs: ['acked-not-stored', 'acked-not-replicated', 'began-unrecorded', 'chain-broken'],
   },
   {
