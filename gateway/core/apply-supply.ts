@@ -3,7 +3,7 @@ import { type Bytes, equal } from '../../runtime/protocol/bytes.ts';
 import { refuse } from '../../runtime/protocol/errors.ts';
 import { decodeAs, type Sealed } from '../../runtime/protocol/noun.ts';
 import type { Home, Usage } from '../../runtime/protocol/nouns/board.ts';
-import { leaseIdOf } from '../../runtime/protocol/nouns/lease.ts';
+import { checkGuarded, leaseIdOf } from '../../runtime/protocol/nouns/lease.ts';
 import { closeSchema, type LogEntry, presenceSchema } from '../../runtime/protocol/nouns/log.ts';
 import { ordinal } from '../../runtime/turn/table.ts';
 import type { Context, Rows } from './context.ts';
@@ -61,6 +61,7 @@ export const applyPresence = (rows: Rows, _context: Context, body: Bytes, entry:
 export const applyLease = (rows: Rows, context: Context, body: Bytes): void => {
   const { value, signer } = open.lease(context.crypto, body);
   const { guardian } = value;
+  checkGuarded(value);
   if (leaseIdOf(context.crypto, value) !== value.lease) refuse('bad-schema', "the lease's id is not that of its terms");
   const keys = keysOf(rows, context, guardian);
   if (keys.length === 0) refuse('unknown-key', `gateway ${guardian}`);

@@ -7,6 +7,8 @@ import type { Request } from '../../runtime/protocol/nouns/request.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import type { Context, Rows } from './context.ts';
 import { gatewayById } from './directory.ts';
+import { guardedFor } from './grants.ts';
+import type { HeldLease } from './holding.ts';
 import type { Candidate } from './rooms.ts';
 import { manifests, vouchers } from './tables.ts';
 
@@ -21,8 +23,7 @@ export const contract = (
   rows: Rows,
   context: Context,
   { id, request, index }: Instance,
-  term: number,
-  chosen: Candidate,
+  { chosen, before }: { chosen: Candidate; before: HeldLease | null },
   now: Instant,
 ): Lease | null => {
   const manifest = manifests.get(rows, hex(request.release));
@@ -31,7 +32,7 @@ export const contract = (
   const { binding } = chosen;
   const terms: Terms = {
     v: 1,
-    term,
+    term: (before?.doc.term ?? 0) + 1,
     guardian: context.me,
     operator: context.operator,
     request: id,
@@ -50,6 +51,7 @@ export const contract = (
     // Each replica may spend its share, so that boards that cannot talk to each other cannot overspend together.
     capMicro: voucher.capMicro / BigInt(request.replicas),
     onIsolation: request.onIsolation,
+    ...guardedFor(rows, context, id, request, before),
     openedMs: now.wallMs,
   };
   return { ...terms, lease: leaseIdOf(context.crypto, terms) };

@@ -16,12 +16,14 @@ import { isWithdrawn } from './apply-demand.ts';
 import type { Context, Rows } from './context.ts';
 import { contract } from './contract.ts';
 import { holdsKey } from './directory.ts';
+import { canRenew, guardiansFor, isGuarded } from './grants.ts';
 import { currentLease, type HeldLease, leasesFor } from './holding.ts';
 import { actsFor, awaySince } from './homing.ts';
 import { choose, Pool } from './pool.ts';
 import { type Candidate, hasRoom, roomIn, roomsOf } from './rooms.ts';
 import { bindings, boards, manifests, releases, requests, vouchers } from './tables.ts';
 import { awaitFor, instanceOf, ofInstance, type Touched } from './touched.ts';
+import { mayReplace } from './votes.ts';
 import { wait, waitingFor, waitNoMore } from './waiting.ts';
 
 const RANK: Record<TierName, number> = { dev: 0, reduced: 1, full: 2 };
@@ -45,6 +47,7 @@ const fits = (candidate: Candidate, request: Request, manifest: Manifest): boole
   return (
     currency &&
     hasRoom(candidate, manifest.limits) &&
+    (request.onIsolation === 'continue' || candidate.deadline) &&
     (manifest.arch === 'any' || manifest.arch === candidate.arch) &&
     RANK[candidate.tier] >= RANK[manifest.demands] &&
     RANK[candidate.tier] >= RANK[filter.tier ?? 'dev'] &&
@@ -60,7 +63,7 @@ const needsLease = (rows: Rows, context: Context, request: Request, held: HeldLe
   if (held === null || held.closed || !equal(held.doc.release, request.release)) return true;
   // A board takes no lease from a key that its guardian does not hold any more.
   if (!held.opened && !holdsKey(rows, context, held.doc.guardian, held.signer)) return true;
-  if (isExcess(rows, held)) return true;
+  if (isExcess(rows, held) || !isGuarded(rows, context, held.doc)) return true;
   const away = awaySince(rows, context, held.doc.board);
   if (away === null) return false;
   if (now[away.clock] - away.at > request.patienceMs) return true;
@@ -91,6 +94,19 @@ const wishOf = (rows: Rows, context: Context, key: string, now: Instant): Wish |
   return manifest === undefined ? null : { id, request, manifest };
 };
 
+/** A guarded lease that nobody would renew moves nothing, it only ends the one before; and others are asked whether that is over. */
+const mayGuard = (
+  rows: Rows,
+  context: Context,
+  { id, request, index }: Wish & { index: number },
+  held: HeldLease | null,
+  now: Instant,
+): boolean => {
+  if (request.onIsolation === 'continue') return true;
+  const guardians = guardiansFor(rows, context, id, held);
+  return canRenew(rows, context, guardians, now) && mayReplace(rows, context, { id, index }, held, guardians, now);
+};
+
 /** Leases that this gateway is to sign now, as acting guardian, for what was touched. Instances without a fitting board wait. */
 export const placements = (rows: Rows, context: Context, touched: Touched, now: Instant): Lease[] => {
   const { instances, changed } = agendaOf(rows, context, touched, now);
@@ -118,6 +134,7 @@ export const placements = (rows: Rows, context: Context, touched: Touched, now: 
     const { board } = request.filter;
     const held = currentLease(rows, id, index);
     if (!needsLease(rows, context, request, held, now)) return waitNoMore(rows, instance, board);
+    if (!mayGuard(rows, context, { ...wish, index }, held, now)) return wait(rows, instance, board);
     // The board of a lease that is being replaced may be taken again: what it holds of this request ends.
     const open = (candidate: Candidate): boolean => !candidate.held.has(id) || candidate.board === held?.doc.board;
     const chosen = choose(
@@ -126,7 +143,7 @@ export const placements = (rows: Rows, context: Context, touched: Touched, now: 
       (candidate) => open(candidate) && fits(candidate, request, manifest),
       `${id}/${index}`,
     );
-    const lease = chosen === undefined ? null : contract(rows, context, { id, request, index }, (held?.doc.term ?? 0) + 1, chosen, now);
+    const lease = chosen === undefined ? null : contract(rows, context, { id, request, index }, { chosen, before: held }, now);
     if (vouchers.get(rows, hex(request.voucher)) === null) awaitFor(rows, id, `voucher/${hex(request.voucher)}`);
     if (chosen === undefined || lease === null) return wait(rows, instance, board);
     waitNoMore(rows, instance, board);

@@ -24,6 +24,8 @@ export interface Candidate extends Room {
   binding: Binding;
   tier: TierName;
   arch: string;
+  /** Whether it ends what has to be over at a moment, whatever becomes of its runtime. */
+  deadline: boolean;
   /** Of its home. */
   region: string | undefined;
   held: Set<RequestId>;
@@ -55,6 +57,7 @@ const candidateOf = (rows: Rows, context: Context, board: string, now: Instant):
     ...roomIn(row.offer, binding, mine),
     tier: row.offer.tier,
     arch: row.offer.arch,
+    deadline: row.offer.enforces.deadline,
     region: gatewayById(rows, context, row.home.gateway)?.region,
     held: new Set(mine.map(({ doc }) => doc.request)),
   };

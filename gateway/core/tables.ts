@@ -11,7 +11,7 @@ import { closeSchema } from '../../runtime/protocol/nouns/log.ts';
 import { manifestSchema } from '../../runtime/protocol/nouns/release.ts';
 import { bindingSchema, requestSchema, voucherSchema } from '../../runtime/protocol/nouns/request.ts';
 import { operatorSchema, publisherSchema } from '../../runtime/protocol/nouns/trust.ts';
-import { bytes, gatewayId, hash, ownerId, positive, publicKey, text, uint, wallMs } from '../../runtime/protocol/schema.ts';
+import { bytes, gatewayId, hash, leaseId, ownerId, positive, publicKey, text, uint, wallMs } from '../../runtime/protocol/schema.ts';
 import { bytesTable, type Table, table, volatileTable } from '../../runtime/turn/table.ts';
 import type { Rows } from './context.ts';
 import { instanceOf, touchAll, touchAwaited, touchBoard, touchInstance, touchPlacing, touchRequest } from './touched.ts';
@@ -116,6 +116,9 @@ export const leaseMarks = table('lease-mark', v.strictObject({ opened: v.boolean
 /** request/index/term/lease → nothing; finds an instance's leases in order. */
 export const leaseRows = 'lease-of';
 export const leaseIndex = table(leaseRows, v.strictObject({}));
+
+/** Instance → the lease to which this gateway, as one of its guardians, granted last. */
+export const grants = table('grant', v.strictObject({ lease: leaseId, leaseMs: positive }));
 
 /** The highest record of a board's chain, as it was signed. */
 export const usageHeads = bytesTable('usage-head', LIMITS.usageRecordBytes);

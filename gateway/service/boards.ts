@@ -21,6 +21,7 @@ import { accept } from './accept.ts';
 import { acknowledge, forgetTold } from './acknowledge.ts';
 import { sendDesired } from './desired.ts';
 import type { Event, Handler, Service, Work } from './events.ts';
+import { renew } from './grants.ts';
 import { enter, forgetSession } from './sessions.ts';
 
 export type Message = Extract<Event, { kind: 'message' }>;
@@ -189,4 +190,4 @@ const away = (work: Work, service: Service, session: string, id: string, now: In
   present(work, service, id, false, now);
 };
 
-export const BOARD_MESSAGES: Record<string, Handler<Message>> = { hello, report, want: give, usage, gone };
+export const BOARD_MESSAGES: Record<string, Handler<Message>> = { hello, report, want: give, usage, gone, renew };

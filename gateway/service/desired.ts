@@ -12,9 +12,12 @@ import { boardSessions, boards, desireds, requests } from '../core/tables.ts';
 import type { Touched } from '../core/touched.ts';
 import { accept } from './accept.ts';
 import type { Service, Work } from './events.ts';
+import { askGuardians } from './grants.ts';
 
 export const place = (work: Work, service: Service, touched: Touched, now: Instant): void => {
-  for (const lease of placements(work, service, touched, now)) {
+  const placed = placements(work, service, touched, now);
+  askGuardians(work, service);
+  for (const lease of placed) {
     accept(work, service, 'lease', seal(leaseNoun, lease, service.signer), now);
     work.emit({ kind: 'journal', line: `lease ${lease.lease} term ${lease.term}: ${lease.name}/${lease.index} on board ${lease.board}` });
   }

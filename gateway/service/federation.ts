@@ -20,6 +20,7 @@ import { flag } from './accept.ts';
 import { awaitRelease, refuseRelease, takeFromPeer } from './content.ts';
 import { showContradiction } from './contradiction.ts';
 import type { Event, Handler, Service, Work } from './events.ts';
+import { answerPoll, passGrant, renewFrom, takeVote } from './grants.ts';
 import { askFor, have, oweTo } from './sync.ts';
 
 type Frame<K extends PeerFrame['kind']> = Extract<PeerFrame, { kind: K }>;
@@ -49,16 +50,30 @@ export const peerDown: Handler<Extract<Event, { kind: 'peer-down' }>> = (work, _
   touchPlacing(work);
 };
 
-export const peerFrame: Handler<Extract<Event, { kind: 'peer-frame' }>> = (work, service, event) => {
-  const peer = peers.get(work, event.gateway);
-  if (peer === null || peer.session !== event.session) return;
-  const { frame } = event;
-  if (frame.kind === 'have') onHave(work, service, event.gateway, peer, frame);
-  else if (frame.kind === 'entries') onEntries(work, service, event.gateway, frame);
-  else if (frame.kind === 'want')
-    for (const hash of frame.hashes)
-      work.emit({ kind: 'peer-send', session: event.session, frame: { kind: 'blob', hash, bytes: blobs.get(work, hex(hash)) } });
-  else onBlob(work, service, event.gateway, peer, frame);
+export const peerFrame: Handler<Extract<Event, { kind: 'peer-frame' }>> = (work, service, event, now) => {
+  const { frame, gateway, session } = event;
+  const peer = peers.get(work, gateway);
+  if (peer === null || peer.session !== session) return;
+  switch (frame.kind) {
+    case 'have':
+      return onHave(work, service, gateway, peer, frame);
+    case 'entries':
+      return onEntries(work, service, gateway, frame, now);
+    case 'want':
+      for (const hash of frame.hashes)
+        work.emit({ kind: 'peer-send', session, frame: { kind: 'blob', hash, bytes: blobs.get(work, hex(hash)) } });
+      return;
+    case 'blob':
+      return onBlob(work, service, gateway, peer, frame);
+    case 'renew':
+      return renewFrom(work, service, session, frame, now);
+    case 'grant':
+      return passGrant(work, frame);
+    case 'poll':
+      return answerPoll(work, session, gateway, frame, now);
+    case 'vote':
+      return takeVote(work, gateway, frame);
+  }
 };
 
 const onBlob = (work: Work, service: Service, from: string, peer: PeerState, frame: Frame<'blob'>): void => {
@@ -82,7 +97,7 @@ const onHave = (work: Work, service: Service, from: string, peer: PeerState, fra
   countersignedUpTo(work, service, from, checkpoint.size, note);
 };
 
-const onEntries = (work: Work, service: Service, from: string, frame: Frame<'entries'>): void => {
+const onEntries = (work: Work, service: Service, from: string, frame: Frame<'entries'>, now: Instant): void => {
   // What a gateway logged stays true when its key is revoked, if others bring it; its own word is not taken any more.
   const present = gatewayById(work, service, from)?.key;
   if (present === undefined || isRevoked(work, service, present)) refuse('revoked-key', `gateway ${from}`);
@@ -95,8 +110,20 @@ const onEntries = (work: Work, service: Service, from: string, frame: Frame<'ent
   for (const entry of entries) applyOne(work, service, entry, frame.entries[entry.seq - frame.from] ?? new Uint8Array());
   if (entries.length > 0) {
     oweTo(work, frame.author);
+    hearOf(work, frame.author, now);
     flag(work, 'retry');
   }
+};
+
+/**
+ * Whose log grows lives, though it is heard through others only. Else two that are both heard by a third would each take the
+ * other for dead, and take over from each other without end.
+ */
+const hearOf = (work: Work, author: string, now: Instant): void => {
+  const peer = peers.get(work, author);
+  if (peer === null || peer.up) return;
+  peers.put(work, { ...peer, sinceMs: now.monoMs }, author);
+  touchPlacing(work);
 };
 
 /**

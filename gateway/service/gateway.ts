@@ -4,6 +4,7 @@ import type { Instant } from '../../runtime/turn/clock.ts';
 import type { Core } from '../../runtime/turn/turn.ts';
 import { isLookDue } from '../core/agenda.ts';
 import { gateways } from '../core/directory.ts';
+import { beginGrants } from '../core/grants.ts';
 import { boardsTouched } from '../core/holding.ts';
 import { takeUp } from '../core/log.ts';
 import { copyAlone } from '../core/replicas.ts';
@@ -51,6 +52,7 @@ const decide = (work: Work, service: Service, event: Event, now: Instant): void 
       return peerFrame(work, service, event, now);
     case 'configured':
       takeUp(work, service);
+      beginGrants(work, now);
       for (const document of event.documents) acceptOnce(work, service, 'operator', document, now);
       return expectBoards(work, service, now);
     case 'call':

@@ -42,8 +42,9 @@ const pushRequest: Push = (work, service, body, now) => {
   if (wasAccepted(work, service, body)) return [];
   if (held !== null && held.doc.sequence >= value.sequence)
     refuse('stale', `sequence ${held.doc.sequence} of ${value.name} is known, this is ${value.sequence}`);
-  if (value.onIsolation === 'stop')
-    refuse('not-offered', 'onIsolation: stop asks for a dead-man outside the runtime, which no board has yet');
+  // What goes on through an outage may do so unseen when it must not run twice any more.
+  if (held !== null && held.doc.onIsolation !== value.onIsolation)
+    refuse('not-offered', `${value.name} keeps onIsolation ${held.doc.onIsolation}; make a request of another name`);
   const manifest =
     manifests.get(work, hex(value.release)) ?? refuse('not-found', `release ${hex(value.release)} is not known here; push it first`);
   if (isWithdrawn(work, hex(value.release))) refuse('revoked-key', 'the publisher has revoked the key that signed the release');
@@ -84,7 +85,9 @@ const PUSH: Record<string, Push> = {
 
 /** What boards and gateways say, each at its own place. */
 const SAID_ELSEWHERE = new Set(
-  ['lease', 'desired', 'now', 'ack', 'home', 'hello', 'report', 'usage', 'pairing'].map((name) => `lichen.${name}+cbor`),
+  ['lease', 'desired', 'now', 'ack', 'home', 'hello', 'report', 'usage', 'pairing', 'renewal', 'grant'].map(
+    (name) => `lichen.${name}+cbor`,
+  ),
 );
 
 /** Returns content still missing for a release. Throws why it is refused. */

@@ -37,6 +37,7 @@ import {
 } from './lifecycle.ts';
 import { meterMoments, recordDue, sampled, signAnew, tickMeters } from './metering.ts';
 import { probed, promiseMoments, tickPromises, unprobed } from './promises.ts';
+import { granted, renewalMoments, tickRenewals } from './renewal.ts';
 import { reportMoments, tickReport } from './report.ts';
 import {
   acknowledged,
@@ -60,6 +61,7 @@ const message = (work: Work, board: Board, event: Of<'message'>, now: Instant): 
   if (links.get(work, ONE)?.phase !== 'welcomed') refuse('stale', `${event.topic} before the welcome`);
   if (event.topic === 'desired') return desired(work, board, event.payload);
   if (event.topic === 'chunk') return gotChunk(work, board, event.payload);
+  if (event.topic === 'grant') return granted(work, board, event.payload, now);
   if (event.topic === 'ack') return acknowledged(work, board, event.payload, now);
   refuse('foreign-topic', event.topic);
 };
@@ -82,6 +84,7 @@ const CONCERNS: Concerns = {
   turn: [
     unlessStuck({ act: followOperators, moments: () => [] }),
     unlessStuck({ act: advanceAll, moments: advanceMoments }),
+    { act: tickRenewals, moments: renewalMoments },
     { act: (work, board, now) => tickPromises(work, manifestFor(board), now), moments: promiseMoments, reads: [probes.name] },
     { act: tickReport, moments: reportMoments, reads: [lastReports.name] },
   ],
@@ -134,6 +137,7 @@ const decide = (work: Work, board: Board, event: Event, now: Instant): void => {
       return recordDue(work, board, now);
     case 'stuck':
       return stuck(work, event, now);
+    case 'extended':
     case 'swept':
       return;
     case 'files-refused':

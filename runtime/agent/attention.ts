@@ -20,6 +20,7 @@ import {
   ONE,
   outbox,
   probes,
+  renewings,
 } from '../core/tables.ts';
 import type { Instant } from '../turn/clock.ts';
 import type { Board, Work } from './events.ts';
@@ -41,7 +42,7 @@ export interface Concerns {
 
 /** Tables that one concern alone looks at, or none, before it acts. */
 const ASIDE: ReadonlySet<string> = new Set(
-  [meters, cadences, flows, outbox, chains, assignments, probes, lastReports, attentions].map(({ name }) => name),
+  [meters, cadences, flows, outbox, chains, assignments, probes, renewings, lastReports, attentions].map(({ name }) => name),
 );
 
 const isChange = (tables: readonly string[]): boolean => {

@@ -2,7 +2,7 @@
 
 import { checkDemands } from '../core/capacity.ts';
 import { plan, restartDelayMs, type Step } from '../core/plan.ts';
-import { contents, documents, type Instance, instances, manifests, meters, type Run, runs, schedules } from '../core/tables.ts';
+import { contents, documents, holds, type Instance, instances, manifests, meters, type Run, runs, schedules } from '../core/tables.ts';
 import { openManifest, openRequest } from '../core/trust.ts';
 import type { PartitionSpec } from '../ports/partitions.ts';
 import { type Bytes, hex } from '../protocol/bytes.ts';
@@ -18,6 +18,7 @@ import { fetchRelease, needDocuments, sweepLater } from './content.ts';
 import type { Board, Handler, Of, Work } from './events.ts';
 import { rebase, record, take } from './metering.ts';
 import { forgetProbes, freshPromises, probeAnew } from './promises.ts';
+import { adopt, deadlineOf, isHeld, partingMoments } from './renewal.ts';
 
 const STOP_GRACE_MS = 3_000;
 
@@ -29,7 +30,7 @@ const manifestFor = (work: Work, board: Board, lease: Lease): Manifest | null =>
   const publisher = publisherChain(work, board, lease.publisher);
   if (manifest === null || publisher.missing !== null) return null;
   const opened = openManifest(board.crypto, lease, publisher.held, manifest);
-  checkDemands(board.offer, opened);
+  checkDemands(board.offer, opened, lease);
   manifests.put(work, opened, lease.lease);
   return opened;
 };
@@ -85,6 +86,7 @@ export const advanceAll = (work: Work, board: Board, now: Instant): void => {
 export const advanceMoments = (work: Work): number[] => [
   ...runs.all(work).map(({ value }) => value.retryMonoMs),
   ...contents.all(work).map(({ value }) => value.movedMonoMs),
+  ...partingMoments(work),
 ];
 
 /**
@@ -116,7 +118,9 @@ const advanceOne = (work: Work, board: Board, id: string, first: Instance, now: 
   for (let step: Step | null = 'open'; instance !== null && (step === 'open' || step === 'close'); instance = instances.get(work, id)) {
     const run = runs.get(work, id);
     if (run === null) return;
-    step = plan(instance, run, isVerified(work, board, instance, run), contents.get(work, hex(instance.lease.release)), now.monoMs);
+    const verified = isVerified(work, board, instance, run);
+    const content = contents.get(work, hex(instance.lease.release));
+    step = plan(instance, run, { verified, held: isHeld(work, id, instance, now), content }, now.monoMs);
     if (step !== null) STEPS[step](work, board, id, instance, now);
   }
 };
@@ -142,7 +146,10 @@ const STEPS: Record<Step, Act> = {
     patch(work, id, { process: 'starting', busy: true, startedMonoMs: now.monoMs, over: '', endedMonoMs: null });
     // What passed between the zero record and now was not granted.
     instances.put(work, { ...instance, bootId: board.bootId, recordedMonoMs: Math.round(now.monoMs) }, id);
-    work.emit({ kind: 'partition', step: { kind: 'start', spec: specOf(work, board, instance) } });
+    work.emit({
+      kind: 'partition',
+      step: { kind: 'start', spec: specOf(work, board, instance), deadlineMonoMs: deadlineOf(work, id) },
+    });
   },
   stop: (work, _board, id) => {
     patch(work, id, { process: 'stopping', busy: true });
@@ -158,6 +165,7 @@ const STEPS: Record<Step, Act> = {
     runs.remove(work, id);
     meters.remove(work, id);
     manifests.remove(work, id);
+    holds.remove(work, id);
     forgetProbes(work, id);
     sweepLater(work, now);
   },
@@ -225,12 +233,15 @@ export const removed: Handler<Of<'removed'>> = (work, board, event, now) => {
   patch(work, event.partition, { process: 'none', busy: false });
 };
 
+/** Steps that change nothing of what runs. */
+const ASIDE: ReadonlySet<string> = new Set(['probe', 'sample', 'extend']);
+
 /** A step that could not be done is tried again after a while, from what is then the case. */
 export const stepRefused: Handler<Of<'refused'>> = (work, _board, event, now) => {
   work.emit({ kind: 'journal', line: `partition ${event.partition ?? ''} ${event.step}: ${event.error.message}` });
   if (event.step === 'survey') schedules.put(work, now.monoMs + restartDelayMs(0), SURVEY);
   const run = event.partition === null ? null : runs.get(work, event.partition);
-  if (run === null || event.partition === null || event.step === 'probe' || event.step === 'sample') return;
+  if (run === null || event.partition === null || ASIDE.has(event.step)) return;
   const back: Run['process'] = event.step === 'start' ? 'stopped' : event.step === 'stop' ? 'running' : 'stopped';
   patch(work, event.partition, {
     process: back,
@@ -269,6 +280,7 @@ export const surveyed: Handler<Of<'surveyed'>> = (work, board, event, now) => {
     } else {
       const manifest = manifestOf(work, board, hex(instance.lease.release));
       const running = alive.running && run.over === '';
+      adopt(work, id, alive.deadlineMonoMs);
       // When it ended is not known: the time since its last record is not charged.
       runs.put(work, { ...freshRun(running ? 'running' : 'stopped'), promises: freshPromises(manifest), busy: !running }, id);
       probeAnew(work, id);

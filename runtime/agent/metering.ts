@@ -25,6 +25,7 @@ import type { Instant } from '../turn/clock.ts';
 import { ordinal } from '../turn/table.ts';
 import { chainOf, noteClosed } from './chain.ts';
 import type { Board, Of, Work } from './events.ts';
+import { deadlineOf } from './renewal.ts';
 import { settle } from './session.ts';
 import { isStuck } from './stuck.ts';
 
@@ -44,7 +45,9 @@ export const take = (work: Work, board: Board, id: string, counters: Sample, now
   const known = meters.get(work, id);
   const instance = known === null ? instances.get(work, id) : null;
   const meter = known ?? (instance === null ? null : meterOf(work, id, instance, board, now));
-  if (meter !== null) meters.put(work, advance(meter, counters, now.monoMs, running), id);
+  // Whoever hung hears late of what was sampled, or killed, before: past its deadline nothing ran.
+  const monoMs = Math.min(now.monoMs, deadlineOf(work, id) ?? now.monoMs);
+  if (meter !== null) meters.put(work, advance(meter, counters, monoMs, running), id);
 };
 
 /** Signs one record, links it into the chain, and makes the registers durable with it. */

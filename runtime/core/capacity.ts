@@ -2,6 +2,7 @@
 import { refuse } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import type { Offer } from '../protocol/nouns/board.ts';
+import type { Lease } from '../protocol/nouns/lease.ts';
 import type { Manifest } from '../protocol/nouns/release.ts';
 import type { TierName } from '../protocol/schema.ts';
 
@@ -31,7 +32,12 @@ const isKey = (word: string): word is keyof typeof KEYS => Object.hasOwn(KEYS, w
 const RANK: Record<TierName, number> = { dev: 0, reduced: 1, full: 2 };
 
 /** A release that demands more than this board enforces never starts here, whoever assigned it. Error: `not-offered`. */
-export const checkDemands = ({ tier, arch }: Offer, { demands, arch: builtFor }: Manifest): void => {
+export const checkDemands = (
+  { tier, arch, enforces }: Offer,
+  { demands, arch: builtFor }: Manifest,
+  { guarded }: Pick<Lease, 'guarded'>,
+): void => {
+  if (guarded !== undefined && !enforces.deadline) refuse('not-offered', 'nothing here ends an instance when the runtime hangs');
   if (builtFor !== 'any' && builtFor !== arch) refuse('not-offered', `the release is built for ${builtFor}, this board is ${arch}`);
   if (RANK[tier] < RANK[demands]) refuse('not-offered', `the release demands tier ${demands}, this board enforces ${tier}`);
 };
@@ -45,10 +51,11 @@ interface Enforced {
   pids: boolean;
   network: boolean;
   disk: boolean;
+  deadline: boolean;
 }
 
 export const offerOf = (enforced: Enforced, capacity: Capacity, arch: string, model: string): Offer => {
-  const { tier, engine, memory, cpu, pids, network, disk } = enforced;
+  const { tier, engine, memory, cpu, pids, network, disk, deadline } = enforced;
   if (arch !== 'x64' && arch !== 'arm64') return refuse('not-offered', `processors of kind ${arch} are not supported`);
-  return { tier, arch, ...capacity, enforces: { memory, cpu, pids, network, disk }, engine, model };
+  return { tier, arch, ...capacity, enforces: { memory, cpu, pids, network, disk, deadline }, engine, model };
 };

@@ -16,23 +16,31 @@ const ending = (instance: Instance, run: Run, monoMs: number): Step | null => {
   return 'forget';
 };
 
-const starting = (instance: Instance, run: Run, verified: boolean, content: Content | null, monoMs: number): Step | null => {
+interface Facts {
+  verified: boolean;
+  /** Its lease holds, for a while at least. */
+  held: boolean;
+  content: Content | null;
+}
+
+const starting = (instance: Instance, run: Run, { verified, held, content }: Facts, monoMs: number): Step | null => {
   if (run.error !== '' || run.process === 'running') return null;
   if (!verified) return 'verify';
   // What ended is taken away first, so that its cgroup's counters are added to the base exactly once.
   if (run.process === 'stopped') return monoMs >= run.retryMonoMs ? 'remove' : null;
   if (content?.phase !== 'held') return 'fetch';
   if (!instance.opened) return 'open';
-  return monoMs >= run.retryMonoMs ? 'start' : null;
+  return held && monoMs >= run.retryMonoMs ? 'start' : null;
 };
 
-export const plan = (instance: Instance, run: Run, verified: boolean, content: Content | null, monoMs: number): Step | null => {
+export const plan = (instance: Instance, run: Run, facts: Facts, monoMs: number): Step | null => {
   if (run.busy || run.process === 'unknown') return null;
   // A close record is the last word on a lease, whoever lists it again.
   if (instance.wanted === 'gone' || instance.closed) return ending(instance, run, monoMs);
+  if (!facts.held && run.process === 'running') return stopping(run, monoMs);
   if (instance.wanted === 'stopped' || instance.unpaid) return run.process === 'running' ? stopping(run, monoMs) : null;
-  if (instance.wanted === 'started') return starting(instance, run, verified, content, monoMs);
-  return verified ? null : 'verify';
+  if (instance.wanted === 'started') return starting(instance, run, facts, monoMs);
+  return facts.verified ? null : 'verify';
 };
 
 const RESTART_BASE_MS = 500;

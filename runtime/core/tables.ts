@@ -112,6 +112,21 @@ export interface Run {
 }
 export const runs = volatileTable<Run>('run');
 
+/** Of a guarded lease: when the newest renewal that each guardian granted was asked for, and how long it holds. */
+export interface Hold {
+  asked: ReadonlyMap<string, number>;
+  untilMonoMs: number;
+}
+export const holds = volatileTable<Hold>('hold');
+
+/** Renewals that may still be granted, the newest last. */
+export interface Renewing {
+  sent: readonly { nonce: Bytes; atMonoMs: number; leases: readonly string[] }[];
+  /** The session's hello in which the last one was sent. */
+  session: Bytes;
+}
+export const renewings = volatileTable<Renewing>('renewing');
+
 export interface Meter {
   /** As of the instance: what the counters add to. */
   base: Registers;

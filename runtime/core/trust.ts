@@ -7,7 +7,7 @@ import type { Crypto } from '../protocol/crypto.ts';
 import { refuse } from '../protocol/errors.ts';
 import { fingerprint } from '../protocol/ids.ts';
 import { type MultiSealed, unseal } from '../protocol/noun.ts';
-import { type Lease, leaseIdOf, leaseNoun } from '../protocol/nouns/lease.ts';
+import { checkGuarded, type Lease, leaseIdOf, leaseNoun } from '../protocol/nouns/lease.ts';
 import { type Manifest, manifestNoun } from '../protocol/nouns/release.ts';
 import { type Request, requestIdOf, requestNoun } from '../protocol/nouns/request.ts';
 import { type GatewayEntry, type PublisherDoc, unsealPublisher } from '../protocol/nouns/trust.ts';
@@ -19,6 +19,7 @@ export const openLease = (crypto: Crypto, board: string, listed: GatewayEntry[],
   if (guardian === undefined || !equal(guardian.key, signer))
     refuse('unassigned', `lease ${value.lease} is not signed by the gateway it names`);
   if (value.board !== board) refuse('unassigned', `lease ${value.lease} is for board ${value.board}`);
+  checkGuarded(value);
   if (leaseIdOf(crypto, value) !== value.lease) refuse('bad-schema', "the lease's id is not that of its terms");
   return value;
 };

@@ -62,11 +62,16 @@ export interface Found {
   partition: string;
   running: boolean;
   exit: Exit | null;
+  /** When it is killed, should it still run; null: never. */
+  deadlineMonoMs: number | null;
 }
 
 export type PartitionStep =
   | { kind: 'survey' }
-  | { kind: 'start'; spec: PartitionSpec }
+  /** At `deadlineMonoMs` (CLOCK_BOOTTIME) it is killed by whoever is not the runtime, which may hang or be gone; null: never. */
+  | { kind: 'start'; spec: PartitionSpec; deadlineMonoMs: number | null }
+  /** Puts the deadline of what was started with one off; one that is not later changes nothing. */
+  | { kind: 'extend'; partition: string; deadlineMonoMs: number }
   /** Ends every process; cgroup and counters stay until `remove`. */
   | { kind: 'stop'; partition: string; graceMs: number }
   /** Takes away cgroup, network namespace and everything but `/data`; with `data` also that. Idempotent. */
@@ -78,6 +83,7 @@ export type PartitionStep =
 export type PartitionEvent =
   | { kind: 'surveyed'; found: Found[] }
   | { kind: 'started'; partition: string; address: string | null }
+  | { kind: 'extended'; partition: string }
   /** Counters are read after the cgroup is empty: they are final. Also answers a stop of what had ended already. */
   | { kind: 'stopped'; partition: string; exit: Exit; counters: Counters; atMonoMs?: number }
   | { kind: 'removed'; partition: string }
@@ -97,6 +103,8 @@ export interface Enforcement {
   pids: boolean;
   network: boolean;
   disk: boolean;
+  /** What has to be over at a moment is killed then, whatever becomes of the runtime. */
+  deadline: boolean;
   /** Why the tier is not higher, one sentence per lack, each ending with what to do. */
   lacks: string[];
 }

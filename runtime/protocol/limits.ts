@@ -61,6 +61,14 @@ export const LIMITS = {
   /** The answer to it: operators' documents from their first version on. */
   pairAnswerBytes: 256 * 1024,
   claimMs: 24 * 3_600_000,
+  /** What runs under a guarded lease goes on for at most so long without being renewed. */
+  leaseMs: 60_000,
+  /** Of a request; a majority of them renews. */
+  guardians: 3,
+  /** From the moment at which an instance has to be over until nothing of it runs. */
+  killMs: 5_000,
+  /** By how much the clock of a board or a gateway goes too fast or too slow. */
+  clockPpm: 500,
   /** Unsettled usage records a board keeps; when short, intermediate ones go first. */
   outboxRecords: 100_000,
   /** Leases of which a board remembers that it closed them: a gateway that has not heard so may list them again. */

@@ -46,6 +46,14 @@ export const TOPICS = {
     signer: null,
     says: 'documents and chunks wanted, by hash',
   },
+  renew: {
+    party: 'board',
+    direction: 'up',
+    qos: 0,
+    maxBytes: LIMITS.documentBytes,
+    signer: 'board',
+    says: 'guarded leases that are to be renewed',
+  },
   now: {
     party: 'board',
     direction: 'down',
@@ -70,6 +78,14 @@ export const TOPICS = {
     maxBytes: LIMITS.documentBytes,
     signer: 'gateway',
     says: 'usage stored and replicated',
+  },
+  grant: {
+    party: 'board',
+    direction: 'down',
+    qos: 0,
+    maxBytes: LIMITS.documentBytes,
+    signer: 'gateway',
+    says: 'which of them one guardian renews',
   },
   push: {
     party: 'tenant',

@@ -25,6 +25,7 @@ import type { Counted, EndReason } from '../oracle/physics.ts';
 import type { Behaviour, BoardSpec, PaceSpec } from '../scenario/scenario.ts';
 import { type Chance, entropyOf } from '../world/chance.ts';
 import { machineClock, type VirtualClock } from '../world/clock.ts';
+import { type Freezer, freezer } from '../world/freeze.ts';
 import { bytesOf, Disk, type Fate, openStore, readOnly } from '../world/store.ts';
 import { FileShelf, openVirtualFiles } from './files.ts';
 import { VirtualKernel } from './kernel.ts';
@@ -96,6 +97,8 @@ export class VirtualBoard {
   readonly #around: BoardSurroundings;
   #turn: Turn<Event> | null = null;
   #life = 0;
+  /** Of the runtime's present life. */
+  #frost: Freezer | null = null;
   #boots = 0;
   #undoPower: () => void = () => {};
   #undoHeat: () => void = () => {};
@@ -118,6 +121,8 @@ export class VirtualBoard {
     this.sensors = spec.sensors.map((sensor) => new Sensor(sensor, chance.fork(`sensor ${sensor.name}`)));
     this.kernel = new VirtualKernel({
       ...{ clock, hardware: this.hardware, behaviourOf: around.behaviourOf },
+      monoMs: () => this.hands.monoMs(clock.nowMs),
+      untilMs: (monoMs) => this.hands.lastsMs(Math.max(0, monoMs - this.hands.monoMs(clock.nowMs))),
       online: () => this.online,
       sensorsTell: (rootPath) => around.readsOf(rootPath).every((name) => this.#tells(name)),
       speedPermille: () => (this.hardware.speedPermille * this.thermal.speedPermille(clock.nowMs)) / 1000,
@@ -215,7 +220,10 @@ export class VirtualBoard {
     const life = ++this.#life;
     const owner = `board ${this.id} ${life}`;
     const alive = (): boolean => this.#life === life;
-    const own = machineClock(clock, (atMs) => ({ wallMs: this.hands.wallMs(atMs), monoMs: this.hands.monoMs(atMs) }), alive);
+    const hands = (atMs: number) => ({ wallMs: this.hands.wallMs(atMs), monoMs: this.hands.monoMs(atMs) });
+    const frost = freezer(alive);
+    const own = frost.clock(machineClock(clock, hands, alive));
+    this.#frost = frost;
     const entropy = entropyOf(chance.fork(`life ${life}`));
     const submit = (event: Event): void => {
       if (alive()) turn.submit(event);
@@ -310,6 +318,11 @@ export class VirtualBoard {
     if (this.#lastHome !== null && this.#lastHome !== by) this.rehomes++;
     this.#lastHome = by;
     this.#link(by);
+  }
+
+  /** It does nothing until what is returned is called, or until it is killed. */
+  hangRuntime(): () => void {
+    return this.#frost?.freeze((up) => this.#around.witness.runtime(this, up)) ?? (() => {});
   }
 
   #endRuntime(): void {

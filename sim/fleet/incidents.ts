@@ -81,6 +81,15 @@ const onBoard = {
     board.crashRuntime(RESTART_MS);
     return NOTHING;
   },
+  'runtime-hang': ({ fleet }, board) => {
+    // A process that hangs answers no ping either.
+    const silence = fleet.troubles.begin(board.at, { deaf: true, mute: true });
+    const wake = board.hangRuntime();
+    return () => {
+      silence();
+      wake();
+    };
+  },
   'link-cut': ({ fleet }, { at }) => fleet.troubles.begin(at, { deaf: true, mute: true }),
   'one-way': (scene, { at }) => scene.fleet.troubles.begin(at, word(scene, 'passes') === 'down' ? { mute: true } : { deaf: true }),
   captive: ({ fleet }, { at }) => fleet.troubles.begin(at, { captive: true }),

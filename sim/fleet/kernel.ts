@@ -31,6 +31,10 @@ interface Cell {
   running: boolean;
   exit: Exit | null;
   beganMs: number;
+  /** By the board's monotonic clock; null: none. */
+  deadlineMonoMs: number | null;
+  /** Takes back what kills it then. */
+  disarm: () => void;
   /** Up to when it is summed up. */
   atMs: number;
   used: { cpuMicros: number; memoryByteMs: number; netInBytes: number; netOutBytes: number; diskBytes: number };
@@ -43,6 +47,9 @@ export interface KernelSurroundings {
   clock: VirtualClock;
   hardware: Hardware;
   behaviourOf(rootPath: string): Behaviour | null;
+  /** The board's monotonic clock, and how long it still takes it to come to a moment. */
+  monoMs(): number;
+  untilMs(monoMs: number): number;
   /** Programs reach the network. */
   online(): boolean;
   /** Whether everything that a program reads can be read. */
@@ -104,9 +111,15 @@ export class VirtualKernel implements Partitions {
   #do(step: PartitionStep): PartitionEvent {
     switch (step.kind) {
       case 'survey':
-        return { kind: 'surveyed', found: [...this.#cells].map(([partition, { running, exit }]) => ({ partition, running, exit })) };
+        return {
+          kind: 'surveyed',
+          found: [...this.#cells].map(([partition, { running, exit, deadlineMonoMs }]) => ({ partition, running, exit, deadlineMonoMs })),
+        };
       case 'start':
-        return this.#start(step.spec);
+        return this.#start(step.spec, step.deadlineMonoMs);
+      case 'extend':
+        this.#arm(step.partition, step.deadlineMonoMs);
+        return { kind: 'extended', partition: step.partition };
       case 'stop':
         this.#halt(step.partition, 'stopped', { code: null, signal: 'SIGTERM', oomKilled: false });
         return {
@@ -131,8 +144,12 @@ export class VirtualKernel implements Partitions {
     }
   }
 
-  #start(spec: PartitionSpec): PartitionEvent {
+  #start(spec: PartitionSpec, deadlineMonoMs: number | null): PartitionEvent {
     const { partition } = spec;
+    if (deadlineMonoMs !== null && this.#around.monoMs() >= deadlineMonoMs) {
+      const error = new LichenError('conflict', 'it would have to be over already');
+      return { kind: 'refused', step: 'start', partition, error };
+    }
     const behaviour = this.#around.behaviourOf(spec.rootPath);
     if (behaviour === null) {
       const error = new LichenError('engine-failed', 'the root is not readable');
@@ -141,12 +158,14 @@ export class VirtualKernel implements Partitions {
     const { nowMs } = this.#around.clock;
     const cell: Cell = {
       ...{ spec, behaviour, running: true, exit: null, beganMs: nowMs, atMs: nowMs, leaksFromMs: null, undo: [] },
+      ...{ deadlineMonoMs: null, disarm: () => {} },
       used: { cpuMicros: 0, memoryByteMs: 0, netInBytes: 0, netOutBytes: 0, diskBytes: 0 },
     };
     this.#settle();
     this.#cells.set(partition, cell);
     this.#around.began(spec);
     this.#plan(partition, cell);
+    if (deadlineMonoMs !== null) this.#arm(partition, deadlineMonoMs);
     this.#reload();
     this.#squeeze();
     return { kind: 'started', partition, address: 'fd00::1' };
@@ -165,6 +184,17 @@ export class VirtualKernel implements Partitions {
       const overMs = atMs + Math.floor((roomMib * MIB) / LEAK_BYTES_PER_MS) + 1;
       cell.undo.push(clock.at(overMs, () => this.#oom(partition)));
     }
+  }
+
+  /** Whatever becomes of the runtime: this is not in it. */
+  #arm(partition: string, deadlineMonoMs: number): void {
+    const cell = this.#cells.get(partition);
+    if (cell?.running !== true || deadlineMonoMs <= (cell.deadlineMonoMs ?? Number.NEGATIVE_INFINITY)) return;
+    const { clock, untilMs } = this.#around;
+    cell.disarm();
+    cell.deadlineMonoMs = deadlineMonoMs;
+    const exit: Exit = { code: null, signal: 'SIGKILL', oomKilled: false };
+    cell.disarm = clock.at(clock.nowMs + untilMs(deadlineMonoMs), () => this.#exit(partition, 'deadline', exit));
   }
 
   #oom(partition: string): void {
@@ -188,6 +218,7 @@ export class VirtualKernel implements Partitions {
     cell.running = false;
     cell.exit = exit;
     for (const undo of cell.undo) undo();
+    cell.disarm();
     this.#around.ended(partition, why, countedOf(cell));
     this.#reload();
     return true;

@@ -78,7 +78,7 @@ export class Lanes {
 
   ended({ at }: VirtualBoard, partition: string, why: EndReason): void {
     this.#end(at, `run ${partition}`);
-    if (why === 'crashed' || why === 'oom') this.mark(at, 'restart', why);
+    if (why === 'crashed' || why === 'oom' || why === 'deadline') this.mark(at, 'restart', why);
   }
 
   noted(id: string, line: string): void {

@@ -125,7 +125,7 @@ export class People {
       ...{ v: 1, tenant: this.tenant, name: workload.name, sequence, state, release: release.hash, replicas: workload.replicas },
       ...{ parameters: {}, filter: workload.region === null ? {} : { region: workload.region }, priceCap: RATES, currency: CURRENCY },
       voucher: this.keys.crypto.sha256(payloadOf(voucherNoun, this.#voucher(workload))),
-      ...{ onIsolation: 'continue', patienceMs: workload.patienceMs },
+      ...{ onIsolation: workload.onIsolation, patienceMs: workload.patienceMs },
     };
     return this.#sign(seal(requestNoun, request, this.signerOf('tenant')));
   }

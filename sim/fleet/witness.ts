@@ -81,7 +81,10 @@ export class Witness implements BoardWitness {
     if (frame.kind === 'entries') this.#trace.note(`${head} ${frame.author} ${frame.from} ${frame.head}`, ...frame.entries);
     else if (frame.kind === 'have') this.#trace.note(`${head} ${JSON.stringify(frame.vector)} ${frame.cosigned ?? ''}`);
     else if (frame.kind === 'want') this.#trace.note(head, ...frame.hashes);
-    else this.#trace.note(head, frame.hash, frame.bytes);
+    else if (frame.kind === 'renew') this.#trace.note(head, frame.renewal);
+    else if (frame.kind === 'grant') this.#trace.note(`${head} ${frame.board}`, frame.grant);
+    else if (frame.kind === 'blob') this.#trace.note(head, frame.hash, frame.bytes);
+    else this.#trace.note(`${head} ${frame.request} ${frame.index} ${frame.term}`);
   };
 
   // ---- gateways

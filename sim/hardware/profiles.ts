@@ -50,7 +50,7 @@ export interface Hardware {
   arch: 'arm64' | 'x64';
   tier: 'full' | 'reduced' | 'dev';
   /** What the kernel of this board's image enforces. */
-  enforces: { memory: boolean; cpu: boolean; pids: boolean; network: boolean; disk: boolean };
+  enforces: { memory: boolean; cpu: boolean; pids: boolean; network: boolean; disk: boolean; deadline: boolean };
   cores: number;
   /** Thousandths of a core, all cores together. */
   cpuMillis: number;
@@ -75,7 +75,7 @@ export interface Hardware {
 /** Debian 13's kernel with cgroup v2, as in the images. */
 const FULL = {
   tier: 'full',
-  enforces: { memory: true, cpu: true, pids: true, network: true, disk: true },
+  enforces: { memory: true, cpu: true, pids: true, network: true, disk: true, deadline: true },
 } as const;
 
 const HEADER: BusName[] = ['gpio', 'i2c', 'iio', '1-wire'];

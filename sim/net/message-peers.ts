@@ -18,6 +18,9 @@ const sizeOf = (frame: PeerFrame): number => {
   if (frame.kind === 'entries') return frame.entries.reduce((sum, entry) => sum + entry.length + 5, frame.head.length + 64);
   if (frame.kind === 'blob') return 64 + (frame.bytes?.length ?? 0);
   if (frame.kind === 'want') return 34 * frame.hashes.length + 16;
+  if (frame.kind === 'renew') return 24 + frame.renewal.length;
+  if (frame.kind === 'grant') return 64 + frame.grant.length;
+  if (frame.kind === 'poll' || frame.kind === 'vote') return 80;
   return 44 * Object.keys(frame.vector).length + (frame.cosigned?.length ?? 0) + 32;
 };
 

@@ -19,6 +19,8 @@ export interface JudgeLimits {
   memoryPermille: number;
   /** From power (or a crash) until the program runs again, counted while the board could have done it. */
   restartMs: number;
+  /** From the moment at which the last of those that are needed is well until a guarded lease runs. */
+  resumeMs: number;
   /** From the first moment at which a board without a home can reach one until it hears a welcome. */
   rehomeMs: number;
   /** Two boards at homes that hear each other run one `continue` instance no longer than this. */
@@ -45,6 +47,7 @@ const USUAL: JudgeLimits = {
   driftPpm: 500,
   memoryPermille: 50,
   restartMs: 300_000,
+  resumeMs: 600_000,
   rehomeMs: 300_000,
   overlapMs: 300_000,
   silenceMs: 240_000,

@@ -36,6 +36,10 @@ export const CODES = {
   'overlap-stop': 4,
   /** Two leases of one instance from one guardian with the same term: which of them is the later one nobody could tell. */
   'term-twice': 4,
+  /** A program of a guarded lease ran when no majority of its guardians had renewed that for too long. */
+  'ran-unguarded': 4,
+  /** It did not run though a majority of its guardians, its board and all ways between them were well for long enough. */
+  'guarded-not-run': 4,
 
   'stopped-without-reason': 5,
   'not-restarted': 5,

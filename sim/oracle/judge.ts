@@ -12,6 +12,7 @@ import { endSession, forgetAssignments, openAssignments } from './assignments.ts
 import { type JudgeLimits, judgeLimits } from './bounds.ts';
 import type { Court } from './court.ts';
 import { openDocket } from './docket.ts';
+import { openGuard } from './guard.ts';
 import { openHoming } from './homing.ts';
 import { openLogs } from './logs.ts';
 import { examineOffer } from './offer.ts';
@@ -42,8 +43,10 @@ const DOWN = wordsOf('down');
 const chambers = (court: Court) => {
   const records = openRecords(court);
   const assignments = openAssignments(court);
+  const guard = openGuard(court, assignments);
   return {
-    ...{ records, assignments, logs: openLogs(court, records), runs: openRuns(court), steady: openSteady(court, assignments) },
+    ...{ records, assignments, guard, logs: openLogs(court, records), runs: openRuns(court) },
+    steady: openSteady(court, assignments, guard),
     ...{ homing: openHoming(court), overlap: openOverlap(court), wire: openWire(court) },
   };
 };
@@ -150,21 +153,25 @@ const machines = (court: Court, { runs, steady, homing, overlap, records }: Cham
   return facts;
 };
 
-const gatewayFacts = (court: Court, { records, homing, overlap, logs }: Chambers) => {
+const gatewayFacts = (court: Court, { records, homing, overlap, guard, logs }: Chambers) => {
   const { scene } = court;
+  const moved = (atMs: number): void => {
+    overlap.gatewaysChanged(atMs);
+    guard.changed();
+  };
   const facts: Facts<'gateway' | 'cutOff' | 'peered' | 'forgot' | 'lies' | 'kept'> = {
     gateway: (atMs, id, state) => {
       const gateway = scene.gateway(id);
       if (gateway.state !== 'up' && state === 'up') gateway.upMs = atMs;
       gateway.state = state;
       if (state !== 'up') homing.gatewayLost(atMs, gateway);
-      overlap.gatewaysChanged(atMs);
+      moved(atMs);
     },
     cutOff: (atMs, id, is) => {
       const gateway = scene.gateway(id);
       if (gateway.isCutOff && !is) gateway.upMs = atMs;
       gateway.isCutOff = is;
-      overlap.gatewaysChanged(atMs);
+      moved(atMs);
     },
     peered: (atMs, one, other, can) => {
       const [a, b] = [scene.gateway(one), scene.gateway(other)];
@@ -175,23 +182,23 @@ const gatewayFacts = (court: Court, { records, homing, overlap, logs }: Chambers
         a.apart.add(b.id);
         b.apart.add(a.id);
       }
-      overlap.gatewaysChanged(atMs);
+      moved(atMs);
     },
     forgot: (atMs, id, backToMs) => {
       records.forgot(atMs, scene.gateway(id), backToMs !== null);
-      overlap.gatewaysChanged(atMs);
+      moved(atMs);
     },
     lies: (atMs, id, to) => {
       scene.gateway(id).lies = true;
       if (to !== undefined) scene.gateway(to).isDeceived = true;
-      overlap.gatewaysChanged(atMs);
+      moved(atMs);
     },
     kept: (atMs, id, entry) => logs.kept(atMs, scene.gateway(id), entry),
   };
   return facts;
 };
 
-const programs = (court: Court, { runs, steady, overlap }: Chambers) => {
+const programs = (court: Court, { runs, steady, overlap, guard }: Chambers) => {
   const { scene } = court;
   const facts: Facts<'began' | 'ended' | 'counted'> = {
     began: (atMs, boardId, leaseId, content, args) => {
@@ -200,6 +207,7 @@ const programs = (court: Court, { runs, steady, overlap }: Chambers) => {
       runs.began(atMs, board, lease);
       steady.began(atMs, board, lease);
       overlap.began(atMs, board, lease);
+      guard.began(atMs, board, lease);
     },
     ended: (atMs, boardId, leaseId, why, used) => {
       const [board, lease] = [scene.board(boardId), scene.lease(leaseId)];
@@ -207,6 +215,7 @@ const programs = (court: Court, { runs, steady, overlap }: Chambers) => {
       if (run === null) return;
       steady.ended(atMs, board, lease, why, run.sinceMs);
       overlap.ended(atMs, board, lease);
+      guard.ended(atMs, board, lease);
     },
     counted: (_atMs, _board, leaseId, used) => {
       scene.lease(leaseId).present = used;
@@ -215,7 +224,7 @@ const programs = (court: Court, { runs, steady, overlap }: Chambers) => {
   return facts;
 };
 
-const hearing = (court: Court, { records, assignments, steady, homing, overlap, wire }: Chambers) => {
+const hearing = (court: Court, { records, assignments, steady, homing, overlap, guard, wire }: Chambers) => {
   const { scene } = court;
   const trusting = believing(court.crypto);
   /** Something of a session passed after it was in doubt. */
@@ -234,6 +243,8 @@ const hearing = (court: Court, { records, assignments, steady, homing, overlap, 
     }
     assure(atMs, board, gateway);
     assignments.heardInSession(atMs, board, gateway);
+    guard.look(atMs, board);
+    if (topic === 'renew') return guard.heardRenewal(atMs, board, payload);
     return topic !== 'usage' || records.heardBatch(atMs, board, payload);
   };
   const down = (atMs: number, board: BoardCase, gateway: string, topic: string, payload: Uint8Array): boolean => {
@@ -244,6 +255,7 @@ const hearing = (court: Court, { records, assignments, steady, homing, overlap, 
       return true;
     }
     assure(atMs, board, gateway);
+    if (topic === 'grant') return guard.heardGrant(atMs, board, payload);
     if (topic === 'ack') return records.heardAck(atMs, scene.gateway(gateway), board, payload);
     if (topic !== 'desired') return true;
     const isWell = assignments.heardDesired(atMs, gateway, board, payload);
@@ -286,6 +298,7 @@ export const createJudge = (options: JudgeOptions): Judge => {
       held.homing.finish(atMs);
       settle(court, held.logs, atMs, statements, said);
       held.overlap.finish(atMs);
+      held.guard.finish(atMs);
     },
   };
 };

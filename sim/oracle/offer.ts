@@ -4,7 +4,7 @@ import type { Court } from './court.ts';
 import type { BoardCase } from './scene.ts';
 
 const TIERS = ['dev', 'reduced', 'full'];
-const ENFORCED = ['memory', 'cpu', 'pids', 'network', 'disk'] as const;
+const ENFORCED = ['memory', 'cpu', 'pids', 'network', 'disk', 'deadline'] as const;
 
 export const examineOffer = (court: Court, atMs: number, board: BoardCase, { tier, enforces }: Offer): void => {
   const can = board.enforces;

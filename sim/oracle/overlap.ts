@@ -34,9 +34,13 @@ const instanceOf = ({ scene }: Court, { document }: LeaseCase): InstanceCase | n
 
 const newPair = (instance: InstanceCase, a: Pair['a'], b: Pair['b'], sinceMs: number): Pair => ({ instance, a, b, sinceMs, boundMs: null });
 
+const mustNotBe = ({ a, b }: Pair): boolean => a.lease.document?.onIsolation === 'stop' || b.lease.document?.onIsolation === 'stop';
+
 export const openOverlap = (court: Court): Overlap => {
   const { limits, docket } = court;
   const pairs = new Set<Pair>();
+  const accuseStop = (atMs: number, { instance, a, b, sinceMs }: Pair): void =>
+    docket.accuse('overlap-stop', atMs, instance.id, `a stop instance ran on ${a.board.id} and ${b.board.id}, ${atMs - sinceMs} ms so far`);
   const judge = (atMs: number, { instance, a, b, boundMs }: Pair): void => {
     if (boundMs === null) return;
     docket.tally.worstOverlapMs = Math.max(docket.tally.worstOverlapMs, atMs - boundMs);
@@ -45,6 +49,7 @@ export const openOverlap = (court: Court): Overlap => {
     docket.accuse('overlap-too-long', atMs, instance.id, what);
   };
   const refresh = (atMs: number, pair: Pair): void => {
+    if (mustNotBe(pair) && atMs > pair.sinceMs) accuseStop(atMs, pair);
     if (couldKnow(pair)) pair.boundMs ??= atMs;
     else {
       judge(atMs, pair);
@@ -59,10 +64,10 @@ export const openOverlap = (court: Court): Overlap => {
   const close = (atMs: number, pair: Pair): void => {
     judge(atMs, pair);
     drop(pair);
-    if (pair.a.lease.document?.onIsolation !== 'stop' && pair.b.lease.document?.onIsolation !== 'stop') return;
+    if (!mustNotBe(pair)) return;
     docket.tally.overlapStopMs += atMs - pair.sinceMs;
-    if (atMs > pair.sinceMs)
-      docket.accuse('overlap-stop', atMs, pair.instance.id, `a stop instance ran in two places for ${atMs - pair.sinceMs} ms`);
+    // One may end and the other begin at one moment.
+    if (atMs > pair.sinceMs) accuseStop(atMs, pair);
   };
   return {
     began: (atMs, board, lease) => {

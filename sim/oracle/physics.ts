@@ -13,8 +13,11 @@ export interface Counted {
   diskBytes: bigint;
 }
 
-/** `stopped`: the runtime asked for it. `crashed`, `oom`: by itself. `power`: with the board. */
-export type EndReason = 'stopped' | 'crashed' | 'oom' | 'power';
+/**
+ * `stopped`: the runtime asked for it. `crashed`, `oom`: by itself. `power`: with the board. `deadline`: it was not to run
+ * any longer, and was killed by what looks after that outside of the runtime.
+ */
+export type EndReason = 'stopped' | 'crashed' | 'oom' | 'power' | 'deadline';
 
 /**
  * `lost-writes`: commits were lost; told when they are. `cloned`: it was copied, and both run. What was signed on such a
@@ -31,7 +34,7 @@ export interface Physics {
   built(
     atMs: number,
     board: string,
-    enforces: { tier: string; memory: boolean; cpu: boolean; pids: boolean; network: boolean; disk: boolean },
+    enforces: { tier: string; memory: boolean; cpu: boolean; pids: boolean; network: boolean; disk: boolean; deadline: boolean },
   ): void;
   /** Its runtime ends with the power, whether that is told or not. */
   powered(atMs: number, board: string, on: boolean): void;

@@ -12,6 +12,7 @@ export interface Enforces {
   pids: boolean;
   network: boolean;
   disk: boolean;
+  deadline: boolean;
 }
 
 /** What a board was told of one lease. */
@@ -176,6 +177,8 @@ export interface LeaseCase {
   records: number;
   /** By how much a record's wall time was wrong when it was written. */
   clockErrorMs: number;
+  /** Guarded: guardian → when the newest renewal that it granted was heard, as far as the board heard of it. */
+  grantedMs: Map<string, number>;
 }
 
 export interface InstanceCase {
@@ -231,6 +234,7 @@ const newLease = (id: string): LeaseCase => ({
     lost: noUse(),
   },
   ...{ firstSeq: 0, firstIsZero: false, lastSeq: 0, lastMs: 0, last: noUse(), isClosed: false, closeSeq: 0, records: 0, clockErrorMs: 0 },
+  grantedMs: new Map(),
 });
 
 const newInstance = (id: string): InstanceCase => ({
@@ -277,6 +281,17 @@ export const openScene = (): Scene => {
 /** The board of a lease, whether it ever ran there or not. */
 export const boardOf = (scene: Scene, { board, document }: LeaseCase): BoardCase | null =>
   board ?? (document === null ? null : (scene.boards.get(document.board) ?? null));
+
+/** The lease of the same instance that makes all others void. */
+export const newestOf = (scene: Scene, { document }: LeaseCase): LeaseCase | null => {
+  if (document === null) return null;
+  let newest: LeaseCase | null = null;
+  for (const lease of scene.instance(`${document.request}/${document.index}`).leases) {
+    const [term, held] = [lease.document?.term ?? 0, newest?.document?.term ?? 0];
+    if (newest === null || term > held || (term === held && lease.id > newest.id)) newest = lease;
+  }
+  return newest;
+};
 
 /** Its word and its disk count. */
 export const isGood = (gateway: GatewayCase): boolean => !gateway.lies && !gateway.isOutcast && gateway.state !== 'dead';

@@ -4,6 +4,7 @@
  */
 import type { Assignments } from './assignments.ts';
 import type { Court } from './court.ts';
+import type { Guard } from './guard.ts';
 import type { EndReason } from './physics.ts';
 import { type Awaited, type BoardCase, isStuck, type LeaseCase } from './scene.ts';
 
@@ -26,7 +27,7 @@ const spend = (board: BoardCase, awaited: Awaited, atMs: number): void => {
   awaited.sinceMs = atMs;
 };
 
-export const openSteady = (court: Court, assignments: Assignments): Steady => {
+export const openSteady = (court: Court, assignments: Assignments, guard: Guard): Steady => {
   const { limits, docket } = court;
   const isLate = (atMs: number, board: BoardCase, { lease, spentMs }: Awaited): void => {
     if (spentMs > limits.restartMs)
@@ -46,8 +47,8 @@ export const openSteady = (court: Court, assignments: Assignments): Steady => {
       board.awaited.delete(lease.id);
     },
     ended: (atMs, board, lease, why, sinceMs) => {
-      if (why === 'stopped') {
-        if (assignments.reasonToStop(board, lease, sinceMs) === null)
+      if (why === 'stopped' || why === 'deadline') {
+        if (assignments.reasonToStop(board, lease, sinceMs) === null && !guard.isLapsing(atMs, lease))
           docket.accuse(
             'stopped-without-reason',
             atMs,
@@ -57,8 +58,10 @@ export const openSteady = (court: Court, assignments: Assignments): Steady => {
         return;
       }
       const { card } = board;
-      // What was written last is gone with the power, and with it perhaps that it ran.
-      const isExcused = card.isRotten || card.isCloned || card.lostMs === atMs || assignments.reasonToStop(board, lease, sinceMs) !== null;
+      // What was written last is gone with the power, and with it perhaps that it ran. A guarded one asks its guardians first.
+      const isGuarded = lease.document?.guarded !== undefined;
+      const isExcused =
+        isGuarded || card.isRotten || card.isCloned || card.lostMs === atMs || assignments.reasonToStop(board, lease, sinceMs) !== null;
       if (!isExcused) board.awaited.set(lease.id, { lease, spentMs: 0, sinceMs: atMs });
     },
     before: (atMs, board) => {

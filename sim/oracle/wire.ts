@@ -4,6 +4,7 @@ import { LichenError } from '../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { decodeAs, type Noun, unseal } from '../../runtime/protocol/noun.ts';
 import { helloNoun, homeNoun, reportNoun, usageNoun } from '../../runtime/protocol/nouns/board.ts';
+import { grantNoun, renewalNoun } from '../../runtime/protocol/nouns/grant.ts';
 import { ackNoun, desiredNoun, leaseNoun, nowNoun } from '../../runtime/protocol/nouns/lease.ts';
 import { peerFrame } from '../../runtime/protocol/nouns/log.ts';
 import { answer, chunk, gone, usageBatch, want } from '../../runtime/protocol/nouns/messages.ts';
@@ -35,6 +36,8 @@ export const openWire = (court: Court): Wire => {
     desired: (payload) => signed(desiredNoun)(payload).leases.map(({ lease }) => signed(leaseNoun)(lease)),
     chunk: (payload) => decodeAs(chunk, payload, 'chunk'),
     ack: signed(ackNoun),
+    renew: signed(renewalNoun),
+    grant: signed(grantNoun),
     answer: (payload) => decodeAs(answer, payload, 'answer'),
     peer: (payload) => decodeAs(peerFrame, payload, 'peer frame'),
   };

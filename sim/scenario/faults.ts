@@ -25,6 +25,12 @@ export const FAULTS = {
   },
   'brown-out': { on: 'board', lasts: 'span', takes: {}, says: 'the voltage sags: the board restarts again and again until it is over' },
   'runtime-crash': { on: 'board', lasts: 'moment', takes: {}, says: 'the runtime ends and is started again; instances go on' },
+  'runtime-hang': {
+    on: 'board',
+    lasts: 'span',
+    takes: {},
+    says: 'the runtime does nothing and says nothing, then goes on where it stood; instances go on meanwhile',
+  },
   'link-cut': { on: 'board', lasts: 'span', takes: {}, says: 'nothing passes in either direction' },
   'one-way': {
     on: 'board',

@@ -205,6 +205,8 @@ export type BoardRow = (typeof boardShape)['blank'];
 
 const failures: readonly ('crash' | 'leak' | 'never-green')[] = ['crash', 'leak', 'never-green'];
 
+const isolations: readonly ('continue' | 'stop')[] = ['continue', 'stop'];
+
 const usesShape = object({
   cpu: may(orNull(quantity('cpuMillis')), null, "a fifth of the recipe's limit unless given"),
   memory: may(orNull(quantity('mib')), null, "half of the recipe's limit unless given"),
@@ -232,6 +234,11 @@ const workloadMap = object({
     quantity('ms', { least: 1000, most: YEAR_MS }),
     '5min',
     'how long a board may be out of reach before another takes over',
+  ),
+  'on-isolation': usually(
+    word('way', isolations),
+    'continue',
+    'stop: never in two places, and nowhere while no majority of its guardians can be asked',
   ),
   region: may(orNull(placed(reference)), null, 'only on boards that are at home there'),
   cap: usually(quantity('micro', { least: 1, most: LIMITS.capMicro }), '1000000 units', 'what the tenant pays at most'),

@@ -73,7 +73,12 @@ const workloadOf = (around: Surroundings, name: string, row: WorkloadRow): Workl
     greenAfterMs: row['green-after'],
     fails: fails === null || fails.how === null ? null : { how: fails.how, afterMs: fails.after },
     reads: row.reads.map(({ value }) => value),
-    ...{ asksMs: row.asks.value, patienceMs: row.patience, region: row.region?.value ?? null },
+    ...{
+      asksMs: row.asks.value,
+      patienceMs: row.patience,
+      onIsolation: row['on-isolation'] ?? 'continue',
+      region: row.region?.value ?? null,
+    },
     capMicro: Number.isNaN(row.cap) ? 0n : BigInt(row.cap),
   };
 };

@@ -103,6 +103,8 @@ export interface WorkloadSpec extends Behaviour {
   reads: string[];
   asksMs: number;
   patienceMs: number;
+  /** What becomes of an instance that no gateway reaches. */
+  onIsolation: 'continue' | 'stop';
   region: string | null;
   /** Micro-units; what the voucher pays at most. */
   capMicro: bigint;

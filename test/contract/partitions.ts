@@ -3,9 +3,12 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync 
 import { get } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bootMs } from '../../runtime/adapters/partitions/deadman.ts';
 import { until } from '../../runtime/adapters/partitions/run.ts';
+import { isAlive, type ProcessId } from '../../runtime/adapters/partitions/state.ts';
 import type { Probe } from '../../runtime/ports/partitions.ts';
 import type { LichenError } from '../../runtime/protocol/errors.ts';
+import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { Bench, STRAY, type Subject } from '../runtime/adapters/partitions/bench.ts';
 import { type Life, remainsOf } from '../runtime/adapters/partitions/driver.ts';
 
@@ -28,7 +31,11 @@ const isolation = (bench: () => Bench): void => {
 
   beforeAll(async () => {
     partition = bench().partition();
-    await bench().life.do({ kind: 'start', spec: bench().spec(partition, LOOK, { env: { PATH: '/bin', GREETING: 'ä "b" $c' } }) });
+    await bench().life.do({
+      kind: 'start',
+      deadlineMonoMs: null,
+      spec: bench().spec(partition, LOOK, { env: { PATH: '/bin', GREETING: 'ä "b" $c' } }),
+    });
     await bench().report(partition);
   });
   afterAll(() => bench().end(partition));
@@ -70,7 +77,7 @@ const restarts = (bench: () => Bench): void => {
 
   it('goes on while the runtime is killed, and the next life adopts it with its counters', async () => {
     const partition = bench().partition();
-    await bench().life.do({ kind: 'start', spec: bench().spec(partition, COUNT) });
+    await bench().life.do({ kind: 'start', deadlineMonoMs: null, spec: bench().spec(partition, COUNT) });
     await bench().report(partition, 'count');
     const before = await bench().counters(partition);
     const life = await bench().restart(async () => {
@@ -78,7 +85,7 @@ const restarts = (bench: () => Bench): void => {
       expect(await until(() => count(partition) >= atDeath + 3, 10_000), 'it counts with no runtime alive').toBe(true);
     });
     const { found } = await life.do({ kind: 'survey' });
-    expect(found).toContainEqual({ partition, running: true, exit: null });
+    expect(found).toContainEqual({ partition, running: true, exit: null, deadlineMonoMs: null });
     const after = await bench().counters(partition);
     expect(after.cpuMicros).toBeGreaterThanOrEqual(before.cpuMicros);
     expect(after.pids).toBeGreaterThan(0);
@@ -94,7 +101,7 @@ const restarts = (bench: () => Bench): void => {
 
   it('tells how an instance ended while no runtime lived', async () => {
     const partition = bench().partition();
-    await bench().life.do({ kind: 'start', spec: bench().spec(partition, COUNT) });
+    await bench().life.do({ kind: 'start', deadlineMonoMs: null, spec: bench().spec(partition, COUNT) });
     await bench().report(partition, 'count');
     const life = await bench().restart(async () => {
       stopFile(partition);
@@ -107,7 +114,7 @@ const restarts = (bench: () => Bench): void => {
       }
     });
     const { found } = await life.do({ kind: 'survey' });
-    expect(found).toContainEqual({ partition, running: false, exit: { code: 7, signal: null, oomKilled: false } });
+    expect(found).toContainEqual({ partition, running: false, exit: { code: 7, signal: null, oomKilled: false }, deadlineMonoMs: null });
     const stopped = await life.do({ kind: 'stop', partition, graceMs: 0 });
     expect(stopped).toMatchObject({ exit: { code: 7 }, counters: { pids: 0 } });
     expect(stopped.counters.cpuMicros).toBeGreaterThan(0n);
@@ -119,7 +126,7 @@ const steps = (bench: () => Bench): void => {
   it('starts, answers its promises, is metered, stops for good and leaves nothing', async () => {
     const partition = bench().partition();
     const script = 'echo fine > /data/index.html; trap "exit 3" TERM; busybox httpd -f -p 8080 -h /data & wait';
-    await bench().life.do({ kind: 'start', spec: bench().spec(partition, script) });
+    await bench().life.do({ kind: 'start', deadlineMonoMs: null, spec: bench().spec(partition, script) });
     expect(await bench().probe(partition, { kind: 'tcp', port: 8080 })).toBe('connected');
     expect(await bench().probe(partition, { kind: 'http', port: 8080, path: '/index.html' })).toBe('status 200');
     const ask = (probe: Probe) => bench().life.do({ kind: 'probe', partition, probe, timeoutMs: 2_000 });
@@ -156,6 +163,7 @@ const steps = (bench: () => Bench): void => {
     const partition = bench().partition();
     await bench().life.do({
       kind: 'start',
+      deadlineMonoMs: null,
       spec: bench().spec(partition, 'trap "" TERM; echo > /data/report; while :; do busybox sleep 1; done'),
     });
     await bench().report(partition);
@@ -167,7 +175,7 @@ const steps = (bench: () => Bench): void => {
 
   it('tells of an exit unasked, with its status, and ends what the first process left behind', async () => {
     const partition = bench().partition();
-    await bench().life.do({ kind: 'start', spec: bench().spec(partition, 'busybox sleep 1000 & exit 41') });
+    await bench().life.do({ kind: 'start', deadlineMonoMs: null, spec: bench().spec(partition, 'busybox sleep 1000 & exit 41') });
     expect((await bench().life.exited(partition)).exit).toEqual({ code: 41, signal: null, oomKilled: false });
     expect(bench().life.order.slice(-2), 'the start is told first').toEqual(['started', 'exited']);
     expect((await bench().life.do({ kind: 'stop', partition, graceMs: 0 })).counters.pids).toBe(0);
@@ -180,18 +188,18 @@ const steps = (bench: () => Bench): void => {
       partition,
       'echo x >> /data/kept; busybox id -u >> /data/uids; i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; echo > /data/report; exec busybox sleep 1000',
     );
-    await bench().life.do({ kind: 'start', spec });
+    await bench().life.do({ kind: 'start', deadlineMonoMs: null, spec });
     await bench().report(partition);
     const { counters } = await bench().life.do({ kind: 'stop', partition, graceMs: 0 });
     rmSync(bench().data(partition, 'report'));
-    await bench().life.do({ kind: 'start', spec });
+    await bench().life.do({ kind: 'start', deadlineMonoMs: null, spec });
     await bench().report(partition);
     expect((await bench().counters(partition)).cpuMicros, 'a restart does not set the meter back').toBeGreaterThan(counters.cpuMicros);
     await bench().life.do({ kind: 'stop', partition, graceMs: 0 });
     await bench().life.do({ kind: 'remove', partition, data: false });
     expect(readFileSync(bench().data(partition, 'kept'), 'utf8')).toBe('x\nx\n');
     rmSync(bench().data(partition, 'report'));
-    await bench().life.do({ kind: 'start', spec });
+    await bench().life.do({ kind: 'start', deadlineMonoMs: null, spec });
     await bench().report(partition);
     expect(new Set(readFileSync(bench().data(partition, 'uids'), 'utf8').trim().split('\n')).size).toBe(1);
     await bench().end(partition);
@@ -204,22 +212,27 @@ const steps = (bench: () => Bench): void => {
       if (event.kind !== 'refused') throw new Error(`not refused: ${event.kind}`);
       return event.error;
     };
-    const missing = await refusal({ kind: 'start', spec: bench().spec(partition, '', { args: ['/bin/nowhere'] }) });
+    const missing = await refusal({ kind: 'start', deadlineMonoMs: null, spec: bench().spec(partition, '', { args: ['/bin/nowhere'] }) });
     expect(missing.code).toBe('engine-failed');
     expect(missing.detail).toContain('/bin/nowhere');
     expect(await refusal({ kind: 'stop', partition: bench().partition(), graceMs: 0 })).toMatchObject({ code: 'not-found' });
     expect(await refusal({ kind: 'remove', partition: '../../etc', data: true })).toMatchObject({ code: 'internal' });
     const spec = bench().spec(partition, 'exec busybox sleep 1000');
-    await bench().life.do({ kind: 'start', spec });
-    expect(await refusal({ kind: 'start', spec })).toMatchObject({ code: 'conflict' });
-    expect((await bench().life.do({ kind: 'survey' })).found).toContainEqual({ partition, running: true, exit: null });
+    await bench().life.do({ kind: 'start', deadlineMonoMs: null, spec });
+    expect(await refusal({ kind: 'start', deadlineMonoMs: null, spec })).toMatchObject({ code: 'conflict' });
+    expect((await bench().life.do({ kind: 'survey' })).found).toContainEqual({
+      partition,
+      running: true,
+      exit: null,
+      deadlineMonoMs: null,
+    });
     await bench().end(partition);
     await bench().life.do({ kind: 'remove', partition, data: true }); // once more changes nothing
   });
 
   it('ends an exec probe at its limit, and nothing of it stays', async () => {
     const partition = bench().partition();
-    await bench().life.do({ kind: 'start', spec: bench().spec(partition, 'exec busybox sleep 1000') });
+    await bench().life.do({ kind: 'start', deadlineMonoMs: null, spec: bench().spec(partition, 'exec busybox sleep 1000') });
     const probe: Probe = { kind: 'exec', args: ['/bin/busybox', 'sleep', '999'] };
     const probed = await bench().life.do({ kind: 'probe', partition, probe, timeoutMs: 300 });
     expect(probed).toMatchObject({ ok: false, detail: 'no end in 300 ms' });
@@ -232,7 +245,7 @@ const steps = (bench: () => Bench): void => {
 const books = (bench: () => Bench): void => {
   it('ends and removes what is in the kernel but not in the books', async () => {
     const partition = bench().partition();
-    await bench().life.do({ kind: 'start', spec: bench().spec(partition, 'exec busybox sleep 1000') });
+    await bench().life.do({ kind: 'start', deadlineMonoMs: null, spec: bench().spec(partition, 'exec busybox sleep 1000') });
     const life = await bench().restart(async () => rmSync(`${bench().dataPath}/partitions/${partition}/state.json`));
     const { found } = await life.do({ kind: 'survey' });
     expect(found.map((one) => one.partition)).not.toContain(partition);
@@ -253,7 +266,7 @@ const books = (bench: () => Bench): void => {
   it('starts over what a cut start left half made', async () => {
     const partition = bench().partition();
     const spec = bench().spec(partition, 'echo x >> /data/report; exec busybox sleep 1000');
-    await bench().life.do({ kind: 'start', spec });
+    await bench().life.do({ kind: 'start', deadlineMonoMs: null, spec });
     await bench().report(partition);
     const path = `${bench().dataPath}/partitions/${partition}/state.json`;
     const life = await bench().restart(async () => {
@@ -261,20 +274,20 @@ const books = (bench: () => Bench): void => {
     });
     expect((await life.do({ kind: 'survey' })).found).toContainEqual(expect.objectContaining({ partition, running: false }));
     rmSync(bench().data(partition, 'report'));
-    await life.do({ kind: 'start', spec });
+    await life.do({ kind: 'start', deadlineMonoMs: null, spec });
     expect(await bench().report(partition)).toBe('x\n');
     await bench().end(partition);
   });
 
   it('takes a reboot for what it is: over, with nothing known of the end', async () => {
     const partition = bench().partition();
-    await bench().life.do({ kind: 'start', spec: bench().spec(partition, 'exec busybox sleep 1000') });
+    await bench().life.do({ kind: 'start', deadlineMonoMs: null, spec: bench().spec(partition, 'exec busybox sleep 1000') });
     await bench().life.do({ kind: 'stop', partition, graceMs: 0 });
     const path = `${bench().dataPath}/partitions/${partition}/state.json`;
     const life = await bench().restart(async () => {
       writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), bootId: 'another', ended: false, exit: null }));
     });
-    expect((await life.do({ kind: 'survey' })).found).toContainEqual({ partition, running: false, exit: null });
+    expect((await life.do({ kind: 'survey' })).found).toContainEqual({ partition, running: false, exit: null, deadlineMonoMs: null });
     await bench().end(partition);
   });
 };
@@ -299,6 +312,7 @@ const node = (bench: () => Bench): void => {
       const partition = bench().partition();
       await bench().life.do({
         kind: 'start',
+        deadlineMonoMs: null,
         spec: bench().spec(partition, '', { engine: 'node', args: ['/usr/bin/node', '-e', burn(micros)] }),
       });
       const own = Number(await bench().report(partition));
@@ -318,6 +332,7 @@ const node = (bench: () => Bench): void => {
     const partition = bench().partition();
     const { address } = await bench().life.do({
       kind: 'start',
+      deadlineMonoMs: null,
       spec: bench().spec(partition, '', { engine: 'node', args: ['/usr/bin/node', '-e', SERVE] }),
     });
     await bench().probe(partition, { kind: 'http', port: 8080, path: '/' });
@@ -335,6 +350,84 @@ const node = (bench: () => Bench): void => {
     }
     const final = await bench().end(partition);
     expect(final.netOutBytes > 200_000n).toBe(network);
+  });
+};
+
+/** Everything below has an end of its own: a machine on which a dead-man does not come must not hang. */
+const deadlines = (bench: () => Bench): void => {
+  const SLEEP = 'exec busybox sleep 1000';
+  const firstOf = (partition: string): ProcessId =>
+    JSON.parse(readFileSync(join(bench().dataPath, 'partitions', partition, 'state.json'), 'utf8')).first;
+  const start = (partition: string, deadlineMonoMs: number, life = bench().life) =>
+    life.do({ kind: 'start', deadlineMonoMs, spec: bench().spec(partition, SLEEP) });
+  /** A look each second, and what a busy machine adds. */
+  const LATE_MS = LIMITS.killMs;
+  const diesAt = async (partition: string, deadlineMonoMs: number): Promise<void> => {
+    const first = firstOf(partition);
+    await until(() => !isAlive(first), deadlineMonoMs - bootMs() + LATE_MS);
+    expect(isAlive(first)).toBe(false);
+    // A hundredth is what /proc/uptime tells.
+    expect(bootMs()).toBeGreaterThanOrEqual(deadlineMonoMs - 10);
+  };
+
+  it('kill what they are about while the runtime hangs [guardians-6]', async () => {
+    const partition = bench().partition();
+    const { life } = bench();
+    const deadlineMonoMs = bootMs() + 3_000;
+    await start(partition, deadlineMonoMs);
+    life.signal('SIGSTOP');
+    try {
+      await diesAt(partition, deadlineMonoMs);
+    } finally {
+      life.signal('SIGCONT');
+    }
+    expect((await life.exited(partition)).exit.signal).toBe('SIGKILL');
+    await bench().end(partition);
+  });
+
+  it('kill it while there is no runtime, and are told to the next one', async () => {
+    const partition = bench().partition();
+    const deadlineMonoMs = bootMs() + 6_000;
+    await start(partition, deadlineMonoMs);
+    const life = await bench().restart();
+    const { found } = await life.do({ kind: 'survey' });
+    const told = found.find((one) => one.partition === partition);
+    expect(told?.running).toBe(true);
+    expect(Math.abs((told?.deadlineMonoMs ?? 0) - deadlineMonoMs)).toBeLessThanOrEqual(10);
+    await bench().restart(() => diesAt(partition, deadlineMonoMs));
+    await bench().end(partition);
+  });
+
+  it('are put off and never brought forward', async () => {
+    const partition = bench().partition();
+    const { life } = bench();
+    const deadlineMonoMs = bootMs() + 3_000;
+    await start(partition, deadlineMonoMs);
+    await life.do({ kind: 'extend', partition, deadlineMonoMs: deadlineMonoMs + 3_000 });
+    await life.do({ kind: 'extend', partition, deadlineMonoMs: deadlineMonoMs - 2_000 });
+    await diesAt(partition, deadlineMonoMs + 3_000);
+    await bench().end(partition);
+  });
+
+  it('that are over let nothing begin, and stop nothing that is stopped', async () => {
+    const partition = bench().partition();
+    await expect(start(partition, bootMs() - 1)).rejects.toMatchObject({ code: 'conflict' });
+    await start(partition, bootMs() + 60_000);
+    const { deadman } = JSON.parse(readFileSync(join(bench().dataPath, 'partitions', partition, 'state.json'), 'utf8'));
+    expect(isAlive(deadman)).toBe(true);
+    await bench().end(partition);
+    expect(await until(() => !isAlive(deadman), LATE_MS)).toBe(true);
+  });
+};
+
+/** What cannot be watched from outside is not begun. */
+const noDeadlines = (bench: () => Bench): void => {
+  it('are refused where nothing could keep them', async () => {
+    const partition = bench().partition();
+    const spec = bench().spec(partition, 'exec busybox sleep 1000');
+    const started = bench().life.do({ kind: 'start', deadlineMonoMs: bootMs() + 60_000, spec });
+    await expect(started).rejects.toMatchObject({ code: 'not-offered' });
+    await bench().life.do({ kind: 'remove', partition, data: true });
   });
 };
 
@@ -369,6 +462,7 @@ export const partitionsContract = (subject: Subject): void => {
     describe('isolation', () => isolation(current));
     describe('restarts of the runtime', () => restarts(current));
     describe('books', () => books(current));
+    describe('deadlines', () => (subject.tier === 'dev' ? noDeadlines(current) : deadlines(current)));
     describe('node', () => node(current));
     const { more } = subject;
     if (more !== undefined) describe('its own', () => more(current));

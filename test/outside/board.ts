@@ -25,7 +25,7 @@ import { type Person, person } from './person.ts';
 
 export const OFFER: Hello['offer'] = {
   ...{ tier: 'reduced', arch: 'x64', memoryMib: 512, cpuMillis: 2000, partitions: 8, engine: 'paper', model: 'Paper Board' },
-  enforces: { memory: true, cpu: true, pids: true, network: true, disk: false },
+  enforces: { memory: true, cpu: true, pids: true, network: true, disk: false, deadline: true },
 };
 
 export const START: ChainPoint = { seq: 0, hash: new Uint8Array(32) };

@@ -29,7 +29,7 @@ export const BOARD = idOf<BoardId>('board 1');
 
 const OFFER: Offer = {
   ...{ tier: 'full', arch: 'x64', memoryMib: 512, cpuMillis: 8000, partitions: 8, engine: 'fake', model: 'none' },
-  enforces: { memory: true, cpu: true, pids: true, network: true, disk: true },
+  enforces: { memory: true, cpu: true, pids: true, network: true, disk: true, deadline: true },
 };
 
 export class BoardWorld {

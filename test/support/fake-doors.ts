@@ -17,6 +17,7 @@ interface Cell {
   /** Of the cgroup: what was used before, and since when it runs. */
   usedMs: bigint;
   sinceMs: number;
+  deadlineMonoMs: number | null;
 }
 
 /** Each running partition uses a tenth of a core, 16 MiB, and 10 bytes in, 20 out and 30 to disk per ms. */
@@ -53,9 +54,17 @@ export class FakeEngine {
   #do(step: PartitionStep): PartitionEvent {
     switch (step.kind) {
       case 'survey':
-        return { kind: 'surveyed', found: [...this.cells].map(([partition, { running, exit }]) => ({ partition, running, exit })) };
+        return {
+          kind: 'surveyed',
+          found: [...this.cells].map(([partition, { running, exit, deadlineMonoMs }]) => ({ partition, running, exit, deadlineMonoMs })),
+        };
       case 'start':
-        return this.#start(step.spec);
+        return this.#start(step.spec, step.deadlineMonoMs);
+      case 'extend': {
+        const cell = this.cells.get(step.partition);
+        if (cell !== undefined) this.#arm(step.partition, cell, Math.max(step.deadlineMonoMs, cell.deadlineMonoMs ?? 0));
+        return { kind: 'extended', partition: step.partition };
+      }
       case 'stop': {
         this.#halt(step.partition, { code: null, signal: 'SIGTERM', oomKilled: false });
         const exit = this.cells.get(step.partition)?.exit ?? { code: null, signal: null, oomKilled: false };
@@ -74,8 +83,19 @@ export class FakeEngine {
     }
   }
 
-  #start(spec: PartitionSpec): PartitionEvent {
-    this.cells.set(spec.partition, { spec, running: true, exit: null, usedMs: 0n, sinceMs: this.#clock.now().monoMs });
+  /** Kills it then, whether anybody listens or not. */
+  #arm(partition: string, cell: Cell, deadlineMonoMs: number): void {
+    cell.deadlineMonoMs = deadlineMonoMs;
+    this.#clock.after(deadlineMonoMs - this.#clock.now().monoMs, () => {
+      const isStill = this.cells.get(partition) === cell && cell.running && cell.deadlineMonoMs === deadlineMonoMs;
+      if (isStill) this.crash(partition, { code: null, signal: 'SIGKILL', oomKilled: false });
+    });
+  }
+
+  #start(spec: PartitionSpec, deadlineMonoMs: number | null): PartitionEvent {
+    const cell = { spec, running: true, exit: null, usedMs: 0n, sinceMs: this.#clock.now().monoMs, deadlineMonoMs: null };
+    this.cells.set(spec.partition, cell);
+    if (deadlineMonoMs !== null) this.#arm(spec.partition, cell, deadlineMonoMs);
     if (this.stillborn.has(spec.partition)) this.crash(spec.partition);
     return { kind: 'started', partition: spec.partition, address: 'fd00::1' };
   }

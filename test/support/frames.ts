@@ -17,6 +17,7 @@ import {
   reportNoun,
   usageNoun,
 } from '../../runtime/protocol/nouns/board.ts';
+import { grantNoun, renewalNoun } from '../../runtime/protocol/nouns/grant.ts';
 import { ackNoun, chainPoint, desiredNoun, leaseNoun, nowNoun } from '../../runtime/protocol/nouns/lease.ts';
 import { admitSchema, closeSchema, entrySchema, pairSchema, peerFrame, presenceSchema } from '../../runtime/protocol/nouns/log.ts';
 import { answer, chunk, claim, gone, pairAnswer, paired, refusal, usageBatch, want } from '../../runtime/protocol/nouns/messages.ts';
@@ -43,7 +44,7 @@ const head = { seq: 7, hash: fill(7) };
 
 const offer = {
   ...{ tier: 'full' as const, arch: 'arm64' as const, memoryMib: 400, cpuMillis: 4000, partitions: 8 },
-  enforces: { memory: true, cpu: true, pids: true, network: true, disk: false },
+  enforces: { memory: true, cpu: true, pids: true, network: true, disk: false, deadline: true },
   ...{ engine: 'crun 1.21', model: 'Raspberry Pi Zero 2 W' },
 };
 const hello: Hello = {
@@ -160,6 +161,14 @@ export const SIGNED: SignedFrame[] = [
     ['board 1', 'new key'].map(keyOf),
   ),
   one(leaseNoun, lease, 'gateway a'),
+  one(
+    leaseNoun,
+    on.lease({ on: 'board 1', onIsolation: 'stop', guarded: { leaseMs: 60_000, guardians: [gateway] } }),
+    'gateway a',
+    '/guarded',
+  ),
+  one(renewalNoun, { v, board, nonce: fill(1, 16), leases: [lease.lease] }, 'board 1'),
+  one(grantNoun, { v, board, guardian: gateway, nonce: fill(1, 16), leases: [lease.lease] }, 'gateway a'),
   one(desiredNoun, { v, board, gateway, tenure: 3, seq: 9, leases: [{ lease: fill(1, 60), request: fill(2) }] }, 'gateway a'),
   one(
     nowNoun,
@@ -194,6 +203,10 @@ export const PLAIN: PlainFrame[] = [
   plain('peer-frame', peerFrame, { kind: 'want', hashes: [fill(1)] }, '/want'),
   plain('peer-frame', peerFrame, { kind: 'blob', hash: fill(1), bytes: fill(3, 5) }, '/blob'),
   plain('peer-frame', peerFrame, { kind: 'blob', hash: fill(1), bytes: null }, '/absent'),
+  plain('peer-frame', peerFrame, { kind: 'renew', renewal: fill(1, 60) }, '/renew'),
+  plain('peer-frame', peerFrame, { kind: 'grant', board, grant: fill(2, 60) }, '/grant'),
+  plain('peer-frame', peerFrame, { kind: 'poll', request: on.REQUEST, index: 0, term: 2 }, '/poll'),
+  plain('peer-frame', peerFrame, { kind: 'vote', request: on.REQUEST, index: 0, term: 2 }, '/vote'),
   plain('page', pageSchema, {
     v,
     entries: [

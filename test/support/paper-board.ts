@@ -1,12 +1,13 @@
 /** A board as a script, for gateways: it signs what a board signs, keeps its outbox, and does nothing by itself. */
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
-import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
+import { type Bytes, equal, hex } from '../../runtime/protocol/bytes.ts';
 import type { Signer } from '../../runtime/protocol/crypto.ts';
 import type { LichenError } from '../../runtime/protocol/errors.ts';
 import type { BoardId, GatewayId, LeaseId } from '../../runtime/protocol/ids.ts';
 import { ZERO } from '../../runtime/protocol/money.ts';
 import { encodeAs, payloadOf, seal, sealMany, unseal } from '../../runtime/protocol/noun.ts';
 import { helloNoun, homeNoun, type Offer, pairingNoun, reportNoun, type Usage, usageNoun } from '../../runtime/protocol/nouns/board.ts';
+import { grantNoun, renewalNoun } from '../../runtime/protocol/nouns/grant.ts';
 import {
   type Ack,
   ackNoun,
@@ -27,7 +28,7 @@ import type { Client, GatewayWorld, Node } from './gateway-world.ts';
 
 export const OFFER: Offer = {
   ...{ tier: 'full', arch: 'x64', memoryMib: 512, cpuMillis: 4000, partitions: 8, engine: 'paper', model: 'paper' },
-  enforces: { memory: true, cpu: true, pids: true, network: true, disk: true },
+  enforces: { memory: true, cpu: true, pids: true, network: true, disk: true, deadline: true },
 };
 
 const START: ChainPoint = { seq: 0, hash: new Uint8Array(32) };
@@ -169,6 +170,17 @@ export class PaperBoard implements Client {
     this.#send(this.outbox);
     this.#world?.clock.settle();
     return usage;
+  }
+
+  /** Asks its guardians for these; answers with who has granted which of them so far. */
+  renew(...leases: Lease[]): () => Map<string, LeaseId[]> {
+    const nonce = new Uint8Array(16).fill(++this.#nonces);
+    this.say('renew', seal(renewalNoun, { v: 1, board: this.id, nonce, leases: leases.map(({ lease }) => lease) }, this.signer));
+    return () => {
+      const grants = this.heard.flatMap(({ topic, payload }) => (topic === 'grant' ? [unseal(nodeCrypto, grantNoun, payload).value] : []));
+      const own = grants.filter((grant) => equal(grant.nonce, nonce));
+      return new Map(own.map((grant) => [grant.guardian, grant.leases]));
+    };
   }
 
   report(lease: Lease, state: 'running' | 'stopped' = 'running'): void {

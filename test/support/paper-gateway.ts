@@ -3,6 +3,7 @@ import { type Bytes, equal, hex } from '../../runtime/protocol/bytes.ts';
 import type { BoardId, GatewayId } from '../../runtime/protocol/ids.ts';
 import { decodeAs, encodeAs, payloadOf, seal, unseal } from '../../runtime/protocol/noun.ts';
 import { type Hello, helloNoun, homeNoun, type Report, reportNoun, type Usage, usageNoun } from '../../runtime/protocol/nouns/board.ts';
+import { type Grant, grantNoun, type Renewal, renewalNoun } from '../../runtime/protocol/nouns/grant.ts';
 import { ackNoun, type ChainPoint, type Desired, desiredNoun, type Now, nowNoun } from '../../runtime/protocol/nouns/lease.ts';
 import { chunk, usageBatch, want } from '../../runtime/protocol/nouns/messages.ts';
 import type { TopicName } from '../../runtime/protocol/topics.ts';
@@ -48,6 +49,9 @@ export class PaperGateway {
   seq = 1;
   operators: Bytes[] = [];
   skewMs = 0;
+  /** Guardians whose grants it brings at once. */
+  granters: string[] = [];
+  readonly renewals: Renewal[] = [];
   readonly hellos: Hello[] = [];
   readonly reports: Report[] = [];
   /** Batches as they came: numbers of their records. */
@@ -68,6 +72,7 @@ export class PaperGateway {
     if (topic === 'hello') this.#hello(payload, answer);
     else if (topic === 'want') this.#want(payload, answer);
     else if (topic === 'usage') this.#usage(payload, answer);
+    else if (topic === 'renew') this.#renew(payload, answer);
     else if (topic === 'report') this.reports.push(unseal(testCrypto, reportNoun, payload).value);
   }
 
@@ -105,6 +110,12 @@ export class PaperGateway {
     return keyOf(this.forge.by ?? this.name);
   }
 
+  #renew(payload: Bytes, answer: Answer): void {
+    const renewal = unseal(testCrypto, renewalNoun, payload).value;
+    this.renewals.push(renewal);
+    for (const name of this.granters) answer('grant', grantOf(renewal, name));
+  }
+
   #want(payload: Bytes, answer: Answer): void {
     const { hashes } = decodeAs(want, payload, 'want');
     this.wanted.push(hashes.map(hex));
@@ -136,6 +147,10 @@ export class PaperGateway {
     for (const [hash, bytes] of documents) this.shelf.held.set(hex(hash), bytes);
   }
 }
+
+/** All that was asked for, granted by a gateway. */
+export const grantOf = ({ board, nonce, leases }: Renewal, name: string, changes: Partial<Grant> = {}): Bytes =>
+  seal(grantNoun, { v: 1, board, guardian: idOf<GatewayId>(name), nonce, leases, ...changes }, keyOf(name));
 
 /** A record as the board that signed it would hash it. */
 export const recordHash = (usage: Usage): Bytes => testCrypto.sha256(payloadOf(usageNoun, usage));

@@ -25,8 +25,13 @@ export interface Probed {
 export interface Backend {
   /** Directory in which the reapers write exit files, each named by its partition. */
   readonly exitsPath: string;
-  /** The partition's directory with `data` exists; whatever an earlier start left has been cleared. */
-  launch(spec: PartitionSpec, uid: number): Promise<Launched>;
+  /** For what need not outlive the boot; null where nothing can be watched from outside before it begins. */
+  readonly runPath: string | null;
+  /**
+   * The partition's directory with `data` exists; whatever an earlier start left has been cleared. Nothing of the instance
+   * runs before `made` is through.
+   */
+  launch(spec: PartitionSpec, uid: number, made: (first: ProcessId) => Promise<void>): Promise<Launched>;
   /** `null` while there is no exit file. */
   readExit(partition: string): Exit | null;
   /** SIGKILL to everything inside; `false` when something would not die. */

@@ -15,7 +15,7 @@ import type { Network } from './network.ts';
 import { type Bind, nodeBinds } from './node-engine.ts';
 import { probedExec, probeNetwork } from './probe.ts';
 import { run, toolPath } from './run.ts';
-import { isAlive, list, readText, signal } from './state.ts';
+import { isAlive, list, type ProcessId, readText, signal } from './state.ts';
 
 /** crun refuses a hybrid machine for as long as it sees the empty v2 tree; only crun itself is led into that view. */
 const HIDE = 'umount "$0" && exec "$@"';
@@ -57,8 +57,8 @@ const processIn = (configFile: string): object => {
 
 export class CrunEngine implements Backend {
   readonly exitsPath: string;
+  readonly runPath: string;
   readonly #options: CrunOptions;
-  readonly #runPath: string;
   readonly #crun: string[];
   readonly #meters = new Map<string, Meter>();
   #nodeBinds: Promise<Bind[]> | null = null;
@@ -66,13 +66,13 @@ export class CrunEngine implements Backend {
 
   constructor(options: CrunOptions) {
     this.#options = options;
-    this.#runPath = runPathOf(options.board);
-    this.exitsPath = `${this.#runPath}/exits`;
+    this.runPath = runPathOf(options.board);
+    this.exitsPath = `${this.runPath}/exits`;
     this.#crun = crunCommand(options.board, options.layout);
-    for (const path of [this.exitsPath, `${this.#runPath}/crun`]) mkdirSync(path, { recursive: true, mode: 0o700 });
+    for (const path of [this.exitsPath, `${this.runPath}/crun`]) mkdirSync(path, { recursive: true, mode: 0o700 });
   }
 
-  async launch(spec: PartitionSpec, uid: number): Promise<Launched> {
+  async launch(spec: PartitionSpec, uid: number, created: (first: ProcessId) => Promise<void>): Promise<Launched> {
     const { partition } = spec;
     const { layout, network, enforced } = this.#options;
     const cgroup = this.#cgroup(partition);
@@ -94,10 +94,11 @@ export class CrunEngine implements Backend {
       architecture: process.arch,
     });
     writeFileSync(`${directory}/bundle/config.json`, JSON.stringify(config), { mode: 0o600 });
-    const made = await createUnderConmon({ partition, directory, runPath: this.#runPath, exitsPath: this.exitsPath, crun: this.#crun });
+    const made = await createUnderConmon({ partition, directory, runPath: this.runPath, exitsPath: this.exitsPath, crun: this.#crun });
     cgroup.adoptReaper(made.reaper.pid);
     this.#meters.get(partition)?.close();
     this.#meters.set(partition, new Meter(layout, cgroup, network === null ? null : network.link(partition)));
+    await created(made.first);
     await crunMust(this.#crun, 'start', partition);
     return { ...made, address };
   }
@@ -116,9 +117,9 @@ export class CrunEngine implements Backend {
   }
 
   async clear(partition: string): Promise<void> {
-    rmSync(`${this.#runPath}/crun/${partition}`, { recursive: true, force: true });
+    rmSync(`${this.runPath}/crun/${partition}`, { recursive: true, force: true });
     // Exit file, pid file, socket, and what a reaper or a probe that was itself killed left of one.
-    for (const directory of [this.exitsPath, this.#runPath]) {
+    for (const directory of [this.exitsPath, this.runPath]) {
       for (const name of list(directory)) if (name.startsWith(partition)) rmSync(`${directory}/${name}`, { recursive: true, force: true });
     }
     await this.#cgroup(partition).removeWorkload();
@@ -158,12 +159,12 @@ export class CrunEngine implements Backend {
     for (const meter of this.#meters.values()) meter.close();
     this.#meters.clear();
     // crun 1.21 keeps compiled filters beside its containers; without any container they are all that is there.
-    const crunPath = `${this.#runPath}/crun`;
+    const crunPath = `${this.runPath}/crun`;
     if (list(crunPath).every((name) => name === '.cache')) rmSync(`${crunPath}/.cache`, { recursive: true, force: true });
     // Only when nothing is left in them: a running partition keeps its own.
     for (const path of ['exits', 'crun', 'net', '']) {
       try {
-        rmdirSync(`${this.#runPath}/${path}`);
+        rmdirSync(`${this.runPath}/${path}`);
       } catch {
         // In use, or gone.
       }
@@ -176,7 +177,7 @@ export class CrunEngine implements Backend {
    */
   async #exec(partition: string, args: string[], timeoutMs: number): Promise<Probed> {
     this.#probes += 1; // several may be under way in one partition
-    const name = `${this.#runPath}/${partition}.probe${this.#probes}`;
+    const name = `${this.runPath}/${partition}.probe${this.#probes}`;
     const [pidFile, processFile] = [`${name}.pid`, `${name}.json`];
     writeFileSync(processFile, JSON.stringify({ ...processIn(`${this.#directory(partition)}/bundle/config.json`), args }), { mode: 0o600 });
     const [file = 'crun', ...before] = this.#crun;

@@ -8,11 +8,12 @@ import { asLichenError, LichenError } from '../../protocol/errors.ts';
 import { PartitionCgroup, WORKLOAD } from './cgroup.ts';
 import { findLayout, type Layout } from './cgroup-layout.ts';
 import { CrunEngine, runPathOf } from './crun-engine.ts';
+import { armDeadman, bootMs, disarm } from './deadman.ts';
 import { DevEngine, namespaceFlags } from './dev-engine.ts';
 import { Network } from './network.ts';
 import { interpreterOf, NODE_INSIDE } from './node-engine.ts';
 import { run, until } from './run.ts';
-import { readText } from './state.ts';
+import { type ProcessId, readText } from './state.ts';
 import { canCloseStrays, inheritedDescriptors } from './strays.ts';
 
 export interface Detection {
@@ -79,7 +80,12 @@ const openNetwork = async (board: string, filter: boolean): Promise<{ network: N
 };
 
 /** The loader that Node names is the smallest program that surely is there: it says its version and ends. */
-const trial = async (detection: Detection, engine: CrunEngine, layout: Layout): Promise<ReturnType<typeof heldLimits>> => {
+const trial = async (
+  detection: Detection,
+  engine: CrunEngine,
+  layout: Layout,
+): Promise<ReturnType<typeof heldLimits> & { deadline: boolean }> => {
+  let deadman: ProcessId | null = null;
   const directory = `${detection.dataPath}/partitions/${TRIAL}`;
   try {
     await engine.discard(TRIAL); // of a life that was cut in its trial
@@ -93,16 +99,19 @@ const trial = async (detection: Detection, engine: CrunEngine, layout: Layout): 
       engine: 'node',
       limits: TRIAL_LIMITS,
     } as const;
-    const launched = await engine.launch({ ...spec, args: [...spec.args] }, TRIAL_UID);
+    const launched = await engine.launch({ ...spec, args: [...spec.args] }, TRIAL_UID, async (first) => {
+      deadman = await armDeadman(engine.runPath, TRIAL, first, bootMs() + PATIENCE_MS).catch(() => null);
+    });
     const ended = await until(() => engine.readExit(TRIAL) !== null, PATIENCE_MS);
     if (!ended)
       throw new LichenError('unavailable', `the trial partition did not end within ${PATIENCE_MS} ms; the board is too busy to start`);
     if (engine.readExit(TRIAL)?.signal !== null) throw new LichenError('engine-failed', 'the trial partition was killed');
     const held = heldLimits(layout, new PartitionCgroup(layout, detection.board, TRIAL));
     await engine.kill({ partition: TRIAL, ...launched });
-    return held;
+    return { ...held, deadline: deadman !== null };
   } finally {
     await engine.kill({ partition: TRIAL, first: null, reaper: null, address: null });
+    disarm(engine.runPath, TRIAL, deadman);
     await engine.discard(TRIAL);
     rmSync(directory, { recursive: true, force: true });
   }
@@ -121,6 +130,7 @@ const lacksOf = (layout: Layout, crun: string, held: Omit<Enforcement, 'tier' | 
   if (!held.pids) lacks.push('The number of processes is not limited: use a kernel with CONFIG_CGROUP_PIDS.');
   if (!held.network) lacks.push('Partitions have no network: install iproute2 and use a kernel with CONFIG_NET_NS and CONFIG_VETH.');
   else if (!filter) lacks.push('Partitions can open connections to this board: install nftables and use a kernel with CONFIG_NFT_CT.');
+  if (!held.deadline) lacks.push('Nothing ends an instance when the runtime hangs: a POSIX shell is needed as /bin/sh, with /proc/uptime.');
   if (!isRecent(crun))
     lacks.push(`crun ${crun} compiles its system call filter at every start: install crun 1.21 or newer (Debian 13 has it).`);
   return lacks;
@@ -175,6 +185,6 @@ export const detectDev = async (detection: Detection, whyNotCrun: string): Promi
       ? ['Descriptors of the calling program leak into instances: apt-get install perl-base.']
       : []),
   ];
-  const none = { memory: false, cpu: false, pids: false, network: false, disk: false };
+  const none = { memory: false, cpu: false, pids: false, network: false, disk: false, deadline: false };
   return { engine: new DevEngine({ ...detection, root, loopback }), enforcement: { tier: 'dev', engine: 'namespaces', ...none, lacks } };
 };

@@ -72,6 +72,8 @@ interface Told {
 
 export class DevEngine implements Backend {
   readonly exitsPath: string;
+  /** The program begins before anybody is told which it is. */
+  readonly runPath = null;
   readonly #options: DevOptions;
   /** What is known of the reapers; `counters` may not read files of state at every tick. */
   readonly #reapers = new Map<string, ProcessId>();

@@ -93,7 +93,16 @@ export class Door implements Partitions {
         return { kind: 'surveyed', found: await this.#turns.all(() => supervisor.survey()) };
       case 'start': {
         const { partition } = step.spec;
-        return { kind: 'started', partition, address: await this.#turns.one(partition, () => supervisor.start(step.spec)) };
+        return {
+          kind: 'started',
+          partition,
+          address: await this.#turns.one(partition, () => supervisor.start(step.spec, step.deadlineMonoMs)),
+        };
+      }
+      case 'extend': {
+        const { partition, deadlineMonoMs } = step;
+        await this.#turns.one(partition, () => supervisor.extend(partition, deadlineMonoMs));
+        return { kind: 'extended', partition };
       }
       case 'stop': {
         const { partition, graceMs } = step;

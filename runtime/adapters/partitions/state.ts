@@ -19,6 +19,8 @@ export interface State {
   /** The reaper: it outlives the runtime and writes the exit file. */
   reaper: ProcessId | null;
   address: string | null;
+  /** What kills it at its deadline; `null`: it has none. */
+  deadman: ProcessId | null;
   /** `null` while it runs. */
   exit: Exit | null;
   /** Over, whether or not its exit is known. */
@@ -116,7 +118,7 @@ export const readState = (directory: string): State | null => {
   try {
     const value: unknown = JSON.parse(readText(`${directory}/state.json`) ?? 'null');
     if (!isRecord(value) || value.v !== 1) return null;
-    const { partition, bootId: boot, first, reaper, address, exit, ended } = value;
+    const { partition, bootId: boot, first, reaper, address, deadman, exit, ended } = value;
     if (typeof partition !== 'string' || typeof boot !== 'string') return null;
     return {
       v: 1,
@@ -125,6 +127,7 @@ export const readState = (directory: string): State | null => {
       first: parseProcess(first),
       reaper: parseProcess(reaper),
       address: typeof address === 'string' ? address : null,
+      deadman: parseProcess(deadman),
       exit: parseExit(exit),
       ended: ended === true,
     };

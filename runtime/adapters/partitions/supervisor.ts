@@ -4,8 +4,9 @@
  */
 import { chownSync, existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import type { Counters, Exit, Found, PartitionSpec, Probe } from '../../ports/partitions.ts';
-import { LichenError } from '../../protocol/errors.ts';
+import { LichenError, refuse } from '../../protocol/errors.ts';
 import type { Backend, Probed, Running } from './backend.ts';
+import { armDeadman, bootMs, disarm, readDeadline, writeDeadline } from './deadman.ts';
 import { ExitWatch, UNKNOWN_EXIT } from './exits.ts';
 import { isId, isPartitionUid, uidOf } from './names.ts';
 import { until } from './run.ts';
@@ -65,8 +66,9 @@ export class Supervisor {
     return found;
   }
 
-  async start(spec: PartitionSpec): Promise<string | null> {
+  async start(spec: PartitionSpec, deadlineMonoMs: number | null): Promise<string | null> {
     const { partition } = spec;
+    this.#checkDeadline(deadlineMonoMs);
     const directory = this.directory(partition);
     const before = readState(directory);
     if (before !== null && before.bootId !== this.#bootId) await this.#forget(partition);
@@ -84,21 +86,38 @@ export class Supervisor {
       first: null,
       reaper: null,
       address: null,
+      deadman: null,
       exit: null,
       ended: false,
     };
     writeState(directory, state);
     try {
-      Object.assign(state, await this.#backend.launch(spec, uid));
+      const launched = await this.#backend.launch(spec, uid, async (first) => {
+        if (deadlineMonoMs !== null) state.deadman = await armDeadman(this.#runPath(), partition, first, deadlineMonoMs);
+      });
+      Object.assign(state, launched);
     } catch (error) {
       await this.#backend.kill({ ...state, partition });
       await this.#backend.clear(partition);
+      this.#disarm(partition, state);
       writeState(directory, { ...state, ended: true });
       throw error;
     }
     writeState(directory, state);
     this.#untold.set(partition, state);
     return state.address;
+  }
+
+  /** Later than before, or not at all. */
+  async extend(partition: string, deadlineMonoMs: number): Promise<void> {
+    const state = this.#runningState(partition);
+    if (state === undefined || state.first === null) throw new LichenError('not-found', `partition ${partition} does not run`);
+    this.#checkDeadline(deadlineMonoMs);
+    const runPath = this.#runPath();
+    if (deadlineMonoMs <= (readDeadline(runPath, partition) ?? 0)) return;
+    if (isAlive(state.deadman)) return writeDeadline(runPath, partition, deadlineMonoMs);
+    state.deadman = await armDeadman(runPath, partition, state.first, deadlineMonoMs);
+    writeState(this.directory(partition), state);
   }
 
   /** Called once the start or the survey was answered: from now on its exit is told, also one that has come already. */
@@ -141,6 +160,7 @@ export class Supervisor {
     this.#drop(partition);
     if (!(await this.#backend.kill(alive))) throw new LichenError('engine-failed', `processes of partition ${partition} do not end`);
     await this.#reaperGone(alive.reaper);
+    if (state !== null) this.#disarm(partition, state);
     await this.#backend.discard(partition);
     for (const name of list(directory)) if (name !== 'data') rmSync(`${directory}/${name}`, { recursive: true, force: true });
     if (data) rmSync(directory, { recursive: true, force: true });
@@ -166,14 +186,14 @@ export class Supervisor {
     else if (!state.ended) {
       if (isAlive(state.first)) {
         if (!this.#running.has(partition)) this.#untold.set(partition, state);
-        return { partition, running: true, exit: null };
+        return { partition, running: true, exit: null, deadlineMonoMs: this.#deadlineOf(partition, state) };
       }
       // Its reaper may be about to write; a half-made start has no first process and never will have one.
       await until(() => this.#backend.readExit(partition) !== null || !isAlive(state.reaper), REAPER_LIMIT_MS);
       await this.#backend.kill({ ...state, partition });
     }
     if (!state.ended) this.#settle(partition, state, state.bootId === this.#bootId ? this.#backend.readExit(partition) : null);
-    return { partition, running: false, exit: state.exit };
+    return { partition, running: false, exit: state.exit, deadlineMonoMs: null };
   }
 
   /** The reaper's own last microseconds are in the counters, and it may yet write: nothing is final before it is gone. */
@@ -189,6 +209,27 @@ export class Supervisor {
     await this.#backend.discard(partition);
   }
 
+  #runPath(): string {
+    return this.#backend.runPath ?? refuse('not-offered', 'nothing here ends an instance when the runtime hangs');
+  }
+
+  #checkDeadline(deadlineMonoMs: number | null): void {
+    if (deadlineMonoMs === null) return;
+    this.#runPath();
+    if (bootMs() >= deadlineMonoMs) throw new LichenError('conflict', 'it would have to be over already');
+  }
+
+  /** Null also when nobody keeps it: then nothing says how long it may run. */
+  #deadlineOf(partition: string, { deadman }: State): number | null {
+    const { runPath } = this.#backend;
+    return runPath !== null && isAlive(deadman) ? readDeadline(runPath, partition) : null;
+  }
+
+  #disarm(partition: string, { deadman }: State): void {
+    const { runPath } = this.#backend;
+    if (runPath !== null) disarm(runPath, partition, deadman);
+  }
+
   #runningState(partition: string): State | undefined {
     return this.#running.get(partition) ?? this.#untold.get(partition);
   }
@@ -202,6 +243,7 @@ export class Supervisor {
     state.exit = exit;
     state.ended = true;
     this.#drop(partition);
+    this.#disarm(partition, state);
     writeState(this.directory(partition), state);
   }
 

@@ -37,7 +37,15 @@ export const offerSchema = v.strictObject({
   memoryMib: uint,
   cpuMillis: uint,
   partitions: uint,
-  enforces: v.strictObject({ memory: v.boolean(), cpu: v.boolean(), pids: v.boolean(), network: v.boolean(), disk: v.boolean() }),
+  enforces: v.strictObject({
+    memory: v.boolean(),
+    cpu: v.boolean(),
+    pids: v.boolean(),
+    network: v.boolean(),
+    disk: v.boolean(),
+    /** What has to be over at a moment is, whatever becomes of the runtime. */
+    deadline: v.boolean(),
+  }),
   engine: text,
   model: text,
 });

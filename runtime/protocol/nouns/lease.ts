@@ -6,6 +6,7 @@
 import * as v from 'valibot';
 import { hex } from '../bytes.ts';
 import type { Crypto } from '../crypto.ts';
+import { refuse } from '../errors.ts';
 import { derive, type LeaseId } from '../ids.ts';
 import { LIMITS } from '../limits.ts';
 import { encodeAs, type Noun, noun } from '../noun.ts';
@@ -32,6 +33,13 @@ import {
 import { limits } from './release.ts';
 import { rates } from './request.ts';
 
+/** Of a lease that never runs in two places: it runs while a majority of these renews it, and `leaseMs` longer. */
+const guarded = v.strictObject({
+  leaseMs: v.pipe(positive, v.maxValue(LIMITS.leaseMs)),
+  guardians: v.pipe(v.array(gatewayId), v.minLength(1), v.maxLength(LIMITS.guardians)),
+});
+export type Guarded = v.InferOutput<typeof guarded>;
+
 export const leaseSchema = v.strictObject({
   v: version1,
   lease: leaseId,
@@ -57,6 +65,8 @@ export const leaseSchema = v.strictObject({
   /** What this lease may cost at most; the board stops it there, even offline. */
   capMicro: amount,
   onIsolation: v.picklist(['continue', 'stop']),
+  /** There with `stop`, and only then. */
+  guarded: v.optional(guarded),
   openedMs: wallMs,
 });
 export type Lease = v.InferOutput<typeof leaseSchema>;
@@ -73,6 +83,13 @@ export const leaseNoun: Noun<Lease> = noun('lease', LIMITS.documentBytes, leaseS
 export const leaseIdOf = (crypto: Crypto, lease: Terms): LeaseId => {
   const { lease: _own, ...terms } = lease;
   return derive<LeaseId>(crypto, 'lease', hex(crypto.sha256(encodeAs(termsSchema, terms, 'lease'))));
+};
+
+/** Error: `bad-schema`. */
+export const checkGuarded = ({ onIsolation, guarded, lease }: Lease): void => {
+  if ((guarded !== undefined) !== (onIsolation === 'stop'))
+    refuse('bad-schema', `lease ${lease} names guardians if it stops, and only then`);
+  if (new Set(guarded?.guardians).size !== (guarded?.guardians.length ?? 0)) refuse('bad-schema', `lease ${lease} names a guardian twice`);
 };
 
 export const desiredSchema = v.strictObject({

@@ -6,7 +6,21 @@ import * as v from 'valibot';
 import type { Bytes } from '../bytes.ts';
 import { LIMITS } from '../limits.ts';
 import { encodeAs } from '../noun.ts';
-import { boardId, bytes, gatewayId, hash, ownerId, positive, publicKey, record, text, uint, version1, wallMs } from '../schema.ts';
+import {
+  boardId,
+  bytes,
+  gatewayId,
+  hash,
+  ownerId,
+  positive,
+  publicKey,
+  record,
+  requestId,
+  text,
+  uint,
+  version1,
+  wallMs,
+} from '../schema.ts';
 
 /** Kinds whose body is a signed document, and those (`admit`, `pair`, `presence`, `close`) that the author itself states. */
 export const entryKind = v.picklist([
@@ -79,5 +93,13 @@ export const peerFrame = v.variant('kind', [
   }),
   v.strictObject({ kind: v.literal('want'), hashes: v.pipe(v.array(hash), v.maxLength(LIMITS.wantHashes)) }),
   v.strictObject({ kind: v.literal('blob'), hash, bytes: v.nullable(bytes(LIMITS.packetBytes)) }),
+  /** A board's signed renewal, from its home to a guardian. */
+  v.strictObject({ kind: v.literal('renew'), renewal: bytes(LIMITS.documentBytes) }),
+  /** What the guardian grants of it, signed, on its way to the board. */
+  v.strictObject({ kind: v.literal('grant'), board: boardId, grant: bytes(LIMITS.documentBytes) }),
+  /** Whether the sender may replace the lease of an instance: "does nothing run any more that you granted?" */
+  v.strictObject({ kind: v.literal('poll'), request: requestId, index: uint, term: positive }),
+  /** It may, as far as this guardian is concerned. */
+  v.strictObject({ kind: v.literal('vote'), request: requestId, index: uint, term: positive }),
 ]);
 export type PeerFrame = v.InferOutput<typeof peerFrame>;

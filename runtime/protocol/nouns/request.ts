@@ -59,7 +59,7 @@ export const requestSchema = v.strictObject({
   priceCap: rates,
   currency,
   voucher: hash,
-  /** `stop` (never in two places) needs a majority of guardians and a dead-man; it is refused until boards have both. */
+  /** `stop`: never in two places. It runs only while a majority of its guardians renews its lease. */
   onIsolation: v.picklist(['continue', 'stop']),
   /** How long a board may be out of reach before another takes its instance over. */
   patienceMs: v.pipe(positive, v.minValue(1000)),

@@ -21,7 +21,7 @@ const OFFER = {
   memoryMib: 512,
   cpuMillis: 2000,
   partitions: 4,
-  enforces: { memory: true, cpu: true, pids: true, network: true, disk: false },
+  enforces: { memory: true, cpu: true, pids: true, network: true, disk: false, deadline: true },
   engine: 'paper',
   model: 'Paper Board',
 };

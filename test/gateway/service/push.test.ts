@@ -114,10 +114,15 @@ describe('a request', () => {
   test.each<[string, Partial<Request>, string]>([
     ['for a release that is not known', { release: new Uint8Array(32) }, 'not-found'],
     ['with a parameter that the release does not declare', { parameters: { speed: 'fast' } }, 'bad-schema'],
-    ['that must never overlap', { onIsolation: 'stop' }, 'not-offered'],
     ['with a voucher that is not known', { voucher: new Uint8Array(32) }, 'not-found'],
     ['in another currency than its voucher', { currency: 'USD' }, 'wrong-signer'],
   ])('%s is refused', (_what, changes, code) => refused(ready(), signedRequest(changes).body, code));
+
+  test('that must never overlap is taken, and stays one of its kind', () => {
+    const node = ready().accept(signedRequest({ onIsolation: 'stop' }).body);
+    refused(node, signedRequest({ sequence: 2 }).body, 'not-offered');
+    node.accept(signedRequest({ sequence: 2, onIsolation: 'stop', replicas: 2 }).body);
+  });
 
   test('with the voucher of another tenant is refused', () => {
     const node = ready().admit('tenant', 'tenant 2');

@@ -17,7 +17,7 @@ const boot = (work: Work, bootId: string, seed = bootId): void => {
   const board: Board = {
     ...{ crypto: testCrypto, entropy: seededEntropy(seed), id: idOf('board 1'), bootId, software: 'test' },
     signer: { publicKey: new Uint8Array(32), sign: () => new Uint8Array(64) },
-    offer: { ...offered, enforces: { memory: true, cpu: true, pids: true, network: true, disk: true } },
+    offer: { ...offered, enforces: { memory: true, cpu: true, pids: true, network: true, disk: true, deadline: true } },
     pace: { tickMs: 1, meterMs: 1, recordMs: 1, reportMs: 1, patienceMs: 1 },
   };
   beginBoot(work, board);

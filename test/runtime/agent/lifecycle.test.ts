@@ -307,6 +307,7 @@ describe('a restart of the runtime', () => {
     world.engine.perform(
       {
         kind: 'start',
+        deadlineMonoMs: null,
         spec: {
           partition: stray,
           rootPath: '/',

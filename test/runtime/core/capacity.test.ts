@@ -41,6 +41,7 @@ describe('an offer', () => {
     pids: false,
     network: true,
     disk: false,
+    deadline: true,
     lacks: ['x'],
   };
 
@@ -48,14 +49,14 @@ describe('an offer', () => {
     const offer = offerOf(enforced, parseCapacity('memory=64,cpu=500,partitions=2', 1), 'arm64', 'a board');
     expect(parse(offerSchema, offer, 'offer')).toEqual({
       ...{ tier: 'reduced', arch: 'arm64', memoryMib: 64, cpuMillis: 500, partitions: 2, engine: 'crun 1.21', model: 'a board' },
-      enforces: { memory: true, cpu: true, pids: false, network: true, disk: false },
+      enforces: { memory: true, cpu: true, pids: false, network: true, disk: false, deadline: true },
     });
   });
 
   test('does not meet a release that demands more, or that is built for another processor', () => {
     const offer = offerOf(enforced, parseCapacity('', 1), 'arm64', '');
     const { manifest } = smallRelease();
-    const meets = (changes: Partial<typeof manifest>) => () => checkDemands(offer, { ...manifest, ...changes });
+    const meets = (changes: Partial<typeof manifest>) => () => checkDemands(offer, { ...manifest, ...changes }, {});
     for (const changes of [{}, { arch: 'arm64' as const }, { demands: 'dev' as const }, { demands: 'reduced' as const }])
       expect(meets(changes)).not.toThrow();
     for (const changes of [{ arch: 'x64' as const }, { demands: 'full' as const }])

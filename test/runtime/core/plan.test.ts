@@ -53,14 +53,17 @@ interface Given {
   instance?: Partial<Instance>;
   run?: Partial<Run>;
   verified?: boolean;
+  /** Its content is. */
+  here?: boolean;
+  /** Its lease holds. */
   held?: boolean;
   nowMs?: number;
 }
 
 const next = (
   process: Process,
-  { instance: of = {}, run: state = {}, verified = true, held = true, nowMs = 1000 }: Given = {},
-): Step | null => plan(instance(of), run(process, state), verified, held ? content('held') : content('fetching'), nowMs);
+  { instance: of = {}, run: state = {}, verified = true, here = true, held = true, nowMs = 1000 }: Given = {},
+): Step | null => plan(instance(of), run(process, state), { verified, held, content: content(here ? 'held' : 'fetching') }, nowMs);
 
 /** Whatever is wanted and whatever is the case: verified, content held, lease opened. A step under way has no row. */
 const TABLE: Record<Instance['wanted'], Record<Exclude<Process, 'unknown' | 'starting' | 'stopping' | 'removing'>, Step | null>> = {
@@ -85,11 +88,11 @@ describe('the next step', () => {
   });
 
   test('towards a start: documents, content, the zero record, the process', () => {
-    expect(next('none', { verified: false, held: false, instance: { opened: false } })).toBe('verify');
-    expect(next('none', { held: false, instance: { opened: false } })).toBe('fetch');
+    expect(next('none', { verified: false, here: false, instance: { opened: false } })).toBe('verify');
+    expect(next('none', { here: false, instance: { opened: false } })).toBe('fetch');
     expect(next('none', { instance: { opened: false } })).toBe('open');
     expect(next('none')).toBe('start');
-    expect(plan(instance({ opened: false }), run('none'), true, null, 0)).toBe('fetch');
+    expect(plan(instance({ opened: false }), run('none'), { verified: true, held: true, content: null }, 0)).toBe('fetch');
   });
 
   test('before the wish is known is to learn it', () => {
@@ -114,6 +117,15 @@ describe('the next step', () => {
     expect(next('stopped', { instance: { unpaid: true } })).toBeNull();
     expect(next('none', { instance: { unpaid: true } })).toBeNull();
     expect(next('running', { instance: { unpaid: true, wanted: 'gone' } })).toBe('stop');
+  });
+
+  test('of what nobody grants any more is to stop, and everything but a start [guardians-4]', () => {
+    for (const wanted of WANTED) expect(next('running', { held: false, instance: { wanted } })).toBe('stop');
+    expect(next('running', { held: false, run: { error: 'wrong-publisher' } })).toBe('stop');
+    expect(next('stopped', { held: false })).toBe('remove');
+    expect(next('none', { held: false, here: false })).toBe('fetch');
+    expect(next('none', { held: false, instance: { opened: false } })).toBe('open');
+    expect(next('none', { held: false })).toBeNull();
   });
 
   test('towards the end: stop, close record, removal, oblivion', () => {

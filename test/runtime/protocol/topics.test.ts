@@ -11,8 +11,8 @@ const directions: Direction[] = ['up', 'down'];
 
 /** Every topic against every client: who publishes what, who hears what. Written out, so that a change of the table is seen. */
 const MAY: Record<`${Party} ${Direction}`, TopicName[]> = {
-  'board up': ['hello', 'gone', 'report', 'usage', 'want'],
-  'board down': ['now', 'desired', 'chunk', 'ack'],
+  'board up': ['hello', 'gone', 'report', 'usage', 'want', 'renew'],
+  'board down': ['now', 'desired', 'chunk', 'ack', 'grant'],
   'tenant up': ['push'],
   'tenant down': ['answer'],
 };

@@ -18,7 +18,7 @@ describe('profiles', () => {
     expect(board.thermal.throttleC).toBeLessThan(board.thermal.hardC);
     expect(board.thermal.throttledPermille).toBeGreaterThan(0);
     expect(board.thermal.throttledPermille).toBeLessThan(1000);
-    expect(Object.values(board.enforces)).toEqual([true, true, true, true, true]);
+    expect(Object.values(board.enforces)).toEqual([true, true, true, true, true, true]);
     expect(board.buses.length).toBeGreaterThan(0);
   });
 

@@ -1,5 +1,5 @@
 /**
- * `hunt.ts <mutant> [seeds] [after]`: runs seed after seed with one guard switched off, until the judge names it. `none` hunts
+ * `hunt.ts <mutant> [seeds] [after] [world]`: runs seed after seed with one guard switched off, until the judge names it. `none` hunts
  * nothing: the same world with every guard on. Prints one line of JSON.
  */
 import { readFileSync } from 'node:fs';
@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { patchSource } from '../../support/patched.ts';
 import { EXPECTATION, MUTANTS } from './mutants.ts';
 
-const [name = '', most = '200', after = '0'] = process.argv.slice(2);
+const [name = '', most = '200', after = '0', world = 'hunt.yaml'] = process.argv.slice(2);
 const mutant = MUTANTS.find((one) => one.name === name);
+const path = mutant?.world ?? world;
 if (mutant === undefined && name !== 'none') throw new Error(`no mutant "${name}"`);
 
 if (mutant !== undefined) patchSource(mutant);
@@ -17,7 +18,7 @@ if (mutant !== undefined) patchSource(mutant);
 const { runScenario } = await import('../../../sim/run.ts');
 const { readScenario } = await import('../../../sim/scenario/read.ts');
 const { shippedSource } = await import('../scenario/files.ts');
-const scenario = readScenario(readFileSync(join(import.meta.dirname, 'hunt.yaml'), 'utf8'), 'hunt.yaml', shippedSource);
+const scenario = readScenario(readFileSync(join(import.meta.dirname, path), 'utf8'), path, shippedSource);
 if (Array.isArray(scenario)) throw new Error(JSON.stringify(scenario));
 
 const began = performance.now();
@@ -28,7 +29,7 @@ const last = seed + Number(most);
 while (caught === null && seed < last) {
   seed++;
   const { violations, expectations } = await runScenario(scenario, {
-    ...{ seed, tier: 'a', only: null, crypto: 'stand-in', lanes: false, path: 'hunt.yaml' },
+    ...{ seed, tier: 'a', only: null, crypto: 'stand-in', lanes: false, path },
     seconds: () => performance.now() / 1000,
   });
   const codes = [...violations.map(({ code }) => code), ...expectations.filter(({ held }) => !held).map(() => EXPECTATION)];

@@ -3,11 +3,11 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { MUTANTS } from './mutants.ts';
+import { MUTANTS, STOP } from './mutants.ts';
 
 const HUNT = join(import.meta.dirname, 'hunt.ts');
-const hunt = async (name: string, seeds: number, after = 0): Promise<Record<string, unknown>> => {
-  const { stdout } = await promisify(execFile)(process.execPath, [HUNT, name, String(seeds), String(after)]);
+const hunt = async (name: string, seeds: number, after = 0, world = 'hunt.yaml'): Promise<Record<string, unknown>> => {
+  const { stdout } = await promisify(execFile)(process.execPath, [HUNT, name, String(seeds), String(after), world]);
   return JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
 };
 
@@ -19,10 +19,14 @@ test('there are enough of them', () => {
 /** Seeds of each of two processes. A red one names its seed: `lichen sim replay test/sim/mutants/hunt.yaml --seed N`. */
 const SEEDS = 40;
 
-test('with every guard on, nothing is found', async () => {
-  const found = await Promise.all([0, SEEDS].map((after) => hunt('none', SEEDS, after)));
-  for (const one of found) expect(one).toMatchObject({ caught: false, seeds: SEEDS, others: {} });
-}, 900_000);
+test.each(['hunt.yaml', STOP])(
+  'with every guard on, nothing is found: %s',
+  async (world) => {
+    const found = await Promise.all([0, SEEDS].map((after) => hunt('none', SEEDS, after, world)));
+    for (const one of found) expect(one).toMatchObject({ caught: false, seeds: SEEDS, others: {} });
+  },
+  900_000,
+);
 
 test.each(MUTANTS.map(({ name }) => name))(
   '%s',

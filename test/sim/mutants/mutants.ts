@@ -10,15 +10,19 @@ export const EXPECTATION = 'expectation';
 
 export interface Mutant extends Patch {
   name: string;
+  /** The scenario in which it is hunted, unless it is `hunt.yaml`. */
+  world?: string;
   caughtAs: (Code | typeof EXPECTATION)[];
 }
+
+/** Where what must never run in two places runs. */
+export const STOP = 'hunt-stop.yaml';
 
 /**
  * Not here, as this judge or this world does not show them: a request that is stopped and run all the same; a gateway that
  * takes records beyond a gap (boards send none of which the rest is not on two disks); `over-offered` (every virtual kernel
- * enforces all there is, so none can be lied about); `overlap-stop` (no gateway takes such a request today); and guards
- * against forged documents, which no virtual gateway sends: those have negative tests of their own (test/outside,
- * test/runtime/core/trust.test.ts).
+ * enforces all there is, so none can be lied about); and guards against forged documents, which no virtual gateway sends:
+ * those have negative tests of their own (test/outside, test/runtime/core/trust.test.ts).
  */
 export const MUTANTS: Mutant[] = [
   {
@@ -188,5 +192,69 @@ export const MUTANTS: Mutant[] = [
     find: 'partition: lease.lease, rootPath, args, env:',
     replace: "partition: lease.lease, rootPath, args: [...args, '--more'], env:",
     caughtAs: ['ran-other-release', 'ran-unrequested', 'ran-unsigned'],
+  },
+  {
+    name: 'a grant counts from its arrival',
+    file: 'runtime/agent/renewal.ts',
+    find: '.set(grant.guardian, Math.max(atMonoMs, held?.asked',
+    replace: '.set(grant.guardian, Math.max(now.monoMs, held?.asked',
+    world: STOP,
+    caughtAs: ['overlap-stop', 'ran-unguarded'],
+  },
+  {
+    name: 'a lease goes by the wall clock of its board',
+    file: 'runtime/agent/renewal.ts',
+    find: 'const steadyMs = (now: Instant): number => now.monoMs;',
+    replace: 'const steadyMs = (now: Instant): number => now.wallMs;',
+    world: STOP,
+    caughtAs: ['overlap-stop', 'ran-unguarded'],
+  },
+  {
+    name: 'a guardian goes by its wall clock',
+    file: 'gateway/core/grants.ts',
+    find: 'const steadyMs = (now: Instant): number => now.monoMs;',
+    replace: 'const steadyMs = (now: Instant): number => now.wallMs;',
+    world: STOP,
+    caughtAs: ['overlap-stop'],
+  },
+  {
+    name: 'a guardian forgets with its process for how long it granted',
+    file: 'gateway/core/grants.ts',
+    find: 'return untilMs ?? beganMs + outlivesMs(last.leaseMs);',
+    replace: 'return untilMs ?? beganMs;',
+    world: STOP,
+    caughtAs: ['overlap-stop'],
+  },
+  {
+    name: 'one guardian is enough',
+    file: 'runtime/core/hold.ts',
+    find: 'const least = moments[majorityOf(guardians.length) - 1];',
+    replace: 'const least = moments[0];',
+    world: STOP,
+    caughtAs: ['overlap-stop', 'ran-unguarded'],
+  },
+  {
+    name: 'a guardian does not wait for what it granted before',
+    file: 'gateway/core/grants.ts',
+    find: '    if (!isFree(rows, instance, term, now)) return false;\n',
+    replace: '',
+    world: STOP,
+    caughtAs: ['overlap-stop'],
+  },
+  {
+    name: 'what must not run in two places starts as anything else',
+    file: 'runtime/core/plan.ts',
+    find: "return held && monoMs >= run.retryMonoMs ? 'start' : null;",
+    replace: "return monoMs >= run.retryMonoMs ? 'start' : null;",
+    world: STOP,
+    caughtAs: ['overlap-stop', 'ran-unguarded'],
+  },
+  {
+    name: 'nobody renews',
+    file: 'runtime/agent/renewal.ts',
+    find: 'const isWanted = instance.wanted',
+    replace: 'const isWanted = false && instance.wanted',
+    world: STOP,
+    caughtAs: ['guarded-not-run'],
   },
 ];

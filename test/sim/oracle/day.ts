@@ -50,7 +50,7 @@ export const PACE: Partial<JudgeLimits> = {
 
 const crypto = remembering(testCrypto);
 const MIB = 1_048_576n;
-const ENFORCES = { memory: true, cpu: true, pids: true, network: true, disk: true };
+const ENFORCES = { memory: true, cpu: true, pids: true, network: true, disk: true, deadline: true };
 const OFFER: Offer = {
   tier: 'full',
   arch: 'x64',

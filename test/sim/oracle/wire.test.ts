@@ -6,8 +6,8 @@ import { want } from '../../../runtime/protocol/nouns/messages.ts';
 import { idOf } from '../../support/federation.ts';
 import { Day } from './day.ts';
 
-const NOTHING = { memory: false, cpu: false, pids: false, network: false, disk: false };
-const ALL = { memory: true, cpu: true, pids: true, network: true, disk: true };
+const NOTHING = { memory: false, cpu: false, pids: false, network: false, disk: false, deadline: false };
+const ALL = { memory: true, cpu: true, pids: true, network: true, disk: true, deadline: true };
 const HAVE = encodeAs(peerFrame, { kind: 'have', vector: {}, cosigned: null }, 'frame');
 
 describe('an offer', () => {
@@ -19,6 +19,7 @@ describe('an offer', () => {
 
   it.each([
     ['over-offered: a limit', { tier: 'full', ...ALL, disk: false }],
+    ['over-offered: that it ends what has to be over', { tier: 'full', ...ALL, deadline: false }],
     ['over-offered: a tier', { tier: 'reduced', ...ALL }],
   ])('%s', (_name, enforces) => {
     const day = new Day();

@@ -13,6 +13,7 @@ const STATE: State = {
   first: { pid: 12, startTicks: '99' },
   reaper: { pid: 11, startTicks: '98' },
   address: 'fd4c:6963:6865::1',
+  deadman: { pid: 13, startTicks: '100' },
   exit: { code: null, signal: 'SIGKILL', oomKilled: true },
   ended: true,
 };

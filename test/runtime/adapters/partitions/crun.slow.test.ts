@@ -34,7 +34,7 @@ const limits = (bench: () => Bench): void => {
   it('ends what takes more memory than it was given, and says that this was why', async () => {
     const partition = bench().partition();
     const spec = bench().spec(partition, '', { args: ['/bin/busybox', 'tail', '/dev/zero'], limits: { memoryMib: 16 } });
-    await bench().life.do({ kind: 'start', spec });
+    await bench().life.do({ kind: 'start', deadlineMonoMs: null, spec });
     expect((await bench().life.exited(partition)).exit).toEqual({ code: null, signal: 'SIGKILL', oomKilled: true });
     await bench().end(partition);
   });
@@ -44,7 +44,7 @@ const limits = (bench: () => Bench): void => {
     // The shell ends at the first fork that fails; a second one tells what it saw.
     const script =
       '(i=0; while [ $i -lt 32 ]; do i=$((i+1)); busybox sleep 1000 & echo $i > /data/forked; done); echo > /data/report; exec busybox sleep 1000';
-    await bench().life.do({ kind: 'start', spec: bench().spec(partition, script, { limits: { pids: 16 } }) });
+    await bench().life.do({ kind: 'start', deadlineMonoMs: null, spec: bench().spec(partition, script, { limits: { pids: 16 } }) });
     await bench().report(partition);
     expect((await bench().counters(partition)).pids).toBeLessThanOrEqual(16);
     expect(Number(readFileSync(bench().data(partition, 'forked'), 'utf8'))).toBeLessThan(16);
@@ -54,7 +54,11 @@ const limits = (bench: () => Bench): void => {
 
   it("throttles CPU time, and a flood of log lines is the flooder's own time", async () => {
     const partition = bench().partition();
-    await bench().life.do({ kind: 'start', spec: bench().spec(partition, 'exec busybox yes', { limits: { cpuMillis: 200 } }) });
+    await bench().life.do({
+      kind: 'start',
+      deadlineMonoMs: null,
+      spec: bench().spec(partition, 'exec busybox yes', { limits: { cpuMillis: 200 } }),
+    });
     const { reaper } = JSON.parse(readFileSync(`${bench().dataPath}/partitions/${partition}/state.json`, 'utf8'));
     const cgroups = readFileSync(`/proc/${reaper.pid}/cgroup`, 'utf8');
     expect(cgroups).toMatch(
@@ -80,7 +84,11 @@ const limits = (bench: () => Bench): void => {
 const walls = (bench: () => Bench): void => {
   it.skipIf(!existsSync('/usr/bin/perl'))('refuses the system calls of the table', async () => {
     const partition = bench().partition();
-    await bench().life.do({ kind: 'start', spec: bench().spec(partition, '', { args: ['/usr/bin/perl', '-e', callAll()] }) });
+    await bench().life.do({
+      kind: 'start',
+      deadlineMonoMs: null,
+      spec: bench().spec(partition, '', { args: ['/usr/bin/perl', '-e', callAll()] }),
+    });
     const answers = Object.fromEntries(
       (await bench().report(partition))
         .trim()
@@ -93,7 +101,7 @@ const walls = (bench: () => Bench): void => {
 
   it('runs an exec probe as the workload and on its account', async () => {
     const partition = bench().partition();
-    await bench().life.do({ kind: 'start', spec: bench().spec(partition, 'exec busybox sleep 1000') });
+    await bench().life.do({ kind: 'start', deadlineMonoMs: null, spec: bench().spec(partition, 'exec busybox sleep 1000') });
     const look =
       'busybox id -u > /data/uid; busybox grep -E "^(CapEff|NoNewPrivs|Seccomp):" /proc/self/status > /data/status; busybox ls /proc/self/fd | busybox cat > /data/fds';
     const before = await bench().counters(partition);
@@ -110,7 +118,8 @@ const walls = (bench: () => Bench): void => {
   it('gives each partition a uid of its own', async () => {
     const [one, two] = [bench().partition(), bench().partition()];
     const script = 'busybox id -u > /data/report; exec busybox sleep 1000';
-    for (const partition of [one, two]) await bench().life.do({ kind: 'start', spec: bench().spec(partition, script) });
+    for (const partition of [one, two])
+      await bench().life.do({ kind: 'start', deadlineMonoMs: null, spec: bench().spec(partition, script) });
     expect(await bench().report(one)).not.toBe(await bench().report(two));
     for (const partition of [one, two]) await bench().end(partition);
   });
@@ -121,7 +130,7 @@ const walls = (bench: () => Bench): void => {
     const partition = bench().partition();
     const script =
       'busybox httpd -p 8080 -h /data; echo > /data/up; while [ ! -e /data/go ]; do busybox sleep 0.05; done; busybox nc -w 1 fe80::1%eth0 8081 < /dev/null && echo open > /data/next || echo shut > /data/next; busybox mv /data/next /data/report; exec busybox sleep 1000';
-    await bench().life.do({ kind: 'start', spec: bench().spec(partition, script) });
+    await bench().life.do({ kind: 'start', deadlineMonoMs: null, spec: bench().spec(partition, script) });
     await bench().report(partition, 'up');
     let asked = 0;
     const server = createServer((socket) => {

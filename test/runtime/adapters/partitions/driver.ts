@@ -12,6 +12,7 @@ type Answer<Kind extends PartitionEvent['kind']> = Extract<PartitionEvent, { kin
 const ANSWER_OF = {
   survey: 'surveyed',
   start: 'started',
+  extend: 'extended',
   stop: 'stopped',
   remove: 'removed',
   sample: 'sampled',
@@ -88,6 +89,11 @@ export class Life {
       if (event?.kind === 'exited') return event;
       await new Promise<void>((resolve) => this.#watchers.add(resolve));
     }
+  }
+
+  /** Stops it where it stands, or lets it go on. */
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#child.kill(name);
   }
 
   kill(): Promise<void> {
