@@ -129,9 +129,10 @@ export const tickMeters = (work: Work, board: Board, now: Instant): void => {
 export const meterMoments = (work: Work): number[] => (metered(work).length > 0 ? [cadences.get(work, METER) ?? 0] : []);
 
 export const sampled = (work: Work, board: Board, event: Of<'sampled'>, now: Instant): void => {
+  const at = { ...now, monoMs: Math.min(event.atMonoMs ?? now.monoMs, now.monoMs) };
   for (const [id, counters] of event.counters) {
     // Its end may have met a full store and be told again later: where no process is, nothing is granted meanwhile.
-    if (runs.get(work, id)?.process === 'running') take(work, board, id, counters, now, counters.pids > 0);
+    if (runs.get(work, id)?.process === 'running') take(work, board, id, counters, at, counters.pids > 0);
   }
   // When storage is short only boundaries are recorded: registers are cumulative, so no usage is lost by it.
   if (!isDue(work, RECORD, now) || isStuck(work, now) || chainOf(work).held >= LIMITS.outboxRecords) return;

@@ -79,7 +79,7 @@ export type PartitionStep =
   | { kind: 'sample'; partitions: string[] }
   | { kind: 'probe'; partition: string; probe: Probe; timeoutMs: number };
 
-/** `atMonoMs`: when it happened, if it is told again because it could not be kept then; else it happened now. */
+/** `atMonoMs`: when it happened, by CLOCK_BOOTTIME; whoever hung hears of it late. Without it, it happened now. */
 export type PartitionEvent =
   | { kind: 'surveyed'; found: Found[] }
   | { kind: 'started'; partition: string; address: string | null }
@@ -88,7 +88,7 @@ export type PartitionEvent =
   | { kind: 'stopped'; partition: string; exit: Exit; counters: Counters; atMonoMs?: number }
   | { kind: 'removed'; partition: string }
   /** A partition missing from the map has no cgroup (never started, or removed). */
-  | { kind: 'sampled'; counters: Map<string, Counters> }
+  | { kind: 'sampled'; counters: Map<string, Counters>; atMonoMs?: number }
   | { kind: 'probed'; partition: string; ok: boolean; detail: string }
   /** Unasked: the instance's first process ended. */
   | { kind: 'exited'; partition: string; exit: Exit; atMonoMs?: number }

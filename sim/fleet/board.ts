@@ -37,6 +37,7 @@ export interface BoardWitness {
   home(board: VirtualBoard, gateway: string | null): void;
   powered(board: VirtualBoard, on: boolean): void;
   runtime(board: VirtualBoard, up: boolean): void;
+  hung(board: VirtualBoard, is: boolean): void;
   began(board: VirtualBoard, spec: PartitionSpec): void;
   ended(board: VirtualBoard, partition: string, why: EndReason, used: Counted): void;
   kept(board: VirtualBoard, commit: Commit): void;
@@ -322,7 +323,7 @@ export class VirtualBoard {
 
   /** It does nothing until what is returned is called, or until it is killed. */
   hangRuntime(): () => void {
-    return this.#frost?.freeze((up) => this.#around.witness.runtime(this, up)) ?? (() => {});
+    return this.#frost?.freeze((goesOn) => this.#around.witness.hung(this, !goesOn)) ?? (() => {});
   }
 
   #endRuntime(): void {

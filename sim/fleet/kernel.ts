@@ -127,6 +127,7 @@ export class VirtualKernel implements Partitions {
           partition: step.partition,
           exit: this.#cells.get(step.partition)?.exit ?? NOT_THERE,
           counters: this.#counters(step.partition),
+          atMonoMs: this.#around.monoMs(),
         };
       case 'remove':
         this.#halt(step.partition, 'stopped', NOT_THERE);
@@ -136,6 +137,7 @@ export class VirtualKernel implements Partitions {
         return {
           kind: 'sampled',
           counters: new Map(step.partitions.filter((id) => this.#cells.has(id)).map((id) => [id, this.#counters(id)])),
+          atMonoMs: this.#around.monoMs(),
         };
       case 'probe': {
         const ok = this.#isGreen(step.partition);
@@ -208,7 +210,7 @@ export class VirtualKernel implements Partitions {
 
   #exit(partition: string, why: EndReason, exit: Exit): void {
     if (!this.#halt(partition, why, exit)) return;
-    if (this.#life?.alive() === true) this.#life.listener({ kind: 'exited', partition, exit });
+    if (this.#life?.alive() === true) this.#life.listener({ kind: 'exited', partition, exit, atMonoMs: this.#around.monoMs() });
   }
 
   #halt(partition: string, why: EndReason, exit: Exit): boolean {

@@ -133,6 +133,10 @@ export class Witness implements BoardWitness {
     if (board.at === board.id) this.#judge.runtime(this.#clock.nowMs, board.id, up);
   }
 
+  hung(board: VirtualBoard, is: boolean): void {
+    if (board.at === board.id) this.#judge.hung(this.#clock.nowMs, board.id, is);
+  }
+
   reachable(board: VirtualBoard, can: boolean): void {
     if (board.at === board.id) this.#judge.reachable(this.#clock.nowMs, board.id, can);
     this.#lanes?.reachable(board, can);

@@ -65,6 +65,9 @@ const machines = (court: Court, { runs, steady, homing, overlap, records }: Cham
   const lifeEnds = (atMs: number, board: BoardCase): void => {
     if (board.isUp) board.downMs = atMs;
     board.isUp = false;
+    // What it could not write down until now nobody could have.
+    if (board.isHung) board.wokeMs = atMs;
+    board.isHung = false;
     endSession(board);
     homing.lost(atMs, board);
   };
@@ -104,7 +107,7 @@ const machines = (court: Court, { runs, steady, homing, overlap, records }: Cham
       steady.excuse(board);
     },
   };
-  const facts: Facts<'built' | 'powered' | 'runtime' | 'reachable' | 'cardFault'> = {
+  const facts: Facts<'built' | 'powered' | 'runtime' | 'hung' | 'reachable' | 'cardFault'> = {
     built: (_atMs, id, enforces) => {
       scene.board(id).enforces = enforces;
     },
@@ -128,6 +131,13 @@ const machines = (court: Court, { runs, steady, homing, overlap, records }: Cham
         lifeEnds(atMs, board);
         runs.forgets(board, 'runtime');
       }
+      moved(atMs, board);
+    },
+    hung: (atMs, id, is) => {
+      const board = scene.board(id);
+      steady.before(atMs, board);
+      board.isHung = is;
+      if (!is) board.wokeMs = atMs;
       moved(atMs, board);
     },
     reachable: (atMs, id, can) => {

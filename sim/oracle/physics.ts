@@ -40,6 +40,8 @@ export interface Physics {
   powered(atMs: number, board: string, on: boolean): void;
   /** The runtime of a board began or ended, with its power or without. */
   runtime(atMs: number, board: string, up: boolean): void;
+  /** The runtime of a board does nothing, though it has not ended. False until told. */
+  hung(atMs: number, board: string, is: boolean): void;
   /** Whether a session can be held between a board and any living gateway: bytes pass both ways, and in time. True until told. */
   reachable(atMs: number, board: string, can: boolean): void;
   gateway(atMs: number, gateway: string, state: 'up' | 'down' | 'dead'): void;

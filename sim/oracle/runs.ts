@@ -46,8 +46,8 @@ const examineRecency = (court: Court, atMs: number, board: BoardCase, lease: Lea
   const { limits, scene, docket } = court;
   // The runtime goes with the power, and may be told to have gone first.
   const wasUp = board.isUp || board.downMs === atMs;
-  if (!scene.hearsWrites || !wasUp || isStuck(board) || board.card.isCloned || board.card.lostMs !== null) return;
-  const quietMs = atMs - Math.max(sinceMs, lease.lastMs, board.upMs, board.roomMs);
+  if (!scene.hearsWrites || !wasUp || board.isHung || isStuck(board) || board.card.isCloned || board.card.lostMs !== null) return;
+  const quietMs = atMs - Math.max(sinceMs, lease.lastMs, board.upMs, board.wokeMs, board.roomMs);
   if (quietMs > limits.recordMs + 2 * limits.meterMs + limits.stepMs)
     docket.accuse(
       'usage-lost',
@@ -76,7 +76,7 @@ export const openRuns = (court: Court): Runs => ({
     if (why === 'power') {
       examineRecency(court, atMs, board, lease, run.sinceMs);
       forget(lease, METERED);
-    } else if (!board.isUp) forget(lease, SUMMED);
+    } else if (!board.isUp || board.isHung) forget(lease, SUMMED);
     return run;
   },
   forgets: (board, what) => {

@@ -92,6 +92,9 @@ export interface BoardCase {
   /** The runtime's present life began. */
   upMs: number;
   downMs: number;
+  /** It lives and does nothing; and when that was last over. */
+  isHung: boolean;
+  wokeMs: number;
   /** Its card last came to have room again. */
   roomMs: number;
   readonly card: CardState;
@@ -206,7 +209,19 @@ const newChain = (): Chain => ({
 });
 
 const newBoard = (id: string): BoardCase => ({
-  ...{ id, enforces: null, isPowered: false, isUp: false, canReach: true, cutOffMs: 0, upMs: 0, downMs: -1, roomMs: 0 },
+  ...{
+    id,
+    enforces: null,
+    isPowered: false,
+    isUp: false,
+    canReach: true,
+    cutOffMs: 0,
+    upMs: 0,
+    downMs: -1,
+    isHung: false,
+    wokeMs: 0,
+    roomMs: 0,
+  },
   card: { lostMs: null, isCloned: false, isDead: false, isFull: false, isRotten: false },
   ...{ home: null, homeMs: 0, welcomeMs: 0, isHomeSure: false, seeksMs: null, wellMs: null, wasWell: { fromMs: 0, toMs: -1 } },
   ...{ tenure: 0, seq: 0, desiredMark: 0, told: new Map(), session: null, unsureMs: null, chain: newChain() },
@@ -305,7 +320,7 @@ export const isContradictory = ({ card }: BoardCase): boolean => card.isCloned |
 /** Nothing can be written, so nothing can be done. */
 export const isStuck = ({ card }: BoardCase): boolean => card.isDead || card.isFull;
 
-export const canSettle = (board: BoardCase): boolean => board.isPowered && board.isUp && board.canReach && !isStuck(board);
+export const canSettle = (board: BoardCase): boolean => board.isPowered && board.isUp && !board.isHung && board.canReach && !isStuck(board);
 
 /** A new life begins: what the one before had begun is over. */
 export const restartWell = (board: BoardCase, atMs: number): void => {

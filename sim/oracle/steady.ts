@@ -20,7 +20,7 @@ export interface Steady {
 }
 
 /** Before its runtime is there it boots: that is part of the time it takes. */
-const canStart = (board: BoardCase): boolean => board.isPowered && !isStuck(board);
+const canStart = (board: BoardCase): boolean => board.isPowered && !board.isHung && !isStuck(board);
 
 const spend = (board: BoardCase, awaited: Awaited, atMs: number): void => {
   if (canStart(board)) awaited.spentMs += atMs - awaited.sinceMs;

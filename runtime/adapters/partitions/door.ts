@@ -1,6 +1,7 @@
 /** The port over a supervisor: a step in, one event out, in order for each partition. */
 import type { Enforcement, PartitionEvent, PartitionStep, Partitions } from '../../ports/partitions.ts';
 import { asLichenError, LichenError } from '../../protocol/errors.ts';
+import { bootMs } from './deadman.ts';
 import { isId } from './names.ts';
 import type { Supervisor } from './supervisor.ts';
 
@@ -106,7 +107,8 @@ export class Door implements Partitions {
       }
       case 'stop': {
         const { partition, graceMs } = step;
-        return { kind: 'stopped', partition, ...(await this.#turns.one(partition, () => supervisor.stop(partition, graceMs))) };
+        const stopped = await this.#turns.one(partition, () => supervisor.stop(partition, graceMs));
+        return { kind: 'stopped', partition, ...stopped, atMonoMs: bootMs() };
       }
       case 'remove': {
         const { partition, data } = step;
@@ -118,6 +120,7 @@ export class Door implements Partitions {
         return {
           kind: 'sampled',
           counters: new Map(read.flatMap(([partition, counters]) => (counters === null ? [] : [[partition, counters]]))),
+          atMonoMs: bootMs(),
         };
       }
       case 'probe': {

@@ -271,3 +271,36 @@ describe('a home', () => {
     expect(day.found).toEqual([]);
   });
 });
+
+describe('a runtime that hangs', () => {
+  it('starts nothing and writes nothing, and is accused of neither', () => {
+    const day = new Day();
+    const board = day.board('board 1');
+    const lease = day.lease({ on: 'board 1' });
+    board.assign([lease]).open(lease).deliver();
+    board.finish(lease, 'crashed');
+    day.judge.hung(day.atMs, board.id, true);
+    day.pass(HOUR);
+    day.judge.hung(day.atMs, board.id, false);
+    day.pass(MINUTE);
+    board.begin(lease);
+    day.judge.hung(day.atMs, board.id, true);
+    day.pass(HOUR);
+    board.power(false).finish(lease, 'power');
+    expect(day.found).toEqual([]);
+  });
+
+  it('has to go on when it is over', () => {
+    const day = new Day();
+    const board = day.board('board 1');
+    const lease = day.lease({ on: 'board 1' });
+    board.assign([lease]).open(lease).deliver();
+    board.finish(lease, 'crashed');
+    day.judge.hung(day.atMs, board.id, true);
+    day.pass(HOUR);
+    day.judge.hung(day.atMs, board.id, false);
+    day.pass(HOUR);
+    board.begin(lease);
+    expect(day.codes).toEqual(['not-restarted']);
+  });
+});
