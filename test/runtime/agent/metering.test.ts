@@ -65,6 +65,24 @@ describe('records', () => {
     expect(Number(world.records.at(-1)!.registers.wallMs)).toBeLessThan(15_000);
   });
 
+  test('charge what was sampled up to when that was, however late a runtime that hung hears of it', () => {
+    const { world, one } = running();
+    world.pass(60_000);
+    const partition = one.lease.lease;
+    const counters = new Map([[partition, world.engine.counters(partition)]]);
+    const atMonoMs = world.clock.now().monoMs;
+    world.clock.sleep(600_000);
+    world.driven.submit(
+      { kind: 'sampled', counters, atMonoMs },
+      { kind: 'exited', partition, exit: { code: 1, signal: null, oomKilled: false }, atMonoMs },
+    );
+    world.engine.die(partition);
+    world.pass(5000);
+    const { registers } = world.records.at(-1)!;
+    expect(registers.wallMs).toBeLessThan(90_000n);
+    expect(registers.wallMs).toBeGreaterThan(50_000n);
+  });
+
   test('of several instances stand in one chain', () => {
     const world = new BoardWorld().pair();
     const many = [0, 1, 2].map((index) => placed(world, { lease: { index } }));
