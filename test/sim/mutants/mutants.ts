@@ -111,9 +111,9 @@ export const MUTANTS: Mutant[] = [
   },
   {
     name: 'a new lease has the term of the one before',
-    file: 'gateway/core/placement.ts',
-    find: '(held?.doc.term ?? 0) + 1, chosen',
-    replace: '1, chosen',
+    file: 'gateway/core/contract.ts',
+    find: 'term: (before?.doc.term ?? 0) + 1,',
+    replace: 'term: before?.doc.term ?? 1,',
     caughtAs: ['term-twice'],
   },
   {
