@@ -98,7 +98,8 @@ const couldDeliver = ({ court, closedMs }: Settlement, board: BoardCase): boolea
   const sinceMs = closedMs - court.limits.settleMs;
   const { home, homeMs } = board;
   if (home === null || homeMs > sinceMs || isBarred(court, board, home)) return false;
-  return wasWell(board, sinceMs, closedMs) && isThere(home) && isGood(home);
+  // Peers that hold more of its log than its disk does take nothing from it any more, nor does it hear what the board has let go of.
+  return wasWell(board, sinceMs, closedMs) && isThere(home) && isGood(home) && home.forgotMs === null;
 };
 
 /** Of a gateway whose peers take what it has. */

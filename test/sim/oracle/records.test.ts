@@ -297,6 +297,7 @@ describe('records in the end', () => {
     ['the board cannot reach anybody', (_day, board) => board.reach(false)],
     ['the card is dead', (_day, board) => board.card('dead')],
     ['the card has no room', (_day, board) => board.card('full')],
+    ['its home went back to an older disk', (day) => day.forgets('gateway a', 0)],
     ['its home lies', (day) => day.judge.lies(day.atMs, idOf('gateway a'))],
     [
       'the board came back a moment ago',
