@@ -206,11 +206,16 @@ export class Gateway {
     };
   }
 
-  /** The gateway's own log, as anyone may read it. */
-  async log(): Promise<LogEntry[]> {
+  /** The gateway's own log, as anyone may read it: once all of it stands below a signed head. */
+  log(): Promise<LogEntry[]> {
+    return until('all of the log to be signed', PATIENCE_MS, () => this.#readOn());
+  }
+
+  async #readOn(): Promise<LogEntry[] | null> {
     for (;;) {
-      const page = await this.get<{ entries: string[]; head: string | null }>(`/1/logs/${this.entry.gateway}?from=${this.#read.length}`);
-      if (page.head === null) return [...this.#read];
+      const path = `/1/logs/${this.entry.gateway}?from=${this.#read.length}`;
+      const page = await this.get<{ entries: string[]; head: string | null; size: number }>(path);
+      if (page.head === null) return page.size === this.#read.length ? [...this.#read] : null;
       this.#read.push(...page.entries.map((entry) => decodeAs(entrySchema, fromHex(entry), 'entry')));
     }
   }
