@@ -80,3 +80,23 @@ describe('a disk', () => {
     ]);
   });
 });
+
+/** Taken out again, each after the next one was written. */
+const GONE = new Set([499, 999, 1199, 1499, 1999, 2499]);
+
+test('rows of a place in a table come in order while others are written beside them, few or many', () => {
+  const disk = new Disk();
+  const key = (author: string, n: number): string => `log/${author}/${String(n).padStart(8, '0')}`;
+  const inPlace = (author: string, from = 0): string[] =>
+    disk.range({ from: key(author, from), to: `log/${author}/\uffff`, limit: 9_999, reverse: false }).map((row) => row.key);
+  const one = utf8('1');
+  for (let n = 0; n < 3000; n++) {
+    disk.write(new Map(['b', 'a', 'c'].map((author) => [key(author, n), one])));
+    if (n % 500 !== 0 && n !== 1200) continue;
+    if (n > 0) disk.write(new Map([[key('a', n - 1), null]]));
+    const left = Array.from({ length: n + 1 }, (_, i) => i).filter((i) => !GONE.has(i));
+    expect(inPlace('a')).toEqual(left.map((i) => key('a', i)));
+    expect(inPlace('b', n)).toEqual([key('b', n)]);
+  }
+  expect(disk.range({ from: 'log/', to: 'log/\uffff', limit: 9_999, reverse: true })).toHaveLength(9000 - GONE.size);
+});
