@@ -1,19 +1,27 @@
-/** Ports that are free now, for processes whose address has to be known before they start. */
+/**
+ * Ports that are free now, for processes whose address has to be known before they start. They lie below those that a
+ * kernel gives to outgoing connections (from 32,768 on Linux): one of these may be taken again before its process starts.
+ */
 import { createServer } from 'node:net';
 
-const freePort = (): Promise<{ port: number; release(): void }> =>
-  new Promise((resolve, reject) => {
+const FIRST = 20_000;
+const COUNT = 12_000;
+
+/** Null: somebody has it. */
+const hold = (port: number): Promise<{ port: number; release(): void } | null> =>
+  new Promise((resolve) => {
     const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      resolve({ port: typeof address === 'object' && address !== null ? address.port : 0, release: () => server.close() });
-    });
+    server.once('error', () => resolve(null));
+    server.listen(port, '127.0.0.1', () => resolve({ port, release: () => server.close() }));
   });
 
-/** Held together until all are known, so that they differ. */
+/** Held together until all are known, so that they differ. Processes that look at once begin at different places. */
 export const freePorts = async (count: number): Promise<number[]> => {
-  const held = await Promise.all(Array.from({ length: count }, freePort));
+  const held: { port: number; release(): void }[] = [];
+  for (let i = 0; held.length < count && i < COUNT; i++) {
+    const found = await hold(FIRST + ((process.pid * 16 + i) % COUNT));
+    if (found !== null) held.push(found);
+  }
   for (const { release } of held) release();
   return held.map(({ port }) => port);
 };
