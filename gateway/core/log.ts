@@ -30,6 +30,8 @@ const newest = volatileTable<LogBatch>('newest');
 /** Appended since the last head; what a crash forgets of it is taken up again from the rows. */
 const unsigned = volatileTable<{ entries: number; bytes: number }>('unsigned');
 const SIGNED = { entries: 0, bytes: 0 };
+/** Whether the own log's rows beyond its last head were looked for; empty after a restart. */
+const takenUp = volatileTable<true>('taken-up');
 
 type Tips = ReadonlyMap<string, Frontier>;
 /** Author → where its log ends. The rows say it, too; this gateway's own one only when a head is signed. */
@@ -59,6 +61,8 @@ export const vectorOf = (rows: Rows): Vector => {
 
 /** Appends to this gateway's log; the entry's place in it is returned. */
 export const appendOwn = (rows: Rows, context: Context, kind: EntryKind, body: Bytes, now: Instant): LogEntry => {
+  // A start whose first commit failed has taken nothing up, and what stands there must not be written over.
+  takeUp(rows, context);
   const frontier = frontierOf(rows, context.me);
   const entry: LogEntry = { v: 1, author: context.me, seq: frontier.size, wallMs: now.wallMs, kind, body };
   const data = closeEntry(entry);
@@ -86,9 +90,11 @@ export const signHead = (rows: Rows, context: Context): void => {
   newest.put(rows, { entries, size: frontier.size, note }, context.me);
 };
 
-/** After a start: what was appended and not signed over any more. */
+/** After a start, once: what was appended and not signed over any more. */
 export const takeUp = (rows: Rows, context: Context): void => {
   const { me } = context;
+  if (takenUp.get(rows, me) !== null) return;
+  takenUp.put(rows, true, me);
   const entries = entriesOf(rows, me, sizeOf(rows, me), Number.MAX_SAFE_INTEGER);
   if (entries.length === 0) return;
   moveTip(

@@ -11,8 +11,10 @@ import {
   isHeadOf,
   signHead,
   sizeOf,
+  takeUp,
   vectorOf,
 } from '../../../gateway/core/log.ts';
+import { openEntry } from '../../../gateway/core/opened.ts';
 import type { Bytes } from '../../../runtime/protocol/bytes.ts';
 import { openCheckpoint } from '../../../runtime/protocol/checkpoint.ts';
 import type { GatewayId } from '../../../runtime/protocol/ids.ts';
@@ -22,7 +24,7 @@ import { entryBytes, type LogEntry } from '../../../runtime/protocol/nouns/log.t
 import { Draft } from '../../../runtime/turn/draft.ts';
 import { keyOf, testCrypto } from '../../support/crypto.ts';
 import { idOf, OPERATOR, sealedLog, signedOperator } from '../../support/federation.ts';
-import { openMemoryStore } from '../../support/memory-store.ts';
+import { MemoryDisk, openMemoryStore } from '../../support/memory-store.ts';
 
 const contextOf = (name: string): Context => ({
   crypto: testCrypto,
@@ -82,6 +84,33 @@ describe('the own log', () => {
     signHead(draft, MINE);
     signHead(draft, MINE);
     expect(draft.scan('head/')).toHaveLength(1);
+  });
+
+  test.each([
+    ['at the start', (draft: Draft<never>) => takeUp(draft, MINE)],
+    ['before it grows, where the start came to nothing', () => {}],
+  ])('whose end was not signed before a crash is taken up again %s, and loses nothing', (_when, start) => {
+    const disk = new MemoryDisk();
+    const before = new Draft<never>(openMemoryStore({ disk }).snapshot(), new Map());
+    applyOperator(before, MINE, signedOperator().body);
+    for (let i = 0; i < 3; i++) {
+      appendOwn(before, MINE, 'verdict', new Uint8Array([i]), NOW);
+      if (i === 0) signHead(before, MINE);
+    }
+    before.keep();
+    disk.write(before.toCommit('me'));
+    const after = new Draft<never>(openMemoryStore({ disk }).snapshot(), new Map());
+    expect(sizeOf(after, MINE.me)).toBe(1);
+    start(after);
+    appendOwn(after, MINE, 'verdict', new Uint8Array([3]), NOW);
+    signHead(after, MINE);
+    const entries = entriesOf(after, MINE.me, 0, 99);
+    expect(entries.map((data) => openEntry(data).body)).toEqual([0, 1, 2, 3].map((i) => new Uint8Array([i])));
+    const tree = entries.reduce((frontier, data) => append(testCrypto, frontier, data), EMPTY);
+    expect(openCheckpoint(testCrypto, headOf(after, MINE.me)!, MINE.me, MINE.signer.publicKey)).toMatchObject({
+      size: 4,
+      root: rootOf(testCrypto, tree),
+    });
   });
 
   test('is read from any place', () => {

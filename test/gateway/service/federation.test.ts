@@ -75,6 +75,37 @@ describe('a log', () => {
   });
 });
 
+describe("another's log", () => {
+  /** Entries of the first gateway's log that the second sends the third, and heads of it that it shows alone. */
+  const passedOn = (isCut: boolean) => {
+    const { world } = cast();
+    const [a, b, c] = world.nodes as [Node, Node, Node];
+    if (isCut) world.cut(a, c);
+    world.pass(2000);
+    const seen = { entries: 0, heads: 0 };
+    const { carry } = world;
+    world.carry = (from, session, frame) => {
+      if (session === world.sessionOf(b, c) && frame.kind === 'entries' && frame.author === a.id) {
+        seen.entries += frame.entries.length;
+        if (frame.entries.length === 0) seen.heads++;
+      }
+      carry.call(world, from, session, frame);
+    };
+    a.accept(signedVoucher({ serial: 2 }).body);
+    world.pass(2000);
+    expect(c.log(a.id)).toEqual(a.log());
+    return seen;
+  };
+
+  test('is not passed on to whom its author sends it, but its head is shown', () => {
+    expect(passedOn(false)).toEqual({ entries: 0, heads: 1 });
+  });
+
+  test('is passed on to whom its author cannot reach', () => {
+    expect(passedOn(true).entries).toBe(1);
+  });
+});
+
 describe('a log that is longer than a frame', () => {
   test('goes out frame after frame, though no answer comes', () => {
     const { world } = cast();

@@ -1,5 +1,6 @@
 /** What a night of seeds comes to. Each run says one line of JSON of itself (sim/report/json.ts); here they are added up. */
 import * as v from 'valibot';
+import type { Tally } from '../../../sim/oracle/physics.ts';
 import { duration, moment, plural } from '../../../sim/report/words.ts';
 
 const count = v.number();
@@ -22,7 +23,7 @@ export interface Crash {
   why: string;
 }
 
-export interface Totals {
+export interface Totals extends Omit<Tally, 'amnesia'> {
   ok: boolean;
   from: number;
   /** The first seed that was not run to its end: where to go on. */
@@ -32,13 +33,6 @@ export interface Totals {
   /** Of all runs together. */
   runSeconds: number;
   faults: Record<string, number>;
-  recordsSigned: number;
-  recordsLost: number;
-  recordsBilledTwice: number;
-  overlaps: number;
-  worstOverlapMs: number;
-  overlapStopMs: number;
-  worstRehomeMs: number;
   /** Promises that broke. */
   violations: { seed: number; promise: number; code: string; atMs: number; who: string; what: string; replay: string }[];
   /** Expectations of the scenario that were not met. */
