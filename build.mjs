@@ -287,8 +287,6 @@ function slim() {
       // Its ESM form breaks silently (keys come back as numbers): it compiles code by name, and esbuild renames what it hoists. CommonJS with
       // a direct eval keeps its names, https://esbuild.github.io/content-types/#direct-eval.
       build.onResolve({ filter: /^ordered-binary$/ }, () => ({ path: join(modules, 'ordered-binary/dist/index.cjs') }));
-      // Not its Node entry, which looks for the native cbor-extract; the strict scanner in front makes that no gain.
-      build.onResolve({ filter: /^cbor-x$/ }, () => ({ path: join(modules, 'cbor-x/index.js') }));
     },
   };
 }

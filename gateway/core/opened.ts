@@ -5,6 +5,7 @@
  */
 import type { Bytes } from '../../runtime/protocol/bytes.ts';
 import type { Crypto } from '../../runtime/protocol/crypto.ts';
+import { memo } from '../../runtime/protocol/memo.ts';
 import { decodeAs, type Noun, type Sealed, unseal } from '../../runtime/protocol/noun.ts';
 import { helloNoun, homeNoun, usageNoun } from '../../runtime/protocol/nouns/board.ts';
 import { leaseNoun } from '../../runtime/protocol/nouns/lease.ts';
@@ -14,7 +15,7 @@ import { bindingNoun, requestNoun, voucherNoun } from '../../runtime/protocol/no
 
 /** As `unseal`; what one crypto has verified, another one has not. */
 const opener = <T>(kind: Noun<T>): ((crypto: Crypto, body: Bytes) => Sealed<T>) => {
-  const opened = new WeakMap<Bytes, { by: Crypto; sealed: Sealed<T> }>();
+  const opened = memo<Bytes, { by: Crypto; sealed: Sealed<T> }>();
   return (crypto, body) => {
     const held = opened.get(body);
     if (held?.by === crypto) return held.sealed;
@@ -35,7 +36,7 @@ export const open = {
   binding: opener(bindingNoun),
 };
 
-const entries = new WeakMap<Bytes, LogEntry>();
+const entries = memo<Bytes, LogEntry>();
 
 /** A leaf's data as the entry. Errors: `bad-cbor`, `bad-schema`. */
 export const openEntry = (data: Bytes): LogEntry => {

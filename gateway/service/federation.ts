@@ -12,6 +12,7 @@ import { applyForeign, mayPass } from '../core/apply.ts';
 import { quarantine } from '../core/apply-supply.ts';
 import { gatewayById, gateways, isRevoked, keysOf, trustVersions } from '../core/directory.ts';
 import { appendForeign, isHeadOf, sizeOf, vectorOf } from '../core/log.ts';
+import { objectionOfStore, provesOldStore } from '../core/old-store.ts';
 import { open, openEntry } from '../core/opened.ts';
 import { countersignedUpTo } from '../core/replicas.ts';
 import { blobs, cosigned, manifests, nothing, type PeerState, peers, pendings, releases, wanted } from '../core/tables.ts';
@@ -21,6 +22,7 @@ import { awaitRelease, refuseRelease, takeFromPeer } from './content.ts';
 import { showContradiction } from './contradiction.ts';
 import type { Event, Handler, Service, Work } from './events.ts';
 import { answerPoll, passGrant, renewFrom, takeVote } from './grants.ts';
+import { suspectAll } from './sessions.ts';
 import { askFor, have, oweTo } from './sync.ts';
 
 type Frame<K extends PeerFrame['kind']> = Extract<PeerFrame, { kind: K }>;
@@ -91,10 +93,21 @@ const onHave = (work: Work, service: Service, from: string, peer: PeerState, fra
   // It says so again with everything that it hears from others.
   if (peer.proof !== null && peer.proof.note === note && equal(peer.proof.key, key)) return;
   const checkpoint = openCheckpoint(service.crypto, note, from, key);
-  if (checkpoint.author !== service.me || !isHeadOf(work, service.me, checkpoint))
-    refuse('fork', `${from} countersigned a log of ours that we do not have`);
+  if (checkpoint.author !== service.me || !isHeadOf(work, service.me, checkpoint)) {
+    const error = new LichenError('fork', `${from} countersigned a log of ours that we do not have`);
+    if (!provesOldStore(work, service, note)) throw error;
+    return retire(work, from, peer, error);
+  }
   if ((cosigned.get(work, from)?.size ?? 0) >= checkpoint.size) return;
   countersignedUpTo(work, service, from, checkpoint.size, note);
+};
+
+/** What it has learnt of its own store stays: a refusal would take it back. */
+const retire = (work: Work, from: string, peer: PeerState, error: LichenError): void => {
+  work.emit({ kind: 'journal', line: `peer ${from}: ${error.message}` });
+  work.emit({ kind: 'journal', line: objectionOfStore(work)?.message ?? '' });
+  work.emit({ kind: 'peer-drop', session: peer.session, error });
+  suspectAll(work);
 };
 
 const onEntries = (work: Work, service: Service, from: string, frame: Frame<'entries'>, now: Instant): void => {

@@ -5,6 +5,7 @@ import { fingerprint } from '../../runtime/protocol/ids.ts';
 import type { Party } from '../../runtime/protocol/topics.ts';
 import type { Context, Rows } from '../core/context.ts';
 import { gateways, isRevoked } from '../core/directory.ts';
+import { objectionOfStore } from '../core/old-store.ts';
 import { boards, parties } from '../core/tables.ts';
 
 /** A board keeps its id when its key is rotated, so a board names its id and is checked against its present key. */
@@ -20,6 +21,8 @@ export const admitSession = (
     const entry = gateways(rows, context).find((candidate) => equal(candidate.key, key));
     return entry === undefined ? new LichenError('unknown-key', 'no operator lists a gateway with this key') : { id: entry.gateway };
   }
+  const objection = objectionOfStore(rows);
+  if (objection !== null) return objection;
   if (party === 'tenant') {
     const tenant = fingerprint(context.crypto, key);
     return parties.get(rows, 'tenant', tenant) === null

@@ -8,6 +8,7 @@ import { encodeAs } from '../../runtime/protocol/noun.ts';
 import { pairSchema } from '../../runtime/protocol/nouns/log.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { isRevoked, trusted } from '../core/directory.ts';
+import { objectionOfStore } from '../core/old-store.ts';
 import { boards, claims, operators } from '../core/tables.ts';
 import { accept } from './accept.ts';
 import type { Event, Handler, Service, Work } from './events.ts';
@@ -32,6 +33,8 @@ export const pairing: Handler<Extract<Event, { kind: 'pairing' }>> = (work, serv
   if (fingerprint(service.crypto, signer) !== value.board || !equal(signer, event.key))
     refuse('wrong-signer', 'the pairing is not signed by the key of the connection');
   if (isRevoked(work, service, signer)) refuse('revoked-key', `board ${value.board}`);
+  const objection = objectionOfStore(work);
+  if (objection !== null) throw objection;
   const digest = service.crypto.sha256(value.token);
   const claim = claims.get(work, hex(digest)) ?? refuse('claim-unknown', 'this gateway has made no such claim');
   if (claim.usedBy !== null && !equal(claim.usedBy, signer)) refuse('claim-used', 'another board has shown it before');

@@ -3,8 +3,9 @@ import { equal } from '../../runtime/protocol/bytes.ts';
 import { LichenError } from '../../runtime/protocol/errors.ts';
 import { volatileTable } from '../../runtime/turn/table.ts';
 import { isRevoked } from '../core/directory.ts';
+import { objectionOfStore } from '../core/old-store.ts';
 import { boardSessions, boards, type Session, sessions } from '../core/tables.ts';
-import { touchBoard } from '../core/touched.ts';
+import { touchBoard, touchPlacing } from '../core/touched.ts';
 import type { Service, Work } from './events.ts';
 
 /** Sessions to look at though nothing that is touched leads to them: not, or no more, their board's own; or told to end. */
@@ -20,6 +21,12 @@ export const forgetSession = (work: Work, name: string): void => {
   suspects.remove(work, name);
 };
 
+/** Something was learnt that may end any of them. */
+export const suspectAll = (work: Work): void => {
+  for (const { key } of sessions.all(work)) suspects.put(work, true, key);
+  touchPlacing(work);
+};
+
 /** A board has said hello. Its session before this one may not have ended yet. */
 export const enter = (work: Work, board: string, name: string): void => {
   const before = boardSessions.get(work, board);
@@ -27,11 +34,12 @@ export const enter = (work: Work, board: string, name: string): void => {
   boardSessions.put(work, name, board);
 };
 
-/** Keys that an operator revoked, or that their board has handed over, lose their session at once. */
+/** Keys that an operator revoked, or that their board has handed over, lose their session at once; all do where nobody is served. */
 const objectionTo = (work: Work, service: Service, { party, id, key }: Session): LichenError | null => {
   const present = party === 'board' ? boards.get(work, id)?.key : key;
   if (isRevoked(work, service, key)) return new LichenError('revoked-key', `${party} ${id}`);
-  return present !== undefined && !equal(present, key) ? new LichenError('wrong-signer', `${party} ${id}`) : null;
+  if (present !== undefined && !equal(present, key)) return new LichenError('wrong-signer', `${party} ${id}`);
+  return objectionOfStore(work);
 };
 
 /** Whoever is told to end his session is told again until it has ended. */

@@ -11,15 +11,18 @@ import type { Service, Work } from './events.ts';
 /** peer → the newest head of its log that was countersigned, and how. */
 const countersigned = volatileTable<{ head: string; note: string }>('countersigned');
 
-/** A log's head, countersigned; null while nothing of it is held. Peers are told more often than each of their logs grows. */
+/**
+ * A log's head with its author's signature, countersigned; null while nothing of it is held. Peers are told more often than
+ * each of their logs grows.
+ */
 const countersign = (work: Work, service: Service, author: string): string | null => {
   const head = headOf(work, author);
   if (head === null) return null;
   const held = countersigned.get(work, author);
   if (held?.head === head) return held.note;
-  // A note's text ends with the empty line; its signatures were verified when it was stored, with the key of that time.
+  // A note's text ends with the empty line; its signature was verified when it was stored, with the key of that time.
   const body = head.slice(0, head.indexOf('\n\n') + 1);
-  const note = `${body}\n${signLine(service.crypto, body, service.me, service.signer)}`;
+  const note = `${head}${signLine(service.crypto, body, service.me, service.signer)}`;
   countersigned.put(work, { head, note }, author);
   return note;
 };

@@ -9,7 +9,9 @@
  * ascending order, false, true, null; integer keys in COSE headers only. Refused: tags, floats, undefined, indefinite
  * lengths, and keys that a JavaScript object would not take for one of its own.
  */
-import { Decoder } from 'cbor-x';
+// Not its main entry, which looks for the native cbor-extract: that gains nothing behind the scanner, and every text it
+// reads is a slice that holds the whole document in memory.
+import { Decoder } from 'cbor-x/decode';
 import { type Bytes, fromUtf8 } from './bytes.ts';
 import { isMarked, readPlain } from './cbor-plain.ts';
 import { RESERVED, type Value, write } from './cbor-write.ts';

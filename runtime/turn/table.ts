@@ -1,6 +1,7 @@
 /** Typed tables over a draft: durable ones by a schema, volatile ones by a type. */
 import type { Bytes } from '../protocol/bytes.ts';
 import { refuse } from '../protocol/errors.ts';
+import { memo } from '../protocol/memo.ts';
 import { decodeAs, encoded } from '../protocol/noun.ts';
 import type { Schema } from '../protocol/schema.ts';
 import type { Draft } from './draft.ts';
@@ -47,7 +48,7 @@ const tableOf = <T>(name: string, { encode, decode }: Codec<T>): Table<T> => {
  * the store gives the same bytes.
  */
 export const table = <T>(name: string, schema: Schema<T>): Table<T> => {
-  const known = new WeakMap<Bytes, { value: T }>();
+  const known = memo<Bytes, { value: T }>();
   return tableOf(name, {
     encode: (value) => {
       const row = encoded(schema, value, name);

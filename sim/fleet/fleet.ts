@@ -89,6 +89,7 @@ export class Fleet {
       },
       kept: (id, commit) => this.#witness.keptAtGateway(id, commit),
       noted: (id, line) => this.#witness.noted(id, line),
+      gateways: () => this.gateways,
     });
     this.roads.add(gateway.id, 'gateway', null, null);
     return gateway;

@@ -29,6 +29,8 @@ export interface GatewaySurroundings {
   listens(id: string, listens: boolean): void;
   kept(id: string, commit: Commit): void;
   noted(id: string, line: string): void;
+  /** All of them, whose disks hold much of the same. */
+  gateways(): readonly { disk: Disk }[];
 }
 
 /** How long a commit takes on the disk of a small server. */
@@ -38,7 +40,7 @@ export class VirtualGateway {
   readonly spec: GatewaySpec;
   readonly id: GatewayId;
   readonly signer: Signer;
-  disk = new Disk();
+  disk: Disk;
   running = false;
   /** Never comes back. */
   dead = false;
@@ -61,6 +63,11 @@ export class VirtualGateway {
     this.signer = around.people.signerOf(`gateway ${spec.name}`);
     this.id = around.people.gateways.find(({ name }) => name === spec.name)?.gateway ?? fail(spec.name);
     this.#around = around;
+    this.disk = new Disk(around.gateways);
+  }
+
+  loseDisk(): void {
+    this.disk = new Disk(this.#around.gateways);
   }
 
   start(): void {

@@ -5,7 +5,6 @@ import { SENSOR_FAULTS } from '../hardware/sensor.ts';
 import type { CardFault } from '../oracle/physics.ts';
 import type { FaultKind } from '../scenario/faults.ts';
 import type { Behaviour, Incident } from '../scenario/scenario.ts';
-import { Disk } from '../world/store.ts';
 import { askStatements } from './bills.ts';
 import type { VirtualBoard } from './board.ts';
 import type { Fleet } from './fleet.ts';
@@ -242,7 +241,7 @@ const others = {
   'disk-loss': ({ fleet, incident, confess }) => {
     const gateway = fleet.gatewayNamed(incident.on);
     gateway.kill();
-    gateway.disk = new Disk();
+    gateway.loseDisk();
     confess.forgot(gateway.id, null);
     fleet.clock.at(fleet.clock.nowMs + POWER_CYCLE_MS, () => revive(fleet, incident.on));
     return NOTHING;

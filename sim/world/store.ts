@@ -2,7 +2,7 @@
  * The store door over a virtual disk. A row gives back the very bytes that were put, so that whoever decodes them need do
  * so once. Nothing in it depends on time or chance: what becomes of a commit is decided by the medium that it is written to.
  */
-import type { Bytes } from '../../runtime/protocol/bytes.ts';
+import { type Bytes, equal } from '../../runtime/protocol/bytes.ts';
 import { LichenError } from '../../runtime/protocol/errors.ts';
 import type { Commit, Key, Range, Row, Snapshot, Store } from '../../runtime/turn/store.ts';
 import { KeyOrder } from './key-order.ts';
@@ -33,6 +33,12 @@ export class Disk {
   /** Whoever opened a store over it last. */
   owner = '';
   schema = SCHEMA_NUMBER;
+  readonly #alike: () => readonly { disk: Disk }[];
+
+  /** `alike`: whose disks come to hold the same rows. What is byte for byte a row of theirs is kept in memory once. */
+  constructor(alike: () => readonly { disk: Disk }[] = () => []) {
+    this.#alike = alike;
+  }
 
   get(key: Key): Row {
     return this.#rows.get(key) ?? NO_ROW;
@@ -79,11 +85,19 @@ export class Disk {
     const before: [Key, Row | undefined][] = [];
     for (const [key, value] of writes) {
       if (this.remembers > 0) before.push([key, this.#rows.get(key)]);
-      this.#set(key, value === null ? undefined : { version, value });
+      this.#set(key, value === null ? undefined : { version, value: this.#shared(key, value) });
     }
     if (this.remembers === 0) return;
     this.#undo.push(before);
     if (this.#undo.length > this.remembers) this.#undo.shift();
+  }
+
+  #shared(key: Key, value: Bytes): Bytes {
+    for (const { disk } of this.#alike()) {
+      const held = disk.#rows.get(key)?.value;
+      if (held && held !== value && equal(held, value)) return held;
+    }
+    return value;
   }
 
   #set(key: Key, row: Row | undefined): void {
@@ -110,7 +124,7 @@ export class Disk {
   }
 
   copy(): Disk {
-    const disk = new Disk();
+    const disk = new Disk(this.#alike);
     disk.#rows = new Map(this.#rows);
     disk.#number = this.#number;
     disk.remembers = this.remembers;

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { boards as boardRows } from '../../../gateway/core/tables.ts';
 import { hex } from '../../../runtime/protocol/bytes.ts';
+import { signCheckpoint } from '../../../runtime/protocol/checkpoint.ts';
 import { sealMany } from '../../../runtime/protocol/noun.ts';
 import { entryBytes, type LogEntry, type PeerFrame } from '../../../runtime/protocol/nouns/log.ts';
 import { operatorNoun } from '../../../runtime/protocol/nouns/trust.ts';
@@ -276,6 +277,52 @@ describe('a gateway does not take', () => {
     world.link(a, b);
     world.pass(1000);
     expect(said(a, /fork/)).toBe(true);
+  });
+
+  test('nor does it serve anyone from then on: its boards go elsewhere', () => {
+    const { world, boards } = cast({ request: { replicas: 1 } });
+    const [a, b] = world.nodes as [Node, Node];
+    const [board] = boards as [PaperBoard];
+    const claim = a.claim();
+    const old = a.disk.copy();
+    a.accept(signedVoucher({ serial: 5 }).body);
+    world.pass(1000);
+    world.isolate(a);
+    a.stop();
+    a.disk = old;
+    a.start();
+    // Nobody has told it yet.
+    board.connect(a);
+    board.drops.length = 0;
+    world.pass(100);
+    expect(board.drops).toEqual([]);
+    world.link(a, b);
+    world.pass(1000);
+    expect(board.drops.map(({ code }) => code)).toContain('storage-broken');
+    expect(said(a, /older copy/)).toBe(true);
+    expect(new PaperBoard('board 9').pair(a, claim)).toMatchObject({ code: 'storage-broken' });
+    // Nor after a restart, with no peer in reach.
+    world.isolate(a);
+    a.stop();
+    a.start();
+    board.connect(a);
+    world.pass(1000);
+    expect(board.drops.filter(({ code }) => code === 'storage-broken').length).toBeGreaterThan(1);
+  });
+
+  test('but a peer cannot say so of it: only its own signature counts', () => {
+    const { world, boards } = cast({ request: { replicas: 1 } });
+    const [a, b] = world.nodes as [Node, Node];
+    const [board] = boards as [PaperBoard];
+    board.connect(a);
+    const head = { author: a.id, size: 999, root: new Uint8Array(32) };
+    const cosigned = signCheckpoint(testCrypto, head, keyOf('gateway b'), b.id);
+    const session = world.sessionOf(a, b);
+    a.submit({ kind: 'peer-frame', session, gateway: b.id, frame: { kind: 'have', vector: {}, cosigned } });
+    world.pass(1000);
+    expect(said(a, /fork: .* countersigned a log of ours that we do not have/)).toBe(true);
+    expect(said(a, /older copy/)).toBe(false);
+    expect(board.drops).toEqual([]);
   });
 
   test('a countersignature of a head that its log never had', () => {

@@ -81,6 +81,29 @@ describe('a disk', () => {
   });
 });
 
+test('disks that are alike hold what is byte for byte the same once, and nothing else', () => {
+  const alike: { disk: Disk }[] = [];
+  const [a, b] = [new Disk(() => alike), new Disk(() => alike)];
+  alike.push({ disk: a }, { disk: b });
+  a.write(
+    new Map([
+      ['same', utf8('1')],
+      ['other', utf8('2')],
+    ]),
+  );
+  b.write(
+    new Map([
+      ['same', utf8('1')],
+      ['other', utf8('3')],
+      ['alone', utf8('1')],
+    ]),
+  );
+  expect(b.get('same').value).toBe(a.get('same').value);
+  expect([b.get('other').value, b.get('alone').value]).toEqual([utf8('3'), utf8('1')]);
+  a.write(new Map([['same', null]]));
+  expect([a.get('same').value, b.get('same').value]).toEqual([null, utf8('1')]);
+});
+
 /** Taken out again, each after the next one was written. */
 const GONE = new Set([499, 999, 1199, 1499, 1999, 2499]);
 
