@@ -7,7 +7,7 @@ import { vectorOf } from '../gateway/core/log.ts';
 import { nodeCrypto, signerFromSeed } from '../runtime/adapters/crypto.ts';
 import { patienceMs } from '../runtime/core/homing.ts';
 import { outbox } from '../runtime/core/tables.ts';
-import type { Bytes } from '../runtime/protocol/bytes.ts';
+import { type Bytes, equal } from '../runtime/protocol/bytes.ts';
 import { askStatements, billedBy } from './fleet/bills.ts';
 import { Expectations } from './fleet/expect.ts';
 import { Fleet } from './fleet/fleet.ts';
@@ -55,6 +55,12 @@ const HOUR_MS = 3_600_000;
 const MANY_DIALS = 100;
 /** For what the last commits say to reach everybody. */
 const LAST_WORDS_MS = 60_000;
+/** Longer than a gateway keeps its ledger for the next question. */
+const ASK_EVERY_MS = 75_000;
+const ASKED_MOST = 3;
+
+/** What is equal is held once. */
+const sameAs = (bytes: Bytes, first: Bytes | undefined): Bytes => (first !== undefined && equal(bytes, first) ? first : bytes);
 /** Commits that a card which forgets can be made to forget. */
 const REMEMBERS = 16;
 
@@ -241,17 +247,33 @@ class Run {
     const [closer] = (honest.length > 0 ? honest : fleet.gateways.filter(({ running }) => running)).sort((a, b) => knows(b) - knows(a));
     if (closer === undefined) return new Map();
     closer.call('close', {}, () => {});
-    const statements = new Map<string, Bytes[]>();
-    const asked = (): boolean => {
-      const running = fleet.gateways.filter((gateway) => gateway.running);
-      for (const gateway of running) askStatements(gateway, (all) => statements.set(gateway.id, all));
-      const periods = statements.get(closer.id)?.length ?? 0;
-      return periods > 0 && running.every(({ id }) => statements.get(id)?.length === periods);
-    };
-    // One that lost its disk is believed by nobody, and never hears of the close.
-    await this.#rest(asked, LAST_WORDS_MS);
+    const statements = await this.#ask(closer);
     const periods = statements.get(closer.id)?.length ?? 0;
     return new Map([...statements].filter(([, all]) => all.length === periods));
+  }
+
+  /**
+   * Who closes first, then the others, each until it states as much. One that lost its disk is believed by nobody, and never
+   * hears of the close. One after the other: a fleet's whole ledger is large, and each puts its own away when nobody asks.
+   */
+  async #ask(closer: VirtualGateway): Promise<Map<string, Bytes[]>> {
+    const { clock, fleet } = this;
+    const statements = new Map<string, Bytes[]>();
+    const others = fleet.gateways.filter((gateway) => gateway !== closer);
+    for (let round = 0; round < ASKED_MOST; round++) {
+      for (const gateway of [closer, ...others]) {
+        const first = statements.get(closer.id) ?? [];
+        if (!gateway.running || (first.length > 0 && statements.get(gateway.id)?.length === first.length)) continue;
+        askStatements(gateway, (all) =>
+          statements.set(
+            gateway.id,
+            all.map((bytes, i) => sameAs(bytes, first[i])),
+          ),
+        );
+        await this.#until(clock.nowMs + ASK_EVERY_MS);
+      }
+    }
+    return statements;
   }
 
   #report(wallSeconds: number): RunReport {

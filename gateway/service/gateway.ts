@@ -19,6 +19,7 @@ import { place, sendDesired } from './desired.ts';
 import type { Effect, Event, Service, Work } from './events.ts';
 import { askAllContent, askRefused, noticePeers, peerDown, peerFrame, peerUp, retryPending } from './federation.ts';
 import { pairing } from './pairing.ts';
+import { forgetLedger } from './periods.ts';
 import { answerOf, encodeAnswer, push } from './push.ts';
 import { dropSessions, openSession } from './sessions.ts';
 import { sync } from './sync.ts';
@@ -60,6 +61,7 @@ const decide = (work: Work, service: Service, event: Event, now: Instant): void 
     case 'tick':
       askAllContent(work);
       missBoards(work, service, now);
+      forgetLedger(work, now);
       flag(work, 'tell');
       return flag(work, 'look');
   }

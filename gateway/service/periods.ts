@@ -49,7 +49,12 @@ interface Carried {
   /** The last close's statement. */
   bytes: Bytes;
   isTaken: boolean;
+  /** Since when nobody has asked, as far as a tick has seen; null: somebody has since the last one. */
+  idleMonoMs: number | null;
 }
+
+/** All documents of all logs, decoded, are much to hold for nobody; who asks again later waits for the fold again. */
+const IDLE_MS = 60_000;
 
 const carried = volatileTable<Carried>('ledger');
 
@@ -60,9 +65,17 @@ const isSame = (a: Close, b: Close | undefined): boolean =>
 const takeLedger = (work: Work, closes: Close[]): Carried => {
   const held = carried.get(work, 'ledger');
   const isUsable = held !== null && !held.isTaken && held.closes.every((close, i) => isSame(close, closes[i]));
-  if (!isUsable) return { closes: [], ledger: newLedger(newBook()), bytes: new Uint8Array(), isTaken: false };
+  if (!isUsable) return { closes: [], ledger: newLedger(newBook()), bytes: new Uint8Array(), isTaken: false, idleMonoMs: null };
   held.isTaken = true;
   return { ...held, isTaken: false };
+};
+
+/** At each tick. */
+export const forgetLedger = (work: Work, now: Instant): void => {
+  const held = carried.get(work, 'ledger');
+  if (held === null) return;
+  if (held.idleMonoMs === null) carried.put(work, { ...held, idleMonoMs: now.monoMs }, 'ledger');
+  else if (now.monoMs - held.idleMonoMs >= IDLE_MS) carried.remove(work, 'ledger');
 };
 
 const absorbLogs = (work: Work, service: Service, book: Book, sizes: Map<string, number>): void => {
@@ -80,6 +93,6 @@ export const statementBytes = (work: Work, service: Service, period: number): By
   absorbLogs(work, service, ledger.book, sizes);
   const made = upTo.slice(closes.length).map((close) => closeLedger(service.crypto, ledger, close).bytes);
   const last = made.at(-1) ?? bytes;
-  carried.put(work, { closes: upTo, ledger, bytes: last, isTaken: false }, 'ledger');
+  carried.put(work, { closes: upTo, ledger, bytes: last, isTaken: false, idleMonoMs: null }, 'ledger');
   return last;
 };

@@ -98,4 +98,18 @@ describe('a statement', () => {
     expect(stated(a, 2)).toBe(once);
     expect(stated(b, 2)).toBe(once);
   });
+
+  test('is the same when nobody asked for so long that the ledger was put away', () => {
+    const { world, boards, nodes } = running();
+    const [a, b] = nodes;
+    const isHeld = (): boolean => a.inside((work) => work.recall('ledger', 'ledger') !== undefined);
+    a.json('close');
+    stated(a, 1);
+    expect(isHeld()).toBe(true);
+    use(boards);
+    a.json('close');
+    world.pass(150_000);
+    expect(isHeld()).toBe(false);
+    expect(stated(a, 2)).toBe(stated(b, 2));
+  });
 });

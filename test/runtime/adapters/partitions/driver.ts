@@ -53,6 +53,10 @@ export class Life {
     lines.on('line', (line) => this.#take(fromLine<Said>(line)));
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   static async begin({ board, dataPath, tier, prefix }: LifeOptions): Promise<Life> {
     const life = fileURLToPath(new URL('life.ts', import.meta.url));
     const [file = '', ...args] = [...prefix, process.execPath, life, board, dataPath, process.execPath, tier];
