@@ -12,12 +12,16 @@ const LOAD = join(import.meta.dirname, 'sim-load.ts');
 const HUNT = join(import.meta.dirname, '..', 'sim', 'mutants', 'hunt.ts');
 const RUNS = 5;
 const TIMEOUT_MS = 30 * 60_000;
+/** V8 lets a heap grow far beyond what lives in it while it may; ten thousand boards live in so much. */
+const HEAP_MIB = 1400;
 
 interface Load {
   boards: number;
   hours: number;
   tier?: 'a' | 'b';
   crypto?: 'stand-in' | 'ed25519';
+  /** For Node itself; null: as it comes. */
+  heapMib?: number | null;
 }
 
 interface Ran {
@@ -31,8 +35,9 @@ const field = (value: unknown, name: string): unknown =>
   typeof value === 'object' && value !== null && name in value ? Object.entries(value).find(([key]) => key === name)?.[1] : undefined;
 
 /** A run that finds something against Lichen is no measurement. */
-const load = async ({ boards, hours, tier = 'a', crypto = 'stand-in' }: Load): Promise<Ran> => {
-  const args = [LOAD, '--boards', `${boards}`, '--hours', `${hours}`, '--tier', tier, '--crypto', crypto];
+const load = async ({ boards, hours, tier = 'a', crypto = 'stand-in', heapMib = null }: Load): Promise<Ran> => {
+  const heap = heapMib === null ? [] : [`--max-old-space-size=${heapMib}`];
+  const args = [...heap, LOAD, '--boards', `${boards}`, '--hours', `${hours}`, '--tier', tier, '--crypto', crypto];
   const { wallMs, stdout } = await timeProcess(process.execPath, args, { timeoutMs: TIMEOUT_MS });
   const said: unknown = JSON.parse(stdout);
   if (field(said, 'ok') !== true) throw new Error(`a promise broke under load: ${stdout.slice(0, 1000)}`);
@@ -95,7 +100,7 @@ export const measure: Measure = async ({ curve }) => {
     ...(await speed('tier_a', { boards: 200, hours: 24 })),
     ...(await speed('tier_a_ed25519', { boards: 100, hours: 24, crypto: 'ed25519' })),
     ...(await speed('tier_b', { boards: 30, hours: 12, tier: 'b' })),
-    alone('rss_mb_10k', (await load({ boards: 10_000, hours: 1 })).rssMb, 'MB'),
+    alone('rss_mb_10k', (await load({ boards: 10_000, hours: 1, heapMib: HEAP_MIB })).rssMb, 'MB'),
     alone('same_seed_equal_of_100', await agreement(), 'of 100'),
     ...(await mutants()),
   ];
