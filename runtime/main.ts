@@ -19,7 +19,7 @@ import { boardCore } from './agent/agent.ts';
 import type { Board, Effect, Event, Of, Pace } from './agent/events.ts';
 import { openRetelling } from './agent/retell.ts';
 import { statusOf } from './agent/status.ts';
-import { type Capacity, offerOf, parseCapacity } from './core/capacity.ts';
+import { type Capacity, notGiven, offerOf, parseCapacity, parseGrants } from './core/capacity.ts';
 import { ONE, pairings } from './core/tables.ts';
 import type { Files } from './ports/files.ts';
 import type { Link } from './ports/link.ts';
@@ -38,6 +38,7 @@ const OPTIONS = {
   data: { type: 'string' },
   claim: { type: 'string' },
   capacity: { type: 'string' },
+  grants: { type: 'string', default: '' },
   tier: { type: 'string' },
   'tick-ms': { type: 'string', default: '1000' },
   'meter-ms': { type: 'string', default: '60000' },
@@ -53,11 +54,15 @@ const OPTIONS = {
   help: { type: 'boolean', default: false },
 } as const;
 
-const HELP = `lichen-runtime --data DIR [--claim LICHEN1:...] [--capacity memory=MIB,cpu=MILLIS,partitions=N]
+const HELP = `lichen-runtime --data DIR [--claim LICHEN1:...] [--capacity memory=MIB,cpu=MILLIS,partitions=N,ports=FIRST-LAST]
+                          [--grants internet,lan,gpio,...]
 
   --data DIR        identity, store and files of this board
   --claim LINE      pairs the board; once is enough
   --capacity LIST   what of this machine is offered; default: half its memory, its cores, 8 partitions
+                    ports=FIRST-LAST: ports of this machine on which instances may be published; default: none
+  --grants LIST     what instances may be given of network and devices: internet, lan, gpio, i2c, spi, serial, camera,
+                    1wire, usb:VENDOR:PRODUCT; default: none. What is given besides has to be in the owner's binding
   --proxy HOST:PORT reaches gateways through an HTTP proxy
   --status          says what the store holds, as JSON, and ends
   --rotate-key      hands over to a new key and says with which documents, as JSON: push them, start the board again
@@ -89,6 +94,12 @@ const paceOf = (values: Values): Pace => ({
   recordMs: number(values, 'record-ms'),
   reportMs: number(values, 'report-ms'),
   patienceMs: number(values, 'patience-ms'),
+});
+
+/** What the owner sets aside and sets free. */
+const lentIn = (values: Values): { capacity: Capacity; grants: string[] } => ({
+  capacity: parseCapacity(typeof values.capacity === 'string' ? values.capacity : '', Math.floor(totalmem() / 2 ** 21)),
+  grants: parseGrants(typeof values.grants === 'string' ? values.grants : ''),
 });
 
 interface Doors {
@@ -134,6 +145,7 @@ const run = async (values: Values): Promise<void> => {
     process.stdout.write(`${JSON.stringify(statusOf(id, new Draft<Effect>(store.snapshot(), new Map())))}\n`);
     return store.close();
   }
+  const lent = lentIn(values);
   const clock = openClock();
   const partitions = await openPartitions({
     board: id,
@@ -147,8 +159,8 @@ const run = async (values: Values): Promise<void> => {
     partitions.close();
     return store.close();
   }
-  const capacity: Capacity = parseCapacity(typeof values.capacity === 'string' ? values.capacity : '', Math.floor(totalmem() / 2 ** 21));
-  const offer = offerOf(partitions.enforcement, capacity, process.arch, await boardModel(data));
+  const { enforcement } = partitions;
+  const offer = offerOf(enforcement, lent.capacity, process.arch, await boardModel(data), lent.grants);
   const files = openFiles({ path: data });
   const route = typeof values.proxy === 'string' ? { dial: dialThrough(values.proxy) } : {};
   const link = new MqttLink({ identity, keepaliveS: number(values, 'keepalive-s'), timeoutMs: pace.patienceMs, ...route });
@@ -181,7 +193,8 @@ const run = async (values: Values): Promise<void> => {
   turn.submit({ kind: 'boot' });
   const isPaired = pairings.get(new Draft<Effect>(store.snapshot(), new Map()), ONE) !== null;
   if (typeof values.claim === 'string' && !isPaired) turn.submit(await pairWith(values.claim, identity, id, clock));
-  journal('running', { board: id, tier: offer.tier, engine: offer.engine, lacks: partitions.enforcement.lacks });
+  const lacks = [...enforcement.lacks, ...notGiven(enforcement, lent.capacity, lent.grants)];
+  journal('running', { board: id, tier: offer.tier, engine: offer.engine, lacks });
   const tick = (): void => {
     turn.submit({ kind: 'tick' });
     clock.after(pace.tickMs, tick);

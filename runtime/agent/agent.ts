@@ -37,6 +37,7 @@ import {
 } from './lifecycle.ts';
 import { meterMoments, recordDue, sampled, signAnew, tickMeters } from './metering.ts';
 import { probed, promiseMoments, tickPromises, unprobed } from './promises.ts';
+import { connected, reachMoments, tickReach } from './reach.ts';
 import { granted, renewalMoments, tickRenewals } from './renewal.ts';
 import { reportMoments, tickReport } from './report.ts';
 import {
@@ -86,6 +87,7 @@ const CONCERNS: Concerns = {
     unlessStuck({ act: advanceAll, moments: advanceMoments }),
     { act: tickRenewals, moments: renewalMoments },
     { act: (work, board, now) => tickPromises(work, manifestFor(board), now), moments: promiseMoments, reads: [probes.name] },
+    { act: tickReach, moments: reachMoments },
     { act: tickReport, moments: reportMoments, reads: [lastReports.name] },
   ],
 };
@@ -137,6 +139,8 @@ const decide = (work: Work, board: Board, event: Event, now: Instant): void => {
       return recordDue(work, board, now);
     case 'stuck':
       return stuck(work, event, now);
+    case 'connected':
+      return connected(work, event);
     case 'extended':
     case 'swept':
       return;

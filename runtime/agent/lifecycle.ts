@@ -18,6 +18,7 @@ import { fetchRelease, needDocuments, sweepLater } from './content.ts';
 import type { Board, Handler, Of, Work } from './events.ts';
 import { rebase, record, take } from './metering.ts';
 import { forgetProbes, freshPromises, probeAnew } from './promises.ts';
+import { forgetReach, policyOf, unconnected } from './reach.ts';
 import { adopt, deadlineOf, isHeld, partingMoments } from './renewal.ts';
 
 const STOP_GRACE_MS = 3_000;
@@ -167,6 +168,7 @@ const STEPS: Record<Step, Act> = {
     manifests.remove(work, id);
     holds.remove(work, id);
     forgetProbes(work, id);
+    forgetReach(work, id);
     sweepLater(work, now);
   },
 };
@@ -186,7 +188,9 @@ const specOf = (work: Work, board: Board, instance: Instance): PartitionSpec => 
   const env = Object.fromEntries(
     Object.entries(parameters).map(([name, value]) => [`LICHEN_${name.toUpperCase().replaceAll('-', '_')}`, value]),
   );
-  return { partition: lease.lease, rootPath, args, env: { ...manifest.env, ...env }, engine: manifest.engine, limits: lease.limits };
+  const { engine, devices = [] } = manifest;
+  const network = policyOf(work, board, lease.lease, instance);
+  return { partition: lease.lease, rootPath, args, env: { ...manifest.env, ...env }, engine, limits: lease.limits, network, devices };
 };
 
 export const started: Handler<Of<'started'>> = (work, board, event, now) => {
@@ -234,12 +238,13 @@ export const removed: Handler<Of<'removed'>> = (work, board, event, now) => {
 };
 
 /** Steps that change nothing of what runs. */
-const ASIDE: ReadonlySet<string> = new Set(['probe', 'sample', 'extend']);
+const ASIDE: ReadonlySet<string> = new Set(['probe', 'sample', 'extend', 'connect']);
 
 /** A step that could not be done is tried again after a while, from what is then the case. */
 export const stepRefused: Handler<Of<'refused'>> = (work, _board, event, now) => {
   work.emit({ kind: 'journal', line: `partition ${event.partition ?? ''} ${event.step}: ${event.error.message}` });
   if (event.step === 'survey') schedules.put(work, now.monoMs + restartDelayMs(0), SURVEY);
+  if (event.step === 'connect' && event.partition !== null) unconnected(work, event.partition, now);
   const run = event.partition === null ? null : runs.get(work, event.partition);
   if (run === null || event.partition === null || ASIDE.has(event.step)) return;
   const back: Run['process'] = event.step === 'start' ? 'stopped' : event.step === 'stop' ? 'running' : 'stopped';

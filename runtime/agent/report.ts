@@ -1,6 +1,6 @@
 /** What the board says of its instances: at once when something changed, else now and then. */
 
-import { contents, type Instance, instances, lastReports, links, ONE, type Run, runs } from '../core/tables.ts';
+import { contents, type Instance, instances, lastReports, links, ONE, type Run, reaches, runs } from '../core/tables.ts';
 import { hex } from '../protocol/bytes.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { seal } from '../protocol/noun.ts';
@@ -33,6 +33,9 @@ const stateOf = (work: Work, instance: Instance, run: Run): InstanceState => {
 /** Until a promise first holds, at most this long passes before it counts as broken. */
 const GRACE_MS = 30_000;
 
+/** For people; what is longer says the rest when the first is mended. */
+const DETAIL_MAX = 200;
+
 /** As many as a report holds; while one lot makes way for the next, those that stay are told first. */
 const reportOf = (work: Work, now: Instant): Report['instances'] => {
   const leaving = ({ value }: { value: Instance }): number => (value.wanted === 'gone' ? 1 : 0);
@@ -43,7 +46,9 @@ const reportOf = (work: Work, now: Instant): Report['instances'] => {
     const promise = promiseOf(run, GRACE_MS, now);
     const failing = Object.entries(run.promises).find(([, state]) => state.held === false);
     const content = contents.get(work, hex(instance.lease.release))?.error ?? '';
-    const detail = run.error !== '' ? run.error : failing !== undefined ? `${failing[0]}: ${failing[1].detail}` : content;
+    const lacks = run.process === 'running' ? (reaches.get(work, key)?.lacks.join('; ') ?? '') : '';
+    const broken = failing === undefined ? lacks : `${failing[0]}: ${failing[1].detail}`;
+    const detail = (run.error !== '' ? run.error : broken !== '' ? broken : content).slice(0, DETAIL_MAX);
     return [
       { lease: instance.lease.lease, state: stateOf(work, instance, run), promise, restarts: run.restarts, address: run.address, detail },
     ];

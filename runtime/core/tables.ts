@@ -4,6 +4,7 @@ import type { Bytes } from '../protocol/bytes.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { type Registers, type Report, registers } from '../protocol/nouns/board.ts';
 import { chainPoint, leaseSchema } from '../protocol/nouns/lease.ts';
+import type { Published } from '../protocol/nouns/reach.ts';
 import type { ChunkRef, FileRef, Manifest } from '../protocol/nouns/release.ts';
 import { gatewayEntry, operatorSchema } from '../protocol/nouns/trust.ts';
 import { bytes, gatewayId, hash, kept, leaseId, operatorId, positive, text, uint, wallMs } from '../protocol/schema.ts';
@@ -111,6 +112,19 @@ export interface Run {
   endedMonoMs: number | null;
 }
 export const runs = volatileTable<Run>('run');
+
+/** What an instance was told to reach last, as JSON; what of it is wanted and not there, for people. */
+export interface Reach {
+  told: string;
+  /** The answer is still to come. */
+  busy: boolean;
+  /** Not told again before; 0: it was not refused. */
+  retryMonoMs: number;
+  lacks: readonly string[];
+}
+export const reaches = volatileTable<Reach>('reach');
+/** Of a verified request, `of` by its hash: whose instances its links mean, and which ports it publishes. */
+export const wishes = volatileTable<{ of: string; targets: ReadonlyMap<string, string>; publish: readonly Published[] }>('wish');
 
 /** Of a guarded lease: when the newest renewal that each guardian granted was asked for, and how long it holds. */
 export interface Hold {

@@ -24,6 +24,20 @@ export interface PartitionLimits {
   tmpMib: number;
 }
 
+/** What passes between an instance and the world; all else is denied. It may change while the instance runs. */
+export interface NetworkPolicy {
+  /** `to`: `internet`, an address or network, or a DNS name (runtime/protocol/address.ts). */
+  outbound: { to: string; port: number; protocol: 'tcp' | 'udp' }[];
+  /** Whether the board's resolvers may be asked. */
+  dns: boolean;
+  /** Whether a DNS name may lead to addresses of the owner's network. */
+  lan: boolean;
+  /** Each leads to a partition of this board, under a name of the instance's own. */
+  links: { name: string; partition: string; port: number; protocol: 'tcp' | 'udp' }[];
+  /** Port of the board → port of the instance. */
+  publish: { outside: number; inside: number; protocol: 'tcp' | 'udp' }[];
+}
+
 /** Everything the engine needs to run one instance; nothing in it comes from outside unparsed. */
 export interface PartitionSpec {
   /** Stable id, 32 characters of [a-z2-7]; names of cgroup, network namespace and uid derive from board + this. */
@@ -36,6 +50,10 @@ export interface PartitionSpec {
   /** `node`: the board's own Node is bound read-only at `/usr/bin/node`, so that a release need not carry it. */
   engine: 'none' | 'node';
   limits: PartitionLimits;
+  /** Null: its release asks for none, and no name of others is known inside. */
+  network: NetworkPolicy | null;
+  /** Granted kinds (runtime/protocol/nouns/reach.ts): their nodes are there and may be opened, no others. */
+  devices: string[];
 }
 
 /** Cumulative counters as the kernel holds them; they start at 0 when the partition's cgroup is made. */
@@ -72,6 +90,8 @@ export type PartitionStep =
   | { kind: 'start'; spec: PartitionSpec; deadlineMonoMs: number | null }
   /** Puts the deadline of what was started with one off; one that is not later changes nothing. */
   | { kind: 'extend'; partition: string; deadlineMonoMs: number }
+  /** From now on that passes, and what was let pass before and is not in it does not. */
+  | { kind: 'connect'; partition: string; network: NetworkPolicy }
   /** Ends every process; cgroup and counters stay until `remove`. */
   | { kind: 'stop'; partition: string; graceMs: number }
   /** Takes away cgroup, network namespace and everything but `/data`; with `data` also that. Idempotent. */
@@ -84,6 +104,7 @@ export type PartitionEvent =
   | { kind: 'surveyed'; found: Found[] }
   | { kind: 'started'; partition: string; address: string | null }
   | { kind: 'extended'; partition: string }
+  | { kind: 'connected'; partition: string }
   /** Counters are read after the cgroup is empty: they are final. Also answers a stop of what had ended already. */
   | { kind: 'stopped'; partition: string; exit: Exit; counters: Counters; atMonoMs?: number }
   | { kind: 'removed'; partition: string }
@@ -105,6 +126,10 @@ export interface Enforcement {
   disk: boolean;
   /** What has to be over at a moment is killed then, whatever becomes of the runtime. */
   deadline: boolean;
+  /** Of the words of reach.ts, those that can be given here and be kept from whoever was not given them. */
+  grants: string[];
+  /** Whether ports of the board lead to instances. */
+  publishes: boolean;
   /** Why the tier is not higher, one sentence per lack, each ending with what to do. */
   lacks: string[];
 }

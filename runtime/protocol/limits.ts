@@ -79,6 +79,16 @@ export const LIMITS = {
   bodyBytes: 128 * 1024,
   parameters: 32,
   promises: 8,
+  /** Outbound rules of a release. */
+  outboundRules: 16,
+  /** Links of a release to other instances. */
+  links: 8,
+  /** Ports of a release that can be published. */
+  published: 8,
+  /** Devices of a release. */
+  devices: 8,
+  /** What one board offers, or its owner lends, beside room. */
+  grants: 32,
   textBytes: 1024,
   /** Sessions of one gateway process. */
   sessions: 10_000,

@@ -12,6 +12,7 @@ import type {
   Partitions,
 } from '../../runtime/ports/partitions.ts';
 import { LichenError } from '../../runtime/protocol/errors.ts';
+import { kindsOf } from '../hardware/bus.ts';
 import { oomVictim } from '../hardware/memory.ts';
 import type { Hardware } from '../hardware/profiles.ts';
 import type { Counted, EndReason } from '../oracle/physics.ts';
@@ -76,7 +77,9 @@ export class VirtualKernel implements Partitions {
   constructor(around: KernelSurroundings) {
     this.#around = around;
     const { tier, enforces } = around.hardware;
-    this.enforcement = { tier, engine: 'simulated', ...enforces, lacks: [] };
+    const reached = enforces.network ? ['links', 'internet', 'lan'] : [];
+    const grants = [...reached, ...kindsOf(around.hardware)];
+    this.enforcement = { tier, engine: 'simulated', ...enforces, grants, publishes: enforces.network, lacks: [] };
   }
 
   /** A runtime began; what it asks is answered while it lives. */
@@ -120,6 +123,8 @@ export class VirtualKernel implements Partitions {
       case 'extend':
         this.#arm(step.partition, step.deadlineMonoMs);
         return { kind: 'extended', partition: step.partition };
+      case 'connect':
+        return { kind: 'connected', partition: step.partition };
       case 'stop':
         this.#halt(step.partition, 'stopped', { code: null, signal: 'SIGTERM', oomKilled: false });
         return {
@@ -150,6 +155,11 @@ export class VirtualKernel implements Partitions {
     const { partition } = spec;
     if (deadlineMonoMs !== null && this.#around.monoMs() >= deadlineMonoMs) {
       const error = new LichenError('conflict', 'it would have to be over already');
+      return { kind: 'refused', step: 'start', partition, error };
+    }
+    const missing = spec.devices.find((kind) => !this.enforcement.grants.includes(kind));
+    if (missing !== undefined) {
+      const error = new LichenError('not-offered', `this board has no ${missing} now`);
       return { kind: 'refused', step: 'start', partition, error };
     }
     const behaviour = this.#around.behaviourOf(spec.rootPath);

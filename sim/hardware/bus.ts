@@ -3,6 +3,8 @@
  * Documentation/w1/slaves/w1_therm.rst, Documentation/ABI/obsolete/sysfs-gpio), and on i2c as registers. A scenario's
  * values are in °C, %, kPa, lx, V, A and W, which a sensor's name tells apart; any other name is a count.
  */
+import type { SensorSpec } from '../scenario/scenario.ts';
+import type { Hardware } from './profiles.ts';
 import type { Sensor } from './sensor.ts';
 
 /** What a word in the name says of the channel's type and how many of the kernel's units are one of the scenario's. */
@@ -24,6 +26,15 @@ const I2C_FIRST = 0x48;
 /** DS18B20: a sixteenth of a degree, from -55 to 125 °C. */
 const W1_FAMILY = '28';
 const SIXTEENTH = 16;
+
+/** The grant under which programs reach a bus; null: its readings lie in /sys, open to all. */
+export const grantOf = (bus: SensorSpec['bus']): string | null => {
+  if (bus === 'iio') return null;
+  return bus === '1-wire' ? '1wire' : bus;
+};
+
+/** The kinds of devices that a board can give. */
+export const kindsOf = ({ buses }: Pick<Hardware, 'buses'>): string[] => buses.flatMap((bus) => grantOf(bus) ?? []);
 
 type Reader = (atMs: number) => string | null;
 

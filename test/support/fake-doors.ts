@@ -1,7 +1,7 @@
 /** The board's doors without a machine behind them: an engine whose clock is the world's, and files kept in memory. */
 
 import type { Files, FilesEvent, FilesStep } from '../../runtime/ports/files.ts';
-import type { Counters, Exit, PartitionEvent, PartitionSpec, PartitionStep } from '../../runtime/ports/partitions.ts';
+import type { Counters, Exit, NetworkPolicy, PartitionEvent, PartitionSpec, PartitionStep } from '../../runtime/ports/partitions.ts';
 import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
 import { LichenError } from '../../runtime/protocol/errors.ts';
 import type { FileRef } from '../../runtime/protocol/nouns/release.ts';
@@ -29,6 +29,8 @@ export class FakeEngine {
   readonly broken = new Set<PartitionStep['kind']>();
   /** Partitions that end as soon as they are started: before the start is answered. */
   readonly stillborn = new Set<string>();
+  /** What each was told to reach last. */
+  readonly networks = new Map<string, NetworkPolicy | null>();
   probesOk = true;
   startMs = 5;
   listener: (event: PartitionEvent) => void = () => {};
@@ -65,6 +67,9 @@ export class FakeEngine {
         if (cell !== undefined) this.#arm(step.partition, cell, Math.max(step.deadlineMonoMs, cell.deadlineMonoMs ?? 0));
         return { kind: 'extended', partition: step.partition };
       }
+      case 'connect':
+        this.networks.set(step.partition, step.network);
+        return { kind: 'connected', partition: step.partition };
       case 'stop': {
         this.#halt(step.partition, { code: null, signal: 'SIGTERM', oomKilled: false });
         const exit = this.cells.get(step.partition)?.exit ?? { code: null, signal: null, oomKilled: false };

@@ -21,6 +21,7 @@ import { grantNoun, renewalNoun } from '../../runtime/protocol/nouns/grant.ts';
 import { ackNoun, chainPoint, desiredNoun, leaseNoun, nowNoun } from '../../runtime/protocol/nouns/lease.ts';
 import { admitSchema, closeSchema, entrySchema, pairSchema, peerFrame, presenceSchema } from '../../runtime/protocol/nouns/log.ts';
 import { answer, chunk, claim, gone, pairAnswer, paired, refusal, usageBatch, want } from '../../runtime/protocol/nouns/messages.ts';
+import type { NetworkWish } from '../../runtime/protocol/nouns/reach.ts';
 import { type Manifest, manifestNoun, pageSchema } from '../../runtime/protocol/nouns/release.ts';
 import { bindingNoun, requestNoun, rotationNoun, verdictNoun, voucherNoun } from '../../runtime/protocol/nouns/request.ts';
 import { operatorNoun, publisherNoun } from '../../runtime/protocol/nouns/trust.ts';
@@ -64,6 +65,17 @@ const report: Report = {
       detail: 'bad-signature',
     },
   ],
+};
+const network: NetworkWish = {
+  outbound: [
+    { to: 'internet', port: 443, protocol: 'tcp' },
+    { to: '10.9.0.0/16', port: 1883, protocol: 'tcp' },
+    { to: '2001:db8::/32', port: 65_535, protocol: 'udp' },
+    { to: 'time.example.org', port: 123, protocol: 'udp' },
+  ],
+  dns: true,
+  links: [{ name: 'db', port: 5432, protocol: 'tcp' }],
+  publish: [{ name: 'web', port: 80, protocol: 'tcp' }],
 };
 const manifest: Manifest = {
   ...{ v, publisher: on.PUBLISHER, recipe: 'echo', label: '1.0 «äöü» 水', sequence: 42, arch: 'any', pages: [fill(3), fill(4)] },
@@ -140,6 +152,7 @@ export const SIGNED: SignedFrame[] = [
     keyOf('root 1'),
   ]),
   one(manifestNoun, manifest, 'release key'),
+  one(manifestNoun, { ...manifest, network, devices: ['1wire', 'usb:0403:6001'] }, 'release key', '/reaching'),
   one(requestNoun, on.request(), 'tenant'),
   one(
     requestNoun,
@@ -152,9 +165,11 @@ export const SIGNED: SignedFrame[] = [
     'tenant',
     '/filtered',
   ),
+  one(requestNoun, on.request({ links: { db: 'stock' }, publish: { web: 8080 } }), 'tenant', '/reaching'),
   one(voucherNoun, on.voucher(), 'tenant'),
   one(verdictNoun, { v, tenant, period: 2, invoice: fill(6), verdict: 'dispute', reason: 'The board was off.' }, 'tenant'),
   one(bindingNoun, on.binding('board 1', { policy: { partitions: 4, labels: ['attic', 'solar'] } }), 'owner'),
+  one(bindingNoun, on.binding('board 1', { policy: { partitions: 4, labels: [], grants: ['internet', 'gpio'] } }), 'owner', '/lending'),
   many(
     rotationNoun,
     { v, kind: 'board', subject: board, version: 1, from: keyOf('board 1').publicKey, to: keyOf('new key').publicKey },
@@ -179,6 +194,12 @@ export const SIGNED: SignedFrame[] = [
   one(pairingNoun, { v, board, token: fill(8), exporter: fill(9) }, 'board 1'),
   one(homeNoun, { v, board, tenure: 3, gateway }, 'board 1'),
   one(helloNoun, hello, 'board 1'),
+  one(
+    helloNoun,
+    { ...hello, offer: { ...hello.offer, grants: ['links', 'lan', 'usb:0403:6001'], ports: { first: 8000, last: 8015 } } },
+    'board 1',
+    '/lending',
+  ),
   one(reportNoun, report, 'board 1'),
   one(usageNoun, usage, 'board 1'),
   one(usageNoun, { ...usage, kind: 'open', amnesia: true, quality: 'bounded', tier: 'dev' }, 'board 1', '/open'),

@@ -1,5 +1,5 @@
 /** What an engine must be able to do; `supervisor.ts` keeps the books around it, the same for every engine. */
-import type { Counters, Exit, PartitionSpec, Probe } from '../../ports/partitions.ts';
+import type { Counters, Exit, NetworkPolicy, PartitionSpec, Probe } from '../../ports/partitions.ts';
 import type { ProcessId } from './state.ts';
 
 export interface Launched {
@@ -32,6 +32,8 @@ export interface Backend {
    * runs before `made` is through.
    */
   launch(spec: PartitionSpec, uid: number, made: (first: ProcessId) => Promise<void>): Promise<Launched>;
+  /** Of one that runs. */
+  connect(partition: string, policy: NetworkPolicy): Promise<void>;
   /** `null` while there is no exit file. */
   readExit(partition: string): Exit | null;
   /** SIGKILL to everything inside; `false` when something would not die. */

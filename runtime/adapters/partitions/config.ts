@@ -1,5 +1,6 @@
 /** The OCI runtime configuration (opencontainers/runtime-spec 1.0.2), written wholly by us: nothing in it is a default. */
 import type { PartitionSpec } from '../../ports/partitions.ts';
+import type { DeviceNode } from './devices.ts';
 import type { Bind } from './node-engine.ts';
 import { seccompFor } from './seccomp.ts';
 
@@ -7,6 +8,9 @@ const MIB = 1024 * 1024;
 const DESCRIPTORS_MAX = 4096;
 /** Under memory pressure of the whole board a workload goes before the runtime. */
 const OOM_SCORE = 200;
+
+/** Nobody but the workload's own user is in the partition. */
+const NODE_MODE = 0o600;
 
 const HIDDEN = [
   '/proc/acpi',
@@ -38,6 +42,9 @@ export interface ConfigInput {
   /** This process's own: raising the one or lowering the other needs CAP_SYS_RESOURCE, which a guest's root may lack. */
   own: { descriptorsMax: number; oomScore: number };
   architecture: NodeJS.Architecture;
+  /** What the partition may open, and what /sys must not show it. */
+  devices: DeviceNode[];
+  hidden: string[];
 }
 
 interface Mount {
@@ -63,8 +70,12 @@ const mountsOf = ({ spec, dataPath, binds }: ConfigInput): Mount[] => [
 ];
 
 /** Memory and swap share one limit: without the second, swapping would be the way around the first. */
-const resourcesOf = ({ spec, limits }: ConfigInput): object => ({
-  devices: [{ allow: false, access: 'rwm' }],
+const resourcesOf = ({ spec, limits, devices }: ConfigInput): object => ({
+  // The rule is what holds: a node alone could be made in no other way, but one rule is not two.
+  devices: [
+    { allow: false, access: 'rwm' },
+    ...devices.map(({ type, major, minor }) => ({ allow: true, type, major, minor, access: 'rw' })),
+  ],
   ...(limits.memory && { memory: { limit: spec.limits.memoryMib * MIB, swap: spec.limits.memoryMib * MIB } }),
   ...(limits.pids && { pids: { limit: spec.limits.pids } }),
 });
@@ -100,8 +111,9 @@ export const configOf = (input: ConfigInput): object => {
         input.networkPath === null ? { type: 'network' } : { type: 'network', path: input.networkPath },
       ],
       resources: resourcesOf(input),
+      devices: input.devices.map((node) => ({ ...node, fileMode: NODE_MODE, uid, gid: uid })),
       seccomp: seccompFor(input.architecture),
-      maskedPaths: HIDDEN,
+      maskedPaths: [...HIDDEN, ...input.hidden],
       readonlyPaths: UNWRITABLE,
     },
   };

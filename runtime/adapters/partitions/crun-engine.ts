@@ -1,12 +1,13 @@
 /** The engine of a board: crun under conmon, own cgroups and network. Needs root. */
 import { mkdirSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
-import type { Counters, Exit, PartitionSpec, Probe } from '../../ports/partitions.ts';
+import type { Counters, Exit, NetworkPolicy, PartitionSpec, Probe } from '../../ports/partitions.ts';
 import { LichenError } from '../../protocol/errors.ts';
 import type { Backend, Launched, Probed, Running } from './backend.ts';
 import { PartitionCgroup, partitionsWithCgroups, WORKLOAD } from './cgroup.ts';
 import type { Layout } from './cgroup-layout.ts';
 import { configOf } from './config.ts';
 import { createUnderConmon, crunMust } from './conmon.ts';
+import { type DeviceNode, type DeviceRoots, hiddenFrom, nodesOf } from './devices.ts';
 import { parseExit } from './exits.ts';
 import { Meter } from './meter.ts';
 import { COMMON_MOUNT_POINTS, plantMountPoint } from './mount-points.ts';
@@ -28,6 +29,7 @@ export interface CrunOptions {
   enforced: { memory: boolean; pids: boolean };
   /** `null` where network namespaces cannot be made. */
   network: Network | null;
+  devices: DeviceRoots;
 }
 
 export const runPathOf = (board: string): string => `/run/${boardName(board)}`;
@@ -78,7 +80,8 @@ export class CrunEngine implements Backend {
     const cgroup = this.#cgroup(partition);
     cgroup.create();
     cgroup.limitCpu(spec.limits.cpuMillis);
-    const address = network === null ? null : await network.create(partition);
+    const nodes = spec.devices.flatMap((kind) => this.#nodesOf(kind));
+    const address = network === null ? null : await network.create(partition, spec.network);
     const binds = await this.#bindsOf(spec);
     const directory = this.#directory(partition);
     mkdirSync(`${directory}/bundle`, { recursive: true, mode: 0o700 });
@@ -92,6 +95,8 @@ export class CrunEngine implements Backend {
       limits: { ...enforced, cgroupNamespace: readText('/proc/self/cgroup') !== null && readdirSync('/proc/self/ns').includes('cgroup') },
       own: { descriptorsMax: limitOf('Max open files'), oomScore: Number(readText('/proc/self/oom_score_adj') ?? 0) },
       architecture: process.arch,
+      devices: nodes,
+      hidden: hiddenFrom(this.#options.devices, spec.devices),
     });
     writeFileSync(`${directory}/bundle/config.json`, JSON.stringify(config), { mode: 0o600 });
     const made = await createUnderConmon({ partition, directory, runPath: this.runPath, exitsPath: this.exitsPath, crun: this.#crun });
@@ -101,6 +106,10 @@ export class CrunEngine implements Backend {
     await created(made.first);
     await crunMust(this.#crun, 'start', partition);
     return { ...made, address };
+  }
+
+  async connect(partition: string, policy: NetworkPolicy): Promise<void> {
+    await this.#options.network?.connect(partition, policy);
   }
 
   readExit(partition: string): Exit | null {
@@ -158,11 +167,12 @@ export class CrunEngine implements Backend {
   close(): void {
     for (const meter of this.#meters.values()) meter.close();
     this.#meters.clear();
+    this.#options.network?.close();
     // crun 1.21 keeps compiled filters beside its containers; without any container they are all that is there.
     const crunPath = `${this.runPath}/crun`;
     if (list(crunPath).every((name) => name === '.cache')) rmSync(`${crunPath}/.cache`, { recursive: true, force: true });
     // Only when nothing is left in them: a running partition keeps its own.
-    for (const path of ['exits', 'crun', 'net', '']) {
+    for (const path of ['exits', 'crun', 'net', 'wired', '']) {
       try {
         rmdirSync(`${this.runPath}/${path}`);
       } catch {
@@ -200,11 +210,19 @@ export class CrunEngine implements Backend {
 
   async #bindsOf(spec: PartitionSpec): Promise<Bind[]> {
     for (const point of COMMON_MOUNT_POINTS) plantMountPoint(spec.rootPath, point);
-    if (spec.engine === 'none') return [];
-    this.#nodeBinds ??= nodeBinds(this.#options.nodePath);
-    const binds = await this.#nodeBinds;
+    const { network, nodePath } = this.#options;
+    if (spec.engine === 'node') this.#nodeBinds ??= nodeBinds(nodePath);
+    const node = spec.engine === 'node' ? await this.#nodeBinds : null;
+    const binds = [...(node ?? []), ...(spec.network === null ? [] : (network?.binds(spec.partition) ?? []))];
     for (const { target } of binds) plantMountPoint(spec.rootPath, { target, kind: 'file' });
     return binds;
+  }
+
+  /** What was unplugged since it was offered is not there. */
+  #nodesOf(kind: string): DeviceNode[] {
+    const nodes = nodesOf(this.#options.devices, kind);
+    if (nodes.length === 0 && kind !== '1wire') throw new LichenError('not-offered', `this board has no ${kind} now`);
+    return nodes;
   }
 
   #cgroup(partition: string): PartitionCgroup {

@@ -10,6 +10,9 @@ import { findLayout, type Layout } from './cgroup-layout.ts';
 import { CrunEngine, runPathOf } from './crun-engine.ts';
 import { armDeadman, bootMs, disarm } from './deadman.ts';
 import { DevEngine, namespaceFlags } from './dev-engine.ts';
+import { type DeviceRoots, kindsPresent } from './devices.ts';
+import { boardTable, type Families } from './filter.ts';
+import { boardName } from './names.ts';
 import { Network } from './network.ts';
 import { interpreterOf, NODE_INSIDE } from './node-engine.ts';
 import { run, until } from './run.ts';
@@ -20,6 +23,9 @@ export interface Detection {
   board: string;
   dataPath: string;
   nodePath: string;
+  devices: DeviceRoots;
+  /** Between two questions for what a DNS name of a rule means. */
+  namesMs?: number | undefined;
 }
 
 export interface DetectedCrun {
@@ -63,20 +69,49 @@ const heldLimits = (layout: Layout, cgroup: PartitionCgroup): { memory: boolean;
   };
 };
 
-const openNetwork = async (board: string, filter: boolean): Promise<{ network: Network | null; filter: boolean }> => {
-  const directory = `${runPathOf(board)}/net`;
+const isOn = (path: string): boolean => readText(`/proc/sys/net/${path}`)?.trim() === '1';
+
+/** What this machine forwards. It is left as it is: it is the machine's, and of its image. */
+const forwarded = (): Families => ({ v4: isOn('ipv4/ip_forward'), v6: isOn('ipv6/conf/all/forwarding') });
+
+/** Whether the kernel would take the board's table; nothing is changed by asking. */
+const translates = async (board: string, families: Families): Promise<boolean> => {
+  const policy = { outbound: [], dns: true, lan: false, links: [], publish: [{ outside: 1024, inside: 80, protocol: 'tcp' as const }] };
+  const trial = { link: 'lichen', address: 'fd00::1', address4: '100.64.0.1', policy };
+  const asked = await run('nft', ['-c', '-f', '-'], { input: boardTable(boardName(board), [trial], families), timeoutMs: PATIENCE_MS });
+  return (families.v4 || families.v6) && asked.code === 0;
+};
+
+interface OpenedNetwork {
+  network: Network | null;
+  filter: boolean;
+  /** Whether anything passes between partitions and the world. */
+  outside: boolean;
+}
+
+const openNetwork = async ({ board, namesMs }: Detection, filter: boolean): Promise<OpenedNetwork> => {
+  const families = forwarded();
+  const outside = filter && (await translates(board, families));
   for (const withFilter of filter ? [true, false] : [false]) {
-    const network = new Network({ board, directory, filter: withFilter });
+    const given = withFilter && outside ? families : { v4: false, v6: false };
+    const network = new Network({ board, runPath: runPathOf(board), filter: withFilter, families: given, ...(namesMs && { namesMs }) });
     try {
-      await network.create(TRIAL);
-      return { network, filter: withFilter };
+      await network.create(TRIAL, null);
+      return { network, filter: withFilter, outside: withFilter && outside };
     } catch {
+      network.close();
       // What is missing is told as a lack; the next try asks for less.
     } finally {
       await network.remove(TRIAL).catch(() => undefined);
     }
   }
-  return { network: null, filter: false };
+  return { network: null, filter: false, outside: false };
+};
+
+/** A node of a kind is kept from others by the device controller; v2 has it in every kernel that has eBPF, and crun insists. */
+const grantsHeld = ({ devices }: Detection, layout: Layout, { filter, outside }: OpenedNetwork): string[] => {
+  const controlled = layout.version === 2 || layout.trees.some((tree) => readText(`${tree}/devices.list`) !== null);
+  return [...(filter ? ['links'] : []), ...(outside ? ['internet', 'lan'] : []), ...(controlled ? kindsPresent(devices) : [])];
 };
 
 /** The loader that Node names is the smallest program that surely is there: it says its version and ends. */
@@ -98,8 +133,9 @@ const trial = async (
       env: {},
       engine: 'node',
       limits: TRIAL_LIMITS,
+      network: null,
     } as const;
-    const launched = await engine.launch({ ...spec, args: [...spec.args] }, TRIAL_UID, async (first) => {
+    const launched = await engine.launch({ ...spec, args: [...spec.args], devices: [] }, TRIAL_UID, async (first) => {
       deadman = await armDeadman(engine.runPath, TRIAL, first, bootMs() + PATIENCE_MS).catch(() => null);
     });
     const ended = await until(() => engine.readExit(TRIAL) !== null, PATIENCE_MS);
@@ -117,7 +153,9 @@ const trial = async (
   }
 };
 
-const lacksOf = (layout: Layout, crun: string, held: Omit<Enforcement, 'tier' | 'engine' | 'lacks'>, filter: boolean): string[] => {
+type Held = Omit<Enforcement, 'tier' | 'engine' | 'lacks'>;
+
+const lacksOf = (layout: Layout, crun: string, held: Held, filter: boolean): string[] => {
   const lacks: string[] = [];
   if (layout.version === 1)
     lacks.push(
@@ -144,14 +182,19 @@ export const detectCrun = async (detection: Detection): Promise<DetectedCrun> =>
   if (conmon == null) throw new LichenError('not-offered', 'conmon is not installed: apt-get install conmon.');
   const layout = findLayout();
   if (layout === null) throw new LichenError('not-offered', 'This kernel has no cgroups: mount cgroup2 on /sys/fs/cgroup.');
-  const { network, filter } = await openNetwork(detection.board, nft != null);
+  const opened = await openNetwork(detection, nft != null);
+  const { network } = opened;
   const enforced = { memory: layout.controllers.has('memory'), pids: layout.controllers.has('pids') };
   const engine = new CrunEngine({ ...detection, layout, enforced, network });
   try {
     const held = { ...(await trial(detection, engine, layout)), network: network !== null, disk: layout.io };
-    const lacks = lacksOf(layout, crun, held, filter);
+    const given = { grants: grantsHeld(detection, layout, opened), publishes: opened.outside };
+    const lacks = lacksOf(layout, crun, { ...held, ...given }, opened.filter);
     const mode = layout.hybridPath === null ? `cgroup v${layout.version}` : 'hybrid cgroup v1';
-    return { engine, enforcement: { tier: lacks.length === 0 ? 'full' : 'reduced', engine: `crun ${crun}, ${mode}`, ...held, lacks } };
+    return {
+      engine,
+      enforcement: { tier: lacks.length === 0 ? 'full' : 'reduced', engine: `crun ${crun}, ${mode}`, ...held, ...given, lacks },
+    };
   } catch (error) {
     engine.close();
     if (asLichenError(error).code === 'unavailable') throw error;
@@ -185,6 +228,6 @@ export const detectDev = async (detection: Detection, whyNotCrun: string): Promi
       ? ['Descriptors of the calling program leak into instances: apt-get install perl-base.']
       : []),
   ];
-  const none = { memory: false, cpu: false, pids: false, network: false, disk: false, deadline: false };
+  const none = { memory: false, cpu: false, pids: false, network: false, disk: false, deadline: false, grants: [], publishes: false };
   return { engine: new DevEngine({ ...detection, root, loopback }), enforcement: { tier: 'dev', engine: 'namespaces', ...none, lacks } };
 };

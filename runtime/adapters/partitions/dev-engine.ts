@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { Counters, Exit, PartitionSpec, Probe } from '../../ports/partitions.ts';
+import type { Counters, Exit, NetworkPolicy, PartitionSpec, Probe } from '../../ports/partitions.ts';
 import { LichenError } from '../../protocol/errors.ts';
 import type { Backend, Launched, Probed, Running } from './backend.ts';
 import { ASK, INSIDE, REAPER } from './dev-script.ts';
@@ -89,12 +89,21 @@ export class DevEngine implements Backend {
     mkdirSync(this.exitsPath, { recursive: true, mode: 0o700 });
   }
 
+  /** Nothing passes, so what asks for nothing has it all. */
+  async connect(_partition: string, policy: NetworkPolicy | null): Promise<void> {
+    const asked = policy === null ? [] : [...policy.outbound, ...policy.links, ...policy.publish];
+    if (asked.length > 0 || policy?.dns === true)
+      throw new LichenError('not-offered', 'the dev engine connects nothing; run the instance on a board');
+  }
+
   async launch(spec: PartitionSpec, uid: number): Promise<Launched> {
     const { partition } = spec;
     const directory = this.#directory(partition);
     const loader = Object.keys(spec.env).find((name) => LOADER_VARIABLE.test(name));
     if (loader !== undefined)
       throw new LichenError('not-offered', `the dev engine does not pass ${loader} on; run the instance on a board`);
+    if (spec.devices.length > 0) throw new LichenError('not-offered', 'the dev engine gives no devices; run the instance on a board');
+    await this.connect(partition, spec.network);
     const binds = await this.#bindsOf(spec);
     const [program = ''] = spec.args;
     if (!existsSync(join(spec.rootPath, program)) && !binds.some(({ target }) => target === program)) {

@@ -105,6 +105,11 @@ export class Door implements Partitions {
         await this.#turns.one(partition, () => supervisor.extend(partition, deadlineMonoMs));
         return { kind: 'extended', partition };
       }
+      case 'connect': {
+        const { partition, network } = step;
+        await this.#turns.one(partition, () => supervisor.connect(partition, network));
+        return { kind: 'connected', partition };
+      }
       case 'stop': {
         const { partition, graceMs } = step;
         const stopped = await this.#turns.one(partition, () => supervisor.stop(partition, graceMs));

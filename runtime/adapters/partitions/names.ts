@@ -30,3 +30,15 @@ export const addressOf = (board: string, partition: string): string => {
   const hex = digest('address', board, partition).toString('hex').slice(0, 20);
   return `fd4c:6963:6865:${(hex.match(/.{4}/g) ?? []).join(':')}`;
 };
+
+/** A pair of interfaces between two partitions has one name at both ends, each of which is in a namespace of its own. */
+export const pairOf = (board: string, one: string, other: string): string =>
+  `lk${digest('pair', board, ...[one, other].sort())
+    .toString('hex')
+    .slice(0, 13)}`;
+
+/** 22 bits of hash below 100.64.0.0/10 (RFC 6598): the board alone routes to it, one address at a time. */
+export const address4Of = (board: string, partition: string, attempt: number): string => {
+  const host = digest('address4', board, partition, String(attempt)).readUInt32BE(0) & 0x3f_ffff;
+  return [100, 64 | (host >>> 16), (host >>> 8) & 0xff, host & 0xff].join('.');
+};

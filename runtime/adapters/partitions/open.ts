@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import type { PartitionEvent, Partitions } from '../../ports/partitions.ts';
 import { asLichenError, LichenError } from '../../protocol/errors.ts';
 import { type DetectedCrun, type DetectedDev, detectCrun, detectDev } from './detect.ts';
+import { BOARD_ROOTS, type DeviceRoots } from './devices.ts';
 import { Door } from './door.ts';
 import { isId } from './names.ts';
 import { Supervisor } from './supervisor.ts';
@@ -17,6 +18,10 @@ export interface PartitionsOptions {
   nodePath: string;
   /** Forces the unprivileged engine. */
   tier?: 'dev';
+  /** Where devices are looked for; by default the board's own. */
+  devices?: DeviceRoots;
+  /** Between two questions for what a DNS name of a rule means. */
+  namesMs?: number;
   log: (line: string) => void;
 }
 
@@ -26,7 +31,13 @@ const ATTEMPTS = 3;
 export const openPartitions = async (options: PartitionsOptions): Promise<Partitions> => {
   const { board, log } = options;
   if (!isId(board)) throw new LichenError('internal', `${JSON.stringify(board)} is not the id of a board`);
-  const detection = { board, dataPath: resolve(options.dataPath), nodePath: realpathSync(options.nodePath) };
+  const detection = {
+    board,
+    dataPath: resolve(options.dataPath),
+    nodePath: realpathSync(options.nodePath),
+    devices: options.devices ?? BOARD_ROOTS,
+    namesMs: options.namesMs,
+  };
   const { engine, enforcement } = await detect(detection, options.tier === 'dev');
   const listeners: ((event: PartitionEvent) => void)[] = [];
   const supervisor = new Supervisor({

@@ -3,7 +3,7 @@
  * (`state.json`, whole or not at all), so a runtime that was killed finds everything again.
  */
 import { chownSync, existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
-import type { Counters, Exit, Found, PartitionSpec, Probe } from '../../ports/partitions.ts';
+import type { Counters, Exit, Found, NetworkPolicy, PartitionSpec, Probe } from '../../ports/partitions.ts';
 import { LichenError, refuse } from '../../protocol/errors.ts';
 import type { Backend, Probed, Running } from './backend.ts';
 import { armDeadman, bootMs, disarm, readDeadline, writeDeadline } from './deadman.ts';
@@ -118,6 +118,11 @@ export class Supervisor {
     if (isAlive(state.deadman)) return writeDeadline(runPath, partition, deadlineMonoMs);
     state.deadman = await armDeadman(runPath, partition, state.first, deadlineMonoMs);
     writeState(this.directory(partition), state);
+  }
+
+  async connect(partition: string, network: NetworkPolicy): Promise<void> {
+    if (this.#runningState(partition) === undefined) throw new LichenError('not-found', `partition ${partition} does not run`);
+    await this.#backend.connect(partition, network);
   }
 
   /** Called once the start or the survey was answered: from now on its exit is told, also one that has come already. */

@@ -19,6 +19,7 @@ import {
   wallMs,
 } from '../schema.ts';
 import { chainPoint } from './lease.ts';
+import { offered, portRange } from './reach.ts';
 
 /** Sent once over TLS 1.3; `exporter` (RFC 9266 tls-exporter) ties it to this very connection. */
 export const pairingSchema = v.strictObject({ v: version1, board: boardId, token: secret, exporter: hash });
@@ -48,6 +49,10 @@ export const offerSchema = v.strictObject({
   }),
   engine: text,
   model: text,
+  /** What its owner set free on it of what it can give and keep from all others; without it, nothing. */
+  grants: v.optional(v.pipe(v.array(offered), v.maxLength(LIMITS.grants))),
+  /** Its ports that instances may be published on; without it, none. */
+  ports: v.optional(portRange),
 });
 export type Offer = v.InferOutput<typeof offerSchema>;
 

@@ -7,8 +7,8 @@ import type { Bytes } from '../bytes.ts';
 import { LIMITS } from '../limits.ts';
 import { type Noun, noun } from '../noun.ts';
 import { hash, name, positive, publisherId, record, text, tier, uint, uintUpTo, version1 } from '../schema.ts';
+import { devicesSchema, networkSchema, port } from './reach.ts';
 
-const port = v.pipe(positive, v.maxValue(65_535));
 const args = v.pipe(v.array(text), v.minLength(1), v.maxLength(64));
 
 export const probe = v.variant('kind', [
@@ -50,6 +50,9 @@ export const manifestSchema = v.strictObject({
   promises: v.pipe(v.array(promise), v.maxLength(LIMITS.promises)),
   /** The least tier it may run on. */
   demands: tier,
+  /** Without it nothing outside is reached, and nobody but the board reaches it. */
+  network: v.optional(networkSchema),
+  devices: v.optional(devicesSchema),
 });
 export type Manifest = v.InferOutput<typeof manifestSchema>;
 export const manifestNoun: Noun<Manifest> = noun('manifest', LIMITS.manifestBytes, manifestSchema);

@@ -23,6 +23,7 @@ import {
   version1,
   wallMs,
 } from '../schema.ts';
+import { grant, linkTargets, publishedPorts } from './reach.ts';
 
 /** Rates in nano-units of the currency; see `money.ts` for the unit each is per. */
 export const rates = v.strictObject({
@@ -63,6 +64,10 @@ export const requestSchema = v.strictObject({
   onIsolation: v.picklist(['continue', 'stop']),
   /** How long a board may be out of reach before another takes its instance over. */
   patienceMs: v.pipe(positive, v.minValue(1000)),
+  /** Link of the release → the tenant's request whose instance is meant; without a word, the one of the same name. */
+  links: v.optional(linkTargets),
+  /** Port of the release → port of the board; one that is not named is not published. */
+  publish: v.optional(publishedPorts),
 });
 export type Request = v.InferOutput<typeof requestSchema>;
 export const requestNoun: Noun<Request> = noun('request', LIMITS.documentBytes, requestSchema);
@@ -104,7 +109,12 @@ export const bindingSchema = v.strictObject({
   version: positive,
   currency,
   rates,
-  policy: v.strictObject({ partitions: v.pipe(positive, v.maxValue(LIMITS.partitionsPerBoard)), labels: v.array(name) }),
+  policy: v.strictObject({
+    partitions: v.pipe(positive, v.maxValue(LIMITS.partitionsPerBoard)),
+    labels: v.array(name),
+    /** What strangers' software may be given there beside room; without it, nothing. */
+    grants: v.optional(v.pipe(v.array(grant), v.maxLength(LIMITS.grants))),
+  }),
 });
 export type Binding = v.InferOutput<typeof bindingSchema>;
 export const bindingNoun: Noun<Binding> = noun('binding', LIMITS.documentBytes, bindingSchema);

@@ -315,6 +315,8 @@ describe('a restart of the runtime', () => {
           env: {},
           engine: 'none',
           limits: { memoryMib: 1, cpuMillis: 1, pids: 1, tmpMib: 0 },
+          network: null,
+          devices: [],
         },
       },
       () => {},

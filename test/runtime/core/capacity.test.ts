@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkDemands, offerOf, parseCapacity } from '../../../runtime/core/capacity.ts';
+import { checkDemands, notGiven, offerOf, parseCapacity, parseGrants } from '../../../runtime/core/capacity.ts';
 import { LIMITS } from '../../../runtime/protocol/limits.ts';
 import { offerSchema } from '../../../runtime/protocol/nouns/board.ts';
 import { parse } from '../../../runtime/protocol/schema.ts';
@@ -42,6 +42,8 @@ describe('an offer', () => {
     network: true,
     disk: false,
     deadline: true,
+    grants: ['links', 'gpio', 'i2c'],
+    publishes: true,
     lacks: ['x'],
   };
 
@@ -50,7 +52,36 @@ describe('an offer', () => {
     expect(parse(offerSchema, offer, 'offer')).toEqual({
       ...{ tier: 'reduced', arch: 'arm64', memoryMib: 64, cpuMillis: 500, partitions: 2, engine: 'crun 1.21', model: 'a board' },
       enforces: { memory: true, cpu: true, pids: false, network: true, disk: false, deadline: true },
+      grants: ['links'],
     });
+  });
+
+  test('lends what its owner set free and the board can give, and says what it cannot', () => {
+    const capacity = parseCapacity('ports=8000-8015', 1);
+    const allowed = parseGrants('internet,gpio,gpio,usb:0403:6001');
+    const offer = offerOf(enforced, capacity, 'arm64', '', allowed);
+    expect(parse(offerSchema, offer, 'offer')).toMatchObject({ grants: ['links', 'gpio'], ports: { first: 8000, last: 8015 } });
+    expect(notGiven(enforced, capacity, allowed)).toEqual([expect.stringContaining('internet'), expect.stringContaining('usb:0403:6001')]);
+    const silent = { ...enforced, grants: [], publishes: false };
+    expect(offerOf(silent, capacity, 'arm64', '', allowed)).not.toHaveProperty('grants');
+    expect(offerOf(silent, capacity, 'arm64', '', allowed)).not.toHaveProperty('ports');
+    expect(notGiven(silent, capacity, []).join()).toContain('Ports are set aside');
+  });
+
+  test.each(['internet,wan', 'usb:0403', 'links', 'GPIO', 'i2c ,spi'])('is refused when it lends %s', (text) =>
+    expect(() => parseGrants(text)).toThrow(expect.objectContaining({ code: 'bad-usage' })),
+  );
+
+  test.each(['ports=80', 'ports=8000-', 'ports=9000-8000', 'ports=1023-1030', 'ports=65000-70000'])('has no %s', (text) =>
+    expect(() => parseCapacity(text, 1)).toThrow(expect.objectContaining({ code: 'bad-usage' })),
+  );
+
+  test('does not meet a release that needs what is not lent', () => {
+    const offer = offerOf(enforced, parseCapacity('', 1), 'arm64', '', ['gpio']);
+    const { manifest } = smallRelease();
+    expect(() => checkDemands(offer, { ...manifest, devices: ['gpio'] }, {})).not.toThrow();
+    for (const devices of [['i2c'], ['gpio', 'spi']])
+      expect(() => checkDemands(offer, { ...manifest, devices }, {})).toThrow(expect.objectContaining({ code: 'not-offered' }));
   });
 
   test('does not meet a release that demands more, or that is built for another processor', () => {

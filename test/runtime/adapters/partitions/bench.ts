@@ -3,8 +3,10 @@ import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import type { DeviceRoots } from '../../../../runtime/adapters/partitions/devices.ts';
 import { until } from '../../../../runtime/adapters/partitions/run.ts';
 import type { Counters, PartitionLimits, PartitionSpec, Probe } from '../../../../runtime/ports/partitions.ts';
+import type { BoardNet } from './board-net.ts';
 import { Life, remainsOf } from './driver.ts';
 import { plantRoot } from './root.ts';
 
@@ -15,6 +17,10 @@ export interface Subject {
   uid: number | null;
   /** A further suite over the same bench, for what only this engine promises. */
   more?: (bench: () => Bench) => void;
+  /** A network other than the machine's own, opened for the bench. */
+  net?: (directory: string) => Promise<BoardNet>;
+  /** Where devices are looked for. */
+  devices?: (directory: string) => DeviceRoots;
 }
 
 const LIMITS: PartitionLimits = { memoryMib: 64, cpuMillis: 1_000, pids: 16, tmpMib: 1 };
@@ -41,6 +47,8 @@ export class Bench {
   readonly rootPath = join(this.directory, 'root');
   readonly #used = new Set<string>();
   #life: Life | null = null;
+  #net: BoardNet | null = null;
+  #devices: DeviceRoots | undefined;
 
   constructor(subject: Subject) {
     this.subject = subject;
@@ -54,7 +62,20 @@ export class Bench {
     chmodSync(this.directory, 0o755);
     await plantRoot(this.rootPath, existsSync('/usr/bin/perl'));
     if (this.subject.uid !== null) this.#give(this.directory, this.subject.uid);
+    this.#net = (await this.subject.net?.(this.directory)) ?? null;
+    this.#devices = this.subject.devices?.(this.directory);
     this.#life = await this.begin();
+  }
+
+  get net(): BoardNet {
+    if (this.#net === null) throw new Error('the bench has no network of its own');
+    return this.#net;
+  }
+
+  /** Runs it inside, and says what it said. */
+  async inside(partition: string, args: string[], timeoutMs = 5_000): Promise<{ ok: boolean; detail: string }> {
+    const { ok, detail } = await this.life.do({ kind: 'probe', partition, probe: { kind: 'exec', args }, timeoutMs });
+    return { ok, detail };
   }
 
   /** The life that most checks share. */
@@ -67,8 +88,15 @@ export class Bench {
   begin(): Promise<Life> {
     const { uid, tier } = this.subject;
     const user = uid === null ? [] : ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups'];
+    const into = this.#net?.prefix ?? [];
     const careless = ['bash', '-c', `exec ${STRAY}< /dev/null; exec "$@"`, 'bash'];
-    return Life.begin({ board: this.board, dataPath: this.dataPath, tier, prefix: [...careless, ...user] });
+    return Life.begin({
+      board: this.board,
+      dataPath: this.dataPath,
+      tier,
+      prefix: [...into, ...careless, ...user],
+      ...(this.#devices && { devices: this.#devices }),
+    });
   }
 
   /** The shared life is killed as by a power cut of the runtime alone, and a next one begins. */
@@ -96,6 +124,8 @@ export class Bench {
       args: ['/bin/busybox', 'sh', '-c', script],
       env: { PATH: '/bin' },
       engine: 'none',
+      network: null,
+      devices: [],
       ...more,
       limits: { ...LIMITS, ...more.limits },
     };
@@ -153,6 +183,7 @@ export class Bench {
       for (const partition of this.#used) await this.life.do({ kind: 'remove', partition, data: true });
       await this.life.close();
     } finally {
+      this.#net?.close();
       rmSync(this.directory, { recursive: true, force: true });
     }
   }

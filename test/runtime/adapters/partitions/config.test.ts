@@ -10,6 +10,8 @@ const INPUT: ConfigInput = {
     env: { A: 'b=c' },
     engine: 'none',
     limits: { memoryMib: 64, cpuMillis: 500, pids: 32, tmpMib: 4 },
+    network: null,
+    devices: [],
   },
   uid: 0x7000_0001,
   dataPath: '/board/data',
@@ -19,6 +21,8 @@ const INPUT: ConfigInput = {
   limits: { memory: true, pids: true, cgroupNamespace: true },
   own: { descriptorsMax: 1024, oomScore: 0 },
   architecture: 'x64',
+  devices: [],
+  hidden: [],
 };
 
 describe('the OCI configuration', () => {

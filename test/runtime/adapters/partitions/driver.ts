@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import type { DeviceRoots } from '../../../../runtime/adapters/partitions/devices.ts';
 import { boardName, linkOf } from '../../../../runtime/adapters/partitions/names.ts';
 import type { Enforcement, PartitionEvent, PartitionStep } from '../../../../runtime/ports/partitions.ts';
 import { fromLine } from './lines.ts';
@@ -13,6 +14,7 @@ const ANSWER_OF = {
   survey: 'surveyed',
   start: 'started',
   extend: 'extended',
+  connect: 'connected',
   stop: 'stopped',
   remove: 'removed',
   sample: 'sampled',
@@ -34,6 +36,7 @@ export interface LifeOptions {
   tier: 'best' | 'dev';
   /** A program and arguments before Node's, such as one that gives up root. */
   prefix: string[];
+  devices?: DeviceRoots;
 }
 
 export class Life {
@@ -57,9 +60,18 @@ export class Life {
     return this.#child.pid ?? 0;
   }
 
-  static async begin({ board, dataPath, tier, prefix }: LifeOptions): Promise<Life> {
+  static async begin({ board, dataPath, tier, prefix, devices }: LifeOptions): Promise<Life> {
     const life = fileURLToPath(new URL('life.ts', import.meta.url));
-    const [file = '', ...args] = [...prefix, process.execPath, life, board, dataPath, process.execPath, tier];
+    const [file = '', ...args] = [
+      ...prefix,
+      process.execPath,
+      life,
+      board,
+      dataPath,
+      process.execPath,
+      tier,
+      JSON.stringify(devices ?? null),
+    ];
     const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     const lines = createInterface({ input: child.stdout });
     const first = await new Promise<string>((resolve, reject) => {

@@ -1,21 +1,25 @@
 /**
  * One life of a runtime, as a process that a test can kill: opens partitions and performs the steps it reads, a line
- * of JSON each. Arguments: board, data path, node path, tier (`best` or `dev`).
+ * of JSON each. Arguments: board, data path, node path, tier (`best` or `dev`), where
+ * devices are (JSON, `null` for the machine's own).
  */
 import { createInterface } from 'node:readline';
+import type { DeviceRoots } from '../../../../runtime/adapters/partitions/devices.ts';
 import { openPartitions } from '../../../../runtime/adapters/partitions/open.ts';
 import type { PartitionStep } from '../../../../runtime/ports/partitions.ts';
 import { asLichenError } from '../../../../runtime/protocol/errors.ts';
 import { toLine } from './lines.ts';
 
-const [board = '', dataPath = '', nodePath = '', tier = 'best'] = process.argv.slice(2);
+const [board = '', dataPath = '', nodePath = '', tier = 'best', deviceRoots = 'null'] = process.argv.slice(2);
 const say = (what: object): void => {
   process.stdout.write(`${toLine(what)}\n`);
 };
 
 try {
   const log = (line: string): void => say({ log: line });
-  const partitions = await openPartitions({ board, dataPath, nodePath, log, ...(tier === 'dev' && { tier }) });
+  const devices = JSON.parse(deviceRoots) as DeviceRoots | null;
+  const more = { ...(tier === 'dev' && { tier: 'dev' as const }), ...(devices !== null && { devices }), namesMs: 300 };
+  const partitions = await openPartitions({ board, dataPath, nodePath, log, ...more });
   partitions.watch((event) => say({ unasked: event }));
   say({ enforcement: partitions.enforcement });
   const lines = createInterface({ input: process.stdin });

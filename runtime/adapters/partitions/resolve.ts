@@ -1,0 +1,72 @@
+/** What DNS names mean now, asked again and again, as a rule that names one is meant for longer than an answer holds. */
+import { lookup } from 'node:dns/promises';
+import { pauseMs } from './run.ts';
+import { readText } from './state.ts';
+
+export type Lookup = (name: string) => Promise<string[]>;
+
+export const systemLookup: Lookup = async (name) => (await lookup(name, { all: true })).map(({ address }) => address);
+
+/** A start waits for so long; what comes later is let pass when it comes. */
+const PATIENCE_MS = 1_000;
+const AGAIN_MS = 60_000;
+
+/** systemd's stub listens on an address that a partition cannot reach; this names those behind it. */
+const RESOLV_FILES = ['/run/systemd/resolve/resolv.conf', '/etc/resolv.conf'];
+
+export const resolversIn = (text: string): string[] =>
+  [...text.matchAll(/^nameserver\s+([0-9a-f.:]+)\s*$/gm)]
+    .map(([, address = '']) => address)
+    .filter((address) => !/^(127\.|::1$)/.test(address));
+
+export const boardResolvers = (): string[] =>
+  RESOLV_FILES.map((path) => resolversIn(readText(path) ?? '')).find((found) => found.length > 0) ?? [];
+
+export class Names {
+  readonly #lookup: Lookup;
+  readonly #changed: () => void;
+  readonly #known = new Map<string, readonly string[]>();
+  #wanted: ReadonlySet<string> = new Set();
+  readonly #timer: NodeJS.Timeout;
+
+  /** `changed`: some name means something else than it did. */
+  constructor(find: Lookup, changed: () => void, againMs = AGAIN_MS) {
+    this.#lookup = find;
+    this.#changed = changed;
+    this.#timer = setInterval(() => void this.#again(), againMs).unref();
+  }
+
+  get known(): ReadonlyMap<string, readonly string[]> {
+    return this.#known;
+  }
+
+  /** From now on these are asked for; back when the new ones are known, or after a while. */
+  async want(names: ReadonlySet<string>): Promise<void> {
+    this.#wanted = names;
+    for (const name of [...this.#known.keys()]) if (!names.has(name)) this.#known.delete(name);
+    const fresh = [...names].filter((name) => !this.#known.has(name));
+    if (fresh.length === 0) return;
+    const asked = Promise.all(fresh.map((name) => this.#ask(name)));
+    const inTime = await Promise.race([asked.then(() => true), pauseMs(PATIENCE_MS).then(() => false)]);
+    if (!inTime) void asked.then((found) => found.includes(true) && this.#changed());
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #again(): Promise<void> {
+    const changes = await Promise.all([...this.#wanted].map((name) => this.#ask(name)));
+    if (changes.includes(true)) this.#changed();
+  }
+
+  /** Whether anything is new. Without an answer the last one stands: a link that is lost cuts no connection. */
+  async #ask(name: string): Promise<boolean> {
+    const found = await this.#lookup(name).catch(() => null);
+    if (found === null || !this.#wanted.has(name)) return false;
+    const next = [...new Set(found)].sort();
+    const isSame = this.#known.get(name)?.join() === next.join();
+    this.#known.set(name, next);
+    return !isSame;
+  }
+}
