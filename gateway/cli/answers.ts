@@ -5,6 +5,7 @@
 import * as v from 'valibot';
 import type { CallName } from '../../runtime/protocol/api.ts';
 import { offerSchema } from '../../runtime/protocol/nouns/board.ts';
+import { grant, linkTargets, publishedPorts } from '../../runtime/protocol/nouns/reach.ts';
 import { filter } from '../../runtime/protocol/nouns/request.ts';
 import {
   boardId,
@@ -69,6 +70,7 @@ const board = v.object({
   quarantined: v.boolean(),
   offer: v.nullable(offerSchema),
   labels: v.array(name),
+  grants: v.optional(v.array(grant), []),
   bound: v.boolean(),
   /** Version of the owner's newest binding; 0 while there is none. */
   binding: uint,
@@ -102,6 +104,10 @@ const request = v.object({
   voucher: hash,
   onIsolation: v.picklist(['continue', 'stop']),
   patienceMs: positive,
+  links: v.optional(linkTargets, {}),
+  publish: v.optional(publishedPorts, {}),
+  /** Why replicas have no board, where it is not for want of room. */
+  lacks: v.optional(v.array(text), []),
 });
 
 const report = v.object({

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { fingerprint } from '../../runtime/protocol/ids.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
+import { grant } from '../../runtime/protocol/nouns/reach.ts';
 import type { Rates } from '../../runtime/protocol/nouns/request.ts';
 import { boardId, currency, name as nameSchema, ownerId, text as textSchema } from '../../runtime/protocol/schema.ts';
 import { type Board, keysOf } from './answers.ts';
@@ -21,15 +22,30 @@ export const boardState = ({ quarantined, here, bound }: Board): string => {
   return bound ? 'here' : 'unbound';
 };
 
+/** A grant counts where both say it. */
+const lent = ({ offer, grants }: Board): [ports: string, lends: string] => {
+  const ports = offer?.ports === undefined ? '-' : `${offer.ports.first}-${offer.ports.last}`;
+  const both = (offer?.grants ?? []).filter((one) => one === 'links' || grants.includes(one));
+  return [ports, both.length === 0 ? '-' : both.join(',')];
+};
+
 export const boardTable = (boards: Board[], nowMs: number): string =>
   table(
-    ['BOARD', 'STATE', 'FOR', 'TIER', 'ARCH', 'MEMORY', 'CPU', 'PARTITIONS', 'MODEL'],
+    ['BOARD', 'STATE', 'FOR', 'TIER', 'ARCH', 'MEMORY', 'CPU', 'PARTITIONS', 'PORTS', 'LENDS', 'MODEL'],
     boards.map((board) => {
       const { offer } = board;
       const room =
         offer === null
-          ? ['-', '-', '-', '-', '-', '-']
-          : [offer.tier, offer.arch, `${offer.memoryMib} MiB`, `${offer.cpuMillis} m`, String(offer.partitions), offer.model];
+          ? ['-', '-', '-', '-', '-', '-', '-', '-']
+          : [
+              offer.tier,
+              offer.arch,
+              `${offer.memoryMib} MiB`,
+              `${offer.cpuMillis} m`,
+              String(offer.partitions),
+              ...lent(board),
+              offer.model,
+            ];
       return [board.board, boardState(board), age(nowMs - board.sinceMs), ...room];
     }),
     'No boards. `lichen board claim` makes a claim that pairs one.',
@@ -59,6 +75,7 @@ interface BindFlags extends ApiFlags, JsonFlag {
   rate?: string[];
   partitions?: string;
   label?: string[];
+  grant?: string[];
   version?: string;
   out?: string;
 }
@@ -82,6 +99,7 @@ const bind = async (flags: BindFlags): Promise<void> => {
     policy: {
       partitions: wholeNumber(flags.partitions ?? String(LIMITS.partitionsPerBoard), '--partitions', 1, LIMITS.partitionsPerBoard),
       labels: (flags.label ?? []).map((label) => word(nameSchema, label, '--label')),
+      ...(flags.grant && { grants: flags.grant.map((one) => word(grant, one, '--grant')) }),
     },
   };
   const version = flags.version === undefined ? await nextVersion(flags, board) : wholeNumber(flags.version, '--version', 1);
@@ -134,6 +152,10 @@ export const register = (noun: Command): void => {
     .option('--rate <rate...>', 'wallHour, cpuSecond, memoryMibHour, netMib, diskMib = an amount such as 0.002 or 20n; free if not named')
     .option('--partitions <number>', 'how many partitions may be used at most')
     .option('--label <name...>', 'a label')
+    .option(
+      '--grant <name...>',
+      'what instances may be given besides, if the board offers it: internet, lan, gpio, i2c, spi, serial, camera, 1wire, usb:VENDOR:PRODUCT',
+    )
     .option('--version <number>', 'rises with every binding of the board; by default the next one')
     .option('--out <file>', 'write the signed binding instead of pushing it')
     .action(bind);

@@ -15,6 +15,8 @@ export interface Facts {
   /** Null: no cgroups are mounted. */
   cgroup: { version: 1 | 2; controllers: string[] } | null;
   userNamespaces: boolean;
+  /** What the kernel passes on between interfaces. */
+  forwards: { v4: boolean; v6: boolean };
 }
 
 export interface Check {
@@ -62,6 +64,8 @@ const userNamespacesOf = (): boolean =>
   readText('/proc/sys/kernel/unprivileged_userns_clone').trim() !== '0' &&
   readText('/proc/sys/kernel/apparmor_restrict_unprivileged_userns').trim() !== '1';
 
+const isOn = (name: string): boolean => readText(`/proc/sys/net/${name}`).trim() === '1';
+
 export const readMachine = async (): Promise<Facts> => {
   const [crun = null, conmon = null, ip = null, nft = null] = await Promise.all([
     versionOf('crun', '--version'),
@@ -76,6 +80,7 @@ export const readMachine = async (): Promise<Facts> => {
     programs: { crun, conmon, ip, nft },
     cgroup: cgroupOf(readText('/proc/mounts')),
     userNamespaces: userNamespacesOf(),
+    forwards: { v4: isOn('ipv4/ip_forward'), v6: isOn('ipv6/conf/all/forwarding') },
   };
 };
 
@@ -157,6 +162,15 @@ const namespaceCheck = ({ root, userNamespaces }: Facts): Check => {
     : broken('user namespaces', 'not allowed, and this is not root: no partition runs here', fix);
 };
 
+/** IPv6 has no such switch for one interface, and with it a machine heeds no router unless accept_ra is 2. */
+const forwardCheck = ({ forwards }: Facts): Check => {
+  if (forwards.v4 && forwards.v6) return ok('forwarding', 'IPv4 and IPv6');
+  const fix =
+    'sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv6.conf.all.accept_ra=2, and in /etc/sysctl.d for the next boot.';
+  if (forwards.v4) return lacks('forwarding', 'IPv4 only: instances reach nothing outside by IPv6', fix);
+  return lacks('forwarding', 'instances reach nothing outside this machine, and none is published; links between them work', fix);
+};
+
 export const judgeMachine = (facts: Facts): Check[] => {
   const { programs } = facts;
   const always = [nodeCheck(facts), platformCheck(facts)];
@@ -169,6 +183,7 @@ export const judgeMachine = (facts: Facts): Check[] => {
     crunCheck(programs),
     programCheck('conmon', programs.conmon, 'partitions do not outlive a restart of the runtime, so crun is not used', 'conmon'),
     programCheck('ip', programs.ip, 'partitions have no network', 'iproute2'),
+    forwardCheck(facts),
     programCheck('nft', programs.nft, 'partitions can open connections to this machine', 'nftables'),
     cgroupCheck(facts),
     namespaceCheck(facts),

@@ -6,6 +6,7 @@ import { refuse } from '../../runtime/protocol/errors.ts';
 import { fingerprint, type TenantId } from '../../runtime/protocol/ids.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { unseal } from '../../runtime/protocol/noun.ts';
+import { linkTargets, publishedPorts } from '../../runtime/protocol/nouns/reach.ts';
 import { filter as filterSchema, type Request, requestIdOf, requestSchema, voucherNoun } from '../../runtime/protocol/nouns/request.ts';
 import { amount, currency as currencySchema, name as nameSchema } from '../../runtime/protocol/schema.ts';
 import type { StandingRequest } from './answers.ts';
@@ -24,6 +25,8 @@ export interface MakeFlags extends ApiFlags {
   state: string;
   param?: string[];
   filter?: string[];
+  link?: string[];
+  publish?: string[];
   sequence?: string;
   voucher?: string;
   cap?: string;
@@ -77,6 +80,9 @@ const nextSequence = async (flags: MakeFlags, tenant: TenantId): Promise<number>
 
 const FIELDS = requestSchema.entries;
 
+const numbers = (texts: Record<string, string>, flag: string): Record<string, number> =>
+  Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, wholeNumber(text, flag, 1)]));
+
 export interface Made {
   request: string;
   name: string;
@@ -106,6 +112,8 @@ export const makeFiles = async (flags: MakeFlags): Promise<Made> => {
     voucher: payment.hash,
     onIsolation: word(FIELDS.onIsolation, flags.onIsolation, '--on-isolation'),
     patienceMs: word(FIELDS.patienceMs, duration(flags.patience, '--patience'), '--patience'),
+    ...(flags.link && { links: word(linkTargets, pairs(flags.link, '--link'), '--link') }),
+    ...(flags.publish && { publish: word(publishedPorts, numbers(pairs(flags.publish, '--publish'), '--publish'), '--publish') }),
   };
   const sequence = flags.sequence === undefined ? await nextSequence(flags, tenant) : wholeNumber(flags.sequence, '--sequence', 1);
   const { document } = makeRequest(nodeCrypto, signer, { ...terms, sequence });
@@ -127,9 +135,13 @@ export const nextOf = async (
   const { signer } = readKey(keyFile);
   const tenant = fingerprint<TenantId>(nodeCrypto, signer.publicKey);
   const held = (await standing(client, tenant, name)) ?? refuse('not-found', `tenant ${tenant} has no request ${name} at ${client.url}`);
-  const { replicas, parameters, filter, priceCap, currency, onIsolation, patienceMs, request } = held;
+  const { replicas, parameters, filter, priceCap, currency, onIsolation, patienceMs, links, publish, request } = held;
   const sequence = held.sequence + 1;
-  const kept = { replicas, parameters, filter, priceCap, currency, onIsolation, patienceMs };
+  const kept = {
+    ...{ replicas, parameters, filter, priceCap, currency, onIsolation, patienceMs },
+    ...(Object.keys(links).length > 0 && { links }),
+    ...(Object.keys(publish).length > 0 && { publish }),
+  };
   const { document } = makeRequest(nodeCrypto, signer, {
     name,
     sequence,

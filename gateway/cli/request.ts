@@ -20,9 +20,17 @@ const list = async (flags: ApiFlags & JsonFlag): Promise<void> => {
   emit(flags, requests, () =>
     table(
       ['NAME', 'STATE', 'PLACED', 'SEQUENCE', 'TENANT', 'RELEASE', 'REQUEST'],
-      requests.map(({ name, state, leases, replicas, sequence, tenant, release, request }) => {
+      requests.map(({ name, state, leases, lacks, replicas, sequence, tenant, release, request }) => {
         const placed = leases.filter((lease) => lease !== null).length;
-        return [name, state, `${placed}/${replicas}`, String(sequence), brief(tenant), brief(release), request];
+        return [
+          name,
+          state,
+          `${placed}/${replicas}${lacks.length === 0 ? '' : ` (${lacks.join('; ')})`}`,
+          String(sequence),
+          brief(tenant),
+          brief(release),
+          request,
+        ];
       }),
       'No requests. `lichen request make` and `lichen request push` bring one.',
     ),
@@ -51,6 +59,8 @@ const addMakeOptions = (command: Command): Command =>
     .option('--replicas <number>', 'how many instances, each on another board', '1')
     .option('--state <state>', 'started, stopped or destroyed', 'started')
     .option('--param <key=value...>', 'a parameter that the release declares')
+    .option('--link <own=name...>', 'whose instance a link of the release leads to: the request of that name, of the same tenant')
+    .option('--publish <name=port...>', 'on which port of its board a port of the release is published')
     .option('--filter <key=value...>', 'tier=full|reduced|dev, board=ID, owner=ID or region=NAME')
     .option('--sequence <number>', 'rises with every request of this name; by default the gateway is asked for the next one')
     .option('--voucher <file>', 'the signed voucher that pays for it')

@@ -6,6 +6,7 @@ import { equal, hex } from '../../runtime/protocol/bytes.ts';
 import { idFrom, type RequestId } from '../../runtime/protocol/ids.ts';
 import { within } from '../../runtime/protocol/money.ts';
 import type { Lease } from '../../runtime/protocol/nouns/lease.ts';
+import { needsOf, placeOfPort, publishedOf } from '../../runtime/protocol/nouns/reach.ts';
 import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
 import type { Request } from '../../runtime/protocol/nouns/request.ts';
 import type { TierName } from '../../runtime/protocol/schema.ts';
@@ -19,7 +20,9 @@ import { holdsKey } from './directory.ts';
 import { canRenew, guardiansFor, isGuarded } from './grants.ts';
 import { currentLease, type HeldLease, leasesFor } from './holding.ts';
 import { actsFor, awaySince } from './homing.ts';
+import { linkedRequests } from './links.ts';
 import { choose, Pool } from './pool.ts';
+import { canPublish } from './ports.ts';
 import { type Candidate, hasRoom, roomIn, roomsOf } from './rooms.ts';
 import { bindings, boards, manifests, releases, requests, vouchers } from './tables.ts';
 import { awaitFor, instanceOf, ofInstance, type Touched } from './touched.ts';
@@ -40,7 +43,17 @@ const isExcess = (rows: Rows, { doc, opened }: HeldLease): boolean => {
   return !hasRoom(roomIn(offer, binding, before), doc.limits);
 };
 
-const fits = (candidate: Candidate, request: Request, manifest: Manifest): boolean => {
+interface Wish {
+  id: RequestId;
+  request: Request;
+  manifest: Manifest;
+  /** What its board must lend. */
+  needs: string[];
+  /** Requests whose instances must be on its board. */
+  beside: RequestId[];
+}
+
+const fits = (candidate: Candidate, { request, manifest, needs, beside }: Wish): boolean => {
   const { filter } = request;
   // What is run unprivileged is posted in XTS whatever the tariff says, so it answers any currency.
   const currency = candidate.tier === 'dev' || candidate.binding.currency === request.currency;
@@ -48,6 +61,8 @@ const fits = (candidate: Candidate, request: Request, manifest: Manifest): boole
     currency &&
     hasRoom(candidate, manifest.limits) &&
     (request.onIsolation === 'continue' || candidate.deadline) &&
+    needs.every((need) => candidate.grants.has(need)) &&
+    beside.every((linked) => candidate.held.has(linked)) &&
     (manifest.arch === 'any' || manifest.arch === candidate.arch) &&
     RANK[candidate.tier] >= RANK[manifest.demands] &&
     RANK[candidate.tier] >= RANK[filter.tier ?? 'dev'] &&
@@ -56,6 +71,12 @@ const fits = (candidate: Candidate, request: Request, manifest: Manifest): boole
     (filter.region === undefined || filter.region === candidate.region) &&
     within(candidate.binding.rates, request.priceCap)
   );
+};
+
+/** What it has itself on the board that it is on is not in its way there. */
+const publishes = ({ board, ports, taken }: Candidate, { request, manifest }: Wish, held: HeldLease | null): boolean => {
+  const own = board === held?.doc.board ? publishedOf(manifest, request).map(placeOfPort) : [];
+  return canPublish(manifest, request, ports, own.length === 0 ? taken : new Set([...taken].filter((place) => !own.includes(place))));
 };
 
 /** Whether the lease does not do any more. One that does only until its board has been away for too long is looked at again then. */
@@ -72,12 +93,6 @@ const needsLease = (rows: Rows, context: Context, request: Request, held: HeldLe
   return false;
 };
 
-interface Wish {
-  id: RequestId;
-  request: Request;
-  manifest: Manifest;
-}
-
 /** A request that can be placed now, and by this gateway. */
 const wishOf = (rows: Rows, context: Context, key: string, now: Instant): Wish | null => {
   const id = idFrom<RequestId>(key);
@@ -91,7 +106,8 @@ const wishOf = (rows: Rows, context: Context, key: string, now: Instant): Wish |
   }
   if (content.refused !== '' || !actsFor(rows, context, id, now) || isWithdrawn(rows, release)) return null;
   const manifest = manifests.get(rows, release)?.doc;
-  return manifest === undefined ? null : { id, request, manifest };
+  if (manifest === undefined) return null;
+  return { id, request, manifest, needs: needsOf(manifest), beside: linkedRequests(context.crypto, manifest, request) };
 };
 
 /** A guarded lease that nobody would renew moves nothing, it only ends the one before; and others are asked whether that is over. */
@@ -140,7 +156,7 @@ export const placements = (rows: Rows, context: Context, touched: Touched, now: 
     const chosen = choose(
       context,
       board === undefined ? candidates(boardsOf()) : boardsOf().of(board),
-      (candidate) => open(candidate) && fits(candidate, request, manifest),
+      (candidate) => open(candidate) && fits(candidate, wish) && publishes(candidate, wish, held),
       `${id}/${index}`,
     );
     const lease = chosen === undefined ? null : contract(rows, context, { id, request, index }, { chosen, before: held }, now);
@@ -148,7 +164,7 @@ export const placements = (rows: Rows, context: Context, touched: Touched, now: 
     if (chosen === undefined || lease === null) return wait(rows, instance, board);
     waitNoMore(rows, instance, board);
     out.push(lease);
-    boardsOf().reserve(chosen, manifest.limits, id);
+    boardsOf().reserve(chosen, manifest.limits, id, publishedOf(manifest, request).map(placeOfPort));
   };
 
   const waiting = changed.size === 0 ? [] : waitingFor(rows);

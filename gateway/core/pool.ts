@@ -38,13 +38,19 @@ export class Pool {
     return false;
   }
 
-  reserve(chosen: Candidate, limits: { memoryMib: number; tmpMib: number; cpuMillis: number }, request: RequestId): void {
+  reserve(
+    chosen: Candidate,
+    limits: { memoryMib: number; tmpMib: number; cpuMillis: number },
+    request: RequestId,
+    ports: string[] = [],
+  ): void {
     const left: Candidate = {
       ...chosen,
       freeMemoryMib: chosen.freeMemoryMib - limits.memoryMib - limits.tmpMib,
       freeCpuMillis: chosen.freeCpuMillis - limits.cpuMillis,
       freePartitions: chosen.freePartitions - 1,
       held: new Set([...chosen.held, request]),
+      taken: ports.length === 0 ? chosen.taken : new Set([...chosen.taken, ...ports]),
     };
     replace(this.#rooms, chosen.board, left);
     if (this.#changed.delete(placeOf(chosen))) this.#changed.set(placeOf(left), left);

@@ -2,6 +2,7 @@
 import type { BoardId, RequestId } from '../../runtime/protocol/ids.ts';
 import type { Offer } from '../../runtime/protocol/nouns/board.ts';
 import type { Lease } from '../../runtime/protocol/nouns/lease.ts';
+import type { PortRange } from '../../runtime/protocol/nouns/reach.ts';
 import type { Binding } from '../../runtime/protocol/nouns/request.ts';
 import type { TierName } from '../../runtime/protocol/schema.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
@@ -11,6 +12,7 @@ import { gatewayById } from './directory.ts';
 import { type HeldLease, isCurrent, openOn } from './holding.ts';
 import { alive } from './homing.ts';
 import { type Ordered, ordered } from './ordered.ts';
+import { takenBy } from './ports.ts';
 import { bindings, boards } from './tables.ts';
 
 export interface Room {
@@ -26,6 +28,11 @@ export interface Candidate extends Room {
   arch: string;
   /** Whether it ends what has to be over at a moment, whatever becomes of its runtime. */
   deadline: boolean;
+  /** What is lent of its network and its devices, by the board's word and its owner's. */
+  grants: ReadonlySet<string>;
+  /** Its ports that can be published on, and those of them that are taken. */
+  ports: PortRange | undefined;
+  taken: ReadonlySet<string>;
   /** Of its home. */
   region: string | undefined;
   held: Set<RequestId>;
@@ -44,6 +51,10 @@ export const roomIn = (offer: Offer, binding: Binding, held: HeldLease[]): Room 
 export const hasRoom = (room: Room, limits: Lease['limits']): boolean =>
   room.freePartitions >= 1 && room.freeMemoryMib >= limits.memoryMib + limits.tmpMib && room.freeCpuMillis >= limits.cpuMillis;
 
+/** What leaves the board or touches its hardware takes two words: that the board can give it, and that its owner does. */
+export const lentBy = ({ grants = [] }: Offer, { policy }: Binding): Set<string> =>
+  new Set(grants.filter((one) => one === 'links' || policy.grants?.includes(one) === true));
+
 /** With what is left of its offer; null when the board may not be given a lease now. */
 const candidateOf = (rows: Rows, context: Context, board: string, now: Instant): Candidate | null => {
   const row = boards.get(rows, board);
@@ -58,6 +69,9 @@ const candidateOf = (rows: Rows, context: Context, board: string, now: Instant):
     tier: row.offer.tier,
     arch: row.offer.arch,
     deadline: row.offer.enforces.deadline,
+    grants: lentBy(row.offer, binding),
+    ports: row.offer.ports,
+    taken: takenBy(rows, mine),
     region: gatewayById(rows, context, row.home.gateway)?.region,
     held: new Set(mine.map(({ doc }) => doc.request)),
   };

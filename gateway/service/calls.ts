@@ -8,11 +8,13 @@ import { fingerprint } from '../../runtime/protocol/ids.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { encodeAs } from '../../runtime/protocol/noun.ts';
 import { admitSchema } from '../../runtime/protocol/nouns/log.ts';
+import type { Request } from '../../runtime/protocol/nouns/request.ts';
 import { ownerId, parse, uint } from '../../runtime/protocol/schema.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { allGateways, gateways, isRevoked } from '../core/directory.ts';
 import { currentLease } from '../core/holding.ts';
 import { alive } from '../core/homing.ts';
+import { lackingFor } from '../core/lacking.ts';
 import { batchAfter, sizeOf, vectorOf } from '../core/log.ts';
 import { replicatedOf, usageHead } from '../core/replicas.ts';
 import { bindings, boardSessions, boards, leases, manifests, peers, pendings, releases, reports, requests } from '../core/tables.ts';
@@ -78,6 +80,8 @@ const listBoards: Answer = (work) =>
       usage: { seq: usageHead(work, key).seq, replicated: replicatedOf(work, key) },
       offer: value.offer,
       labels: bindings.get(work, key)?.policy.labels ?? [],
+      /** What its owner lends of network and devices, where it is offered as well. */
+      grants: bindings.get(work, key)?.policy.grants ?? [],
       bound: bindings.get(work, key) !== null,
       binding: bindings.get(work, key)?.version ?? 0,
     })),
@@ -98,7 +102,7 @@ const listReleases: Answer = (work) =>
     })),
   );
 
-const listRequests: Answer = (work) =>
+const listRequests: Answer = (work, service) =>
   json(
     requests.all(work).map(({ key, value: { doc } }) => ({
       request: key,
@@ -116,9 +120,17 @@ const listRequests: Answer = (work) =>
       voucher: hex(doc.voucher),
       onIsolation: doc.onIsolation,
       patienceMs: doc.patienceMs,
-      leases: Array.from({ length: doc.replicas }, (_, index) => currentLease(work, key, index)?.doc.lease ?? null),
+      links: doc.links ?? {},
+      publish: doc.publish ?? {},
+      ...placedOf(work, service, key, doc),
     })),
   );
+
+/** Its leases, and why some may be missing: empty when none is, or when it is for want of room. */
+const placedOf = (work: Work, service: Service, id: string, doc: Request): { leases: (string | null)[]; lacks: string[] } => {
+  const held = Array.from({ length: doc.replicas }, (_, index) => currentLease(work, id, index)?.doc.lease ?? null);
+  return { leases: held, lacks: held.includes(null) ? lackingFor(work, service, doc) : [] };
+};
 
 const listInstances: Answer = (work) =>
   json(

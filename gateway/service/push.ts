@@ -8,10 +8,15 @@ import { type LichenError, refuse, tell } from '../../runtime/protocol/errors.ts
 import { encodeAs } from '../../runtime/protocol/noun.ts';
 import type { EntryKind } from '../../runtime/protocol/nouns/log.ts';
 import { type Answer, answer as answerSchema } from '../../runtime/protocol/nouns/messages.ts';
-import { requestIdOf } from '../../runtime/protocol/nouns/request.ts';
+import { checkChoices, needsOf } from '../../runtime/protocol/nouns/reach.ts';
+import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
+import { type Request, requestIdOf } from '../../runtime/protocol/nouns/request.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { isWithdrawn, openBinding, openManifest, openRequest } from '../core/apply-demand.ts';
-import { bindings, blobs, manifests, releases, requests, vouchers, wanted } from '../core/tables.ts';
+import { checkCircle } from '../core/links.ts';
+import { checkPorts } from '../core/ports.ts';
+import { lentBy } from '../core/rooms.ts';
+import { bindings, blobs, boards, manifests, releases, requests, vouchers, wanted } from '../core/tables.ts';
 import { accept, acceptOnce, wasAccepted } from './accept.ts';
 import { awaitRelease, missingOf, takeContent } from './content.ts';
 import type { Service, Work } from './events.ts';
@@ -36,6 +41,16 @@ const pushBinding: Push = (work, service, body, now) => {
   return once('binding')(work, service, body, now);
 };
 
+/** Whoever asks for one board is told at once what that does not lend; else there may yet be one that does. Error: `not-offered`. */
+const checkLent = (work: Work, manifest: Manifest, { filter, state }: Request): void => {
+  const { board } = filter;
+  const [offer, binding] = board === undefined ? [null, null] : [boards.get(work, board)?.offer ?? null, bindings.get(work, board)];
+  if (offer === null || binding === null || state === 'destroyed') return;
+  const lent = lentBy(offer, binding);
+  const lacking = needsOf(manifest).filter((need) => !lent.has(need));
+  if (lacking.length > 0) refuse('not-offered', `the release needs ${lacking.join(', ')}, which board ${board} or its owner does not lend`);
+};
+
 const pushRequest: Push = (work, service, body, now) => {
   const { value } = openRequest(work, service, body);
   const held = requests.get(work, requestIdOf(service.crypto, value.tenant, value.name));
@@ -50,6 +65,11 @@ const pushRequest: Push = (work, service, body, now) => {
   if (isWithdrawn(work, hex(value.release))) refuse('revoked-key', 'the publisher has revoked the key that signed the release');
   const undeclared = Object.keys(value.parameters).find((key) => !(key in manifest.doc.parameters));
   if (undeclared !== undefined) refuse('bad-schema', `parameter ${undeclared} is not declared by the release`);
+  const id = requestIdOf(service.crypto, value.tenant, value.name);
+  checkChoices(manifest.doc, value);
+  checkCircle(work, service.crypto, manifest.doc, value);
+  checkPorts(work, id, manifest.doc, value);
+  checkLent(work, manifest.doc, value);
   const voucher = vouchers.get(work, hex(value.voucher)) ?? refuse('not-found', 'the voucher is not known here; push it first');
   if (voucher.tenant !== value.tenant || voucher.currency !== value.currency)
     refuse('wrong-signer', "the voucher is another tenant's or of another currency");

@@ -16,7 +16,7 @@ import { type Run, runCommand } from './command.ts';
 import type { Arch } from './debian.ts';
 import type { Item } from './items.ts';
 import { pagesOf, splitLong } from './pages.ts';
-import { type ReadRecipe, type Recipe, readRecipe } from './recipe.ts';
+import { type ReadRecipe, type Recipe, reachOf, readRecipe } from './recipe.ts';
 import { collectItems } from './sources.ts';
 
 export interface BuildInput {
@@ -172,6 +172,7 @@ export const buildRelease = async (input: BuildInput): Promise<Bundle> => {
     limits: recipe.limits,
     promises: recipe.promises,
     demands: recipe.demands,
+    ...reachOf(recipe),
   };
   return {
     release: nodeCrypto.sha256(payloadOf(manifestNoun, manifest)),

@@ -2,7 +2,8 @@
 import * as v from 'valibot';
 import { LichenError } from '../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
-import { limits, probe, promise } from '../../runtime/protocol/nouns/release.ts';
+import { devicesSchema, namedPort, outboundRule, protocol } from '../../runtime/protocol/nouns/reach.ts';
+import { limits, type Manifest, probe, promise } from '../../runtime/protocol/nouns/release.ts';
 import { checkPath } from '../../runtime/protocol/path.ts';
 import { name, positive, text, tier, uint } from '../../runtime/protocol/schema.ts';
 import { type Complaint, type Placed, parsePlaced } from './places.ts';
@@ -80,6 +81,8 @@ const source = v.lazy((input): v.GenericSchema<unknown, RecipeSource> => {
   return has('from') ? copied : noSource;
 });
 
+const ported = words({ ...namedPort.entries, protocol: v.optional(protocol, 'tcp') });
+
 const [http, tcp, exec] = probe.options;
 const recipeSchema = words({
   name,
@@ -112,6 +115,21 @@ const recipeSchema = words({
     [],
   ),
   demands: v.optional(tier, 'dev'),
+  network: v.optional(
+    words({
+      outbound: v.optional(
+        v.pipe(
+          v.array(words({ ...outboundRule.entries, protocol: v.optional(protocol, 'tcp') })),
+          v.maxLength(LIMITS.outboundRules, `at most ${LIMITS.outboundRules} rules`),
+        ),
+        [],
+      ),
+      dns: v.optional(v.boolean(), false),
+      links: v.optional(v.pipe(v.array(ported), v.maxLength(LIMITS.links, `at most ${LIMITS.links} links`)), []),
+      publish: v.optional(v.pipe(v.array(ported), v.maxLength(LIMITS.published, `at most ${LIMITS.published} ports`)), []),
+    }),
+  ),
+  devices: v.optional(devicesSchema),
   files: v.pipe(v.array(source), v.minLength(1, 'a release holds at least one file')),
 });
 export type Recipe = v.InferOutput<typeof recipeSchema>;
@@ -130,9 +148,21 @@ const complaintOf = (issue: v.BaseIssue<unknown>): Complaint => {
 
 const PLACEHOLDER = /\{\{(.*?)\}\}/g;
 
+/** A port has one name for those who ask for it, and a device is given once. */
+const twins = ({ network, devices = [] }: Recipe): Complaint[] => {
+  const names = (network?.publish ?? []).map((published) => published.name);
+  return [
+    ...names.flatMap((one, at) =>
+      names.indexOf(one) === at ? [] : [{ place: ['network', 'publish', at, 'name'], says: `two published ports are called "${one}"` }],
+    ),
+    ...devices.flatMap((one, at) => (devices.indexOf(one) === at ? [] : [{ place: ['devices', at], says: `${one} is named twice` }])),
+  ];
+};
+
 /** What no schema can say: names that must agree with each other. */
-const disagreements = ({ args, parameters, promises }: Recipe): Complaint[] => {
-  const found: Complaint[] = [];
+const disagreements = (recipe: Recipe): Complaint[] => {
+  const { args, parameters, promises } = recipe;
+  const found: Complaint[] = twins(recipe);
   const known = Object.keys(parameters);
   if (known.length > LIMITS.parameters) found.push({ place: ['parameters'], says: `at most ${LIMITS.parameters} parameters`, atKey: true });
   if (args[0]?.startsWith('/') === false) found.push({ place: ['args', 0], says: 'the program is an absolute path inside the release' });
@@ -159,3 +189,9 @@ export const readRecipe = (yaml: string, fileName: string): ReadRecipe => {
   if (found.length > 0) placed.complain(found);
   return { recipe, complain: placed.complain };
 };
+
+/** As they stand in a manifest: what a recipe does not say is not there. */
+export const reachOf = ({ network, devices }: Recipe): Pick<Manifest, 'network' | 'devices'> => ({
+  ...(network !== undefined && { network }),
+  ...(devices !== undefined && { devices }),
+});

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bootMs } from '../../runtime/adapters/partitions/deadman.ts';
 import { until } from '../../runtime/adapters/partitions/run.ts';
 import { isAlive, type ProcessId } from '../../runtime/adapters/partitions/state.ts';
-import type { Probe } from '../../runtime/ports/partitions.ts';
+import type { PartitionSpec, Probe } from '../../runtime/ports/partitions.ts';
 import type { LichenError } from '../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { Bench, STRAY, type Subject } from '../runtime/adapters/partitions/bench.ts';
@@ -242,6 +242,45 @@ const steps = (bench: () => Bench): void => {
   });
 };
 
+/** What the engine says it can give it gives, and what it cannot it refuses; neither is done by halves. */
+const reach = (bench: () => Bench): void => {
+  const NOTHING = { outbound: [], dns: false, lan: false, links: [], publish: [] };
+  const SLEEP = 'exec busybox sleep 1000';
+  const refusal = async (step: Parameters<Life['ask']>[0]): Promise<string | null> => {
+    const event = await bench().life.ask(step);
+    return event.kind === 'refused' ? event.error.code : null;
+  };
+
+  it('is nothing, said with the start or later, and changes nothing of what runs', async () => {
+    const partition = bench().partition();
+    const spec = bench().spec(partition, SLEEP, { network: NOTHING });
+    const { address } = await bench().life.do({ kind: 'start', deadlineMonoMs: null, spec });
+    await bench().life.do({ kind: 'connect', partition, network: NOTHING });
+    expect(bench().life.unasked).toEqual([]);
+    await bench().life.do({ kind: 'stop', partition, graceMs: 0 });
+    const again = await bench().life.do({ kind: 'start', deadlineMonoMs: null, spec });
+    expect(again.address, 'an address is for good').toBe(address);
+    await bench().end(partition);
+  });
+
+  it('is refused for what does not run', async () => {
+    expect(await refusal({ kind: 'connect', partition: bench().partition(), network: NOTHING })).toBe('not-found');
+  });
+
+  it('is refused where it is not offered', async () => {
+    const partition = bench().partition();
+    const { grants } = bench().life.enforcement;
+    const start = (more: Partial<PartitionSpec>) =>
+      refusal({ kind: 'start', deadlineMonoMs: null, spec: bench().spec(partition, SLEEP, { ...more, limits: {} }) });
+    expect(await start({ devices: ['usb:dead:beef'] })).toBe('not-offered');
+    const linked = { ...NOTHING, links: [{ name: 'db', partition: bench().partition(), port: 1, protocol: 'tcp' as const }] };
+    if (!grants.includes('links')) expect(await start({ network: linked })).toBe('not-offered');
+    const dialling = { ...NOTHING, outbound: [{ to: 'internet', port: 443, protocol: 'tcp' as const }] };
+    if (!grants.includes('internet')) expect(await start({ network: dialling })).toBe('not-offered');
+    await bench().life.do({ kind: 'remove', partition, data: true });
+  });
+};
+
 const books = (bench: () => Bench): void => {
   it('ends and removes what is in the kernel but not in the books', async () => {
     const partition = bench().partition();
@@ -461,6 +500,7 @@ export const partitionsContract = (subject: Subject): void => {
     describe('steps', () => steps(current));
     describe('isolation', () => isolation(current));
     describe('restarts of the runtime', () => restarts(current));
+    describe('reach', () => reach(current));
     describe('books', () => books(current));
     describe('deadlines', () => (subject.tier === 'dev' ? noDeadlines(current) : deadlines(current)));
     describe('node', () => node(current));

@@ -139,7 +139,7 @@ export class FakeEngine {
   }
 
   /** Steps of one kind, as the partitions that they were for. */
-  did(kind: 'start' | 'stop' | 'remove'): string[] {
+  did(kind: 'start' | 'stop' | 'remove' | 'connect'): string[] {
     return this.steps.flatMap((step) =>
       step.kind !== kind ? [] : step.kind === 'start' ? [step.spec.partition] : 'partition' in step ? [step.partition] : [],
     );

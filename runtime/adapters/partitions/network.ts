@@ -6,6 +6,7 @@
 import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import type { NetworkPolicy } from '../../ports/partitions.ts';
 import { destinationOf } from '../../protocol/address.ts';
+import { LichenError } from '../../protocol/errors.ts';
 import {
   boardTable,
   type Families,
@@ -83,9 +84,23 @@ export class Network {
     this.#names.close();
   }
 
+  /** What it could not keep from others it does not give. Error: `not-offered`. */
+  #check(policy: NetworkPolicy | null): void {
+    const { filter, families } = this.#options;
+    if (policy === null) return;
+    if (policy.links.length > 0 && !filter) throw new LichenError('not-offered', 'links need nftables on this board');
+    const outside = policy.outbound.length + policy.publish.length > 0 || policy.dns;
+    if (outside && !(filter && (families.v4 || families.v6)))
+      throw new LichenError(
+        'not-offered',
+        'nothing passes between instances and the world: this board does not forward, or has no nftables',
+      );
+  }
+
   /** Idempotent: a network that is whole is kept, with its counters; half of one is made anew. */
   create(partition: string, policy: NetworkPolicy | null): Promise<string> {
     return this.#next(async () => {
+      this.#check(policy);
       const before = this.#wirings.get(partition);
       const isWhole =
         readText(`/sys/class/net/${this.link(partition)}/operstate`)?.trim() === 'up' && this.#isMounted(this.file(partition));
@@ -99,6 +114,7 @@ export class Network {
   /** What passes from now on; what was let pass and is in it, too, is not interrupted. */
   connect(partition: string, policy: NetworkPolicy): Promise<void> {
     return this.#next(async () => {
+      this.#check(policy);
       const before = this.#wirings.get(partition);
       if (before !== undefined) await this.#rewire(partition, { ...before, policy }, before);
     });

@@ -12,6 +12,7 @@ const BOARD: Facts = {
   programs: { crun: '1.21', conmon: '2.1.12', ip: '6.15', nft: '1.1.3' },
   cgroup: { version: 2, controllers: ['cpuset', 'cpu', 'io', 'memory', 'pids'] },
   userNamespaces: true,
+  forwards: { v4: true, v6: true },
 };
 
 const problems = (checks: Check[]) => checks.filter(({ state }) => state !== 'ok').map(({ name, state }) => `${name} ${state}`);
@@ -32,6 +33,8 @@ describe('the machine', () => {
     ['no cgroups', { cgroup: null }, ['cgroups lacks']],
     ['cgroup v1', { cgroup: { version: 1, controllers: ['cpu', 'cpuacct', 'memory', 'pids'] } }, ['cgroups lacks']],
     ['a Raspberry Pi without memory', { cgroup: { version: 2, controllers: ['cpu', 'io', 'pids'] } }, ['cgroups lacks']],
+    ['no forwarding', { forwards: { v4: false, v6: false } }, ['forwarding lacks']],
+    ['forwarding of IPv4 alone', { forwards: { v4: true, v6: false } }, ['forwarding lacks']],
     ['another system', { platform: 'darwin', cgroup: null }, ['system lacks']],
   ])('%s', (_name, changes, expected) => expect(machine(changes)).toEqual(expected));
 
@@ -43,6 +46,7 @@ describe('the machine', () => {
       programs: { crun: null, conmon: null, ip: null, nft: null },
       cgroup: null,
       userNamespaces: false,
+      forwards: { v4: false, v6: false },
     });
     expect(worst.filter(({ state, fix }) => (state === 'ok') !== (fix === ''))).toEqual([]);
     const pi = judgeMachine({ ...BOARD, cgroup: { version: 2, controllers: ['cpu', 'io', 'pids'] } });
@@ -88,6 +92,7 @@ describe('the gateway', () => {
     quarantined: false,
     offer: null,
     labels: [],
+    grants: [],
     bound: true,
     binding: 1,
     ...changes,
@@ -137,8 +142,14 @@ describe('the gateway', () => {
       voucher: '',
       onIsolation: 'continue',
       patienceMs: 1000,
+      ...{ links: {}, publish: {}, lacks: [] },
     };
     expect(judge({ requests: [request] })).toEqual(['requests lacks']);
+    const told = judgeGateway({ ...status, wallMs: 1_000_000 }, [], [], [{ ...request, lacks: ['no board lends gpio'] }], 1_000_000);
+    expect(told.find(({ name }) => name === 'requests')).toMatchObject({
+      says: '1 of 2 replicas of museum have no board: no board lends gpio',
+      fix: expect.stringContaining('--grant'),
+    });
     expect(
       judge({
         requests: [

@@ -41,6 +41,8 @@ describe('a request', () => {
       ...flags,
       param: ['port=8081', 'greeting=a=b'],
       filter: ['tier=full', 'region=north'],
+      link: ['db=stock'],
+      publish: ['web=8080'],
       priceCap: ['cpuSecond=30n'],
       replicas: '2',
     });
@@ -57,6 +59,8 @@ describe('a request', () => {
         replicas: 2,
         parameters: { port: '8081', greeting: 'a=b' },
         filter: { tier: 'full', region: 'north' },
+        links: { db: 'stock' },
+        publish: { web: 8080 },
       },
       ...{
         currency: 'EUR',

@@ -1,6 +1,6 @@
 /** `recipe.yaml`: what is allowed is read, and what is not is refused with line, column and the word that was meant. */
 import { describe, expect, test } from 'vitest';
-import { readRecipe } from '../../../recipes/builder/recipe.ts';
+import { reachOf, readRecipe } from '../../../recipes/builder/recipe.ts';
 import { nearest } from '../../../recipes/builder/spelling.ts';
 import { LichenError } from '../../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../../runtime/protocol/limits.ts';
@@ -146,6 +146,47 @@ describe('a recipe', () => {
       );
     expect(refusal(promises(LIMITS.promises))).toEqual([]);
     expect(refusal(promises(LIMITS.promises + 1))).toEqual([expect.stringMatching(/^recipe\.yaml:8:3: promises: at most 8 promises$/)]);
+  });
+
+  test('says what it reaches, and stands so in its manifest', () => {
+    const reaching = `${GOOD}devices: [gpio, "usb:0403:6001"]
+network:
+  outbound:
+    - { to: internet, port: 443 }
+    - { to: ntp.example.org, port: 123, protocol: udp }
+  links: [{ name: db, port: 5432 }]
+  publish: [{ name: web, port: 80 }]
+`;
+    expect(reachOf(readRecipe(reaching, 'recipe.yaml').recipe)).toEqual({
+      network: {
+        outbound: [
+          { to: 'internet', port: 443, protocol: 'tcp' },
+          { to: 'ntp.example.org', port: 123, protocol: 'udp' },
+        ],
+        dns: false,
+        links: [{ name: 'db', port: 5432, protocol: 'tcp' }],
+        publish: [{ name: 'web', port: 80, protocol: 'tcp' }],
+      },
+      devices: ['gpio', 'usb:0403:6001'],
+    });
+    expect(reachOf(readRecipe(GOOD, 'recipe.yaml').recipe)).toEqual({});
+  });
+
+  test.each<[string, string, string]>([
+    ['a kind of device that is none', 'devices: [gpoi]', '14:11: expected one of gpio, i2c'],
+    ['a device twice', 'devices: [gpio, gpio]', '14:17: gpio is named twice'],
+    ['a destination that is none', 'network: { outbound: [{ to: localhost, port: 1 }] }', '14:29: to: expected "internet"'],
+    ['a port that is none', 'network: { outbound: [{ to: internet, port: 70000 }] }', '14:45: port: '],
+    [
+      'one name for two ports',
+      'network: { publish: [{ name: a, port: 1 }, { name: a, port: 2 }] }',
+      '14:52: two published ports are called "a"',
+    ],
+    ['a misspelt key of the network', 'network: { outbond: [] }', '14:12: unknown key "outbond"; did you mean "outbound"?'],
+  ])('with %s is refused, and says where', (_name, line, expected) => {
+    const said = refusal(`${GOOD}${line}\n`);
+    expect(said).toHaveLength(1);
+    expect(said[0]).toContain(`recipe.yaml:${expected}`);
   });
 
   test('points at what stands behind an alias', () => {

@@ -21,7 +21,7 @@ const serve = (says: string): string =>
   `echo ${says} > /data/index.html; busybox httpd -f -v -p ${INSIDE_PORT} -h /data & echo up > /data/up; ${SLEEP}`;
 
 /** Sends one datagram, from a port or address of its choice, with the C library's numbers: perl's own modules are not there. */
-const SEND = String.raw`
+const SEND = `
   my ($to, $port, $from, $text) = @ARGV;
   my $six = sub { pack('S n N a16 N', 10, $_[1], 0, pack('n8', map { hex } split(/:/, $_[0])), 0) };
   socket(my $socket, 10, 2, 0) or die "socket $!";

@@ -1,0 +1,28 @@
+/** Why a request has no board, as far as it is the boards' and not their room: told to its tenant and in `doctor`. */
+import { hex } from '../../runtime/protocol/bytes.ts';
+import { needsOf, targetsOf } from '../../runtime/protocol/nouns/reach.ts';
+import { type Request, requestIdOf } from '../../runtime/protocol/nouns/request.ts';
+import type { Context, Rows } from './context.ts';
+import { currentLease } from './holding.ts';
+import { lentBy } from './rooms.ts';
+import { bindings, boards, manifests } from './tables.ts';
+
+export const lackingFor = (rows: Rows, context: Pick<Context, 'crypto'>, request: Request): string[] => {
+  const manifest = manifests.get(rows, hex(request.release))?.doc;
+  if (manifest === undefined || request.state === 'destroyed') return [];
+  const lent = boards.all(rows).map(({ key, value: { offer } }) => {
+    const binding = bindings.get(rows, key);
+    return offer === null || binding === null ? new Set<string>() : lentBy(offer, binding);
+  });
+  const needs = needsOf(manifest);
+  const nowhere = needs.filter((need) => !lent.some((set) => set.has(need)));
+  const together = nowhere.length > 0 || needs.length === 0 || lent.some((set) => needs.every((need) => set.has(need)));
+  const absent = [...targetsOf(manifest, request).values()].filter(
+    (name) => currentLease(rows, requestIdOf(context.crypto, request.tenant, name), 0) === null,
+  );
+  return [
+    ...nowhere.map((need) => `no board lends ${need}`),
+    ...(together ? [] : [`no board lends ${needs.join(', ')} together`]),
+    ...absent.map((name) => `it is to be beside ${name}, which has no board`),
+  ];
+};
