@@ -81,7 +81,7 @@ const suite = (): void => {
     expect(bench.life.enforcement.publishes).toBe(true);
   });
 
-  it('denies all that no rule names: the board under each of its addresses, its network, the world, its neighbours', async () => {
+  it('denies all that no rule names: the board under each of its addresses, its network, the world, its neighbours [network-3]', async () => {
     const [one, other] = [await start(null), await start(NOTHING, serve('other'))];
     await bench.report(other, 'up');
     for (const partition of [one, other]) {
@@ -95,7 +95,7 @@ const suite = (): void => {
     expect(tables(), 'and nothing is in the tables of the machine').toBe('');
   });
 
-  it('lets pass what a rule names, and not the next address or port', async () => {
+  it('lets pass what a rule names, and not the next address or port [network-5]', async () => {
     const partition = await start({ ...NOTHING, outbound: [tcp(OUTSIDE.v4), tcp('10.9.9.0/24'), tcp(`${OUTSIDE.v6}`)] });
     world.heard.length = 0;
     expect(await reaches(partition, OUTSIDE.v4)).toBe(true);
@@ -150,7 +150,7 @@ const suite = (): void => {
     expect(tables(), 'and nothing of the machine has a part in it').toBe('');
   });
 
-  it('finds the other end again after that was taken away and came back, under the address it had', async () => {
+  it('finds the other end again after that was taken away and came back, under the address it had [network-7]', async () => {
     const server = await start(null, serve('server'));
     const link = { name: 'db', partition: server, port: INSIDE_PORT, protocol: 'tcp' as const };
     const client = await start({ ...NOTHING, links: [link] });
@@ -183,7 +183,7 @@ const suite = (): void => {
     expect(() => get(BOARD.v4)).toThrow();
   });
 
-  it('means by a DNS name what the board finds under it now, and lets the program find the same', async () => {
+  it('means by a DNS name what the board finds under it now, and lets the program find the same [network-6]', async () => {
     const setHosts = (address: string): void => void bench.net.onBoard(['sh', '-c', `echo "${address} world.example" > /etc/hosts`]);
     setHosts(OUTSIDE.v4);
     const partition = await start({ ...NOTHING, outbound: [tcp('world.example')] });
@@ -203,7 +203,7 @@ const suite = (): void => {
     setHosts('');
   });
 
-  it('drops a datagram with a source that is not its own', async () => {
+  it('drops a datagram with a source that is not its own [network-4]', async () => {
     const partition = await start({ ...NOTHING, outbound: [udp(OUTSIDE.v6)] });
     const send = (from: string, text: string) =>
       bench.inside(partition, ['/usr/bin/perl', '-e', SEND, full(OUTSIDE.v6), String(PORT), from === '' ? '' : full(from), text]);
