@@ -7,17 +7,7 @@ import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import type { NetworkPolicy } from '../../ports/partitions.ts';
 import { destinationOf } from '../../protocol/address.ts';
 import { LichenError } from '../../protocol/errors.ts';
-import {
-  boardTable,
-  type Families,
-  hostsText,
-  type Inside,
-  insideTable,
-  type LinkEnd,
-  reachesOut,
-  resolvText,
-  type Wiring,
-} from './filter.ts';
+import { boardTable, type Families, hostsText, type Inside, insideTable, type LinkEnd, resolvText, type Wiring } from './filter.ts';
 import { address4Of, addressOf, boardName, linkOf, pairOf } from './names.ts';
 import type { Bind } from './node-engine.ts';
 import { boardResolvers, type Lookup, Names, systemLookup } from './resolve.ts';
@@ -26,7 +16,8 @@ import { list, readText } from './state.ts';
 import { Wirings } from './wirings.ts';
 
 /** Runs in the new namespace, which is held by the time it ends. */
-const WITHIN = 'printf %s "$0" | ip -6 -batch - && printf %s "$1" | ip -4 -batch - && { [ -z "$2" ] || printf %s "$2" | nft -f -; }';
+const WITHIN =
+  'printf %s "$0" | ip -6 -batch - && { [ -z "$1" ] || printf %s "$1" | ip -4 -batch -; } && { [ -z "$2" ] || printf %s "$2" | nft -f -; }';
 
 export interface NetworkOptions {
   board: string;
@@ -55,7 +46,7 @@ export class Network {
     this.#options = options;
     this.#directory = `${options.runPath}/net`;
     this.#wirings = new Wirings(`${options.runPath}/wired`);
-    this.#hasTable = this.#wirings.all().some(([, wiring]) => reachesOut(wiring));
+    this.#hasTable = this.#wirings.all().length > 0;
     this.#names = new Names(
       options.lookup ?? systemLookup,
       () => void this.#next(() => this.#applyAll()).catch(() => undefined),
@@ -150,7 +141,7 @@ export class Network {
     // The board's end needs no IPv4 address for this (RFC 5549).
     const within4 = address4 === null ? [] : [`addr add ${address4}/32 dev eth0`, 'route add default via inet6 fe80::1 dev eth0'];
     const table = filter ? insideTable(this.#insideOf(partition, { ...wiring, policy: null })) : '';
-    await must('unshare', [`--net=${file}`, 'sh', '-c', WITHIN, lines(within), lines(within4), table]);
+    await must('unshare', [`--net=${file}`, 'sh', '-c', WITHIN, lines(within), within4.length === 0 ? '' : lines(within4), table]);
     const without = [`addr add fe80::1/64 dev ${link} nodad`, `link set ${link} up`, `route add ${address}/128 dev ${link}`];
     await must('ip', ['-6', '-batch', '-'], { input: lines(without) });
     if (address4 !== null) await must('ip', ['-4', 'route', 'add', `${address4}/32`, 'dev', link]);
@@ -195,14 +186,18 @@ export class Network {
     if (this.#options.filter) await must('nsenter', [`--net=${this.file(partition)}`, 'nft', '-f', '-'], { input: insideTable(inside) });
   }
 
-  /** Only while there is something to translate: a board that lends no network has nothing in the machine's own tables. */
+  /**
+   * Where the machine passes packets on, whoever is on its network could send some to a partition: so it is there from the
+   * first partition to the last. Elsewhere nothing is in the machine's own tables.
+   */
   async #applyBoard(): Promise<void> {
     const { board, filter, families } = this.#options;
     const wirings = this.#wirings.all().map(([, wiring]) => wiring);
-    const isWanted = filter && (families.v4 || families.v6) && wirings.some(reachesOut);
+    const isWanted = filter && (families.v4 || families.v6) && wirings.length > 0;
     const name = boardName(board);
     if (isWanted) await must('nft', ['-f', '-'], { input: boardTable(name, wirings, families) });
-    else if (this.#hasTable) await must('nft', ['-f', '-'], { input: `add table inet ${name}\ndelete table inet ${name}\n` });
+    else if (filter && (families.v4 || families.v6) && this.#hasTable)
+      await must('nft', ['-f', '-'], { input: `add table inet ${name}\ndelete table inet ${name}\n` });
     this.#hasTable = isWanted;
   }
 

@@ -51,6 +51,7 @@ const suite = (): void => {
   });
   afterEach(async () => {
     for (const partition of used.splice(0)) await bench.end(partition);
+    expect(tables(), 'the last one takes the table of the board with it').toBe('');
   });
   afterAll(async () => {
     world.close();
@@ -92,7 +93,6 @@ const suite = (): void => {
     }
     expect(await reaches(one, addressOf(bench.board, other), INSIDE_PORT)).toBe(false);
     expect(board.heard).toEqual(['ready']);
-    expect(tables(), 'and nothing is in the tables of the machine').toBe('');
   });
 
   it('lets pass what a rule names, and not the next address or port [network-5]', async () => {
@@ -129,7 +129,6 @@ const suite = (): void => {
     await connect(partition, NOTHING);
     expect(await reaches(partition, OUTSIDE.v4)).toBe(false);
     expect(firstOf(partition)).toEqual(first);
-    expect(tables(), 'the last one takes the table with it').toBe('');
   });
 
   it('links two by name: one way, one port, for as long as it is said', async () => {
@@ -147,7 +146,6 @@ const suite = (): void => {
     expect(await fetches(client, 'db')).toBe(false);
     await connect(client, { ...NOTHING, links: [link] });
     expect(await fetches(client, 'db')).toBe(true);
-    expect(tables(), 'and nothing of the machine has a part in it').toBe('');
   });
 
   it('finds the other end again after that was taken away and came back, under the address it had [network-7]', async () => {
@@ -229,6 +227,28 @@ const suite = (): void => {
         `socket(my $s, ${family}, ${kind}, ${protocol}) ? print "open" : print "refused"`,
       ]);
       expect(tried, String(family)).toEqual({ ok: true, detail: expect.stringContaining('refused') });
+    }
+  });
+
+  it('is asked by nobody in the board’s network, nor from a partition of another board on the machine', async () => {
+    const partition = await start(NOTHING, serve('private'));
+    await bench.report(partition, 'up');
+    const address = addressOf(bench.board, partition);
+    bench.net.outside(['ip', '-6', 'route', 'add', 'fd4c:6963:6865::/48', 'via', BOARD.v6]);
+    expect(() => bench.net.outside(['sh', '-c', asks(address, INSIDE_PORT)])).toThrow();
+    const other = new Bench({ name: 'crun', tier: 'best', uid: null, shares: bench.net });
+    await other.open();
+    try {
+      const stranger = other.partition();
+      const network = { ...NOTHING, lan: true, outbound: [tcp('fd00::/8', INSIDE_PORT), tcp(OUTSIDE.v4)] };
+      await other.life.do({ kind: 'start', deadlineMonoMs: null, spec: other.spec(stranger, SLEEP, { network }) });
+      const reached = (to: string, port: number) =>
+        other.inside(stranger, ['/bin/busybox', 'sh', '-c', `busybox nc -w 1 ${to} ${port} < /dev/null`]);
+      expect(tables().split('\n')).toHaveLength(2);
+      expect(await reached(address, INSIDE_PORT)).toMatchObject({ ok: false });
+      expect(await reached(OUTSIDE.v4, PORT), 'each has its own table').toMatchObject({ ok: true });
+    } finally {
+      await other.close();
     }
   });
 
