@@ -302,7 +302,7 @@ const suite = (): void => {
     const [out, back] = [Number(counted('rx') - rx), Number(counted('tx') - tx)];
     expect(out).toBeGreaterThan(8 * 400_000);
     expect(Math.abs(Number(billedOut) - out) / out).toBeLessThan(0.01);
-    expect(Math.abs(Number(billedIn) - back) / back, `${billedIn} of ${back}`).toBeLessThan(0.05);
+    expect(Math.abs(Number(billedIn) - back) / back, `${billedIn} of ${back}`).toBeLessThan(0.01);
   });
 };
 
