@@ -136,9 +136,12 @@ export const resolvText = ({ wiring, resolvers }: Inside): string =>
     ? resolvers.map((resolver) => `nameserver ${resolver}\n`).join('')
     : '# no resolver: the manifest does not ask for one\n';
 
-/** Whether the board translates for it. */
-const reachesOut = ({ policy }: Wiring): boolean =>
+/** Whether anything passes between it and the world. */
+export const asksOut = (policy: NetworkPolicy | null): boolean =>
   policy !== null && (policy.outbound.length > 0 || policy.dns || policy.publish.length > 0);
+
+/** Whether it asks for anything at all. */
+export const asksAny = (policy: NetworkPolicy | null): boolean => asksOut(policy) || (policy?.links.length ?? 0) > 0;
 
 const spoofed = ({ link, address, address4 }: Wiring): string[] => [
   `iifname "${link}" ip6 saddr != ${set([address, 'fe80::/10'])} drop`,
@@ -157,8 +160,8 @@ const published = ({ address, address4, policy }: Wiring, { v4, v6 }: Families, 
 /** `wirings`: all of the board's partitions; with none there is nothing to guard. */
 export const boardTable = (name: string, wirings: Wiring[], families: Families): string => {
   const links = set(wirings.map(({ link }) => `"${link}"`));
-  const v4 = wirings.flatMap((wiring) => (reachesOut(wiring) && wiring.address4 !== null ? [wiring.address4] : []));
-  const v6 = families.v6 ? wirings.flatMap((wiring) => (reachesOut(wiring) ? [wiring.address] : [])) : [];
+  const v4 = wirings.flatMap((wiring) => (asksOut(wiring.policy) && wiring.address4 !== null ? [wiring.address4] : []));
+  const v6 = families.v6 ? wirings.flatMap((wiring) => (asksOut(wiring.policy) ? [wiring.address] : [])) : [];
   return replaced(`inet ${name}`, [
     chain('spoofed', 'filter hook prerouting priority raw', 'accept', wirings.flatMap(spoofed)),
     // The board itself, under whichever of its addresses, is no destination of anybody.

@@ -7,10 +7,20 @@ import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import type { NetworkPolicy } from '../../ports/partitions.ts';
 import { destinationOf } from '../../protocol/address.ts';
 import { LichenError } from '../../protocol/errors.ts';
-import { boardTable, type Families, hostsText, type Inside, insideTable, type LinkEnd, resolvText, type Wiring } from './filter.ts';
+import {
+  asksOut,
+  boardTable,
+  type Families,
+  hostsText,
+  type Inside,
+  insideTable,
+  type LinkEnd,
+  resolvText,
+  type Wiring,
+} from './filter.ts';
 import { address4Of, addressOf, boardName, linkOf, pairOf } from './names.ts';
 import type { Bind } from './node-engine.ts';
-import { boardResolvers, type Lookup, Names, systemLookup } from './resolve.ts';
+import { boardResolvers, type Lookup, Names, namesIn, systemLookup } from './resolve.ts';
 import { must, run } from './run.ts';
 import { list, readText } from './state.ts';
 import { Wirings } from './wirings.ts';
@@ -52,6 +62,7 @@ export class Network {
       () => void this.#next(() => this.#applyAll()).catch(() => undefined),
       options.namesMs,
     );
+    for (const [partition] of this.#wirings.all()) this.#names.remember(namesIn(readText(this.#wirings.file(partition, 'hosts')) ?? ''));
   }
 
   file(partition: string): string {
@@ -80,8 +91,7 @@ export class Network {
     const { filter, families } = this.#options;
     if (policy === null) return;
     if (policy.links.length > 0 && !filter) throw new LichenError('not-offered', 'links need nftables on this board');
-    const outside = policy.outbound.length + policy.publish.length > 0 || policy.dns;
-    if (outside && !(filter && (families.v4 || families.v6)))
+    if (asksOut(policy) && !(filter && (families.v4 || families.v6)))
       throw new LichenError(
         'not-offered',
         'nothing passes between instances and the world: this board does not forward, or has no nftables',
@@ -178,7 +188,8 @@ export class Network {
 
   async #apply(partition: string): Promise<void> {
     const wiring = this.#wirings.get(partition);
-    if (wiring === undefined) return;
+    // Of one that was cut down half, its file may be left.
+    if (wiring === undefined || !this.#isMounted(this.file(partition))) return;
     const inside = this.#insideOf(partition, wiring);
     const named = new Map(wiring.policy?.links.map(({ name, partition: other }) => [name, addressOf(this.#options.board, other)]));
     this.#wirings.write(partition, 'hosts', hostsText(inside, named));

@@ -69,7 +69,7 @@ const suite = (): void => {
   };
   const connect = (partition: string, network: NetworkPolicy) => bench.life.do({ kind: 'connect', partition, network });
   const reaches = async (partition: string, address: string, port = PORT): Promise<boolean> =>
-    (await bench.inside(partition, ['/bin/busybox', 'sh', '-c', `busybox nc -w 1 ${address} ${port} < /dev/null`])).ok;
+    (await bench.inside(partition, ['/bin/busybox', 'sh', '-c', `busybox nc -w 2 ${address} ${port} < /dev/null`])).ok;
   const asks = (host: string, port: number): string => `printf 'GET /index.html HTTP/1.0\\r\\n\\r\\n' | busybox nc -w 2 ${host} ${port}`;
   const fetches = async (partition: string, host: string, port = INSIDE_PORT): Promise<boolean> =>
     (await bench.inside(partition, ['/bin/busybox', 'sh', '-c', `${asks(host, port)} | busybox grep -q 200`])).ok;
