@@ -103,16 +103,20 @@ export const offerOf = (enforced: Enforced, capacity: Capacity, arch: string, mo
   };
 };
 
+const NETWORKS: readonly string[] = ['internet', 'lan'];
+const FORWARDS = 'this board passes no packets on: set net.ipv4.ip_forward=1 (`lichen doctor` says how) and install nftables.';
+
+const whyNot = (grant: string): string =>
+  NETWORKS.includes(grant)
+    ? FORWARDS
+    : 'there is no such device, or no cgroup that keeps it from others: load its driver, or leave it out.';
+
 /** What the owner set free and cannot be given here, a sentence each. */
 export const notGiven = (
   { grants, publishes }: Pick<Enforced, 'grants' | 'publishes'>,
   { ports }: Capacity,
   allowed: string[],
 ): string[] => [
-  ...allowed
-    .filter((one) => !grants.includes(one))
-    .map((one) => `The owner sets ${one} free, but it is not offered here: see what else is lacking, and that the device is there.`),
-  ...(ports === undefined || publishes
-    ? []
-    : ['Ports are set aside, but none is published: see what else is lacking, and that the board forwards packets.']),
+  ...allowed.filter((one) => !grants.includes(one)).map((one) => `${one} is set free but not offered; ${whyNot(one)}`),
+  ...(ports === undefined || publishes ? [] : [`Ports are set aside but not offered; ${FORWARDS}`]),
 ];

@@ -14,6 +14,7 @@ import { type BoardId, fingerprint } from '../../runtime/protocol/ids.ts';
 import { Draft } from '../../runtime/turn/draft.ts';
 import type { Commit } from '../../runtime/turn/store.ts';
 import { startTurn, type Turn } from '../../runtime/turn/turn.ts';
+import { isSeen, kindsOf } from '../hardware/bus.ts';
 import { Card } from '../hardware/card.ts';
 import { BoardClock } from '../hardware/clock.ts';
 import { Thermal } from '../hardware/cpu/thermal.ts';
@@ -125,7 +126,7 @@ export class VirtualBoard {
       monoMs: () => this.hands.monoMs(clock.nowMs),
       untilMs: (monoMs) => this.hands.lastsMs(Math.max(0, monoMs - this.hands.monoMs(clock.nowMs))),
       online: () => this.online,
-      sensorsTell: (rootPath) => around.readsOf(rootPath).every((name) => this.#tells(name)),
+      sensorsTell: ({ rootPath, devices }) => around.readsOf(rootPath).every((name) => this.#tells(name, devices)),
       speedPermille: () => (this.hardware.speedPermille * this.thermal.speedPermille(clock.nowMs)) / 1000,
       loaded: (permille) => this.#load(permille),
       wrote: (bytes, overMs) => void this.card.stream(bytes, overMs),
@@ -134,10 +135,10 @@ export class VirtualBoard {
     });
   }
 
-  /** A program cannot know that a value is wrong, only that there is none. */
-  #tells(name: string): boolean {
+  /** A program cannot know that a value is wrong, only that there is none; and what it was not granted it does not see. */
+  #tells(name: string, devices: string[]): boolean {
     const sensor = this.sensors.find(({ spec }) => spec.name === name);
-    return sensor !== undefined && sensor.read(this.#around.clock.nowMs) !== null;
+    return sensor !== undefined && isSeen(sensor.spec.bus, devices) && sensor.read(this.#around.clock.nowMs) !== null;
   }
 
   get linkedTo(): string | null {
@@ -249,15 +250,9 @@ export class VirtualBoard {
       ...{ keepaliveMs: pace.keepaliveMs, timeoutMs: pace.boardPatienceMs },
     });
     const board: Board = {
-      ...{
-        crypto: people.keys.crypto,
-        signer: this.signer,
-        entropy,
-        id: this.id,
-        bootId: `boot ${this.#boots} of ${this.at}`,
-        software: 'simulated',
-      },
-      offer: offerOf(partitions.enforcement, this.spec.capacity, this.hardware.arch, this.hardware.model),
+      ...{ crypto: people.keys.crypto, signer: this.signer, entropy, id: this.id },
+      ...{ bootId: `boot ${this.#boots} of ${this.at}`, software: 'simulated' },
+      offer: offerOf(partitions.enforcement, this.spec.capacity, this.hardware.arch, this.hardware.model, kindsOf(this.hardware)),
       pace: {
         tickMs: pace.tickMs,
         meterMs: pace.meterMs,

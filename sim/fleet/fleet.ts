@@ -5,6 +5,7 @@ import { parseClaim } from '../../runtime/protocol/claim.ts';
 import { LichenError } from '../../runtime/protocol/errors.ts';
 import { seal, unseal } from '../../runtime/protocol/noun.ts';
 import { pairingNoun } from '../../runtime/protocol/nouns/board.ts';
+import { grantOf, kindsOf } from '../hardware/bus.ts';
 import { Radio } from '../hardware/radio.ts';
 import type { Carrier, Heard } from '../net/doors.ts';
 import { ROUND_TRIPS } from '../net/message-boards.ts';
@@ -95,6 +96,12 @@ export class Fleet {
     return gateway;
   }
 
+  /** Under which programs see these sensors, wherever there is one of that name. */
+  #grantsOf(reads: string[]): string[] {
+    const buses = this.scenario.boards.flatMap(({ sensors }) => sensors.filter(({ name }) => reads.includes(name)).map(({ bus }) => bus));
+    return [...new Set(buses.flatMap((bus) => grantOf(bus) ?? []))];
+  }
+
   // ---- boards
 
   addBoard(spec: BoardSpec, of: VirtualBoard | null = null): VirtualBoard {
@@ -127,7 +134,7 @@ export class Fleet {
     const board = this.addBoard(spec);
     this.#reach(board.at);
     board.feed();
-    const bind: Step = push(this.people.bind(board.id, spec.capacity.partitions));
+    const bind: Step = push(this.people.bind(board.id, spec.capacity.partitions, kindsOf(board.hardware)));
     this.#claim(board, first);
     // The binding names a board that a gateway knows already.
     const bindLater = (): void => {
@@ -241,7 +248,7 @@ export class Fleet {
     const { crypto } = this.people.keys;
     const by = { crypto, publisher: this.people.publisher, key: this.people.publisherKey, chance: this.chance };
     const { uses, greenAfterMs, fails } = behaviour;
-    const release = buildRelease(by, spec, sequence, { uses, greenAfterMs, fails });
+    const release = buildRelease(by, spec, sequence, { uses, greenAfterMs, fails }, this.#grantsOf(spec.reads));
     this.people.publish(release);
     this.#releases.set(hex(release.hash), { workload: spec.name, release });
     return release;

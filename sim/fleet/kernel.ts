@@ -54,7 +54,7 @@ export interface KernelSurroundings {
   /** Programs reach the network. */
   online(): boolean;
   /** Whether everything that a program reads can be read. */
-  sensorsTell(rootPath: string): boolean;
+  sensorsTell(spec: PartitionSpec): boolean;
   /** The speed of the processor, of a Pi 4's at full speed. */
   speedPermille(): number;
   /** What all programs want of all cores, permille. */
@@ -318,7 +318,7 @@ export class VirtualKernel implements Partitions {
     const cell = this.#cells.get(partition);
     if (cell?.running !== true || cell.behaviour.fails?.how === 'never-green') return false;
     const greenMs = (cell.behaviour.greenAfterMs * 1000) / Math.max(1, this.#around.speedPermille());
-    return this.#around.clock.nowMs - cell.beganMs >= greenMs && this.#around.sensorsTell(cell.spec.rootPath);
+    return this.#around.clock.nowMs - cell.beganMs >= greenMs && this.#around.sensorsTell(cell.spec);
   }
 }
 

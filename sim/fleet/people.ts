@@ -87,10 +87,11 @@ export class People {
     this.#signed(release.document);
   }
 
-  bind(board: BoardId, partitions: number): Bytes {
+  /** Its owner lends what there is of devices. */
+  bind(board: BoardId, partitions: number, grants: string[]): Bytes {
     const binding: Binding = {
       ...{ v: 1, board, owner: this.owner, payee: 'DE02 1203 0000 0000 2020 51', version: 1, currency: CURRENCY, rates: RATES },
-      policy: { partitions, labels: [] },
+      policy: { partitions, labels: [], grants },
     };
     return this.#sign(seal(bindingNoun, binding, this.signerOf('owner')));
   }

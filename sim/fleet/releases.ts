@@ -4,7 +4,7 @@
  * before, as a newer build does.
  */
 
-import { readRecipe } from '../../recipes/builder/recipe.ts';
+import { reachOf, readRecipe } from '../../recipes/builder/recipe.ts';
 import { type Bytes, concat, hex } from '../../runtime/protocol/bytes.ts';
 import type { Crypto, Signer } from '../../runtime/protocol/crypto.ts';
 import type { PublisherId } from '../../runtime/protocol/ids.ts';
@@ -42,7 +42,20 @@ export interface Publishing {
   chance: Chance;
 }
 
-export const buildRelease = (by: Publishing, workload: WorkloadSpec, sequence: number, behaviour: Behaviour): Release => {
+/** Those of the recipe, and those under which its sensors are read. */
+const devicesOf = (own: string[] = [], read: string[]): string[] | undefined => {
+  const all = [...new Set([...own, ...read])].sort();
+  return all.length === 0 ? undefined : all;
+};
+
+/** `read`: grants under which the sensors that it reads are seen. */
+export const buildRelease = (
+  by: Publishing,
+  workload: WorkloadSpec,
+  sequence: number,
+  behaviour: Behaviour,
+  read: string[] = [],
+): Release => {
   const { recipe } = readRecipe(workload.recipeText, `${workload.recipe}/recipe.yaml`);
   const { sha256 } = by.crypto;
   const pieces = piecesOf(by.chance.fork(`content of ${workload.name}`), Math.max(1, workload.contentBytes), sequence);
@@ -57,6 +70,7 @@ export const buildRelease = (by: Publishing, workload: WorkloadSpec, sequence: n
     ...{ v: 1, publisher: by.publisher, recipe: workload.name, label: `${recipe.label}+${sequence}`, sequence },
     ...{ arch: 'any', pages: [sha256(page)], entries: entries.length, bytes: whole.length, args: recipe.args, env: recipe.env },
     ...{ engine: recipe.engine, parameters: recipe.parameters, limits: recipe.limits, promises: recipe.promises, demands: recipe.demands },
+    ...reachOf({ ...recipe, devices: devicesOf(recipe.devices, read) }),
   };
   return {
     hash: sha256(payloadOf(manifestNoun, manifest)),

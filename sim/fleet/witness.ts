@@ -7,6 +7,7 @@ import type { Bytes } from '../../runtime/protocol/bytes.ts';
 import { ERRORS, type LichenError } from '../../runtime/protocol/errors.ts';
 import type { PeerFrame } from '../../runtime/protocol/nouns/log.ts';
 import type { Commit } from '../../runtime/turn/store.ts';
+import { kindsOf } from '../hardware/bus.ts';
 import type { Counted, EndReason, Judge } from '../oracle/physics.ts';
 import type { VirtualClock } from '../world/clock.ts';
 import type { Trace } from '../world/trace.ts';
@@ -119,7 +120,7 @@ export class Witness implements BoardWitness {
   }
 
   built({ id, hardware }: VirtualBoard): void {
-    this.#judge.built(this.#clock.nowMs, id, { tier: hardware.tier, ...hardware.enforces });
+    this.#judge.built(this.#clock.nowMs, id, { tier: hardware.tier, grants: ['links', ...kindsOf(hardware)], ...hardware.enforces });
   }
 
   powered(board: VirtualBoard, on: boolean): void {

@@ -33,6 +33,12 @@ export const grantOf = (bus: SensorSpec['bus']): string | null => {
   return bus === '1-wire' ? '1wire' : bus;
 };
 
+/** By a program that was granted these. */
+export const isSeen = (bus: SensorSpec['bus'], granted: string[]): boolean => {
+  const grant = grantOf(bus);
+  return grant === null || granted.includes(grant);
+};
+
 /** The kinds of devices that a board can give. */
 export const kindsOf = ({ buses }: Pick<Hardware, 'buses'>): string[] => buses.flatMap((bus) => grantOf(bus) ?? []);
 

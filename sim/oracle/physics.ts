@@ -34,7 +34,17 @@ export interface Physics {
   built(
     atMs: number,
     board: string,
-    enforces: { tier: string; memory: boolean; cpu: boolean; pids: boolean; network: boolean; disk: boolean; deadline: boolean },
+    enforces: {
+      tier: string;
+      /** What it can give beside room, and keep from whoever was not given it. */
+      grants: string[];
+      memory: boolean;
+      cpu: boolean;
+      pids: boolean;
+      network: boolean;
+      disk: boolean;
+      deadline: boolean;
+    },
   ): void;
   /** Its runtime ends with the power, whether that is told or not. */
   powered(atMs: number, board: string, on: boolean): void;

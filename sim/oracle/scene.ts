@@ -6,6 +6,7 @@ import type { Counted } from './physics.ts';
 import type { SeqSet } from './seqs.ts';
 
 export interface Enforces {
+  grants: string[];
   tier: string;
   memory: boolean;
   cpu: boolean;

@@ -227,7 +227,11 @@ const workloadMap = object({
   uses: may(usesShape, usesShape.usual, 'what an instance uses while it runs'),
   'green-after': usually(quantity('ms', { most: DAY_MS }), '3s', 'from its start until its promises hold'),
   fails: may(orNull(failsShape), null, 'its first release is no good'),
-  reads: may(oneOrMany(placed(reference), 'sensors', SCENARIO.sensorsPerBoard), [], 'sensors without which its promises do not hold'),
+  reads: may(
+    oneOrMany(placed(reference), 'sensors', SCENARIO.sensorsPerBoard),
+    [],
+    'sensors without which its promises do not hold; it is granted their buses',
+  ),
   content: usually(quantity('bytes', { least: 1, most: LIMITS.releaseBytes }), '256KiB', 'size of its release'),
   asks: usuallyAt(quantity('ms'), '0s', 'when the tenant asks for it'),
   patience: usually(

@@ -52,14 +52,10 @@ export class RealBoard {
     this.#process = startBoard(RUNTIME, setup);
   }
 
-  static start(name: string, claim: string, paces: Record<string, number> = {}): RealBoard {
+  static start(name: string, claim: string, paces: Record<string, number> = {}, tier: BoardSetup['tier'] = 'dev'): RealBoard {
     const { key, dir, data } = boardDirectory(name);
     const capacity = 'memory=256,cpu=1000,partitions=8';
-    return new RealBoard(
-      { name, board: key.id, data, capacity, claim, proxyPort: null, tier: 'dev', paces: { ...PACES, ...paces } },
-      key,
-      dir,
-    );
+    return new RealBoard({ name, board: key.id, data, capacity, claim, proxyPort: null, tier, paces: { ...PACES, ...paces } }, key, dir);
   }
 
   get process(): Process {

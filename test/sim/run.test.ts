@@ -121,3 +121,20 @@ describe('a run', () => {
     expect([ok, expectations.map(({ held }) => held)]).toEqual([false, [false]]);
   });
 });
+
+test('an instance that reads a sensor is granted its bus, and goes where that is lent', async () => {
+  const text = `
+lasts: 1h
+gateways: [north]
+boards:
+  - { name: shed, profile: pi-3b, sensors: [{ name: tank, bus: gpio, constant: 1 }] }
+  - { name: desk, profile: generic-amd64 }
+workloads:
+  - { recipe: hello-sensor, replicas: 2, reads: tank }
+expect:
+  - eventually: { see: green, of: hello-sensor, at-least: 1, within: 15min }
+  - always: { see: running, of: hello-sensor, at-most: 1 }
+`;
+  const report = await go('', {}, text);
+  expect([report.ok, report.violations]).toEqual([true, []]);
+}, 120_000);

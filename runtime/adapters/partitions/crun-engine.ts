@@ -9,6 +9,7 @@ import { configOf } from './config.ts';
 import { createUnderConmon, crunMust } from './conmon.ts';
 import { type DeviceNode, type DeviceRoots, hiddenFrom, nodesOf } from './devices.ts';
 import { parseExit } from './exits.ts';
+import { asksAny } from './filter.ts';
 import { Meter } from './meter.ts';
 import { COMMON_MOUNT_POINTS, plantMountPoint } from './mount-points.ts';
 import { boardName, isId } from './names.ts';
@@ -80,6 +81,7 @@ export class CrunEngine implements Backend {
     const cgroup = this.#cgroup(partition);
     cgroup.create();
     cgroup.limitCpu(spec.limits.cpuMillis);
+    this.#checkNetwork(spec.network);
     const nodes = spec.devices.flatMap((kind) => this.#nodesOf(kind));
     const address = network === null ? null : await network.create(partition, spec.network);
     const binds = await this.#bindsOf(spec);
@@ -109,6 +111,7 @@ export class CrunEngine implements Backend {
   }
 
   async connect(partition: string, policy: NetworkPolicy): Promise<void> {
+    this.#checkNetwork(policy);
     await this.#options.network?.connect(partition, policy);
   }
 
@@ -216,6 +219,11 @@ export class CrunEngine implements Backend {
     const binds = [...(node ?? []), ...(spec.network === null ? [] : (network?.binds(spec.partition) ?? []))];
     for (const { target } of binds) plantMountPoint(spec.rootPath, { target, kind: 'file' });
     return binds;
+  }
+
+  #checkNetwork(policy: NetworkPolicy | null): void {
+    if (this.#options.network === null && asksAny(policy))
+      throw new LichenError('not-offered', 'this board cannot give partitions a network');
   }
 
   /** What was unplugged since it was offered is not there. */

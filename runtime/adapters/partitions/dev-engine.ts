@@ -10,6 +10,7 @@ import { LichenError } from '../../protocol/errors.ts';
 import type { Backend, Launched, Probed, Running } from './backend.ts';
 import { ASK, INSIDE, REAPER } from './dev-script.ts';
 import { exitOf } from './exits.ts';
+import { asksAny } from './filter.ts';
 import { COMMON_MOUNT_POINTS, plantMountPoint } from './mount-points.ts';
 import { addressOf } from './names.ts';
 import { type Bind, nodeBinds } from './node-engine.ts';
@@ -91,9 +92,7 @@ export class DevEngine implements Backend {
 
   /** Nothing passes, so what asks for nothing has it all. */
   async connect(_partition: string, policy: NetworkPolicy | null): Promise<void> {
-    const asked = policy === null ? [] : [...policy.outbound, ...policy.links, ...policy.publish];
-    if (asked.length > 0 || policy?.dns === true)
-      throw new LichenError('not-offered', 'the dev engine connects nothing; run the instance on a board');
+    if (asksAny(policy)) throw new LichenError('not-offered', 'the dev engine connects nothing; run the instance on a board');
   }
 
   async launch(spec: PartitionSpec, uid: number): Promise<Launched> {

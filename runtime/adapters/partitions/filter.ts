@@ -1,7 +1,7 @@
 /**
  * The packet filters, as text for nft. One table in each partition's own namespace says what passes; it binds the
- * workload, which has no capability there, and goes with the namespace. A second one, on the board and with the board's
- * name, is there while any instance reaches out or is published: it translates addresses, and denies once more.
+ * workload, which has no capability there, and goes with the namespace. Where the machine forwards there is a second one,
+ * on the board and with the board's name: it translates addresses, lets nobody in, and denies once more.
  */
 import type { NetworkPolicy } from '../../ports/partitions.ts';
 import { destinationOf, isPrivate, PRIVATE_V4 } from '../../protocol/address.ts';
@@ -42,6 +42,8 @@ export interface Inside {
 }
 
 const DNS_PORT = 53;
+/** Every partition of every board (names.ts). */
+const PARTITIONS = 'fd4c:6963:6865::/48';
 /** All that was given to the Internet of IPv6. */
 const PUBLIC_V6 = '2000::/3';
 const NEIGHBOURS = 'icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept';
@@ -102,6 +104,9 @@ export const insideTable = (inside: Inside): string => {
       // Connection tracking is per namespace; neighbour discovery must pass or no address is ever found (RFC 4861).
       NEIGHBOURS,
       ...inside.to.map((end) => `oifname "${end.device}" ip6 daddr ${end.address} ${atPort(end)} accept`),
+      // Of this board or of another on the same machine: it is reached by a link or not at all.
+      `ip6 daddr ${PARTITIONS} meta l4proto tcp reject with tcp reset`,
+      `ip6 daddr ${PARTITIONS} reject with icmpx admin-prohibited`,
       ...outboundRules(inside).map((rule) => `oifname "eth0" ${rule}`),
       // A program is told at once, where silence would cost it a time-out; TCP heeds nothing but a reset while it connects.
       'meta l4proto tcp reject with tcp reset',
@@ -131,9 +136,12 @@ export const resolvText = ({ wiring, resolvers }: Inside): string =>
     ? resolvers.map((resolver) => `nameserver ${resolver}\n`).join('')
     : '# no resolver: the manifest does not ask for one\n';
 
-/** Whether the board has to do anything for it. */
-export const reachesOut = ({ policy }: Wiring): boolean =>
+/** Whether anything passes between it and the world. */
+export const asksOut = (policy: NetworkPolicy | null): boolean =>
   policy !== null && (policy.outbound.length > 0 || policy.dns || policy.publish.length > 0);
+
+/** Whether it asks for anything at all. */
+export const asksAny = (policy: NetworkPolicy | null): boolean => asksOut(policy) || (policy?.links.length ?? 0) > 0;
 
 const spoofed = ({ link, address, address4 }: Wiring): string[] => [
   `iifname "${link}" ip6 saddr != ${set([address, 'fe80::/10'])} drop`,
@@ -152,8 +160,8 @@ const published = ({ address, address4, policy }: Wiring, { v4, v6 }: Families, 
 /** `wirings`: all of the board's partitions; with none there is nothing to guard. */
 export const boardTable = (name: string, wirings: Wiring[], families: Families): string => {
   const links = set(wirings.map(({ link }) => `"${link}"`));
-  const v4 = wirings.flatMap((wiring) => (reachesOut(wiring) && wiring.address4 !== null ? [wiring.address4] : []));
-  const v6 = families.v6 ? wirings.flatMap((wiring) => (reachesOut(wiring) ? [wiring.address] : [])) : [];
+  const v4 = wirings.flatMap((wiring) => (asksOut(wiring.policy) && wiring.address4 !== null ? [wiring.address4] : []));
+  const v6 = families.v6 ? wirings.flatMap((wiring) => (asksOut(wiring.policy) ? [wiring.address] : [])) : [];
   return replaced(`inet ${name}`, [
     chain('spoofed', 'filter hook prerouting priority raw', 'accept', wirings.flatMap(spoofed)),
     // The board itself, under whichever of its addresses, is no destination of anybody.

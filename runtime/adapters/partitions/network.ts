@@ -8,25 +8,26 @@ import type { NetworkPolicy } from '../../ports/partitions.ts';
 import { destinationOf } from '../../protocol/address.ts';
 import { LichenError } from '../../protocol/errors.ts';
 import {
+  asksOut,
   boardTable,
   type Families,
   hostsText,
   type Inside,
   insideTable,
   type LinkEnd,
-  reachesOut,
   resolvText,
   type Wiring,
 } from './filter.ts';
 import { address4Of, addressOf, boardName, linkOf, pairOf } from './names.ts';
 import type { Bind } from './node-engine.ts';
-import { boardResolvers, type Lookup, Names, systemLookup } from './resolve.ts';
+import { boardResolvers, type Lookup, Names, namesIn, systemLookup } from './resolve.ts';
 import { must, run } from './run.ts';
 import { list, readText } from './state.ts';
 import { Wirings } from './wirings.ts';
 
 /** Runs in the new namespace, which is held by the time it ends. */
-const WITHIN = 'printf %s "$0" | ip -6 -batch - && printf %s "$1" | ip -4 -batch - && { [ -z "$2" ] || printf %s "$2" | nft -f -; }';
+const WITHIN =
+  'printf %s "$0" | ip -6 -batch - && { [ -z "$1" ] || printf %s "$1" | ip -4 -batch -; } && { [ -z "$2" ] || printf %s "$2" | nft -f -; }';
 
 export interface NetworkOptions {
   board: string;
@@ -55,12 +56,13 @@ export class Network {
     this.#options = options;
     this.#directory = `${options.runPath}/net`;
     this.#wirings = new Wirings(`${options.runPath}/wired`);
-    this.#hasTable = this.#wirings.all().some(([, wiring]) => reachesOut(wiring));
+    this.#hasTable = this.#wirings.all().length > 0;
     this.#names = new Names(
       options.lookup ?? systemLookup,
       () => void this.#next(() => this.#applyAll()).catch(() => undefined),
       options.namesMs,
     );
+    for (const [partition] of this.#wirings.all()) this.#names.remember(namesIn(readText(this.#wirings.file(partition, 'hosts')) ?? ''));
   }
 
   file(partition: string): string {
@@ -89,8 +91,7 @@ export class Network {
     const { filter, families } = this.#options;
     if (policy === null) return;
     if (policy.links.length > 0 && !filter) throw new LichenError('not-offered', 'links need nftables on this board');
-    const outside = policy.outbound.length + policy.publish.length > 0 || policy.dns;
-    if (outside && !(filter && (families.v4 || families.v6)))
+    if (asksOut(policy) && !(filter && (families.v4 || families.v6)))
       throw new LichenError(
         'not-offered',
         'nothing passes between instances and the world: this board does not forward, or has no nftables',
@@ -150,7 +151,7 @@ export class Network {
     // The board's end needs no IPv4 address for this (RFC 5549).
     const within4 = address4 === null ? [] : [`addr add ${address4}/32 dev eth0`, 'route add default via inet6 fe80::1 dev eth0'];
     const table = filter ? insideTable(this.#insideOf(partition, { ...wiring, policy: null })) : '';
-    await must('unshare', [`--net=${file}`, 'sh', '-c', WITHIN, lines(within), lines(within4), table]);
+    await must('unshare', [`--net=${file}`, 'sh', '-c', WITHIN, lines(within), within4.length === 0 ? '' : lines(within4), table]);
     const without = [`addr add fe80::1/64 dev ${link} nodad`, `link set ${link} up`, `route add ${address}/128 dev ${link}`];
     await must('ip', ['-6', '-batch', '-'], { input: lines(without) });
     if (address4 !== null) await must('ip', ['-4', 'route', 'add', `${address4}/32`, 'dev', link]);
@@ -187,7 +188,8 @@ export class Network {
 
   async #apply(partition: string): Promise<void> {
     const wiring = this.#wirings.get(partition);
-    if (wiring === undefined) return;
+    // Of one that was cut down half, its file may be left.
+    if (wiring === undefined || !this.#isMounted(this.file(partition))) return;
     const inside = this.#insideOf(partition, wiring);
     const named = new Map(wiring.policy?.links.map(({ name, partition: other }) => [name, addressOf(this.#options.board, other)]));
     this.#wirings.write(partition, 'hosts', hostsText(inside, named));
@@ -195,14 +197,18 @@ export class Network {
     if (this.#options.filter) await must('nsenter', [`--net=${this.file(partition)}`, 'nft', '-f', '-'], { input: insideTable(inside) });
   }
 
-  /** Only while there is something to translate: a board that lends no network has nothing in the machine's own tables. */
+  /**
+   * Where the machine passes packets on, whoever is on its network could send some to a partition: so it is there from the
+   * first partition to the last. Elsewhere nothing is in the machine's own tables.
+   */
   async #applyBoard(): Promise<void> {
     const { board, filter, families } = this.#options;
     const wirings = this.#wirings.all().map(([, wiring]) => wiring);
-    const isWanted = filter && (families.v4 || families.v6) && wirings.some(reachesOut);
+    const isWanted = filter && (families.v4 || families.v6) && wirings.length > 0;
     const name = boardName(board);
     if (isWanted) await must('nft', ['-f', '-'], { input: boardTable(name, wirings, families) });
-    else if (this.#hasTable) await must('nft', ['-f', '-'], { input: `add table inet ${name}\ndelete table inet ${name}\n` });
+    else if (filter && (families.v4 || families.v6) && this.#hasTable)
+      await must('nft', ['-f', '-'], { input: `add table inet ${name}\ndelete table inet ${name}\n` });
     this.#hasTable = isWanted;
   }
 

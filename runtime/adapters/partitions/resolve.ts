@@ -22,6 +22,13 @@ export const resolversIn = (text: string): string[] =>
 export const boardResolvers = (): string[] =>
   RESOLV_FILES.map((path) => resolversIn(readText(path) ?? '')).find((found) => found.length > 0) ?? [];
 
+/** What a life before found: name → addresses, as a hosts file has them. */
+export const namesIn = (hosts: string): Map<string, string[]> => {
+  const found = new Map<string, string[]>();
+  for (const [, address = '', name = ''] of hosts.matchAll(/^(\S+) (\S+)$/gm)) found.set(name, [...(found.get(name) ?? []), address]);
+  return found;
+};
+
 export class Names {
   readonly #lookup: Lookup;
   readonly #changed: () => void;
@@ -38,6 +45,11 @@ export class Names {
 
   get known(): ReadonlyMap<string, readonly string[]> {
     return this.#known;
+  }
+
+  /** So that a name means what it did until it is heard to mean something else. */
+  remember(found: ReadonlyMap<string, readonly string[]>): void {
+    for (const [name, addresses] of found) this.#known.set(name, addresses);
   }
 
   /** From now on these are asked for; back when the new ones are known, or after a while. */

@@ -37,7 +37,7 @@ const lacksOf = ({ world }: Cast, name: string): string[] =>
   (world.node(0).json('requests') as { name: string; lacks: string[] }[]).find((row) => row.name === name)?.lacks ?? [];
 
 describe('what is lent', () => {
-  test('takes the word of the board and of its owner, each in its own document', () => {
+  test('takes the word of the board and of its owner, each in its own document [network-1]', () => {
     const found = lending([[], ['gpio'], ['i2c']]);
     expect(push(found, { devices: ['gpio'] }, { name: 'reader', replicas: 3 })).toMatchObject({ ok: true });
     expect(found.boards.map(on)).toEqual([[], ['reader'], []]);
@@ -65,7 +65,7 @@ describe('what is lent', () => {
 });
 
 describe('a link', () => {
-  test('brings an instance beside the one that it is linked to, and waits for it', () => {
+  test('brings an instance beside the one that it is linked to, and waits for it [network-8]', () => {
     const found = lending([[], [], []]);
     expect(push(found, { network: LINKED }, { name: 'shop', links: { db: 'stock' } })).toMatchObject({ ok: true });
     expect(found.boards.flatMap(on)).toEqual([]);
@@ -93,7 +93,7 @@ describe('a link', () => {
 });
 
 describe('a published port', () => {
-  test('is on one board one instance’s, so the next goes to another board', () => {
+  test('is on one board one instance’s, so the next goes to another board [network-10]', () => {
     const found = lending([[], []]);
     for (const name of ['one', 'two', 'three'])
       expect(push(found, { network: WEB }, { name, publish: { web: 8001 } })).toMatchObject({ ok: true });

@@ -52,7 +52,7 @@ describe('what an instance reaches', () => {
     expect(world.engine.did('connect')).toEqual([]);
   });
 
-  test('changes with the other end of a link, without a restart, and its lack is told', () => {
+  test('changes with the other end of a link, without a restart, and its lack is told [network-9]', () => {
     const world = lending();
     const [db, client] = [stock(world), shop(world)];
     world.assign(client).pass(3000);
@@ -67,7 +67,7 @@ describe('what an instance reaches', () => {
     expect(world.state(client.lease)?.restarts).toBe(0);
   });
 
-  test("changes with its tenant's request, without a restart", () => {
+  test("changes with its tenant's request, without a restart [network-11]", () => {
     const world = lending();
     const client = shop(world);
     world.assign(client).pass(3000);
@@ -111,7 +111,7 @@ describe('what an instance reaches', () => {
     expect(world.engine.did('start').filter((id) => id === client.lease.lease)).toHaveLength(1);
   });
 
-  test('that this board does not offer keeps it from being run here, whoever assigned it', () => {
+  test('that this board does not offer keeps it from being run here, whoever assigned it [network-2]', () => {
     for (const offer of [{ grants: ['links'] }, { grants: ['internet', 'lan'] }]) {
       const world = lending({ ...LENT, ...offer });
       const client = shop(world);

@@ -58,6 +58,7 @@ const OFFER: Offer = {
   cpuMillis: 4000,
   partitions: 8,
   enforces: ENFORCES,
+  grants: ['gpio'],
   engine: 'crun',
   model: '',
 };
@@ -281,9 +282,9 @@ export class Day {
   }
 
   /** A board with power and a home. */
-  board(name: string, enforces = { tier: 'full', ...ENFORCES }): DayBoard {
+  board(name: string, can: Partial<Parameters<Judge['built']>[2]> = {}): DayBoard {
     const board = new DayBoard(this, name);
-    this.judge.built(this.atMs, board.id, enforces);
+    this.judge.built(this.atMs, board.id, { tier: 'full', grants: ['links', 'gpio'], ...ENFORCES, ...can });
     this.log('gateway a', 'pair', pair(name).body);
     this.sign(signedBinding(name));
     board.power(true).welcome();

@@ -21,6 +21,7 @@ describe('an offer', () => {
     ['over-offered: a limit', { tier: 'full', ...ALL, disk: false }],
     ['over-offered: that it ends what has to be over', { tier: 'full', ...ALL, deadline: false }],
     ['over-offered: a tier', { tier: 'reduced', ...ALL }],
+    ['over-offered: a device', { tier: 'full', grants: ['links'], ...ALL }],
   ])('%s', (_name, enforces) => {
     const day = new Day();
     day.board('board 1', enforces);

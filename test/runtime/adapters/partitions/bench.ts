@@ -19,6 +19,8 @@ export interface Subject {
   more?: (bench: () => Bench) => void;
   /** A network other than the machine's own, opened for the bench. */
   net?: (directory: string) => Promise<BoardNet>;
+  /** One that another bench opened, and closes. */
+  shares?: BoardNet;
   /** Where devices are looked for. */
   devices?: (directory: string) => DeviceRoots;
 }
@@ -62,7 +64,7 @@ export class Bench {
     chmodSync(this.directory, 0o755);
     await plantRoot(this.rootPath, existsSync('/usr/bin/perl'));
     if (this.subject.uid !== null) this.#give(this.directory, this.subject.uid);
-    this.#net = (await this.subject.net?.(this.directory)) ?? null;
+    this.#net = this.subject.shares ?? (await this.subject.net?.(this.directory)) ?? null;
     this.#devices = this.subject.devices?.(this.directory);
     this.#life = await this.begin();
   }
@@ -183,7 +185,7 @@ export class Bench {
       for (const partition of this.#used) await this.life.do({ kind: 'remove', partition, data: true });
       await this.life.close();
     } finally {
-      this.#net?.close();
+      if (this.subject.shares === undefined) this.#net?.close();
       rmSync(this.directory, { recursive: true, force: true });
     }
   }

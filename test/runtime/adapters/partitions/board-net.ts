@@ -77,10 +77,9 @@ export class BoardNet {
     const net = new BoardNet(board, world);
     net.onBoard(['ip', 'link', 'add', 'up0', 'type', 'veth', 'peer', 'name', 'out0', 'netns', String(world.pid)]);
     const batch = (device: string, addresses: string[]): string =>
-      [...addresses.map((address) => `addr add ${address} dev ${device}`), `link set ${device} up`].join('\n');
-    const nodad = (address: string): string => `${address}/64`;
-    net.onBoard(['ip', '-batch', '-'], batch('up0', [`${BOARD.lan}/24`, `${BOARD.v4}/24`, nodad(BOARD.v6)]));
-    net.outside(['ip', '-batch', '-'], batch('out0', [`${OUTSIDE.lan}/24`, `${OUTSIDE.v4}/24`, `${OUTSIDE.other}/24`, nodad(OUTSIDE.v6)]));
+      [...addresses.map((address) => `addr add ${address} dev ${device} nodad`), `link set ${device} up`].join('\n');
+    net.onBoard(['ip', '-batch', '-'], batch('up0', [`${BOARD.lan}/24`, `${BOARD.v4}/24`, `${BOARD.v6}/64`]));
+    net.outside(['ip', '-batch', '-'], batch('out0', [`${OUTSIDE.lan}/24`, `${OUTSIDE.v4}/24`, `${OUTSIDE.other}/24`, `${OUTSIDE.v6}/64`]));
     return net;
   }
 

@@ -81,7 +81,7 @@ const suite = (): void => {
     await bench.end(partition);
   });
 
-  it('has a rule beside the node: what gets into /dev in another way is not opened', async () => {
+  it('has a rule beside the node: what gets into /dev in another way is not opened [network-12]', async () => {
     const [granted, other] = [await start(['gpio']), await start(['serial'])];
     // By root of the board, with a capability that nothing inside has; only the device controller is left to refuse.
     const { first } = JSON.parse(execFileSync('cat', [join(bench.dataPath, 'partitions', other, 'state.json')], { encoding: 'utf8' }));

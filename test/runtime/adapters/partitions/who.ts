@@ -11,7 +11,12 @@ udp.bind(port, '::');
 const tcp = createServer({ allowHalfOpen: true }, (socket) => {
   say(`tcp ${plain(socket.remoteAddress)}`);
   socket.on('error', () => undefined);
-  socket.resume().on('end', () => socket.end(`${plain(socket.remoteAddress)}\n`));
+  let received = 0;
+  socket.on('data', (bytes) => {
+    received += bytes.length;
+  });
+  // Whoever sends much gets as much back.
+  socket.on('end', () => socket.end(received > 0 ? Buffer.alloc(received) : `${plain(socket.remoteAddress)}\n`));
 });
 tcp.listen({ port, host: '::' }, () => say('ready'));
 process.stdin.resume().on('end', () => process.exit(0));
