@@ -75,8 +75,7 @@ const limits = (bench: () => Bench): void => {
       return Number(/nr_throttled (\d+)/.exec(stat)?.[1]);
     };
     expect(await until(() => throttled() > 3, 10_000), 'it was throttled').toBe(true);
-    const log = `${bench().dataPath}/partitions/${partition}/log`;
-    expect(readFileSync(log).length).toBeLessThan(1024 * 1024);
+    expect(bench().log(partition).length).toBeLessThan(1024 * 1024);
     await bench().end(partition);
   });
 };
