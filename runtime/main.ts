@@ -9,6 +9,7 @@ import { bootId, openClock } from './adapters/clock.ts';
 import { nodeCrypto } from './adapters/crypto.ts';
 import { kernelEntropy } from './adapters/entropy.ts';
 import { openFiles } from './adapters/files.ts';
+import { nodeSealer } from './adapters/hpke.ts';
 import { boardModel, readModel } from './adapters/inventory.ts';
 import { openLmdbStore } from './adapters/lmdb-store.ts';
 import { MqttLink } from './adapters/mqtt-link.ts';
@@ -165,7 +166,7 @@ const run = async (values: Values): Promise<void> => {
   const route = typeof values.proxy === 'string' ? { dial: dialThrough(values.proxy) } : {};
   const link = new MqttLink({ identity, keepaliveS: number(values, 'keepalive-s'), timeoutMs: pace.patienceMs, ...route });
   const board: Board = {
-    ...{ crypto: nodeCrypto, signer: key.signer, entropy: kernelEntropy, id, bootId: bootId(), software: SOFTWARE },
+    ...{ crypto: nodeCrypto, sealer: nodeSealer, signer: key.signer, entropy: kernelEntropy, id, bootId: bootId(), software: SOFTWARE },
     ...{ offer, pace },
   };
   const retell = openRetelling({

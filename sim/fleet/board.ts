@@ -2,6 +2,7 @@
  * A board of the virtual world: the real agent around the real turn, over virtual hardware. Its card, its clock, its
  * battery and its radio outlive its power; its partitions outlive its runtime.
  */
+import { nodeSealer } from '../../runtime/adapters/hpke.ts';
 import { boardCore } from '../../runtime/agent/agent.ts';
 import type { Board, Effect, Event, Of } from '../../runtime/agent/events.ts';
 import { openRetelling } from '../../runtime/agent/retell.ts';
@@ -251,6 +252,7 @@ export class VirtualBoard {
     const board: Board = {
       ...{
         crypto: people.keys.crypto,
+        sealer: nodeSealer,
         signer: this.signer,
         entropy,
         id: this.id,
