@@ -14,6 +14,7 @@ import { boardModel, readModel } from './adapters/inventory.ts';
 import { openLmdbStore } from './adapters/lmdb-store.ts';
 import { MqttLink } from './adapters/mqtt-link.ts';
 import { pair } from './adapters/pair.ts';
+import { wearOf } from './adapters/partitions/log-keep.ts';
 import { openPartitions } from './adapters/partitions/open.ts';
 import { dialThrough } from './adapters/tunnel.ts';
 import { boardCore } from './agent/agent.ts';
@@ -143,7 +144,8 @@ const run = async (values: Values): Promise<void> => {
   const owner = `board ${id} ${hex(kernelEntropy.bytes(8))}`;
   const store = openLmdbStore({ path: join(data, 'store.mdb'), owner: looksOnly ? null : owner });
   if (values.status === true) {
-    process.stdout.write(`${JSON.stringify(statusOf(id, new Draft<Effect>(store.snapshot(), new Map())))}\n`);
+    const status = statusOf(id, new Draft<Effect>(store.snapshot(), new Map()));
+    process.stdout.write(`${JSON.stringify({ ...status, logWear: wearOf(id, data) })}\n`);
     return store.close();
   }
   const lent = lentIn(values);

@@ -250,15 +250,8 @@ export class VirtualBoard {
       ...{ keepaliveMs: pace.keepaliveMs, timeoutMs: pace.boardPatienceMs },
     });
     const board: Board = {
-      ...{
-        crypto: people.keys.crypto,
-        sealer: nodeSealer,
-        signer: this.signer,
-        entropy,
-        id: this.id,
-        bootId: `boot ${this.#boots} of ${this.at}`,
-        software: 'simulated',
-      },
+      ...{ crypto: people.keys.crypto, sealer: nodeSealer, signer: this.signer, entropy, id: this.id, software: 'simulated' },
+      bootId: `boot ${this.#boots} of ${this.at}`,
       offer: offerOf(partitions.enforcement, this.spec.capacity, this.hardware.arch, this.hardware.model),
       pace: {
         tickMs: pace.tickMs,

@@ -5,6 +5,7 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { LIMITS } from '../../protocol/limits.ts';
+import { boardName } from './names.ts';
 import { readText } from './state.ts';
 
 const DAY_MS = 86_400_000;
@@ -42,10 +43,11 @@ export class WearBudget {
   }
 }
 
-/** What logs wrote to the card since the day began, as whoever asks finds it written down. */
-export const wearOf = (directory: string): Wear => {
-  const bytes = Number((readText(`${directory}/wear`) ?? '').trim().split(' ')[1] ?? 0);
-  return { bytes: Number.isSafeInteger(bytes) ? bytes : 0, budgetBytes: LIMITS.logWearBytesPerDay };
+/** What the logs of a board wrote to its card since their day began, for whoever looks from outside. */
+export const wearOf = (board: string, dataPath: string): Wear => {
+  const directories = [`/run/${boardName(board)}/logs`, `${dataPath}/run/logs`];
+  const bytes = directories.map((directory) => Number((readText(`${directory}/wear`) ?? '').trim().split(' ')[1] ?? 0));
+  return { bytes: bytes.reduce((sum, one) => sum + (Number.isSafeInteger(one) ? one : 0), 0), budgetBytes: LIMITS.logWearBytesPerDay };
 };
 
 /** False when the budget is spent. */

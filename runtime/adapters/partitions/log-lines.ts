@@ -27,7 +27,7 @@ export const fromConmon = (raw: string): string => {
   let text = '';
   for (const line of raw.split('\n')) {
     const [stamp, stream, part] = line.split(' ', 3);
-    if (stamp === undefined || stream === undefined || part === undefined) continue;
+    if (stamp === undefined || part === undefined || (stream !== 'stdout' && stream !== 'stderr')) continue;
     const said = line.slice(stamp.length + stream.length + part.length + 3);
     text += linesFor(stampOf(stamp), stream === 'stderr' ? 'e' : 'o', said, part === 'P');
   }

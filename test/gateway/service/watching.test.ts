@@ -58,7 +58,7 @@ const watching = () => {
   return { world, board, other, node: world.node(0), viewer: new Viewer(world.node(0)) };
 };
 
-test('a question goes to the board of the instance as it is, and the answer to who asked, once', () => {
+test('a question goes to the board of the instance as it is, and the answer to who asked, once [logs-2]', () => {
   const { board, viewer } = watching();
   const question = viewer.ask();
   expect(tails(board).map(hex)).toEqual([hex(question)]);

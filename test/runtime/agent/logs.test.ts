@@ -42,7 +42,7 @@ const opened = ({ box, of }: LogFrame, reader = READER): LogText =>
   decodeAs(logText, openBox(reader, utf8(LOG_INFO), of, box ?? new Uint8Array()), 'log');
 const textOf = (frame: LogFrame): string => new TextDecoder().decode(opened(frame).text);
 
-test('a tenant reads what its instance says, from where it asks', () => {
+test('a tenant reads what its instance says, from where it asks [logs-4]', () => {
   const { world, one, ask } = running();
   expect(textOf(ask())).toBe(world.engine.said);
   expect(opened(ask())).toMatchObject({ lease: one.lease.lease, from: 0, next: world.engine.said.length, missed: 0 });
@@ -51,12 +51,12 @@ test('a tenant reads what its instance says, from where it asks', () => {
   expect(textOf(ask({ lease: 'a'.repeat(32) as never, from: 27 }))).toBe(world.engine.said);
 });
 
-test('whoever carries the answer cannot open it', () => {
+test('whoever carries the answer cannot open it [logs-3]', () => {
   const { ask } = running();
   expect(() => opened(ask(), boxPair(new Uint8Array(32).fill(6)))).toThrow('bad-signature');
 });
 
-test('nobody else is answered with anything', () => {
+test('nobody else is answered with anything [logs-1]', () => {
   const { world, ask } = running();
   const steps = world.engine.steps.length;
   expect(ask({}, 'second tenant').refusal?.code).toBe('wrong-signer');
