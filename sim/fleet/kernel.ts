@@ -13,8 +13,8 @@ import type {
   Partitions,
 } from '../../runtime/ports/partitions.ts';
 import { LichenError } from '../../runtime/protocol/errors.ts';
-import { kindsOf } from '../hardware/bus.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
+import { kindsOf } from '../hardware/bus.ts';
 import { oomVictim } from '../hardware/memory.ts';
 import type { Hardware } from '../hardware/profiles.ts';
 import type { Counted, EndReason } from '../oracle/physics.ts';

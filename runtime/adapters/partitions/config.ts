@@ -1,7 +1,7 @@
 /** The OCI runtime configuration (opencontainers/runtime-spec 1.0.2), written wholly by us: nothing in it is a default. */
 import type { PartitionSpec } from '../../ports/partitions.ts';
-import type { DeviceNode } from './devices.ts';
 import { LIMITS } from '../../protocol/limits.ts';
+import type { DeviceNode } from './devices.ts';
 import type { Bind } from './node-engine.ts';
 import { seccompFor } from './seccomp.ts';
 
