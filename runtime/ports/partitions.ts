@@ -22,6 +22,9 @@ export interface PartitionLimits {
   pids: number;
   /** Size of the private `/tmp`. */
   tmpMib: number;
+  /** `/data` holds so much and no more; with none of the two, it has no end of its own. */
+  dataMib?: number | undefined;
+  dataInodes?: number | undefined;
   /** Of what the instance says, how much is kept; default `LIMITS.logKib`. */
   logKib?: number | undefined;
   /** Descriptors of each process; default and most `LIMITS.openFiles`. */
@@ -151,6 +154,8 @@ export interface Enforcement {
   deadline: boolean;
   /** Of the words of reach.ts, those that can be given here and be kept from whoever was not given them. */
   grants: string[];
+  /** Whether `/data` can be held to bytes and inodes. */
+  quota: boolean;
   /** Whether ports of the board lead to instances. */
   publishes: boolean;
   /** Why the tier is not higher, one sentence per lack, each ending with what to do. */

@@ -57,6 +57,10 @@ export const LIMITS = {
   watchesPerSession: 8,
   /** Descriptors of one process; what a board itself may have may be less. */
   openFiles: 4096,
+  /** Of `/data`, when a release limits its inodes alone, and at most; and inodes at most. */
+  dataMib: 64,
+  dataMaxMib: 262_144,
+  dataInodes: 4_000_000,
   /** Partitions of one board; SlapOS puts ten to a machine, a big board holds more. */
   partitionsPerBoard: 32,
   replicas: 64,

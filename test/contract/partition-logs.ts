@@ -64,6 +64,7 @@ export const partitionLogs = (bench: () => Bench, tier: 'best' | 'dev'): void =>
     const streams = tier === 'dev' ? ['grün \\x1b[2J\\x07\tx\nbad\nno end', ''] : ['grün \\x1b[2J\\x07\tx\nno end', 'bad\n'];
     expect([words(text, 'o'), words(text, 'e')]).toEqual(streams);
     for (const line of text.trimEnd().split('\n')) expect(line).toMatch(LINE);
+    expect(lostIn(text)).toBe(0);
     await bench().end(partition);
   });
 

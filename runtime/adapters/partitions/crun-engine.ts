@@ -3,11 +3,13 @@ import { mkdirSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:f
 import type { Counters, Exit, NetworkPolicy, PartitionSpec, Probe } from '../../ports/partitions.ts';
 import { LichenError } from '../../protocol/errors.ts';
 import { LIMITS } from '../../protocol/limits.ts';
+import { dataLimitOf } from '../../protocol/nouns/data.ts';
 import type { Backend, Launched, Probed, Running } from './backend.ts';
 import { PartitionCgroup, partitionsWithCgroups, WORKLOAD } from './cgroup.ts';
 import type { Layout } from './cgroup-layout.ts';
 import { configOf } from './config.ts';
 import { createUnderConmon, crunMust } from './conmon.ts';
+import { dataImage, makeImage, withData } from './data-image.ts';
 import { type DeviceNode, type DeviceRoots, hiddenFrom, nodesOf } from './devices.ts';
 import { parseExit } from './exits.ts';
 import type { LogSource } from './log-tail.ts';
@@ -106,7 +108,7 @@ export class CrunEngine implements Backend {
     const logPath = this.#rawLog(partition);
     rmSync(logPath, { force: true });
     const made = await createUnderConmon({
-      ...{ partition, directory, runPath: this.runPath, exitsPath: this.exitsPath, crun: this.#crun },
+      ...{ partition, directory, runPath: this.runPath, exitsPath: this.exitsPath, crun: await this.#crunWithData(spec, uid) },
       ...{ logPath, logBytesMax: ((spec.limits.logKib ?? LIMITS.logKib) * 1024) / 2 },
     });
     cgroup.adoptReaper(made.reaper.pid);
@@ -178,8 +180,12 @@ export class CrunEngine implements Backend {
     return {
       form: 'conmon',
       path: () => this.#rawLog(partition),
-      // All that conmon ever wrote is the log and a few words beside it; the kernel counts it, whoever reads.
-      written: () => (isAlive(reaper) ? Number(/^wchar: (\d+)$/m.exec(readText(`/proc/${reaper.pid}/io`) ?? '')?.[1] ?? Number.NaN) : null),
+      // All that conmon's one thread ever wrote is the log and a few words beside it. Of the process the kernel would also
+      // count what its children wrote, once they are reaped: crun, and in the end the workload.
+      written: () =>
+        isAlive(reaper)
+          ? Number(/^wchar: (\d+)$/m.exec(readText(`/proc/${reaper.pid}/task/${reaper.pid}/io`) ?? '')?.[1] ?? Number.NaN)
+          : null,
     };
   }
 
@@ -246,6 +252,15 @@ export class CrunEngine implements Backend {
 
   #cgroup(partition: string): PartitionCgroup {
     return new PartitionCgroup(this.#options.layout, this.#options.board, partition);
+  }
+
+  /** As what makes the container sees it: its `/data` is bound from there. */
+  async #crunWithData({ partition, limits }: PartitionSpec, uid: number): Promise<string[]> {
+    const limit = dataLimitOf(limits);
+    if (limit === null) return this.#crun;
+    const directory = this.#directory(partition);
+    await makeImage(dataImage(directory), limit, uid);
+    return withData(dataImage(directory), `${directory}/data`, this.#crun);
   }
 
   #rawLog(partition: string): string {

@@ -8,6 +8,7 @@ import { basename, dirname, join } from 'node:path';
 import type { Counters, Exit, NetworkPolicy, PartitionSpec, Probe } from '../../ports/partitions.ts';
 import { LichenError } from '../../protocol/errors.ts';
 import { LIMITS } from '../../protocol/limits.ts';
+import { dataLimitOf } from '../../protocol/nouns/data.ts';
 import type { Backend, Launched, Probed, Running } from './backend.ts';
 import { ASK, INSIDE, REAPER } from './dev-script.ts';
 import { exitOf } from './exits.ts';
@@ -103,6 +104,8 @@ export class DevEngine implements Backend {
   async launch(spec: PartitionSpec, uid: number): Promise<Launched> {
     const { partition } = spec;
     const directory = this.#directory(partition);
+    if (dataLimitOf(spec.limits) !== null)
+      throw new LichenError('not-offered', 'the dev engine holds no /data to a limit; run the instance on a board');
     const loader = Object.keys(spec.env).find((name) => LOADER_VARIABLE.test(name));
     if (loader !== undefined)
       throw new LichenError('not-offered', `the dev engine does not pass ${loader} on; run the instance on a board`);

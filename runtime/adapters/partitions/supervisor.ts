@@ -17,6 +17,9 @@ import { bootId, isAlive, list, type ProcessId, readState, type State, signal, w
 /** Between the first process's end and its exit file lies one turn of the reaper. */
 const REAPER_LIMIT_MS = 5_000;
 
+/** What stays of a partition whose data is kept: an empty place or the data themselves, and the file that they are in when they have an end. */
+const KEPT: ReadonlySet<string> = new Set(['data', 'data.img']);
+
 const NO_COUNTERS: Counters = { cpuMicros: 0n, memoryBytes: 0n, netInBytes: 0n, netOutBytes: 0n, diskWrittenBytes: 0n, pids: 0 };
 
 export interface SupervisorOptions {
@@ -175,7 +178,7 @@ export class Supervisor {
     if (state !== null) this.#disarm(partition, state);
     this.#logs.remove(partition);
     await this.#backend.discard(partition);
-    for (const name of list(directory)) if (name !== 'data') rmSync(`${directory}/${name}`, { recursive: true, force: true });
+    for (const name of list(directory)) if (!KEPT.has(name)) rmSync(`${directory}/${name}`, { recursive: true, force: true });
     if (data) rmSync(directory, { recursive: true, force: true });
   }
 
