@@ -9,10 +9,12 @@ import { bootId, openClock } from './adapters/clock.ts';
 import { nodeCrypto } from './adapters/crypto.ts';
 import { kernelEntropy } from './adapters/entropy.ts';
 import { openFiles } from './adapters/files.ts';
+import { nodeSealer } from './adapters/hpke.ts';
 import { boardModel, readModel } from './adapters/inventory.ts';
 import { openLmdbStore } from './adapters/lmdb-store.ts';
 import { MqttLink } from './adapters/mqtt-link.ts';
 import { pair } from './adapters/pair.ts';
+import { wearOf } from './adapters/partitions/log-keep.ts';
 import { openPartitions } from './adapters/partitions/open.ts';
 import { dialThrough } from './adapters/tunnel.ts';
 import { boardCore } from './agent/agent.ts';
@@ -54,7 +56,7 @@ const OPTIONS = {
   help: { type: 'boolean', default: false },
 } as const;
 
-const HELP = `lichen-runtime --data DIR [--claim LICHEN1:...] [--capacity memory=MIB,cpu=MILLIS,partitions=N,ports=FIRST-LAST]
+const HELP = `lichen-runtime --data DIR [--claim LICHEN1:...] [--capacity memory=MIB,cpu=MILLIS,partitions=N,data=MIB,ports=FIRST-LAST]
                           [--grants internet,lan,gpio,...]
 
   --data DIR        identity, store and files of this board
@@ -142,7 +144,8 @@ const run = async (values: Values): Promise<void> => {
   const owner = `board ${id} ${hex(kernelEntropy.bytes(8))}`;
   const store = openLmdbStore({ path: join(data, 'store.mdb'), owner: looksOnly ? null : owner });
   if (values.status === true) {
-    process.stdout.write(`${JSON.stringify(statusOf(id, new Draft<Effect>(store.snapshot(), new Map())))}\n`);
+    const status = statusOf(id, new Draft<Effect>(store.snapshot(), new Map()));
+    process.stdout.write(`${JSON.stringify({ ...status, logWear: wearOf(id, data) })}\n`);
     return store.close();
   }
   const lent = lentIn(values);
@@ -165,7 +168,7 @@ const run = async (values: Values): Promise<void> => {
   const route = typeof values.proxy === 'string' ? { dial: dialThrough(values.proxy) } : {};
   const link = new MqttLink({ identity, keepaliveS: number(values, 'keepalive-s'), timeoutMs: pace.patienceMs, ...route });
   const board: Board = {
-    ...{ crypto: nodeCrypto, signer: key.signer, entropy: kernelEntropy, id, bootId: bootId(), software: SOFTWARE },
+    ...{ crypto: nodeCrypto, sealer: nodeSealer, signer: key.signer, entropy: kernelEntropy, id, bootId: bootId(), software: SOFTWARE },
     ...{ offer, pace },
   };
   const retell = openRetelling({

@@ -109,7 +109,7 @@ export const judgeGateway = (
         `${leases.filter((lease) => lease === null).length} of ${leases.length} replicas of ${name} have no board${lacks.length === 0 ? '' : `: ${lacks.join('; ')}`}`,
         lacks.length === 0
           ? 'Pair another board, or lower limits, filter and price cap.'
-          : 'The owner sets it free at the board (--grants) and in its binding (`lichen board bind --grant`); what it is linked to is requested first.',
+          : 'The owner sets it free at the board (--grants) and in its binding (`lichen board bind --grant`); what it is linked to is requested first; room for /data is set aside with --capacity data=MIB.',
       ),
     ),
   ];

@@ -11,7 +11,7 @@ export interface Facts {
   node: string;
   root: boolean;
   /** Version of each program, empty if it does not say; null: not installed. */
-  programs: Record<'crun' | 'conmon' | 'ip' | 'nft', string | null>;
+  programs: Record<'crun' | 'conmon' | 'ip' | 'nft' | 'mkfs.ext4', string | null>;
   /** Null: no cgroups are mounted. */
   cgroup: { version: 1 | 2; controllers: string[] } | null;
   userNamespaces: boolean;
@@ -67,17 +67,18 @@ const userNamespacesOf = (): boolean =>
 const isOn = (name: string): boolean => readText(`/proc/sys/net/${name}`).trim() === '1';
 
 export const readMachine = async (): Promise<Facts> => {
-  const [crun = null, conmon = null, ip = null, nft = null] = await Promise.all([
+  const [crun = null, conmon = null, ip = null, nft = null, mkfs = null] = await Promise.all([
     versionOf('crun', '--version'),
     versionOf('conmon', '--version'),
     versionOf('ip', '-V'),
     versionOf('nft', '--version'),
+    versionOf('mkfs.ext4', '-V'),
   ]);
   return {
     platform: process.platform,
     node: process.versions.node,
     root: process.getuid?.() === 0,
-    programs: { crun, conmon, ip, nft },
+    programs: { crun, conmon, ip, nft, 'mkfs.ext4': mkfs },
     cgroup: cgroupOf(readText('/proc/mounts')),
     userNamespaces: userNamespacesOf(),
     forwards: { v4: isOn('ipv4/ip_forward'), v6: isOn('ipv6/conf/all/forwarding') },
@@ -119,7 +120,7 @@ const crunCheck = ({ crun }: Facts['programs']): Check => {
       );
 };
 
-const programCheck = (name: 'conmon' | 'ip' | 'nft', version: string | null, without: string, packageName: string): Check =>
+const programCheck = (name: 'conmon' | 'ip' | 'nft' | 'mkfs.ext4', version: string | null, without: string, packageName: string): Check =>
   version === null
     ? lacks(name, `${name} is not installed: ${without}`, `apt-get install ${packageName}`)
     : ok(name, `${name} ${version}`.trim());
@@ -185,6 +186,7 @@ export const judgeMachine = (facts: Facts): Check[] => {
     programCheck('ip', programs.ip, 'partitions have no network', 'iproute2'),
     forwardCheck(facts),
     programCheck('nft', programs.nft, 'partitions can open connections to this machine', 'nftables'),
+    programCheck('mkfs.ext4', programs['mkfs.ext4'], 'no /data is held to a size', 'e2fsprogs'),
     cgroupCheck(facts),
     namespaceCheck(facts),
   ];

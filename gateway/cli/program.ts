@@ -41,6 +41,7 @@ export const NOUNS: Noun[] = [
     load: async () => (await import('./request.ts')).register,
   },
   { name: 'instance', says: 'what runs where', load: async () => (await import('./instance.ts')).register },
+  { name: 'logs', says: 'what an instance says', alone: true, load: async () => (await import('./logs.ts')).register },
   { name: 'invoice', says: 'close, show, keep and audit billing periods', load: async () => (await import('./invoice.ts')).register },
   {
     name: 'sim',

@@ -1,5 +1,7 @@
 /** Why a request has no board, as far as it is the boards' and not their room: told to its tenant and in `doctor`. */
+
 import { hex } from '../../runtime/protocol/bytes.ts';
+import { dataMibOf } from '../../runtime/protocol/nouns/data.ts';
 import { needsOf, targetsOf } from '../../runtime/protocol/nouns/reach.ts';
 import { type Request, requestIdOf } from '../../runtime/protocol/nouns/request.ts';
 import type { Context, Rows } from './context.ts';
@@ -17,12 +19,15 @@ export const lackingFor = (rows: Rows, context: Pick<Context, 'crypto'>, request
   const needs = needsOf(manifest);
   const nowhere = needs.filter((need) => !lent.some((set) => set.has(need)));
   const together = nowhere.length > 0 || needs.length === 0 || lent.some((set) => needs.every((need) => set.has(need)));
+  const dataMib = dataMibOf(manifest.limits);
+  const most = Math.max(0, ...boards.all(rows).map(({ value: { offer } }) => offer?.dataMib ?? 0));
   const absent = [...targetsOf(manifest, request).values()].filter(
     (name) => currentLease(rows, requestIdOf(context.crypto, request.tenant, name), 0) === null,
   );
   return [
     ...nowhere.map((need) => `no board lends ${need}`),
     ...(together ? [] : [`no board lends ${needs.join(', ')} together`]),
+    ...(dataMib === 0 || most >= dataMib ? [] : [`no board has ${dataMib} MiB for /data`]),
     ...absent.map((name) => `it is to be beside ${name}, which has no board`),
   ];
 };

@@ -1,6 +1,8 @@
 /** The boards of one look: what is reserved in it counts at once, and is forgotten with it. */
 import { type Bytes, compare, utf8 } from '../../runtime/protocol/bytes.ts';
 import type { RequestId } from '../../runtime/protocol/ids.ts';
+import { dataMibOf } from '../../runtime/protocol/nouns/data.ts';
+import type { Lease } from '../../runtime/protocol/nouns/lease.ts';
 import type { Context } from './context.ts';
 import { type Ordered, ordered } from './ordered.ts';
 import { type Candidate, copyOf, placeOf, type Rooms, replace } from './rooms.ts';
@@ -38,17 +40,13 @@ export class Pool {
     return false;
   }
 
-  reserve(
-    chosen: Candidate,
-    limits: { memoryMib: number; tmpMib: number; cpuMillis: number },
-    request: RequestId,
-    ports: string[] = [],
-  ): void {
+  reserve(chosen: Candidate, limits: Lease['limits'], request: RequestId, ports: string[] = []): void {
     const left: Candidate = {
       ...chosen,
       freeMemoryMib: chosen.freeMemoryMib - limits.memoryMib - limits.tmpMib,
       freeCpuMillis: chosen.freeCpuMillis - limits.cpuMillis,
       freePartitions: chosen.freePartitions - 1,
+      freeDataMib: chosen.freeDataMib === null ? null : chosen.freeDataMib - dataMibOf(limits),
       held: new Set([...chosen.held, request]),
       taken: ports.length === 0 ? chosen.taken : new Set([...chosen.taken, ...ports]),
     };

@@ -1,6 +1,7 @@
 /** What the boards that may be given a lease have left, the emptiest first. Kept from look to look, as most stay as they were. */
 import type { BoardId, RequestId } from '../../runtime/protocol/ids.ts';
 import type { Offer } from '../../runtime/protocol/nouns/board.ts';
+import { dataLimitOf, dataMibOf } from '../../runtime/protocol/nouns/data.ts';
 import type { Lease } from '../../runtime/protocol/nouns/lease.ts';
 import type { PortRange } from '../../runtime/protocol/nouns/reach.ts';
 import type { Binding } from '../../runtime/protocol/nouns/request.ts';
@@ -19,6 +20,8 @@ export interface Room {
   freeMemoryMib: number;
   freeCpuMillis: number;
   freePartitions: number;
+  /** For `/data` that has an end; null: the board can hold none to one. */
+  freeDataMib: number | null;
 }
 
 export interface Candidate extends Room {
@@ -45,11 +48,15 @@ export const roomIn = (offer: Offer, binding: Binding, held: HeldLease[]): Room 
     freeMemoryMib: offer.memoryMib - sum((doc) => doc.limits.memoryMib + doc.limits.tmpMib),
     freeCpuMillis: offer.cpuMillis - sum((doc) => doc.limits.cpuMillis),
     freePartitions: Math.min(offer.partitions, binding.policy.partitions) - held.length,
+    freeDataMib: offer.dataMib === undefined ? null : offer.dataMib - sum((doc) => dataMibOf(doc.limits)),
   };
 };
 
 export const hasRoom = (room: Room, limits: Lease['limits']): boolean =>
-  room.freePartitions >= 1 && room.freeMemoryMib >= limits.memoryMib + limits.tmpMib && room.freeCpuMillis >= limits.cpuMillis;
+  room.freePartitions >= 1 &&
+  room.freeMemoryMib >= limits.memoryMib + limits.tmpMib &&
+  room.freeCpuMillis >= limits.cpuMillis &&
+  (dataLimitOf(limits) === null || dataMibOf(limits) <= (room.freeDataMib ?? -1));
 
 /** What leaves the board or touches its hardware takes two words: that the board can give it, and that its owner does. */
 export const lentBy = ({ grants = [] }: Offer, { policy }: Binding): Set<string> =>

@@ -23,6 +23,7 @@ import { sendDesired } from './desired.ts';
 import type { Event, Handler, Service, Work } from './events.ts';
 import { renew } from './grants.ts';
 import { enter, forgetSession } from './sessions.ts';
+import { forgetWatches, log } from './watching.ts';
 
 export type Message = Extract<Event, { kind: 'message' }>;
 
@@ -158,6 +159,7 @@ const gone: Handler<Message> = (work, service, event, now) => away(work, service
 
 /** A session ended. */
 export const leave = (work: Work, service: Service, session: string, id: string, now: Instant): void => {
+  forgetWatches(work, session, id);
   forgetSession(work, session);
   forgetTold(work, session);
   away(work, service, session, id, now);
@@ -190,4 +192,4 @@ const away = (work: Work, service: Service, session: string, id: string, now: In
   present(work, service, id, false, now);
 };
 
-export const BOARD_MESSAGES: Record<string, Handler<Message>> = { hello, report, want: give, usage, gone, renew };
+export const BOARD_MESSAGES: Record<string, Handler<Message>> = { hello, report, want: give, usage, gone, renew, log };

@@ -23,11 +23,14 @@ import { forgetLedger } from './periods.ts';
 import { answerOf, encodeAnswer, push } from './push.ts';
 import { dropSessions, openSession } from './sessions.ts';
 import { sync } from './sync.ts';
+import { encodeRefusal, tickWatches, watch } from './watching.ts';
 
 const decideMessage = (work: Work, service: Service, event: Extract<Event, { kind: 'message' }>, now: Instant): void => {
   if (event.topic === 'push') {
     const answer = answerOf(service, event.payload, push(work, service, event.payload, now));
     work.emit({ kind: 'send', session: event.session, topic: 'answer', payload: encodeAnswer(answer) });
+  } else if (event.topic === 'watch') {
+    watch(work, service, event, now);
   } else {
     const handle = BOARD_MESSAGES[event.topic] ?? refuse('foreign-topic', event.topic);
     handle(work, service, event, now);
@@ -60,6 +63,7 @@ const decide = (work: Work, service: Service, event: Event, now: Instant): void 
       return work.emit({ kind: 'reply', id: event.id, answer: CALLS[event.name](work, service, event.input, now) });
     case 'tick':
       askAllContent(work);
+      tickWatches(work, now);
       missBoards(work, service, now);
       forgetLedger(work, now);
       flag(work, 'tell');
@@ -78,6 +82,11 @@ const refused = (work: Work, service: Service, event: Event, error: LichenError)
           topic: 'answer',
           payload: encodeAnswer(answerOf(service, event.payload, error)),
         });
+        return work.emit({ kind: 'settle', receipt: event.receipt, error: null });
+      }
+      if (event.topic === 'watch') {
+        const payload = encodeRefusal(service.crypto.sha256(event.payload), error);
+        work.emit({ kind: 'send', session: event.session, topic: 'lines', payload });
         return work.emit({ kind: 'settle', receipt: event.receipt, error: null });
       }
       work.emit({ kind: 'journal', line: `${event.party} ${event.id} ${event.topic}: ${error.message}` });

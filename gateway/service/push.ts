@@ -105,7 +105,7 @@ const PUSH: Record<string, Push> = {
 
 /** What boards and gateways say, each at its own place. */
 const SAID_ELSEWHERE = new Set(
-  ['lease', 'desired', 'now', 'ack', 'home', 'hello', 'report', 'usage', 'pairing', 'renewal', 'grant'].map(
+  ['lease', 'desired', 'now', 'ack', 'home', 'hello', 'report', 'usage', 'pairing', 'renewal', 'grant', 'watch'].map(
     (name) => `lichen.${name}+cbor`,
   ),
 );

@@ -35,6 +35,7 @@ import {
   surveyMoments,
   tickSurvey,
 } from './lifecycle.ts';
+import { logged, tailed } from './logs.ts';
 import { meterMoments, recordDue, sampled, signAnew, tickMeters } from './metering.ts';
 import { probed, promiseMoments, tickPromises, unprobed } from './promises.ts';
 import { connected, reachMoments, tickReach } from './reach.ts';
@@ -64,6 +65,7 @@ const message = (work: Work, board: Board, event: Of<'message'>, now: Instant): 
   if (event.topic === 'chunk') return gotChunk(work, board, event.payload);
   if (event.topic === 'grant') return granted(work, board, event.payload, now);
   if (event.topic === 'ack') return acknowledged(work, board, event.payload, now);
+  if (event.topic === 'tail') return tailed(work, board, event.payload);
   refuse('foreign-topic', event.topic);
 };
 
@@ -135,6 +137,8 @@ const decide = (work: Work, board: Board, event: Event, now: Instant): void => {
       return sealed(work, event, manifest, now);
     case 'planted':
       return planted(work, board, event, now);
+    case 'logged':
+      return logged(work, board, event, now);
     case 'wake':
       return recordDue(work, board, now);
     case 'stuck':

@@ -7,6 +7,7 @@ import { equal, hex } from '../protocol/bytes.ts';
 import { asLichenError, refuse } from '../protocol/errors.ts';
 import { ZERO } from '../protocol/money.ts';
 import { payloadOf, unseal } from '../protocol/noun.ts';
+import { dataMibOf } from '../protocol/nouns/data.ts';
 import { desiredNoun, type Lease, leaseNoun } from '../protocol/nouns/lease.ts';
 import type { Instant } from '../turn/clock.ts';
 import { closedBy } from './chain.ts';
@@ -83,13 +84,17 @@ const takeLease = (work: Work, board: Board, lease: Lease, request: Bytes): void
 const checkRoom = (work: Work, board: Board, lease: Lease): void => {
   const staying = instances.all(work).flatMap(({ value }) => (value.wanted === 'gone' ? [] : [value.lease]));
   const sum = (of: (one: Lease) => number): number => [...staying, lease].reduce((total, one) => total + of(one), 0);
-  const { partitions, memoryMib, cpuMillis } = board.offer;
+  const { partitions, memoryMib, cpuMillis, dataMib = 0 } = board.offer;
   const fits =
     sum(() => 1) <= partitions &&
     sum(({ limits }) => limits.memoryMib + limits.tmpMib) <= memoryMib &&
-    sum(({ limits }) => limits.cpuMillis) <= cpuMillis;
+    sum(({ limits }) => limits.cpuMillis) <= cpuMillis &&
+    sum(({ limits }) => dataMibOf(limits)) <= dataMib;
   if (!fits)
-    refuse('no-room', `lease ${lease.lease} is over what this board offers: ${partitions} partitions, ${memoryMib} MiB, ${cpuMillis} m`);
+    refuse(
+      'no-room',
+      `lease ${lease.lease} is over what this board offers: ${partitions} partitions, ${memoryMib} MiB, ${cpuMillis} m, ${dataMib} MiB of data`,
+    );
 };
 
 /** A lease that was taken once stands, whatever has become since of the gateway that signed it. */

@@ -238,7 +238,7 @@ export const removed: Handler<Of<'removed'>> = (work, board, event, now) => {
 };
 
 /** Steps that change nothing of what runs. */
-const ASIDE: ReadonlySet<string> = new Set(['probe', 'sample', 'extend', 'connect']);
+const ASIDE: ReadonlySet<string> = new Set(['probe', 'sample', 'extend', 'connect', 'log']);
 
 /** A step that could not be done is tried again after a while, from what is then the case. */
 export const stepRefused: Handler<Of<'refused'>> = (work, _board, event, now) => {

@@ -2,6 +2,7 @@
 import { refuse } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import type { Offer } from '../protocol/nouns/board.ts';
+import { dataLimitOf } from '../protocol/nouns/data.ts';
 import type { Lease } from '../protocol/nouns/lease.ts';
 import { grant, needsOf, type PortRange } from '../protocol/nouns/reach.ts';
 import type { Manifest } from '../protocol/nouns/release.ts';
@@ -11,11 +12,13 @@ export interface Capacity {
   memoryMib: number;
   cpuMillis: number;
   partitions: number;
+  /** Of the card, for `/data` that has an end. */
+  dataMib?: number;
   /** Ports of the board on which instances may be published. */
   ports?: PortRange;
 }
 
-const KEYS = { memory: 'memoryMib', cpu: 'cpuMillis', partitions: 'partitions' } as const;
+const KEYS = { memory: 'memoryMib', cpu: 'cpuMillis', partitions: 'partitions', data: 'dataMib' } as const;
 const DEFAULT_PARTITIONS = 8;
 
 /** Below these a port belongs to the system (RFC 6335 section 6). */
@@ -51,7 +54,8 @@ export const parseCapacity = (text: string, spareMemoryMib: number): Capacity =>
       continue;
     }
     const [, word = '', value = ''] = /^([a-z]+)=([1-9][0-9]{0,8})$/.exec(part) ?? [];
-    if (!isKey(word)) refuse('bad-usage', `--capacity: ${part} is not one of memory=MIB, cpu=MILLIS, partitions=N, ports=FIRST-LAST`);
+    if (!isKey(word))
+      refuse('bad-usage', `--capacity: ${part} is not one of memory=MIB, cpu=MILLIS, partitions=N, data=MIB, ports=FIRST-LAST`);
     else capacity[KEYS[word]] = Number(value);
   }
   if (capacity.partitions > LIMITS.partitionsPerBoard) refuse('bad-usage', `--capacity: at most ${LIMITS.partitionsPerBoard} partitions`);
@@ -64,13 +68,15 @@ const RANK: Record<TierName, number> = { dev: 0, reduced: 1, full: 2 };
 
 /** A release that demands more than this board enforces never starts here, whoever assigned it. Error: `not-offered`. */
 export const checkDemands = (
-  { tier, arch, enforces, grants = [] }: Offer,
+  { tier, arch, enforces, dataMib, grants = [] }: Offer,
   manifest: Manifest,
   { guarded }: Pick<Lease, 'guarded'>,
 ): void => {
   const { demands, arch: builtFor } = manifest;
   const lacking = needsOf(manifest).filter((need) => !grants.includes(need));
   if (lacking.length > 0) refuse('not-offered', `the release needs ${lacking.join(', ')}, which this board does not offer`);
+  if (dataMib === undefined && dataLimitOf(manifest.limits) !== null)
+    refuse('not-offered', 'the release limits its /data, which this board does not hold to a limit');
   if (guarded !== undefined && !enforces.deadline) refuse('not-offered', 'nothing here ends an instance when the runtime hangs');
   if (builtFor !== 'any' && builtFor !== arch) refuse('not-offered', `the release is built for ${builtFor}, this board is ${arch}`);
   if (RANK[tier] < RANK[demands]) refuse('not-offered', `the release demands tier ${demands}, this board enforces ${tier}`);
@@ -86,6 +92,7 @@ interface Enforced {
   network: boolean;
   disk: boolean;
   deadline: boolean;
+  quota: boolean;
   grants: string[];
   publishes: boolean;
 }
@@ -94,11 +101,12 @@ interface Enforced {
 export const offerOf = (enforced: Enforced, capacity: Capacity, arch: string, model: string, allowed: string[] = []): Offer => {
   const { tier, engine, memory, cpu, pids, network, disk, deadline } = enforced;
   if (arch !== 'x64' && arch !== 'arm64') return refuse('not-offered', `processors of kind ${arch} are not supported`);
-  const { ports, ...room } = capacity;
+  const { ports, dataMib, ...room } = capacity;
   const grants = enforced.grants.filter((one) => one === 'links' || allowed.includes(one));
   return {
     ...{ tier, arch, ...room, enforces: { memory, cpu, pids, network, disk, deadline }, engine, model },
     ...(grants.length > 0 && { grants }),
+    ...(dataMib !== undefined && enforced.quota && { dataMib }),
     ...(ports !== undefined && enforced.publishes && { ports }),
   };
 };
@@ -113,10 +121,13 @@ const whyNot = (grant: string): string =>
 
 /** What the owner set free and cannot be given here, a sentence each. */
 export const notGiven = (
-  { grants, publishes }: Pick<Enforced, 'grants' | 'publishes'>,
-  { ports }: Capacity,
+  { grants, publishes, quota }: Pick<Enforced, 'grants' | 'publishes' | 'quota'>,
+  { ports, dataMib }: Capacity,
   allowed: string[],
 ): string[] => [
   ...allowed.filter((one) => !grants.includes(one)).map((one) => `${one} is set free but not offered; ${whyNot(one)}`),
+  ...(dataMib === undefined || quota
+    ? []
+    : ['Room for /data is set aside, but nothing holds an instance to it: install e2fsprogs and use a kernel with CONFIG_BLK_DEV_LOOP.']),
   ...(ports === undefined || publishes ? [] : [`Ports are set aside but not offered; ${FORWARDS}`]),
 ];

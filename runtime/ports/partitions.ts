@@ -22,6 +22,13 @@ export interface PartitionLimits {
   pids: number;
   /** Size of the private `/tmp`. */
   tmpMib: number;
+  /** `/data` holds so much and no more; with none of the two, it has no end of its own. */
+  dataMib?: number | undefined;
+  dataInodes?: number | undefined;
+  /** Of what the instance says, how much is kept; default `LIMITS.logKib`. */
+  logKib?: number | undefined;
+  /** Descriptors of each process; default and most `LIMITS.openFiles`. */
+  openFiles?: number | undefined;
 }
 
 /** What passes between an instance and the world; all else is denied. It may change while the instance runs. */
@@ -84,6 +91,19 @@ export interface Found {
   deadlineMonoMs: number | null;
 }
 
+/**
+ * A part of a log. Positions count bytes of its text since the partition was made. Each line begins with a moment in UTC, a
+ * blank, `o` or `e` for the stream or `!` for a word of the board, and a blank, or `+` when the line goes on in the next one
+ * of its stream; whatever a terminal would obey is spelled out.
+ */
+export interface LogSpan {
+  from: number;
+  next: number;
+  /** Bytes before `from` that were asked for and are kept no more. */
+  missed: number;
+  text: string;
+}
+
 export type PartitionStep =
   | { kind: 'survey' }
   /** At `deadlineMonoMs` (CLOCK_BOOTTIME) it is killed by whoever is not the runtime, which may hang or be gone; null: never. */
@@ -97,7 +117,12 @@ export type PartitionStep =
   /** Takes away cgroup, network namespace and everything but `/data`; with `data` also that. Idempotent. */
   | { kind: 'remove'; partition: string; data: boolean }
   | { kind: 'sample'; partitions: string[] }
-  | { kind: 'probe'; partition: string; probe: Probe; timeoutMs: number };
+  | { kind: 'probe'; partition: string; probe: Probe; timeoutMs: number }
+  /**
+   * Reads what the instance has said, from a position of its log on (null: the last `tailBytes`). Nothing there yet is waited
+   * for, at most so long. `tag` comes back as it is.
+   */
+  | { kind: 'log'; partition: string; from: number | null; tailBytes: number; waitMs: number; tag: string };
 
 /** `atMonoMs`: when it happened, by CLOCK_BOOTTIME; whoever hung hears of it late. Without it, it happened now. */
 export type PartitionEvent =
@@ -111,6 +136,7 @@ export type PartitionEvent =
   /** A partition missing from the map has no cgroup (never started, or removed). */
   | { kind: 'sampled'; counters: Map<string, Counters>; atMonoMs?: number }
   | { kind: 'probed'; partition: string; ok: boolean; detail: string }
+  | ({ kind: 'logged'; partition: string; tag: string } & LogSpan)
   /** Unasked: the instance's first process ended. */
   | { kind: 'exited'; partition: string; exit: Exit; atMonoMs?: number }
   | { kind: 'refused'; step: PartitionStep['kind']; partition: string | null; error: LichenError };
@@ -128,6 +154,8 @@ export interface Enforcement {
   deadline: boolean;
   /** Of the words of reach.ts, those that can be given here and be kept from whoever was not given them. */
   grants: string[];
+  /** Whether `/data` can be held to bytes and inodes. */
+  quota: boolean;
   /** Whether ports of the board lead to instances. */
   publishes: boolean;
   /** Why the tier is not higher, one sentence per lack, each ending with what to do. */

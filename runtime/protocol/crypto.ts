@@ -12,3 +12,9 @@ export interface Signer {
   readonly publicKey: Bytes;
   sign(message: Bytes): Bytes;
 }
+
+/** Seals what the holder of one X25519 key alone can read: HPKE base mode (RFC 9180), one message a key made for it. */
+export interface Sealer {
+  /** `seed`: 32 random bytes, never used again. Error: `weak-key`. */
+  sealTo(publicKey: Bytes, info: Bytes, aad: Bytes, plain: Bytes, seed: Bytes): Bytes;
+}

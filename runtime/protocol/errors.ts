@@ -25,6 +25,7 @@ export const ERRORS = {
   ),
   'bad-recipe': row(65, 400, 'The recipe cannot be built.', 'Mend recipe.yaml where the detail says.'),
   'too-large': row(65, 413, 'The input is over its limit.', 'Split it, or see the limits in docs/reference.md.'),
+  'too-many': row(75, 429, 'Too much is asked for at once.', 'Wait for an answer before asking more.'),
   'bad-packet': row(
     76,
     400,

@@ -44,6 +44,23 @@ export const LIMITS = {
   documentBytes: 8 * 1024,
   trustBytes: 16 * 1024,
   helloBytes: 8 * 1024,
+  /** Of the log of an instance: text of one answer, what is kept when its release does not say, and at most. */
+  logFrameBytes: 32 * 1024,
+  logKib: 256,
+  logMaxKib: 4096,
+  /** What logs may write to a board's card in a day, compressed; else they are in memory. */
+  logWearBytesPerDay: 4 * 1024 * 1024,
+  /** How long a board waits for something to be said before it answers who watches. */
+  watchWaitMs: 20_000,
+  /** Questions that wait for an answer: at one board, and of one session of a tenant. */
+  watchesPerBoard: 16,
+  watchesPerSession: 8,
+  /** Descriptors of one process; what a board itself may have may be less. */
+  openFiles: 4096,
+  /** Of `/data`, when a release limits its inodes alone, and at most; and inodes at most. */
+  dataMib: 64,
+  dataMaxMib: 262_144,
+  dataInodes: 4_000_000,
   /** Partitions of one board; SlapOS puts ten to a machine, a big board holds more. */
   partitionsPerBoard: 32,
   replicas: 64,

@@ -15,7 +15,7 @@ interface Topic {
   /** Of the payload; the packet with its headers has a limit of its own beside it. */
   maxBytes: number;
   /** Who signs the payload; null: nobody, the session vouches. */
-  signer: 'board' | 'gateway' | 'anyone' | null;
+  signer: 'board' | 'gateway' | 'tenant' | 'anyone' | null;
   says: string;
 }
 
@@ -54,6 +54,14 @@ export const TOPICS = {
     signer: 'board',
     says: 'guarded leases that are to be renewed',
   },
+  log: {
+    party: 'board',
+    direction: 'up',
+    qos: 0,
+    maxBytes: LIMITS.packetBytes,
+    signer: null,
+    says: 'part of a log, sealed to who asked for it',
+  },
   now: {
     party: 'board',
     direction: 'down',
@@ -87,6 +95,14 @@ export const TOPICS = {
     signer: 'gateway',
     says: 'which of them one guardian renews',
   },
+  tail: {
+    party: 'board',
+    direction: 'down',
+    qos: 0,
+    maxBytes: LIMITS.documentBytes,
+    signer: 'tenant',
+    says: 'which part of a log its tenant wants',
+  },
   push: {
     party: 'tenant',
     direction: 'up',
@@ -95,6 +111,15 @@ export const TOPICS = {
     signer: 'anyone',
     says: 'a signed document, or a piece of a release',
   },
+  watch: {
+    party: 'tenant',
+    direction: 'up',
+    qos: 0,
+    maxBytes: LIMITS.documentBytes,
+    signer: 'tenant',
+    says: 'which part of a log is wanted',
+  },
+  lines: { party: 'tenant', direction: 'down', qos: 0, maxBytes: LIMITS.packetBytes, signer: null, says: 'that part, or why not' },
   answer: { party: 'tenant', direction: 'down', qos: 1, maxBytes: LIMITS.packetBytes, signer: null, says: 'what became of a push' },
 } as const satisfies Record<string, Topic>;
 

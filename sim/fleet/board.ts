@@ -2,6 +2,7 @@
  * A board of the virtual world: the real agent around the real turn, over virtual hardware. Its card, its clock, its
  * battery and its radio outlive its power; its partitions outlive its runtime.
  */
+import { nodeSealer } from '../../runtime/adapters/hpke.ts';
 import { boardCore } from '../../runtime/agent/agent.ts';
 import type { Board, Effect, Event, Of } from '../../runtime/agent/events.ts';
 import { openRetelling } from '../../runtime/agent/retell.ts';
@@ -250,8 +251,8 @@ export class VirtualBoard {
       ...{ keepaliveMs: pace.keepaliveMs, timeoutMs: pace.boardPatienceMs },
     });
     const board: Board = {
-      ...{ crypto: people.keys.crypto, signer: this.signer, entropy, id: this.id },
-      ...{ bootId: `boot ${this.#boots} of ${this.at}`, software: 'simulated' },
+      ...{ crypto: people.keys.crypto, sealer: nodeSealer, signer: this.signer, entropy, id: this.id, software: 'simulated' },
+      bootId: `boot ${this.#boots} of ${this.at}`,
       offer: offerOf(partitions.enforcement, this.spec.capacity, this.hardware.arch, this.hardware.model, kindsOf(this.hardware)),
       pace: {
         tickMs: pace.tickMs,

@@ -6,12 +6,14 @@ import type {
   Counters,
   Enforcement,
   Exit,
+  LogSpan,
   PartitionEvent,
   PartitionSpec,
   PartitionStep,
   Partitions,
 } from '../../runtime/ports/partitions.ts';
 import { LichenError } from '../../runtime/protocol/errors.ts';
+import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { kindsOf } from '../hardware/bus.ts';
 import { oomVictim } from '../hardware/memory.ts';
 import type { Hardware } from '../hardware/profiles.ts';
@@ -26,12 +28,16 @@ const START_MS = 20;
 const STOP_MS = 5;
 const PROBE_MS = 3;
 
+const WORD = '2000-01-01T00:00:00.000Z o tick\n';
+
 interface Cell {
   spec: PartitionSpec;
   behaviour: Behaviour;
   running: boolean;
   exit: Exit | null;
   beganMs: number;
+  /** How long it ran, once it is over. */
+  saidMs: number;
   /** By the board's monotonic clock; null: none. */
   deadlineMonoMs: number | null;
   /** Takes back what kills it then. */
@@ -79,7 +85,7 @@ export class VirtualKernel implements Partitions {
     const { tier, enforces } = around.hardware;
     const reached = enforces.network ? ['links', 'internet', 'lan'] : [];
     const grants = [...reached, ...kindsOf(around.hardware)];
-    this.enforcement = { tier, engine: 'simulated', ...enforces, grants, publishes: enforces.network, lacks: [] };
+    this.enforcement = { tier, engine: 'simulated', ...enforces, grants, quota: enforces.disk, publishes: enforces.network, lacks: [] };
   }
 
   /** A runtime began; what it asks is answered while it lives. */
@@ -102,6 +108,12 @@ export class VirtualKernel implements Partitions {
   perform(step: PartitionStep, answer: (event: PartitionEvent) => void): void {
     const life = this.#life;
     const { clock } = this.#around;
+    // A second later there is a word more, of what runs.
+    if (step.kind === 'log' && step.waitMs > 0 && this.#said(step).text === '') {
+      const later = { ...step, waitMs: Math.max(0, step.waitMs - 1000) };
+      clock.at(clock.nowMs + Math.min(step.waitMs, 1000), () => life?.alive() === true && this.perform(later, answer));
+      return;
+    }
     const ms = step.kind === 'start' ? START_MS : step.kind === 'stop' ? STOP_MS : step.kind === 'probe' ? PROBE_MS : 0;
     const act = (): void => {
       if (life?.alive() === true) answer(this.#do(step));
@@ -148,7 +160,22 @@ export class VirtualKernel implements Partitions {
         const ok = this.#isGreen(step.partition);
         return { kind: 'probed', partition: step.partition, ok, detail: ok ? '' : 'no answer' };
       }
+      case 'log':
+        return { kind: 'logged', partition: step.partition, tag: step.tag, ...this.#said(step) };
     }
+  }
+
+  /** Virtual programs say one word a second; what they said is worked out when somebody asks. */
+  #said({ partition, from, tailBytes }: Extract<PartitionStep, { kind: 'log' }>): LogSpan {
+    const cell = this.#cells.get(partition);
+    const lines = cell === undefined ? 0 : Math.floor((cell.running ? this.#around.clock.nowMs - cell.beganMs : cell.saidMs) / 1000);
+    const end = lines * WORD.length;
+    const start = Math.max(0, end - (cell?.spec.limits.logKib ?? LIMITS.logKib) * 1024);
+    const wanted = from === null ? Math.max(0, end - tailBytes) : from > end ? start : from;
+    // Positions are those of whole lines.
+    const at = Math.ceil(Math.max(start, wanted) / WORD.length) * WORD.length;
+    const text = WORD.repeat(Math.max(0, Math.floor(Math.min(end - at, LIMITS.logFrameBytes) / WORD.length)));
+    return { from: at, next: at + text.length, missed: from === null ? 0 : Math.max(0, at - wanted), text };
   }
 
   #start(spec: PartitionSpec, deadlineMonoMs: number | null): PartitionEvent {
@@ -169,7 +196,7 @@ export class VirtualKernel implements Partitions {
     }
     const { nowMs } = this.#around.clock;
     const cell: Cell = {
-      ...{ spec, behaviour, running: true, exit: null, beganMs: nowMs, atMs: nowMs, leaksFromMs: null, undo: [] },
+      ...{ spec, behaviour, running: true, exit: null, beganMs: nowMs, saidMs: 0, atMs: nowMs, leaksFromMs: null, undo: [] },
       ...{ deadlineMonoMs: null, disarm: () => {} },
       used: { cpuMicros: 0, memoryByteMs: 0, netInBytes: 0, netOutBytes: 0, diskBytes: 0 },
     };
@@ -228,6 +255,7 @@ export class VirtualKernel implements Partitions {
     if (cell?.running !== true) return false;
     this.#settle();
     cell.running = false;
+    cell.saidMs = this.#around.clock.nowMs - cell.beganMs;
     cell.exit = exit;
     for (const undo of cell.undo) undo();
     cell.disarm();

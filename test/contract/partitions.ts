@@ -11,6 +11,7 @@ import type { LichenError } from '../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { Bench, STRAY, type Subject } from '../runtime/adapters/partitions/bench.ts';
 import { type Life, remainsOf } from '../runtime/adapters/partitions/driver.ts';
+import { partitionLogs } from './partition-logs.ts';
 
 /** Says who it is and what it can reach, then waits. */
 const LOOK = `
@@ -502,6 +503,7 @@ export const partitionsContract = (subject: Subject): void => {
     describe('restarts of the runtime', () => restarts(current));
     describe('reach', () => reach(current));
     describe('books', () => books(current));
+    describe('logs', () => partitionLogs(current, subject.tier));
     describe('deadlines', () => (subject.tier === 'dev' ? noDeadlines(current) : deadlines(current)));
     describe('node', () => node(current));
     const { more } = subject;

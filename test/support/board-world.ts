@@ -1,6 +1,7 @@
 /** One board among paper gateways, over fake doors: power, network and time are in the test's hands. */
 
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
+import { nodeSealer } from '../../runtime/adapters/hpke.ts';
 import { boardCore } from '../../runtime/agent/agent.ts';
 import type { Board, Effect, Event, Pace } from '../../runtime/agent/events.ts';
 import { openRetelling } from '../../runtime/agent/retell.ts';
@@ -66,7 +67,7 @@ export class BoardWorld {
   #start(): Driven<Event, Effect> {
     const life = ++this.#life;
     const board: Board = {
-      ...{ crypto: nodeCrypto, signer: keyOf('board 1'), entropy: seededEntropy(`board/${life}`), id: BOARD },
+      ...{ crypto: nodeCrypto, sealer: nodeSealer, signer: keyOf('board 1'), entropy: seededEntropy(`board/${life}`), id: BOARD },
       ...{ bootId: `boot ${this.#bootCount}`, software: 'test', offer: this.offer, pace: this.pace },
     };
     const { clock } = this;

@@ -32,6 +32,8 @@ export class FakeEngine {
   /** What each was told to reach last. */
   readonly networks = new Map<string, NetworkPolicy | null>();
   probesOk = true;
+  /** By every partition. */
+  said = '2026-11-23T00:00:00.000Z o moin\n';
   startMs = 5;
   listener: (event: PartitionEvent) => void = () => {};
   readonly #clock: ManualClock;
@@ -85,6 +87,11 @@ export class FakeEngine {
         };
       case 'probe':
         return { kind: 'probed', partition: step.partition, ok: this.probesOk, detail: this.probesOk ? '' : 'no answer' };
+      case 'log': {
+        const { partition, tag } = step;
+        const from = step.from ?? Math.max(0, this.said.length - step.tailBytes);
+        return { kind: 'logged', partition, tag, from, next: this.said.length, missed: 0, text: this.said.slice(from) };
+      }
     }
   }
 

@@ -25,6 +25,7 @@ import type { NetworkWish } from '../../runtime/protocol/nouns/reach.ts';
 import { type Manifest, manifestNoun, pageSchema } from '../../runtime/protocol/nouns/release.ts';
 import { bindingNoun, requestNoun, rotationNoun, verdictNoun, voucherNoun } from '../../runtime/protocol/nouns/request.ts';
 import { operatorNoun, publisherNoun } from '../../runtime/protocol/nouns/trust.ts';
+import { logFrame, logText, watchNoun } from '../../runtime/protocol/nouns/watch.ts';
 import type { Schema } from '../../runtime/protocol/schema.ts';
 import { keyOf } from './crypto.ts';
 import * as on from './federation.ts';
@@ -86,7 +87,11 @@ const manifest: Manifest = {
     env: { LANG: 'C.UTF-8', TZ: 'UTC' },
     engine: 'node',
   },
-  ...{ parameters: { port: '8080', greeting: '' }, limits: { memoryMib: 64, cpuMillis: 500, pids: 32, tmpMib: 0 }, demands: 'reduced' },
+  ...{
+    parameters: { port: '8080', greeting: '' },
+    limits: { memoryMib: 64, cpuMillis: 500, pids: 32, tmpMib: 0, logKib: 64, openFiles: 256, dataMib: 512, dataInodes: 4096 },
+    demands: 'reduced',
+  },
   promises: [
     { name: 'answers', probe: { kind: 'http', port: 8080, path: '/' }, intervalMs: 1000, timeoutMs: 500, graceMs: 3000 },
     { name: 'listens', probe: { kind: 'tcp', port: 65_535 }, intervalMs: 100, timeoutMs: 1, graceMs: 0 },
@@ -110,6 +115,7 @@ const statement = {
   fees: [{ operator: on.OPERATOR, currency: 'EUR', feeMicro: 137_000n }],
   totals: [{ currency: 'EUR', chargesMicro: 1_000_001n, earningsMicro: 863_000n, feesMicro: 137_000n, roundingMicro: 1n }],
 };
+const watched = { v, tenant, name: 'echo', index: 0, tailBytes: 65_536, waitMs: 20_000, to: fill(3) };
 const trust = {
   v,
   version: 2,
@@ -166,6 +172,8 @@ export const SIGNED: SignedFrame[] = [
     '/filtered',
   ),
   one(requestNoun, on.request({ links: { db: 'stock' }, publish: { web: 8080 } }), 'tenant', '/reaching'),
+  one(watchNoun, { ...watched, lease: null, from: null }, 'tenant'),
+  one(watchNoun, { ...watched, lease: lease.lease, from: 12 }, 'tenant', '/on'),
   one(voucherNoun, on.voucher(), 'tenant'),
   one(verdictNoun, { v, tenant, period: 2, invoice: fill(6), verdict: 'dispute', reason: 'The board was off.' }, 'tenant'),
   one(bindingNoun, on.binding('board 1', { policy: { partitions: 4, labels: ['attic', 'solar'] } }), 'owner'),
@@ -241,6 +249,9 @@ export const PLAIN: PlainFrame[] = [
   plain('want', want, { v, hashes: [fill(1), fill(2)] }),
   plain('chunk', chunk, { v, hash: fill(1), bytes: fill(2, 300) }),
   plain('chunk', chunk, { v, hash: fill(1), bytes: null }, '/absent'),
+  plain('log-frame', logFrame, { v, of: fill(1), refusal: null, box: fill(2, 300) }),
+  plain('log-frame', logFrame, { v, of: fill(1), refusal: { v, code: 'not-found', why: '', next: '' }, box: null }, '/refused'),
+  plain('log-text', logText, { v, lease: lease.lease, from: 5, next: 12, missed: 5, text: fill(0x61, 7) }),
   plain('gone', gone, { v }),
   plain('answer', answer, {
     v,

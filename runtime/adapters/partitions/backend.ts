@@ -1,5 +1,6 @@
 /** What an engine must be able to do; `supervisor.ts` keeps the books around it, the same for every engine. */
 import type { Counters, Exit, NetworkPolicy, PartitionSpec, Probe } from '../../ports/partitions.ts';
+import type { LogSource } from './log-tail.ts';
 import type { ProcessId } from './state.ts';
 
 export interface Launched {
@@ -25,6 +26,8 @@ export interface Probed {
 export interface Backend {
   /** Directory in which the reapers write exit files, each named by its partition. */
   readonly exitsPath: string;
+  /** Where the logs are, in memory if the machine lets it. */
+  readonly logsPath: string;
   /** For what need not outlive the boot; null where nothing can be watched from outside before it begins. */
   readonly runPath: string | null;
   /**
@@ -46,6 +49,8 @@ export interface Backend {
   counters(partition: string): Counters | null;
   /** Partitions of which the kernel still holds something, known or not. */
   left(): string[];
+  /** Where this reaper writes what the instance says. */
+  logSource(partition: string, reaper: ProcessId): LogSource;
   probe(running: Running, probe: Probe, timeoutMs: number): Promise<Probed>;
   close(): void;
 }

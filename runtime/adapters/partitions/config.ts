@@ -1,11 +1,11 @@
 /** The OCI runtime configuration (opencontainers/runtime-spec 1.0.2), written wholly by us: nothing in it is a default. */
 import type { PartitionSpec } from '../../ports/partitions.ts';
+import { LIMITS } from '../../protocol/limits.ts';
 import type { DeviceNode } from './devices.ts';
 import type { Bind } from './node-engine.ts';
 import { seccompFor } from './seccomp.ts';
 
 const MIB = 1024 * 1024;
-const DESCRIPTORS_MAX = 4096;
 /** Under memory pressure of the whole board a workload goes before the runtime. */
 const OOM_SCORE = 200;
 
@@ -83,7 +83,7 @@ const resourcesOf = ({ spec, limits, devices }: ConfigInput): object => ({
 export const configOf = (input: ConfigInput): object => {
   const { spec, uid, own } = input;
   const none: string[] = [];
-  const descriptors = Math.min(own.descriptorsMax, DESCRIPTORS_MAX);
+  const descriptors = Math.min(own.descriptorsMax, spec.limits.openFiles ?? LIMITS.openFiles);
   return {
     ociVersion: '1.0.2',
     process: {

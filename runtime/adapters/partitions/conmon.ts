@@ -8,15 +8,17 @@ import { must, TOOL_ENV } from './run.ts';
 import { identify, type ProcessId, readText } from './state.ts';
 import { withoutStrays } from './strays.ts';
 
-const LOG_BYTES_MAX = 256 * 1024;
 const START_LIMIT_MS = 20_000;
 /** conmon tells what became of `create` on this descriptor. */
 const SYNC_FD = 3;
 
 export interface ConmonOptions {
   partition: string;
-  /** The partition's directory: log and, below `bundle`, config.json. */
+  /** The partition's directory: below `bundle`, config.json. */
   directory: string;
+  /** What is said is written there, and begun anew when it is full. */
+  logPath: string;
+  logBytesMax: number;
   /** Volatile: pid file and attach socket. */
   runPath: string;
   exitsPath: string;
@@ -24,7 +26,7 @@ export interface ConmonOptions {
   crun: string[];
 }
 
-const commandOf = ({ partition, directory, runPath, exitsPath, crun }: ConmonOptions, pidFile: string): string[] => {
+const commandOf = ({ partition, directory, logPath, logBytesMax, runPath, exitsPath, crun }: ConmonOptions, pidFile: string): string[] => {
   const [runtime = 'crun', ...runtimeArgs] = crun;
   return [
     'conmon',
@@ -46,10 +48,10 @@ const commandOf = ({ partition, directory, runPath, exitsPath, crun }: ConmonOpt
     '--conmon-pidfile',
     pidFile,
     '--log-path',
-    `k8s-file:${directory}/log`,
+    `k8s-file:${logPath}`,
     '--log-size-max',
-    String(LOG_BYTES_MAX),
-    // Its parent may be writing to the card: a log of the last seconds is not worth a sync at every exit.
+    String(logBytesMax),
+    // The log lies in memory.
     '--no-sync-log',
     '--no-new-keyring',
     '--runtime',

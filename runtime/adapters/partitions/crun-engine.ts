@@ -2,14 +2,18 @@
 import { mkdirSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import type { Counters, Exit, NetworkPolicy, PartitionSpec, Probe } from '../../ports/partitions.ts';
 import { LichenError } from '../../protocol/errors.ts';
+import { LIMITS } from '../../protocol/limits.ts';
+import { dataLimitOf } from '../../protocol/nouns/data.ts';
 import type { Backend, Launched, Probed, Running } from './backend.ts';
 import { PartitionCgroup, partitionsWithCgroups, WORKLOAD } from './cgroup.ts';
 import type { Layout } from './cgroup-layout.ts';
 import { configOf } from './config.ts';
 import { createUnderConmon, crunMust } from './conmon.ts';
+import { dataImage, makeImage, withData } from './data-image.ts';
 import { type DeviceNode, type DeviceRoots, hiddenFrom, nodesOf } from './devices.ts';
 import { parseExit } from './exits.ts';
 import { asksAny } from './filter.ts';
+import type { LogSource } from './log-tail.ts';
 import { Meter } from './meter.ts';
 import { COMMON_MOUNT_POINTS, plantMountPoint } from './mount-points.ts';
 import { boardName, isId } from './names.ts';
@@ -60,6 +64,7 @@ const processIn = (configFile: string): object => {
 
 export class CrunEngine implements Backend {
   readonly exitsPath: string;
+  readonly logsPath: string;
   readonly runPath: string;
   readonly #options: CrunOptions;
   readonly #crun: string[];
@@ -71,8 +76,9 @@ export class CrunEngine implements Backend {
     this.#options = options;
     this.runPath = runPathOf(options.board);
     this.exitsPath = `${this.runPath}/exits`;
+    this.logsPath = `${this.runPath}/logs`;
     this.#crun = crunCommand(options.board, options.layout);
-    for (const path of [this.exitsPath, `${this.runPath}/crun`]) mkdirSync(path, { recursive: true, mode: 0o700 });
+    for (const path of [this.exitsPath, this.logsPath, `${this.runPath}/crun`]) mkdirSync(path, { recursive: true, mode: 0o700 });
   }
 
   async launch(spec: PartitionSpec, uid: number, created: (first: ProcessId) => Promise<void>): Promise<Launched> {
@@ -101,7 +107,12 @@ export class CrunEngine implements Backend {
       hidden: hiddenFrom(this.#options.devices, spec.devices),
     });
     writeFileSync(`${directory}/bundle/config.json`, JSON.stringify(config), { mode: 0o600 });
-    const made = await createUnderConmon({ partition, directory, runPath: this.runPath, exitsPath: this.exitsPath, crun: this.#crun });
+    const logPath = this.#rawLog(partition);
+    rmSync(logPath, { force: true });
+    const made = await createUnderConmon({
+      ...{ partition, directory, runPath: this.runPath, exitsPath: this.exitsPath, crun: await this.#crunWithData(spec, uid) },
+      ...{ logPath, logBytesMax: ((spec.limits.logKib ?? LIMITS.logKib) * 1024) / 2 },
+    });
     cgroup.adoptReaper(made.reaper.pid);
     this.#meters.get(partition)?.close();
     this.#meters.set(partition, new Meter(layout, cgroup, network === null ? null : network.link(partition)));
@@ -141,6 +152,7 @@ export class CrunEngine implements Backend {
     this.#meters.get(partition)?.close();
     this.#meters.delete(partition);
     await this.clear(partition);
+    rmSync(this.#rawLog(partition), { force: true });
     await this.#cgroup(partition).remove();
     await this.#options.network?.remove(partition);
   }
@@ -167,6 +179,19 @@ export class CrunEngine implements Backend {
     return probeNetwork(running.address, probe, timeoutMs);
   }
 
+  logSource(partition: string, reaper: ProcessId): LogSource {
+    return {
+      form: 'conmon',
+      path: () => this.#rawLog(partition),
+      // All that conmon's one thread ever wrote is the log and a few words beside it. Of the process the kernel would also
+      // count what its children wrote, once they are reaped: crun, and in the end the workload.
+      written: () =>
+        isAlive(reaper)
+          ? Number(/^wchar: (\d+)$/m.exec(readText(`/proc/${reaper.pid}/task/${reaper.pid}/io`) ?? '')?.[1] ?? Number.NaN)
+          : null,
+    };
+  }
+
   close(): void {
     for (const meter of this.#meters.values()) meter.close();
     this.#meters.clear();
@@ -175,7 +200,7 @@ export class CrunEngine implements Backend {
     const crunPath = `${this.runPath}/crun`;
     if (list(crunPath).every((name) => name === '.cache')) rmSync(`${crunPath}/.cache`, { recursive: true, force: true });
     // Only when nothing is left in them: a running partition keeps its own.
-    for (const path of ['exits', 'crun', 'net', 'wired', '']) {
+    for (const path of ['exits', 'logs', 'crun', 'net', 'wired', '']) {
       try {
         rmdirSync(`${this.runPath}/${path}`);
       } catch {
@@ -235,6 +260,19 @@ export class CrunEngine implements Backend {
 
   #cgroup(partition: string): PartitionCgroup {
     return new PartitionCgroup(this.#options.layout, this.#options.board, partition);
+  }
+
+  /** As what makes the container sees it: its `/data` is bound from there. */
+  async #crunWithData({ partition, limits }: PartitionSpec, uid: number): Promise<string[]> {
+    const limit = dataLimitOf(limits);
+    if (limit === null) return this.#crun;
+    const directory = this.#directory(partition);
+    await makeImage(dataImage(directory), limit, uid);
+    return withData(dataImage(directory), `${directory}/data`, this.#crun);
+  }
+
+  #rawLog(partition: string): string {
+    return `${this.logsPath}/${partition}.raw`;
   }
 
   #directory(partition: string): string {

@@ -8,6 +8,7 @@ import { asLichenError, LichenError } from '../../protocol/errors.ts';
 import { PartitionCgroup, WORKLOAD } from './cgroup.ts';
 import { findLayout, type Layout } from './cgroup-layout.ts';
 import { CrunEngine, runPathOf } from './crun-engine.ts';
+import { holdsData } from './data-image.ts';
 import { armDeadman, bootMs, disarm } from './deadman.ts';
 import { DevEngine, namespaceFlags } from './dev-engine.ts';
 import { type DeviceRoots, kindsPresent } from './devices.ts';
@@ -168,6 +169,8 @@ const lacksOf = (layout: Layout, crun: string, held: Held, filter: boolean): str
   if (!held.pids) lacks.push('The number of processes is not limited: use a kernel with CONFIG_CGROUP_PIDS.');
   if (!held.network) lacks.push('Partitions have no network: install iproute2 and use a kernel with CONFIG_NET_NS and CONFIG_VETH.');
   else if (!filter) lacks.push('Partitions can open connections to this board: install nftables and use a kernel with CONFIG_NFT_CT.');
+  if (!held.quota)
+    lacks.push('The size of /data is not limited: install e2fsprogs and use a kernel with CONFIG_BLK_DEV_LOOP and CONFIG_EXT4_FS.');
   if (!held.deadline) lacks.push('Nothing ends an instance when the runtime hangs: a POSIX shell is needed as /bin/sh, with /proc/uptime.');
   if (!isRecent(crun))
     lacks.push(`crun ${crun} compiles its system call filter at every start: install crun 1.21 or newer (Debian 13 has it).`);
@@ -188,7 +191,8 @@ export const detectCrun = async (detection: Detection): Promise<DetectedCrun> =>
   const engine = new CrunEngine({ ...detection, layout, enforced, network });
   try {
     const held = { ...(await trial(detection, engine, layout)), network: network !== null, disk: layout.io };
-    const given = { grants: grantsHeld(detection, layout, opened), publishes: opened.outside };
+    const quota = await holdsData(`${detection.dataPath}/partitions/${TRIAL}`);
+    const given = { grants: grantsHeld(detection, layout, opened), quota, publishes: opened.outside };
     const lacks = lacksOf(layout, crun, { ...held, ...given }, opened.filter);
     const mode = layout.hybridPath === null ? `cgroup v${layout.version}` : 'hybrid cgroup v1';
     return {
@@ -228,6 +232,16 @@ export const detectDev = async (detection: Detection, whyNotCrun: string): Promi
       ? ['Descriptors of the calling program leak into instances: apt-get install perl-base.']
       : []),
   ];
-  const none = { memory: false, cpu: false, pids: false, network: false, disk: false, deadline: false, grants: [], publishes: false };
+  const none = {
+    memory: false,
+    cpu: false,
+    pids: false,
+    network: false,
+    disk: false,
+    deadline: false,
+    grants: [],
+    quota: false,
+    publishes: false,
+  };
   return { engine: new DevEngine({ ...detection, root, loopback }), enforcement: { tier: 'dev', engine: 'namespaces', ...none, lacks } };
 };

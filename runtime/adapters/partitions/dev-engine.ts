@@ -7,10 +7,13 @@ import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Counters, Exit, NetworkPolicy, PartitionSpec, Probe } from '../../ports/partitions.ts';
 import { LichenError } from '../../protocol/errors.ts';
+import { LIMITS } from '../../protocol/limits.ts';
+import { dataLimitOf } from '../../protocol/nouns/data.ts';
 import type { Backend, Launched, Probed, Running } from './backend.ts';
 import { ASK, INSIDE, REAPER } from './dev-script.ts';
 import { exitOf } from './exits.ts';
 import { asksAny } from './filter.ts';
+import type { LogSource } from './log-tail.ts';
 import { COMMON_MOUNT_POINTS, plantMountPoint } from './mount-points.ts';
 import { addressOf } from './names.ts';
 import { type Bind, nodeBinds } from './node-engine.ts';
@@ -73,6 +76,7 @@ interface Told {
 
 export class DevEngine implements Backend {
   readonly exitsPath: string;
+  readonly logsPath: string;
   /** The program begins before anybody is told which it is. */
   readonly runPath = null;
   readonly #options: DevOptions;
@@ -87,7 +91,8 @@ export class DevEngine implements Backend {
   constructor(options: DevOptions) {
     this.#options = options;
     this.exitsPath = `${options.dataPath}/run/exits`;
-    mkdirSync(this.exitsPath, { recursive: true, mode: 0o700 });
+    this.logsPath = `${options.dataPath}/run/logs`;
+    for (const path of [this.exitsPath, this.logsPath]) mkdirSync(path, { recursive: true, mode: 0o700 });
   }
 
   /** Nothing passes, so what asks for nothing has it all. */
@@ -98,6 +103,8 @@ export class DevEngine implements Backend {
   async launch(spec: PartitionSpec, uid: number): Promise<Launched> {
     const { partition } = spec;
     const directory = this.#directory(partition);
+    if (dataLimitOf(spec.limits) !== null)
+      throw new LichenError('not-offered', 'the dev engine holds no /data to a limit; run the instance on a board');
     const loader = Object.keys(spec.env).find((name) => LOADER_VARIABLE.test(name));
     if (loader !== undefined)
       throw new LichenError('not-offered', `the dev engine does not pass ${loader} on; run the instance on a board`);
@@ -110,6 +117,7 @@ export class DevEngine implements Backend {
     }
     const at = `${directory}/root`;
     mkdirSync(at, { recursive: true });
+    this.#forgetLog(partition);
     const { board, root, loopback } = this.#options;
     const command = [
       'sh',
@@ -117,7 +125,8 @@ export class DevEngine implements Backend {
       REAPER,
       REAPER_NAME,
       `${this.exitsPath}/${partition}`,
-      `${directory}/log`,
+      this.#rawLog(partition),
+      String(this.#partBytes(spec.limits.logKib)),
       'unshare',
       ...namespaceFlags(root),
       '--',
@@ -168,6 +177,25 @@ export class DevEngine implements Backend {
   async discard(partition: string): Promise<void> {
     this.#forget(partition);
     for (const path of [`${this.exitsPath}/${partition}`, `${this.#directory(partition)}/spent`]) rmSync(path, { force: true });
+    this.#forgetLog(partition);
+  }
+
+  logSource(partition: string): LogSource {
+    return {
+      form: 'plain',
+      path: () => {
+        const part = this.#logParts(partition).at(-1);
+        return part === undefined ? null : `${this.#rawLog(partition)}.${part}`;
+      },
+      // Every part but the newest is full.
+      written: () => {
+        const parts = this.#logParts(partition);
+        const [part, before] = [parts.at(-1), parts.at(-2)];
+        if (part === undefined) return null;
+        const sizeOf = (number: number): number => statSync(`${this.#rawLog(partition)}.${number}`, { throwIfNoEntry: false })?.size ?? 0;
+        return (before === undefined ? 0 : sizeOf(before) * part) + sizeOf(part);
+      },
+    };
   }
 
   /** An estimate: ticks of 10 ms, resident pages counted once a process, no network and no disk. */
@@ -268,7 +296,7 @@ export class DevEngine implements Backend {
   }
 
   #lastWords(partition: string): string {
-    const log = readText(`${this.#directory(partition)}/log`)?.trim() ?? '';
+    const log = readText(`${this.#rawLog(partition)}.0`)?.trim() ?? '';
     return log === '' ? 'the root could not be closed' : log.slice(-500);
   }
 
@@ -329,6 +357,27 @@ export class DevEngine implements Backend {
       });
     }
     return this.#tree;
+  }
+
+  #rawLog(partition: string): string {
+    return `${this.logsPath}/${partition}.raw`;
+  }
+
+  #partBytes(kib: number | undefined): number {
+    return ((kib ?? LIMITS.logKib) * 1024) / 2;
+  }
+
+  /** Numbers of the files, the newest last. */
+  #logParts(partition: string): number[] {
+    const prefix = `${partition}.raw.`;
+    return list(this.logsPath)
+      .filter((name) => name.startsWith(prefix))
+      .map((name) => Number(name.slice(prefix.length)))
+      .sort((a, b) => a - b);
+  }
+
+  #forgetLog(partition: string): void {
+    for (const part of this.#logParts(partition)) rmSync(`${this.#rawLog(partition)}.${part}`, { force: true });
   }
 
   #directory(partition: string): string {

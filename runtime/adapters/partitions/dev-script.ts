@@ -5,14 +5,14 @@
 
 /**
  * The reaper: outlives the runtime, writes the exit file (status, then the shell's `times`) whole or not at all, and
- * keeps the first 64 KiB of what the instance says. Its stdout is a pipe: a workload can open a file again through
- * /proc/self/fd and fill the disk with it.
+ * keeps the last of what the instance says (unbuffered: it is read as it comes), in numbered files of which each but the newest is full. Its stdout is a pipe: a
+ * workload can open a file again through /proc/self/fd and fill the disk with it.
  *
- * $1 exit file, $2 log file, then the command.
+ * $1 exit file, $2 log file, $3 bytes of each, then the command.
  */
 export const REAPER = `
-exit_file=$1 log_file=$2
-shift 2
+exit_file=$1 log_file=$2 log_bytes=$3
+shift 3
 {
   read -r self < /proc/self/stat
   echo "reaper $self" >&3
@@ -21,7 +21,14 @@ shift 2
   exec 3>&-
   { echo $status; times; } > "$exit_file.next"
   mv "$exit_file.next" "$exit_file"
-} 2>&1 < /dev/null | { exec 3>&-; head -c 65536 > "$log_file"; cat > /dev/null; }
+} 2>&1 < /dev/null | {
+  exec 3>&-
+  part=0
+  while stdbuf -o0 head -c "$log_bytes" > "$log_file.$part" && [ "$(stat -c %s "$log_file.$part")" -eq "$log_bytes" ]; do
+    [ "$part" -eq 0 ] || rm -f "$log_file.$((part - 1))"
+    part=$((part + 1))
+  done
+}
 `;
 
 /**

@@ -37,7 +37,8 @@ const checked = (step: PartitionStep): void => {
   const { args, rootPath, limits } = step.spec;
   if (!args[0]?.startsWith('/') || !rootPath.startsWith('/')) throw new LichenError('internal', 'program and root are absolute paths');
   for (const [name, value] of Object.entries(limits)) {
-    if (!Number.isSafeInteger(value) || value < 1) throw new LichenError('internal', `the limit ${name} is not a positive integer`);
+    if (value !== undefined && (!Number.isSafeInteger(value) || value < 1))
+      throw new LichenError('internal', `the limit ${name} is not a positive integer`);
   }
 };
 
@@ -131,6 +132,10 @@ export class Door implements Partitions {
       case 'probe': {
         const { partition, probe, timeoutMs } = step;
         return { kind: 'probed', partition, ...(await supervisor.probe(partition, probe, timeoutMs)) };
+      }
+      case 'log': {
+        const { partition, from, tailBytes, waitMs, tag } = step;
+        return { kind: 'logged', partition, tag, ...(await supervisor.log(partition, from, tailBytes, waitMs)) };
       }
     }
   }

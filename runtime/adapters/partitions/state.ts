@@ -2,6 +2,7 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Exit } from '../../ports/partitions.ts';
+import { LIMITS } from '../../protocol/limits.ts';
 
 /** A process, told from a later one under the same number by its start time and the boot it belongs to. */
 export interface ProcessId {
@@ -21,6 +22,8 @@ export interface State {
   address: string | null;
   /** What kills it at its deadline; `null`: it has none. */
   deadman: ProcessId | null;
+  /** How much of what it says is kept. */
+  logKib: number;
   /** `null` while it runs. */
   exit: Exit | null;
   /** Over, whether or not its exit is known. */
@@ -118,7 +121,7 @@ export const readState = (directory: string): State | null => {
   try {
     const value: unknown = JSON.parse(readText(`${directory}/state.json`) ?? 'null');
     if (!isRecord(value) || value.v !== 1) return null;
-    const { partition, bootId: boot, first, reaper, address, deadman, exit, ended } = value;
+    const { partition, bootId: boot, first, reaper, address, deadman, logKib, exit, ended } = value;
     if (typeof partition !== 'string' || typeof boot !== 'string') return null;
     return {
       v: 1,
@@ -128,6 +131,7 @@ export const readState = (directory: string): State | null => {
       reaper: parseProcess(reaper),
       address: typeof address === 'string' ? address : null,
       deadman: parseProcess(deadman),
+      logKib: typeof logKib === 'number' ? logKib : LIMITS.logKib,
       exit: parseExit(exit),
       ended: ended === true,
     };

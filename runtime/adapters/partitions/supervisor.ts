@@ -3,17 +3,22 @@
  * (`state.json`, whole or not at all), so a runtime that was killed finds everything again.
  */
 import { chownSync, existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
-import type { Counters, Exit, Found, NetworkPolicy, PartitionSpec, Probe } from '../../ports/partitions.ts';
+import type { Counters, Exit, Found, LogSpan, NetworkPolicy, PartitionSpec, Probe } from '../../ports/partitions.ts';
 import { LichenError, refuse } from '../../protocol/errors.ts';
+import { LIMITS } from '../../protocol/limits.ts';
 import type { Backend, Probed, Running } from './backend.ts';
 import { armDeadman, bootMs, disarm, readDeadline, writeDeadline } from './deadman.ts';
 import { ExitWatch, UNKNOWN_EXIT } from './exits.ts';
+import { LogBook } from './log-book.ts';
 import { isId, isPartitionUid, uidOf } from './names.ts';
 import { until } from './run.ts';
 import { bootId, isAlive, list, type ProcessId, readState, type State, signal, writeState } from './state.ts';
 
 /** Between the first process's end and its exit file lies one turn of the reaper. */
 const REAPER_LIMIT_MS = 5_000;
+
+/** What stays of a partition whose data is kept: an empty place or the data themselves, and the file that they are in when they have an end. */
+const KEPT: ReadonlySet<string> = new Set(['data', 'data.img']);
 
 const NO_COUNTERS: Counters = { cpuMicros: 0n, memoryBytes: 0n, netInBytes: 0n, netOutBytes: 0n, diskWrittenBytes: 0n, pids: 0 };
 
@@ -37,12 +42,14 @@ export class Supervisor {
   readonly #untold = new Map<string, State>();
   readonly #stopping = new Set<string>();
   readonly #watch: ExitWatch;
+  readonly #logs: LogBook;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#backend = options.backend;
     this.#partitionsPath = `${options.dataPath}/partitions`;
     mkdirSync(this.#partitionsPath, { recursive: true, mode: 0o755 });
+    this.#logs = new LogBook({ directory: options.backend.logsPath, keptPath: (partition) => `${this.directory(partition)}/log.gz` });
     this.#watch = new ExitWatch(options.backend.exitsPath, (name) => this.#look(name));
   }
 
@@ -76,6 +83,7 @@ export class Supervisor {
       if (isAlive(before.first)) throw new LichenError('conflict', `partition ${partition} is running; stop it first`);
       await this.#backend.kill({ ...before, partition });
     }
+    this.#logs.end(partition);
     await this.#backend.clear(partition);
     mkdirSync(directory, { recursive: true, mode: 0o755 });
     const uid = this.#giveData(partition);
@@ -87,6 +95,7 @@ export class Supervisor {
       reaper: null,
       address: null,
       deadman: null,
+      logKib: spec.limits.logKib ?? LIMITS.logKib,
       exit: null,
       ended: false,
     };
@@ -104,6 +113,7 @@ export class Supervisor {
       throw error;
     }
     writeState(directory, state);
+    this.#followLog(state);
     this.#untold.set(partition, state);
     return state.address;
   }
@@ -166,8 +176,9 @@ export class Supervisor {
     if (!(await this.#backend.kill(alive))) throw new LichenError('engine-failed', `processes of partition ${partition} do not end`);
     await this.#reaperGone(alive.reaper);
     if (state !== null) this.#disarm(partition, state);
+    this.#logs.remove(partition);
     await this.#backend.discard(partition);
-    for (const name of list(directory)) if (name !== 'data') rmSync(`${directory}/${name}`, { recursive: true, force: true });
+    for (const name of list(directory)) if (!KEPT.has(name)) rmSync(`${directory}/${name}`, { recursive: true, force: true });
     if (data) rmSync(directory, { recursive: true, force: true });
   }
 
@@ -181,8 +192,13 @@ export class Supervisor {
     return this.#backend.probe({ ...state, partition }, probe, timeoutMs);
   }
 
+  log(partition: string, from: number | null, tailBytes: number, waitMs: number): Promise<LogSpan> {
+    return this.#logs.read(partition, from, tailBytes, waitMs);
+  }
+
   close(): void {
     this.#watch.close();
+    this.#logs.close();
     this.#backend.close();
   }
 
@@ -190,13 +206,17 @@ export class Supervisor {
     if (state.bootId !== this.#bootId) await this.#forget(partition);
     else if (!state.ended) {
       if (isAlive(state.first)) {
-        if (!this.#running.has(partition)) this.#untold.set(partition, state);
+        if (!this.#running.has(partition) && !this.#untold.has(partition)) {
+          this.#followLog(state);
+          this.#untold.set(partition, state);
+        }
         return { partition, running: true, exit: null, deadlineMonoMs: this.#deadlineOf(partition, state) };
       }
       // Its reaper may be about to write; a half-made start has no first process and never will have one.
       await until(() => this.#backend.readExit(partition) !== null || !isAlive(state.reaper), REAPER_LIMIT_MS);
       await this.#backend.kill({ ...state, partition });
     }
+    if (!state.ended && state.bootId === this.#bootId) this.#followLog(state);
     if (!state.ended) this.#settle(partition, state, state.bootId === this.#bootId ? this.#backend.readExit(partition) : null);
     return { partition, running: false, exit: state.exit, deadlineMonoMs: null };
   }
@@ -249,7 +269,12 @@ export class Supervisor {
     state.ended = true;
     this.#drop(partition);
     this.#disarm(partition, state);
+    this.#logs.end(partition);
     writeState(this.directory(partition), state);
+  }
+
+  #followLog({ partition, reaper, logKib }: State): void {
+    if (reaper !== null) this.#logs.follow(partition, this.#backend.logSource(partition, reaper), reaper, logKib);
   }
 
   /** `null` looks at all: a reaper that was itself killed writes no file. */

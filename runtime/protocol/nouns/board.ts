@@ -51,6 +51,8 @@ export const offerSchema = v.strictObject({
   model: text,
   /** What its owner set free on it of what it can give and keep from all others; without it, nothing. */
   grants: v.optional(v.pipe(v.array(offered), v.maxLength(LIMITS.grants))),
+  /** What of its card is set aside for `/data` that has an end; without it, it can hold none to one. */
+  dataMib: v.optional(positive),
   /** Its ports that instances may be published on; without it, none. */
   ports: v.optional(portRange),
 });

@@ -27,7 +27,19 @@ export const promise = v.strictObject({
 });
 export type PromiseSpec = v.InferOutput<typeof promise>;
 
-export const limits = v.strictObject({ memoryMib: positive, cpuMillis: positive, pids: positive, tmpMib: uint });
+export const limits = v.strictObject({
+  memoryMib: positive,
+  cpuMillis: positive,
+  pids: positive,
+  tmpMib: uint,
+  /** Of what it says, how much is kept. */
+  logKib: v.optional(v.pipe(positive, v.minValue(16), v.maxValue(LIMITS.logMaxKib))),
+  /** `/data` has an end: only a board that can hold it to that is given the instance. */
+  dataMib: v.optional(v.pipe(positive, v.maxValue(LIMITS.dataMaxMib))),
+  dataInodes: v.optional(v.pipe(positive, v.minValue(16), v.maxValue(LIMITS.dataInodes))),
+  /** Of each of its processes. */
+  openFiles: v.optional(v.pipe(positive, v.minValue(16), v.maxValue(LIMITS.openFiles))),
+});
 
 export const manifestSchema = v.strictObject({
   v: version1,

@@ -97,6 +97,25 @@ describe('an instance', () => {
       expect(other.json('releases')).toContainEqual(expect.objectContaining({ recipe: 'other', missing: 0 }));
   });
 
+  test('whose /data has an end goes only where it is held to it, while there is room for it', () => {
+    const { world, boards } = cast({ boards: BOARDS });
+    const limits = { memoryMib: 32, cpuMillis: 500, pids: 16, tmpMib: 8, dataMib: 100 };
+    const release = smallRelease({ recipe: 'other', limits });
+    const node = world.node(0).accept(release.document, ...release.content.values());
+    node.accept(signedRequest({ release: release.release, replicas: 2 }).body);
+    world.pass(1000);
+    expect(count(node)).toBe(0);
+    expect(node.json('requests')).toMatchObject([{ lacks: ['no board has 100 MiB for /data'] }]);
+    boards[1]!.offer = { ...boards[1]!.offer, dataMib: 150 };
+    boards[1]!.connect(world.node(0));
+    world.pass(1000);
+    expect(boards.map(({ leases }) => leases.length)).toEqual([0, 1, 0]);
+    // A second one of the same size does not fit beside it.
+    node.accept(signedRequest({ name: 'second', release: release.release, replicas: 1 }).body);
+    world.pass(1000);
+    expect(boards.map(({ leases }) => leases.length)).toEqual([0, 1, 0]);
+  });
+
   test('waits for the board that it asks for', () => {
     const { world, boards } = cast({ boards: BOARDS, request: { replicas: 1, filter: { board: idOf('board 2') } } });
     const [, board] = boards as [PaperBoard, PaperBoard];

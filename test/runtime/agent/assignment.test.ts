@@ -261,6 +261,21 @@ describe('a release', () => {
     idle(world);
   });
 
+  const LIMITED = { memoryMib: 32, cpuMillis: 500, pids: 16, tmpMib: 8, dataMib: 100 };
+
+  test('whose /data has an end, where nothing holds it to that, or where no room is left for it: refused', () => {
+    const world = paired();
+    const [first, second] = [0, 1].map((index) => placed(world, { release: smallRelease({ limits: LIMITED }), lease: { index } }));
+    world.assign(first!).pass(3000);
+    expect(world.state(first!.lease), 'over an offer of none').toBeNull();
+    expect(world.journal.join()).toContain('no-room');
+    world.offer.dataMib = 150;
+    world.restart().assign(first!, second!).pass(3000);
+    expect(world.state(first!.lease)?.state).toBe('running');
+    expect(world.state(second!.lease)).toBeNull();
+    expect(world.journal.at(-1)).toContain('150 MiB of data');
+  });
+
   test.each([{ demands: 'full' as const }, { arch: 'arm64' as const }])(
     'that this board cannot run as it demands: refused (%o)',
     (demand) => {

@@ -3,8 +3,10 @@
  * does, nor when: the same history is lived through by a board that always looks at everything, by one as it is, and by
  * one whose ticks before the moment that it names are left out.
  */
+
 import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { nodeSealer } from '../../../runtime/adapters/hpke.ts';
 import { type Concern, conclude, tick } from '../../../runtime/agent/attention.ts';
 import type { Board, Effect, Event } from '../../../runtime/agent/events.ts';
 import { attentions, docWants, flows, ONE, probes } from '../../../runtime/core/tables.ts';
@@ -341,7 +343,7 @@ describe('a concern', () => {
   const turns = (tickActs: Partial<Concern>[], turnActs: Partial<Concern>[]) => {
     const memory: Memory = new Map();
     const board: Board = {
-      ...{ crypto: testCrypto, signer: keyOf('board 1'), entropy: seededEntropy('board 1'), id: BOARD },
+      ...{ crypto: testCrypto, sealer: nodeSealer, signer: keyOf('board 1'), entropy: seededEntropy('board 1'), id: BOARD },
       ...{ bootId: 'boot', software: 'test', offer: OFFER, pace: PACE },
     };
     let log: string[] = [];

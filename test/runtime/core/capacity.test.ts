@@ -26,6 +26,9 @@ describe('a capacity', () => {
     'memory=0x10',
   ])('is refused as %s', (text) => expect(() => parseCapacity(text, 256)).toThrow(expect.objectContaining({ code: 'bad-usage' })));
 
+  test('names what of the card is set aside for data that has an end', () =>
+    expect(parseCapacity('data=512', 1)).toMatchObject({ dataMib: 512 }));
+
   test('has as many partitions as an assignment can list, and no more', () => {
     expect(parseCapacity(`partitions=${LIMITS.partitionsPerBoard}`, 1).partitions).toBe(LIMITS.partitionsPerBoard);
     expect(() => parseCapacity(`partitions=${LIMITS.partitionsPerBoard + 1}`, 1)).toThrow(expect.objectContaining({ code: 'bad-usage' }));
@@ -43,6 +46,7 @@ describe('an offer', () => {
     disk: false,
     deadline: true,
     grants: ['links', 'gpio', 'i2c'],
+    quota: true,
     publishes: true,
     lacks: ['x'],
   };
@@ -62,7 +66,11 @@ describe('an offer', () => {
     const offer = offerOf(enforced, capacity, 'arm64', '', allowed);
     expect(parse(offerSchema, offer, 'offer')).toMatchObject({ grants: ['links', 'gpio'], ports: { first: 8000, last: 8015 } });
     expect(notGiven(enforced, capacity, allowed)).toEqual([expect.stringContaining('internet'), expect.stringContaining('usb:0403:6001')]);
-    const silent = { ...enforced, grants: [], publishes: false };
+    const roomy = parseCapacity('data=512', 1);
+    expect(offerOf(enforced, roomy, 'arm64', '')).toMatchObject({ dataMib: 512 });
+    expect(offerOf({ ...enforced, quota: false }, roomy, 'arm64', '')).not.toHaveProperty('dataMib');
+    expect(notGiven({ ...enforced, quota: false }, roomy, []).join()).toContain('Room for /data is set aside');
+    const silent = { ...enforced, grants: [], publishes: false, quota: false };
     expect(offerOf(silent, capacity, 'arm64', '', allowed)).not.toHaveProperty('grants');
     expect(offerOf(silent, capacity, 'arm64', '', allowed)).not.toHaveProperty('ports');
     expect(notGiven(silent, capacity, []).join()).toContain('Ports are set aside');

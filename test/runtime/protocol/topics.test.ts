@@ -11,10 +11,10 @@ const directions: Direction[] = ['up', 'down'];
 
 /** Every topic against every client: who publishes what, who hears what. Written out, so that a change of the table is seen. */
 const MAY: Record<`${Party} ${Direction}`, TopicName[]> = {
-  'board up': ['hello', 'gone', 'report', 'usage', 'want', 'renew'],
-  'board down': ['now', 'desired', 'chunk', 'ack', 'grant'],
-  'tenant up': ['push'],
-  'tenant down': ['answer'],
+  'board up': ['hello', 'gone', 'report', 'usage', 'want', 'renew', 'log'],
+  'board down': ['now', 'desired', 'chunk', 'ack', 'grant', 'tail'],
+  'tenant up': ['push', 'watch'],
+  'tenant down': ['answer', 'lines'],
 };
 
 describe('mayUse', () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { DeviceRoots } from '../../../../runtime/adapters/partitions/devices.ts';
+import { boardName } from '../../../../runtime/adapters/partitions/names.ts';
 import { until } from '../../../../runtime/adapters/partitions/run.ts';
 import type { Counters, PartitionLimits, PartitionSpec, Probe } from '../../../../runtime/ports/partitions.ts';
 import type { BoardNet } from './board-net.ts';
@@ -145,8 +146,12 @@ export class Bench {
   }
 
   log(partition: string): string {
-    const path = join(this.dataPath, 'partitions', partition, 'log');
-    return existsSync(path) ? readFileSync(path, 'utf8') : '';
+    const directories = [`/run/${boardName(this.board)}/logs`, join(this.dataPath, 'run/logs')].filter((path) => existsSync(path));
+    const files = directories.flatMap((path) => readdirSync(path).map((name) => join(path, name)));
+    return files
+      .filter((path) => path.includes(`${partition}.raw`))
+      .map((path) => readFileSync(path, 'utf8'))
+      .join('');
   }
 
   async counters(partition: string, life = this.life): Promise<Counters> {

@@ -1,5 +1,5 @@
 /** The engine of a board. What it holds is tried by workloads that do what it must not let them do, small and bounded. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { linkOf } from '../../../../runtime/adapters/partitions/names.ts';
@@ -75,9 +75,87 @@ const limits = (bench: () => Bench): void => {
       return Number(/nr_throttled (\d+)/.exec(stat)?.[1]);
     };
     expect(await until(() => throttled() > 3, 10_000), 'it was throttled').toBe(true);
-    const log = `${bench().dataPath}/partitions/${partition}/log`;
-    expect(readFileSync(log).length).toBeLessThan(1024 * 1024);
+    expect(bench().log(partition).length).toBeLessThan(1024 * 1024);
     await bench().end(partition);
+  });
+};
+
+/** What it says is how it is asked: its `/data` lies in a file system that no path of the board leads to. */
+const heard = async (bench: Bench, partition: string, ends: string): Promise<string> => {
+  let text = '';
+  const came = async (): Promise<boolean> => {
+    ({ text } = await bench.life.do({ kind: 'log', partition, from: 0, tailBytes: 0, waitMs: 0, tag: '' }));
+    return text.includes(ends);
+  };
+  for (let tries = 0; tries < 80 && !(await came()); tries += 1) await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(text).toContain(ends);
+  return text;
+};
+
+const imageOf = (bench: Bench, partition: string): string => `${bench.dataPath}/partitions/${partition}/data.img`;
+const loops = (): string =>
+  readdirSync('/sys/block')
+    .map((name) => {
+      const path = `/sys/block/${name}/loop/backing_file`;
+      return existsSync(path) ? readFileSync(path, 'utf8') : '';
+    })
+    .join('');
+
+/** What a hostile program does to a disk, against a limit that is small so that it costs the machine nothing. */
+const endsOfData = (bench: () => Bench): void => {
+  const start = (partition: string, script: string, limits = {}) =>
+    bench().life.do({
+      kind: 'start',
+      deadlineMonoMs: null,
+      spec: bench().spec(partition, script, { limits: { dataMib: 4, dataInodes: 64, ...limits } }),
+    });
+
+  it('hold bytes and inodes, without set-user-id programs and devices, and the neighbour has its own', async () => {
+    const [full, other] = [bench().partition(), bench().partition()];
+    const script = `
+      busybox grep ' /data ' /proc/mounts
+      busybox dd if=/dev/zero of=/data/big bs=64k count=256 2>&1 | busybox tail -n 1; busybox stat -c '%s bytes' /data/big
+      busybox ls /data
+      busybox rm /data/big
+      i=0; while [ $i -lt 400 ] && busybox touch /data/f$i 2> /dev/null; do i=$((i+1)); done; echo "made $i"
+      busybox touch /data/one-more 2> /dev/null && echo more; echo over; exec busybox sleep 1000`;
+    await start(full, script);
+    const text = await heard(bench(), full, 'over');
+    expect(text).toMatch(/ \/data ext4 rw,nosuid,nodev/);
+    expect(text).not.toContain('lost+found');
+    expect(Number(/ o (\d+) bytes/.exec(text)?.[1])).toBeLessThanOrEqual(4 * 1024 * 1024);
+    expect(Number(/made (\d+)/.exec(text)?.[1])).toBeLessThanOrEqual(64);
+    expect(Number(/made (\d+)/.exec(text)?.[1])).toBeGreaterThan(32);
+    expect(text).not.toContain(' more');
+    expect(statSync(imageOf(bench(), full)).blocks * 512).toBeLessThanOrEqual(4 * 1024 * 1024);
+    await start(other, 'echo moin > /data/x && busybox cat /data/x; exec busybox sleep 1000');
+    await heard(bench(), other, 'moin');
+    await bench().end(full);
+    await bench().end(other);
+    expect(loops()).not.toContain(bench().dataPath);
+  });
+
+  it('are of its own uid, stay through a restart of the instance, of the runtime and a removal, and lie nowhere else', async () => {
+    const partition = bench().partition();
+    const script =
+      'echo x >> /data/kept; echo "lines $(busybox wc -l < /data/kept) by $(busybox stat -c %u /data) $(busybox id -u)"; exec busybox sleep 1000';
+    await start(partition, script);
+    const [, owner, own] = / by (\d+) (\d+)/.exec(await heard(bench(), partition, 'lines 1 ')) ?? [];
+    expect(owner).toBe(own);
+    expect(readFileSync('/proc/self/mounts', 'utf8')).not.toContain(bench().dataPath);
+    await bench().restart();
+    await bench().life.do({ kind: 'survey' });
+    await bench().life.do({ kind: 'stop', partition, graceMs: 0 });
+    await start(partition, script);
+    await heard(bench(), partition, 'lines 2 ');
+    await bench().life.do({ kind: 'stop', partition, graceMs: 0 });
+    await bench().life.do({ kind: 'remove', partition, data: false });
+    expect(readdirSync(`${bench().dataPath}/partitions/${partition}`).sort()).toEqual(['data', 'data.img']);
+    await start(partition, script);
+    await heard(bench(), partition, 'lines 3 ');
+    await bench().end(partition);
+    expect(existsSync(imageOf(bench(), partition))).toBe(false);
+    expect(loops()).not.toContain(bench().dataPath);
   });
 };
 
@@ -161,8 +239,15 @@ if (process.getuid?.() !== 0) {
     uid: null,
     more: (bench) => {
       it('is the engine that was found', () =>
-        expect(bench().life.enforcement).toMatchObject({ engine: expect.stringContaining('crun'), memory: true, cpu: true, pids: true }));
+        expect(bench().life.enforcement).toMatchObject({
+          engine: expect.stringContaining('crun'),
+          memory: true,
+          cpu: true,
+          pids: true,
+          quota: true,
+        }));
       limits(bench);
+      endsOfData(bench);
       walls(bench);
     },
   });

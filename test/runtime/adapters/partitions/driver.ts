@@ -19,6 +19,7 @@ const ANSWER_OF = {
   remove: 'removed',
   sample: 'sampled',
   probe: 'probed',
+  log: 'logged',
 } as const satisfies Record<PartitionStep['kind'], PartitionEvent['kind']>;
 
 /** A line of life.ts. */

@@ -1,0 +1,63 @@
+/**
+ * `/data` with an end: a file of fixed size with a file system in it, so that bytes and inodes are held by any kernel that has
+ * loop devices, whatever lies below. The file is sparse: it takes of the card what was written. It is mounted where crun
+ * makes the partition and nowhere else; the partition's own mount namespace keeps it, and the last process to end lets it go.
+ */
+import { chmodSync, closeSync, existsSync, ftruncateSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
+import { type DataLimit, MIB } from '../../protocol/nouns/data.ts';
+import { must, run, toolPath } from './run.ts';
+
+/** $0 image, $1 where, then the command that sees it there. What mkfs leaves inside is nothing of the tenant's. */
+const MOUNT = `
+mount -o loop,nosuid,nodev,noatime,discard "$0" "$1" || exit 1
+chmod 700 "$1"
+rmdir "$1/lost+found" 2> /dev/null
+shift
+exec "$@"
+`;
+
+/** A write over the end must fail where one within it went well. */
+const TRY = 'head -c 65536 /dev/zero > "$0/within" && ! head -c 2097152 /dev/zero > "$0/over" 2> /dev/null';
+
+/** Below this a journal would take more than it saves. */
+const JOURNAL_FROM_MIB = 32;
+/** Of a new ext4, before anything is in it. */
+const OWN_INODES = 11;
+
+export const dataImage = (directory: string): string => `${directory}/data.img`;
+
+/** The command in a mount namespace of its own in which the image lies at `at`. */
+export const withData = (image: string, at: string, command: string[]): string[] => [
+  ...[toolPath('unshare'), '--mount', '--propagation', 'slave', 'sh', '-c', MOUNT, image, at],
+  ...command,
+];
+
+/** One that is there already is kept as it is: what is in it is the tenant's. */
+export const makeImage = async (image: string, { mib, inodes }: DataLimit, uid: number): Promise<void> => {
+  if (existsSync(image)) return;
+  const next = `${image}.next`;
+  const fd = openSync(next, 'w', 0o600);
+  ftruncateSync(fd, mib * MIB);
+  closeSync(fd);
+  chmodSync(next, 0o600);
+  const journal = mib < JOURNAL_FROM_MIB ? ['-O', '^has_journal'] : ['-J', 'size=4'];
+  // Tables are written now: a kernel that goes on with it later would do so on nobody's account.
+  const extended = `root_owner=${uid}:${uid},lazy_itable_init=0,lazy_journal_init=0,nodiscard`;
+  await must('mkfs.ext4', ['-q', '-F', '-m', '0', '-N', String(inodes + OWN_INODES), ...journal, '-E', extended, next]);
+  renameSync(next, image);
+};
+
+/** Whether it holds, found by trying. */
+export const holdsData = async (directory: string): Promise<boolean> => {
+  const [image, at] = [`${directory}/trial.img`, `${directory}/trial`];
+  try {
+    mkdirSync(at, { recursive: true });
+    await makeImage(image, { mib: 1, inodes: 16 }, 0);
+    const [file = '', ...args] = withData(image, at, ['sh', '-c', TRY, at]);
+    return (await run(file, args)).code === 0;
+  } catch {
+    return false;
+  } finally {
+    for (const path of [image, `${image}.next`, at]) rmSync(path, { recursive: true, force: true });
+  }
+};

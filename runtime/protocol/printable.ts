@@ -1,0 +1,12 @@
+/** Text of strangers on its way to a terminal. */
+
+/** What a terminal obeys, and what turns the order of letters around: C0 but tab and line feed, DEL, C1, Unicode's bidi controls. */
+const OBEYED = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+
+const spelled = (character: string): string => {
+  const code = character.charCodeAt(0);
+  return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`;
+};
+
+/** Spells out what would be obeyed; done twice it changes nothing more. */
+export const printable = (text: string): string => text.replace(OBEYED, spelled);
