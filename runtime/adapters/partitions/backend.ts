@@ -1,5 +1,6 @@
 /** What an engine must be able to do; `supervisor.ts` keeps the books around it, the same for every engine. */
-import type { Counters, Exit, NetworkPolicy, PartitionSpec, Probe } from '../../ports/partitions.ts';
+import type { Counters, Exit, NetworkPolicy, PartitionSpec } from '../../ports/partitions.ts';
+import type { AskedProbe, Probed } from './probe.ts';
 import type { ProcessId } from './state.ts';
 
 export interface Launched {
@@ -15,11 +16,6 @@ export interface Running {
   first: ProcessId | null;
   reaper: ProcessId | null;
   address: string | null;
-}
-
-export interface Probed {
-  ok: boolean;
-  detail: string;
 }
 
 export interface Backend {
@@ -46,6 +42,6 @@ export interface Backend {
   counters(partition: string): Counters | null;
   /** Partitions of which the kernel still holds something, known or not. */
   left(): string[];
-  probe(running: Running, probe: Probe, timeoutMs: number): Promise<Probed>;
+  probe(running: Running, probe: AskedProbe, timeoutMs: number): Promise<Probed>;
   close(): void;
 }

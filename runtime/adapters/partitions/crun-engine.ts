@@ -1,20 +1,21 @@
 /** The engine of a board: crun under conmon, own cgroups and network. Needs root. */
 import { mkdirSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
-import type { Counters, Exit, NetworkPolicy, PartitionSpec, Probe } from '../../ports/partitions.ts';
+import type { Counters, Exit, NetworkPolicy, PartitionSpec } from '../../ports/partitions.ts';
 import { LichenError } from '../../protocol/errors.ts';
-import type { Backend, Launched, Probed, Running } from './backend.ts';
+import type { Backend, Launched, Running } from './backend.ts';
 import { PartitionCgroup, partitionsWithCgroups, WORKLOAD } from './cgroup.ts';
 import type { Layout } from './cgroup-layout.ts';
 import { configOf } from './config.ts';
 import { createUnderConmon, crunMust } from './conmon.ts';
 import { type DeviceNode, type DeviceRoots, hiddenFrom, nodesOf } from './devices.ts';
 import { parseExit } from './exits.ts';
+import { givenPath } from './given.ts';
 import { Meter } from './meter.ts';
 import { COMMON_MOUNT_POINTS, plantMountPoint } from './mount-points.ts';
 import { boardName, isId } from './names.ts';
 import type { Network } from './network.ts';
 import { type Bind, nodeBinds } from './node-engine.ts';
-import { probedExec, probeNetwork } from './probe.ts';
+import { type AskedProbe, type Probed, type ProgramProbe, probedProgram, probeNetwork } from './probe.ts';
 import { run, toolPath } from './run.ts';
 import { isAlive, list, type ProcessId, readText, signal } from './state.ts';
 
@@ -89,6 +90,7 @@ export class CrunEngine implements Backend {
       spec,
       uid,
       dataPath: `${directory}/data`,
+      givenPath: givenPath(directory),
       binds,
       cgroupsPath: `/${cgroup.path}/${WORKLOAD}`,
       networkPath: network === null ? null : network.file(partition),
@@ -158,8 +160,8 @@ export class CrunEngine implements Backend {
     return [...new Set([...partitionsWithCgroups(layout, board), ...(network?.held() ?? [])])].filter(isId);
   }
 
-  async probe(running: Running, probe: Probe, timeoutMs: number): Promise<Probed> {
-    if (probe.kind === 'exec') return this.#exec(running.partition, probe.args, timeoutMs);
+  async probe(running: Running, probe: AskedProbe, timeoutMs: number): Promise<Probed> {
+    if ('args' in probe) return this.#exec(running.partition, probe, timeoutMs);
     if (running.address === null) return { ok: false, detail: 'this board cannot give partitions a network' };
     return probeNetwork(running.address, probe, timeoutMs);
   }
@@ -185,7 +187,8 @@ export class CrunEngine implements Backend {
    * The program is in the workload's cgroup, namespaces and seccomp filter; its time is the tenant's. Its identity is
    * given in full: `crun exec` alone would run it as uid 0 with privileges to gain.
    */
-  async #exec(partition: string, args: string[], timeoutMs: number): Promise<Probed> {
+  async #exec(partition: string, probe: ProgramProbe, timeoutMs: number): Promise<Probed> {
+    const { args } = probe;
     this.#probes += 1; // several may be under way in one partition
     const name = `${this.runPath}/${partition}.probe${this.#probes}`;
     const [pidFile, processFile] = [`${name}.pid`, `${name}.json`];
@@ -201,7 +204,7 @@ export class CrunEngine implements Backend {
     try {
       const command = [...before, 'exec', '--pid-file', pidFile, '--process', processFile, partition];
       const ran = await run(file, command, { timeoutMs: timeoutMs + 2_000 });
-      return probedExec(ran.code, ran.stderr || ran.stdout, timedOut || ran.timedOut, timeoutMs);
+      return probedProgram(probe, { ...ran, timedOut: timedOut || ran.timedOut }, timeoutMs);
     } finally {
       clearTimeout(timer);
       for (const path of [pidFile, processFile]) rmSync(path, { force: true });

@@ -19,6 +19,8 @@ const ANSWER_OF = {
   remove: 'removed',
   sample: 'sampled',
   probe: 'probed',
+  reload: 'reloaded',
+  look: 'looked',
 } as const satisfies Record<PartitionStep['kind'], PartitionEvent['kind']>;
 
 /** A line of life.ts. */
