@@ -41,7 +41,7 @@ export type PromiseSpec = v.InferOutput<typeof promise>;
 
 export const limits = v.strictObject({ memoryMib: positive, cpuMillis: positive, pids: positive, tmpMib: uint });
 
-/** A JSON Schema of the kind that docs/spec/parameters.md describes, as JSON. */
+/** A JSON Schema of the kind that docs/spec/instances.md describes, as JSON. */
 const schemaText = v.pipe(v.string(), v.maxBytes(LIMITS.schemaBytes, `expected a JSON Schema of at most ${LIMITS.schemaBytes} bytes`));
 export const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
 export const stop = v.strictObject({ signal: v.picklist(STOP_SIGNALS), graceMs: uintUpTo(LIMITS.stopGraceMs) });

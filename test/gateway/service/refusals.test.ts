@@ -26,7 +26,7 @@ const refused = (node: Node, document: Uint8Array, code: string, words: string):
 const limits = { memoryMib: 32, cpuMillis: 500, pids: 16, tmpMib: 8 };
 const promise = { name: 'p', probe: { kind: 'tcp' as const, port: 1 }, intervalMs: 1000, timeoutMs: 500, graceMs: 0 };
 
-describe('a release', () => {
+describe('a release [instances-1]', () => {
   test.each<[string, Partial<Manifest>, string]>([
     ['with impossible limits', { limits: { ...limits, memoryMib: 10 ** 9 } }, 'limits.memoryMib'],
     ['with a promise that never returns', { promises: [{ ...promise, timeoutMs: 10 ** 9 }] }, 'timeoutMs'],
@@ -100,7 +100,7 @@ describe('a request', () => {
   const schema = { parameterSchema: '{"type":"object","properties":{"port":{"type":"integer","maximum":9000}},"required":["port"]}' };
   const release = smallRelease(schema);
 
-  test('with a parameter outside of its schema is refused with the reason', () => {
+  test('with a parameter outside of its schema is refused with the reason [instances-2]', () => {
     const node = fresh().accept(release.document);
     const asks = (parameters: Record<string, string>) => signedRequest({ release: release.release, parameters }).body;
     refused(node, asks({ port: '9001' }), 'bad-parameter', 'port: ');

@@ -26,7 +26,7 @@ describe('a stop', () => {
     world.assign({ ...one, assigned: { ...one.assigned, request: hash } }).pass(3000);
   };
 
-  test('is by the signal and with the grace that the release asks for', () => {
+  test('is by the signal and with the grace that the release asks for [instances-9]', () => {
     const { world, one } = begun({ stop: { signal: 'SIGINT', graceMs: 20_000 } });
     stopped(world, one);
     expect(stops(world)).toEqual([{ kind: 'stop', partition: one.lease.lease, signal: 'SIGINT', graceMs: 20_000 }]);
@@ -40,7 +40,7 @@ describe('a stop', () => {
 });
 
 describe('an instance that ends by itself', () => {
-  test('again and again is told to be in a loop, until it has run for ten minutes; then its delay is short again', () => {
+  test('again and again is told to be in a loop, until it has run for ten minutes; then its delay is short again [instances-10]', () => {
     const { world, one } = begun();
     for (let i = 0; i < 5; i++) {
       world.engine.crash(one.lease.lease);
@@ -104,7 +104,7 @@ describe('another release of the same instance', () => {
   };
   const started = (world: BoardWorld): string[] => world.engine.did('start');
 
-  test('begins only when the former has ended and left its data to it', () => {
+  test('begins only when the former has ended and left its data to it [instances-12]', () => {
     const { world, one } = begun();
     const next = asks(world, one);
     world.pass(5000);
@@ -126,7 +126,7 @@ describe('another release of the same instance', () => {
     expect(started(world)).toEqual([one.lease.lease, next.lease.lease]);
   });
 
-  test('is held off for no longer than the release may, also across a restart of the runtime', () => {
+  test('is held off for no longer than the release may, also across a restart of the runtime [instances-13]', () => {
     const { world, one } = begun({ holdMs: 60_000 });
     world.engine.holds = true;
     const next = asks(world, one);
@@ -166,7 +166,7 @@ describe('another release of the same instance', () => {
 });
 
 describe('an instance whose cap is reached', () => {
-  test('is paused and not billed while it is, and goes on under a lease that is paid for', () => {
+  test('is paused and not billed while it is, and goes on under a lease that is paid for [instances-11]', () => {
     const { world, one } = begun(
       {},
       { capMicro: 20n, rates: { wallHour: 0n, cpuSecond: 100_000n, memoryMibHour: 0n, netMib: 0n, diskMib: 0n } },

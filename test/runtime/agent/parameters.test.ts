@@ -39,7 +39,7 @@ const given = (world: BoardWorld): unknown[] =>
   world.engine.steps.flatMap((step) => (step.kind === 'start' ? [JSON.parse(step.spec.parameters)] : []));
 
 describe('parameters', () => {
-  test('are given as their schema types them, beside the words that they are', () => {
+  test('are given as their schema types them, beside the words that they are [instances-5]', () => {
     const { world } = begun({}, { greeting: 'moin', port: '8081' });
     expect(given(world)).toEqual([{ greeting: 'moin', 'log-level': 'info', port: 8081 }]);
     const [step] = world.engine.steps.filter(({ kind }) => kind === 'start');
@@ -79,7 +79,7 @@ describe('parameters', () => {
     expect(world.records.filter(({ kind }) => kind === 'open')).toHaveLength(1);
   });
 
-  test('that change reach one that can be told without a restart', () => {
+  test('that change reach one that can be told without a restart [instances-6]', () => {
     const { world, one } = begun({ reload: 'SIGHUP' });
     ask(world, one, { parameters: { greeting: 'hey' } });
     expect(world.engine.reloads.map((text) => JSON.parse(text))).toEqual([{ greeting: 'hey', 'log-level': 'info' }]);
@@ -108,7 +108,7 @@ describe('parameters', () => {
 });
 
 describe('a bang', () => {
-  test('lets all begin anew once, however they could be told', () => {
+  test('lets all begin anew once, however they could be told [instances-7]', () => {
     const { world, one } = begun({ reload: 'SIGHUP' });
     const banged = ask(world, one, { bang: 1 });
     expect([world.engine.did('start').length, world.engine.reloads.length]).toEqual([2, 0]);
@@ -127,7 +127,7 @@ describe('a bang', () => {
 });
 
 describe('a connection', () => {
-  test('is told once the instance publishes it, and again when it is another', () => {
+  test('is told once the instance publishes it, and again when it is another [instances-8]', () => {
     const { world, one } = begun({ connectionSchema: CONNECTION });
     expect(world.state(one.lease)).not.toHaveProperty('connection');
     world.engine.connection = '{ "url": "http://[fd00::1]:8080/" }';

@@ -75,7 +75,7 @@ describe('a manifest', () => {
   });
 });
 
-describe('parameters', () => {
+describe('parameters [instances-3]', () => {
   const typed = manifest({
     parameters: { port: '8080', loud: 'false', name: '12' },
     ...schemaFor(
@@ -117,7 +117,7 @@ describe('parameters', () => {
     expect(why).toContain(words);
   });
 
-  test('of no format take long, whatever their text', () => {
+  test('of no format take long, whatever their text [instances-4]', () => {
     for (const format of ['date-time', 'date', 'time', 'duration', 'email', 'hostname', 'ipv4', 'ipv6', 'uri', 'uuid']) {
       const of = manifest({ parameters: { x: '' }, args: ['/bin/main'], ...schemaFor({ x: { format } }) });
       for (const part of ['a', 'a.', 'a-', '1', '1:', ':', '"\\', '%41', 'a@', '/', 'P1', '0.']) {
