@@ -8,6 +8,8 @@ const PURE = [
   'test/gateway/{core,service}/**/*.test.ts',
   'test/sim/{scenario,hardware,oracle,report,world}/**/*.test.ts',
 ];
+/** Puts another module in a module's place, which what the worker has loaded for a file before would not notice. */
+const MOCKED = ['test/runtime/agent/attention.test.ts'];
 /** Real partitions, a real browser, and real clients against real processes: they count on the machine's clock. */
 const REAL = ['test/**/*.slow.test.ts', 'test/{outside,browser}/**/*.test.ts'];
 /** After this a test hangs. The longest takes three seconds; a busy machine is slow, and a hunt (test/support/properties.ts) long. */
@@ -28,7 +30,8 @@ export default defineConfig({
     passWithNoTests: false,
     projects: [
       // A worker serves many files: starting one takes longer than most of them.
-      { extends: true, test: { name: 'pure', include: PURE, exclude: REAL, isolate: false } },
+      { extends: true, test: { name: 'pure', include: PURE, exclude: [...REAL, ...MOCKED], isolate: false } },
+      { extends: true, test: { name: 'mocked', include: MOCKED } },
       { extends: true, test: { name: 'doors', include: ['test/**/*.test.ts'], exclude: [...PURE, ...REAL] } },
       // One after the other, when the rest is through.
       { extends: true, test: { name: 'real', include: REAL, fileParallelism: false } },

@@ -83,6 +83,8 @@ const release = v.object({
   sequence: positive,
   publisher: publisherId,
   bytes: uint,
+  parameters: v.record(v.string(), text),
+  parameterSchema: v.nullable(v.string()),
   missing: v.nullable(uint),
   /** Why its content is refused for good; empty: it is not. */
   refused: text,
@@ -108,6 +110,11 @@ const request = v.object({
   publish: v.optional(publishedPorts, {}),
   /** Why replicas have no board, where it is not for want of room. */
   lacks: v.optional(v.array(text), []),
+  holdMs: v.nullable(uint),
+  /** How often its tenant has let all its instances begin anew. */
+  bang: uint,
+  /** Why no gateway acts upon it; empty: they do. */
+  refused: text,
 });
 
 const report = v.object({
@@ -117,6 +124,8 @@ const report = v.object({
   address: v.nullable(text),
   restarts: uint,
   detail: text,
+  /** What it publishes of how it is reached, as JSON. */
+  connection: v.nullable(v.string()),
   atMs: uint,
 });
 

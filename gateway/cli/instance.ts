@@ -1,9 +1,13 @@
 /** `lichen instance`: what runs, where, and how its board says it is. */
 import type { Command } from 'commander';
+import { refuse } from '../../runtime/protocol/errors.ts';
 import { type Instance, keysOf } from './answers.ts';
 import { type ApiFlags, openClient } from './client.ts';
+import { instanceText } from './instance-text.ts';
 import { age, brief, emit, type JsonFlag, table } from './output.ts';
-import { addApi, addVerb } from './verbs.ts';
+import type { PushFlags } from './push.ts';
+import { change } from './request.ts';
+import { addApi, addPush, addVerb } from './verbs.ts';
 
 /** A report is known at the board's home only, and its age tells whether it can still be believed. */
 export const instanceTable = (instances: Instance[], nowMs: number): string =>
@@ -26,7 +30,33 @@ const list = async (flags: ApiFlags & JsonFlag): Promise<void> => {
   emit(flags, instances, () => instanceTable(instances, Date.now()));
 };
 
+/** By the name of its request, by that and its number, or by its lease. */
+const isCalled = ({ name, index, lease }: Instance, what: string): boolean => [name, `${name}/${index}`, lease].includes(what);
+
+const show = async (what: string, flags: ApiFlags & JsonFlag): Promise<void> => {
+  const client = openClient(flags);
+  const found = (await client.ask('instances')).filter((one) => isCalled(one, what));
+  if (found.length === 0) refuse('not-found', `no instance ${what} at ${client.url}`);
+  emit(flags, found, () => found.map(instanceText).join('\n'));
+};
+
 export const register = (noun: Command): void => {
+  addApi(
+    addVerb(noun, {
+      usage: 'show <name>',
+      says: 'instances of a request, or one by number or lease, with what they publish of how they are reached',
+      examples: ['instance show museum', 'instance show museum/0 --json'],
+      gives: { keys: keysOf.instance, list: true },
+    }),
+  ).action(show);
+  addPush(
+    addVerb(noun, {
+      usage: 'bang <name>',
+      says: 'let all instances of a request begin anew, on the leases that they have',
+      examples: ['instance bang museum --tenant-key tenant.key'],
+      gives: { keys: ['request', 'name', 'sequence', 'state'] },
+    }),
+  ).action((name: string, flags: PushFlags & JsonFlag) => change(name, { bang: true }, flags));
   addApi(
     addVerb(noun, {
       usage: 'list',

@@ -7,6 +7,7 @@ import { fingerprint, type TenantId } from '../../runtime/protocol/ids.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { unseal } from '../../runtime/protocol/noun.ts';
 import { linkTargets, publishedPorts } from '../../runtime/protocol/nouns/reach.ts';
+import { holdMs } from '../../runtime/protocol/nouns/release.ts';
 import { filter as filterSchema, type Request, requestIdOf, requestSchema, voucherNoun } from '../../runtime/protocol/nouns/request.ts';
 import { amount, currency as currencySchema, name as nameSchema } from '../../runtime/protocol/schema.ts';
 import type { StandingRequest } from './answers.ts';
@@ -35,6 +36,7 @@ export interface MakeFlags extends ApiFlags {
   priceCap?: string[];
   patience: string;
   onIsolation: string;
+  hold?: string;
   out?: string;
 }
 
@@ -114,6 +116,7 @@ export const makeFiles = async (flags: MakeFlags): Promise<Made> => {
     patienceMs: word(FIELDS.patienceMs, duration(flags.patience, '--patience'), '--patience'),
     ...(flags.link && { links: word(linkTargets, pairs(flags.link, '--link'), '--link') }),
     ...(flags.publish && { publish: word(publishedPorts, numbers(pairs(flags.publish, '--publish'), '--publish'), '--publish') }),
+    ...(flags.hold !== undefined && { holdMs: word(holdMs, duration(flags.hold, '--hold'), '--hold') }),
   };
   const sequence = flags.sequence === undefined ? await nextSequence(flags, tenant) : wholeNumber(flags.sequence, '--sequence', 1);
   const { document } = makeRequest(nodeCrypto, signer, { ...terms, sequence });
@@ -125,22 +128,34 @@ export const makeFiles = async (flags: MakeFlags): Promise<Made> => {
   return { request, name: terms.name, sequence, state: terms.state, tenant, voucher: hex(payment.hash), files: [voucherFile, out] };
 };
 
-/** The newest request of that name in another state, signed. Error: `not-found`. */
+/** What of a standing request is to be another; parameters that are not named stay. */
+export interface Change {
+  state?: Request['state'];
+  parameters?: Record<string, string>;
+  /** All instances begin anew. */
+  bang?: true;
+}
+
+/** The newest request of that name with something changed, signed. Error: `not-found`. */
 export const nextOf = async (
   name: string,
-  state: Request['state'],
+  change: Change,
   keyFile: string,
   client: Client,
-): Promise<{ document: Bytes; request: string; sequence: number }> => {
+): Promise<{ document: Bytes; request: string; sequence: number; state: Request['state'] }> => {
   const { signer } = readKey(keyFile);
   const tenant = fingerprint<TenantId>(nodeCrypto, signer.publicKey);
   const held = (await standing(client, tenant, name)) ?? refuse('not-found', `tenant ${tenant} has no request ${name} at ${client.url}`);
-  const { replicas, parameters, filter, priceCap, currency, onIsolation, patienceMs, links, publish, request } = held;
+  const { replicas, filter, priceCap, currency, onIsolation, patienceMs, links, publish, request } = held;
   const sequence = held.sequence + 1;
+  const state = change.state ?? held.state;
+  const bang = held.bang + (change.bang === true ? 1 : 0);
   const kept = {
-    ...{ replicas, parameters, filter, priceCap, currency, onIsolation, patienceMs },
+    ...{ replicas, parameters: { ...held.parameters, ...change.parameters }, filter, priceCap, currency, onIsolation, patienceMs },
     ...(Object.keys(links).length > 0 && { links }),
     ...(Object.keys(publish).length > 0 && { publish }),
+    ...(held.holdMs !== null && { holdMs: held.holdMs }),
+    ...(bang > 0 && { bang }),
   };
   const { document } = makeRequest(nodeCrypto, signer, {
     name,
@@ -150,5 +165,5 @@ export const nextOf = async (
     voucher: fromHex(held.voucher),
     ...kept,
   });
-  return { document, request, sequence };
+  return { document, request, sequence, state };
 };

@@ -1,12 +1,15 @@
 /** `lichen request`: what a tenant wishes for, signed on its own machine. */
 import type { Command } from 'commander';
+import { refuse } from '../../runtime/protocol/errors.ts';
+import { requestSchema } from '../../runtime/protocol/nouns/request.ts';
 import { keysOf } from './answers.ts';
 import { type ApiFlags, openClient } from './client.ts';
+import { instanceText } from './instance-text.ts';
 import { brief, emit, type JsonFlag, table } from './output.ts';
 import { PUSHED, type PushFlags, pushFiles, withPusher } from './push.ts';
-import { type MakeFlags, makeFiles, nextOf } from './request-make.ts';
+import { type Change, type MakeFlags, makeFiles, nextOf } from './request-make.ts';
 import { addApi, addPush, addVerb } from './verbs.ts';
-import { misused } from './words.ts';
+import { misused, pairs, word } from './words.ts';
 
 const make = async (flags: MakeFlags & JsonFlag): Promise<void> => {
   const made = await makeFiles(flags);
@@ -44,11 +47,37 @@ const SAYS = {
   destroy: 'end it; its leases are closed and billed to the last record',
 } as const;
 
-const change = async (name: string, state: (typeof STATES)[keyof typeof STATES], flags: PushFlags & JsonFlag): Promise<void> => {
+/** The tenant's next word on its request: signed, pushed, told. */
+export const change = async (name: string, by: Change, flags: PushFlags & JsonFlag): Promise<void> => {
   const keyFile = flags.tenantKey ?? misused('--tenant-key FILE is needed: the tenant signs what becomes of its request');
-  const { document, request, sequence } = await nextOf(name, state, keyFile, openClient(flags));
+  const { document, request, sequence, state } = await nextOf(name, by, keyFile, openClient(flags));
   await withPusher(flags, (pusher) => pusher.push(document));
   emit(flags, { request, name, sequence, state }, () => `${name} is to be ${state} (sequence ${sequence})`);
+};
+
+const set = (name: string, flags: PushFlags & JsonFlag & { param?: string[] }): Promise<void> => {
+  if (flags.param === undefined) misused('--param KEY=VALUE is needed: what is to be another');
+  return change(name, { parameters: word(requestSchema.entries.parameters, pairs(flags.param ?? [], '--param'), '--param') }, flags);
+};
+
+/** What is wished, what of it is refused, and what its instances say of how they are reached. */
+const show = async (name: string, flags: ApiFlags & JsonFlag & { tenant?: string }): Promise<void> => {
+  const client = openClient(flags);
+  const found = (await client.ask('requests')).filter(
+    (row) => row.name === name && (flags.tenant === undefined || row.tenant === flags.tenant),
+  );
+  const [request] = found;
+  if (request === undefined) return refuse('not-found', `no request ${name} at ${client.url}`);
+  if (found.length > 1) misused(`${found.length} tenants have a request ${name}: say which with --tenant ID`);
+  const instances = (await client.ask('instances')).filter((row) => row.request === request.request);
+  const said = Object.entries(request.parameters).map(([key, value]) => `  ${key}=${value}`);
+  emit(flags, { ...request, instances }, () =>
+    [
+      `${name}, sequence ${request.sequence}, ${request.state}${request.refused === '' ? '' : `; refused: ${request.refused}`}`,
+      ...(said.length === 0 ? [] : ['parameters:', ...said]),
+      ...instances.map(instanceText),
+    ].join('\n'),
+  );
 };
 
 const addMakeOptions = (command: Command): Command =>
@@ -70,6 +99,7 @@ const addMakeOptions = (command: Command): Command =>
     .option('--price-cap <rate...>', 'take no board that is dearer, e.g. cpuSecond=30n; by default any, up to the voucher')
     .option('--patience <duration>', 'how long a board may be out of reach before another takes over', '5m')
     .option('--on-isolation <what>', 'continue or stop', 'continue')
+    .option('--hold <duration>', 'how long an instance may hold off another release; by default as long as its own says')
     .option('--out <file>', 'where the signed request goes; by default NAME-SEQUENCE.request');
 
 export const register = (noun: Command): void => {
@@ -105,6 +135,26 @@ export const register = (noun: Command): void => {
         examples: [`request ${verb} museum --tenant-key tenant.key`],
         gives: { keys: ['request', 'name', 'sequence', 'state'] },
       }),
-    ).action((name: string, flags: PushFlags & JsonFlag) => change(name, STATES[verb], flags));
+    ).action((name: string, flags: PushFlags & JsonFlag) => change(name, { state: STATES[verb] }, flags));
   }
+  addPush(
+    addVerb(noun, {
+      usage: 'set <name>',
+      says: 'change parameters; its instances are told, or begin anew, on the leases that they have',
+      examples: ['request set museum --param greeting=moin --tenant-key tenant.key'],
+      gives: { keys: ['request', 'name', 'sequence', 'state'] },
+    }),
+  )
+    .option('--param <key=value...>', 'a parameter that the release declares; the others stay')
+    .action(set);
+  addApi(
+    addVerb(noun, {
+      usage: 'show <name>',
+      says: 'one request, why it is refused if it is, and how its instances are reached',
+      examples: ['request show museum', 'request show museum --json'],
+      gives: { keys: [...keysOf.request, 'instances'] },
+    }),
+  )
+    .option('--tenant <id>', 'whose, where several call theirs the same')
+    .action(show);
 };

@@ -1,10 +1,12 @@
 /** Entries that tenants, publishers and owners sign: what is offered as software, wanted, paid for, and lent. */
 import { type Bytes, compare, equal, hex } from '../../runtime/protocol/bytes.ts';
-import { refuse } from '../../runtime/protocol/errors.ts';
+import { asLichenError, type LichenError, refuse } from '../../runtime/protocol/errors.ts';
 import { fingerprint } from '../../runtime/protocol/ids.ts';
 import { payloadOf, type Sealed, unseal } from '../../runtime/protocol/noun.ts';
 import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
 import { type Binding, bindingNoun, type Request, requestIdOf, type Voucher, verdictNoun } from '../../runtime/protocol/nouns/request.ts';
+import { givenTo } from '../../runtime/protocol/parameters.ts';
+import { checkManifest } from '../../runtime/protocol/soundness.ts';
 import type { Context, Rows } from './context.ts';
 import { isRevoked } from './directory.ts';
 import { open } from './opened.ts';
@@ -50,6 +52,22 @@ export const openRequest = (rows: Rows, context: Context, body: Bytes): Sealed<R
   const sealed = open.request(context.crypto, body);
   checkTenant(rows, context, sealed.value.tenant, sealed.signer);
   return sealed;
+};
+
+/**
+ * Why a request and a release do not go together; null: they do. A peer may have logged what would have been refused here,
+ * and a log is taken as it is: it is only not acted upon.
+ */
+export const objectionTo = ({ parameters }: Request, manifest: Manifest): LichenError | null => {
+  try {
+    checkManifest(manifest);
+    givenTo(manifest, parameters);
+    return null;
+  } catch (thrown) {
+    const error = asLichenError(thrown);
+    if (error.code === 'internal') throw thrown;
+    return error;
+  }
 };
 
 export const applyRequest = (rows: Rows, context: Context, body: Bytes): void => {

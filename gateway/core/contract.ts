@@ -50,6 +50,7 @@ export const contract = (
     feePermille: gatewayById(rows, context, context.me)?.feePermille ?? 0,
     // Each replica may spend its share, so that boards that cannot talk to each other cannot overspend together.
     capMicro: voucher.capMicro / BigInt(request.replicas),
+    voucher: request.voucher,
     onIsolation: request.onIsolation,
     ...guardedFor(rows, context, id, request, before),
     openedMs: now.wallMs,

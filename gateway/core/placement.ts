@@ -13,7 +13,7 @@ import type { TierName } from '../../runtime/protocol/schema.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { agendaOf, inOrder } from './agenda.ts';
 import { setAlarm } from './alarms.ts';
-import { isWithdrawn } from './apply-demand.ts';
+import { isWithdrawn, objectionTo } from './apply-demand.ts';
 import type { Context, Rows } from './context.ts';
 import { contract } from './contract.ts';
 import { holdsKey } from './directory.ts';
@@ -82,6 +82,8 @@ const publishes = ({ board, ports, taken }: Candidate, { request, manifest }: Wi
 /** Whether the lease does not do any more. One that does only until its board has been away for too long is looked at again then. */
 const needsLease = (rows: Rows, context: Context, request: Request, held: HeldLease | null, now: Instant): boolean => {
   if (held === null || held.closed || !equal(held.doc.release, request.release)) return true;
+  // What its tenant pays from now on: a lease whose cap is reached goes on under the next one.
+  if (held.doc.voucher !== undefined && !equal(held.doc.voucher, request.voucher)) return true;
   // A board takes no lease from a key that its guardian does not hold any more.
   if (!held.opened && !holdsKey(rows, context, held.doc.guardian, held.signer)) return true;
   if (isExcess(rows, held) || !isGuarded(rows, context, held.doc)) return true;
@@ -106,7 +108,7 @@ const wishOf = (rows: Rows, context: Context, key: string, now: Instant): Wish |
   }
   if (content.refused !== '' || !actsFor(rows, context, id, now) || isWithdrawn(rows, release)) return null;
   const manifest = manifests.get(rows, release)?.doc;
-  if (manifest === undefined) return null;
+  if (manifest === undefined || objectionTo(request, manifest) !== null) return null;
   return { id, request, manifest, needs: needsOf(manifest), beside: linkedRequests(context.crypto, manifest, request) };
 };
 
@@ -153,12 +155,11 @@ export const placements = (rows: Rows, context: Context, touched: Touched, now: 
     if (!mayGuard(rows, context, { ...wish, index }, held, now)) return wait(rows, instance, board);
     // The board of a lease that is being replaced may be taken again: what it holds of this request ends.
     const open = (candidate: Candidate): boolean => !candidate.held.has(id) || candidate.board === held?.doc.board;
-    const chosen = choose(
-      context,
-      board === undefined ? candidates(boardsOf()) : boardsOf().of(board),
-      (candidate) => open(candidate) && fits(candidate, wish) && publishes(candidate, wish, held),
-      `${id}/${index}`,
-    );
+    const isFit = (candidate: Candidate): boolean => open(candidate) && fits(candidate, wish) && publishes(candidate, wish, held);
+    // Where it was there are its data.
+    const stays = held === null || held.closed ? undefined : [...boardsOf().of(held.doc.board)].find(isFit);
+    const there = board === undefined ? stays : undefined;
+    const chosen = there ?? choose(context, board === undefined ? candidates(boardsOf()) : boardsOf().of(board), isFit, `${id}/${index}`);
     const lease = chosen === undefined ? null : contract(rows, context, { id, request, index }, { chosen, before: held }, now);
     if (vouchers.get(rows, hex(request.voucher)) === null) awaitFor(rows, id, `voucher/${hex(request.voucher)}`);
     if (chosen === undefined || lease === null) return wait(rows, instance, board);

@@ -175,6 +175,8 @@ export interface InstanceReport {
   address: string | null;
   restarts: number;
   detail: string;
+  /** What it publishes, as JSON. */
+  connection: string | null;
   atMs: number;
 }
 /** lease → its board's newest word. */

@@ -11,6 +11,7 @@ import { admitSchema } from '../../runtime/protocol/nouns/log.ts';
 import type { Request } from '../../runtime/protocol/nouns/request.ts';
 import { ownerId, parse, uint } from '../../runtime/protocol/schema.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
+import { objectionTo } from '../core/apply-demand.ts';
 import { allGateways, gateways, isRevoked } from '../core/directory.ts';
 import { currentLease } from '../core/holding.ts';
 import { alive } from '../core/homing.ts';
@@ -96,11 +97,20 @@ const listReleases: Answer = (work) =>
       sequence: doc.sequence,
       publisher: doc.publisher,
       bytes: doc.bytes,
+      /** With their defaults, and the schema that they are held against. */
+      parameters: doc.parameters,
+      parameterSchema: doc.parameterSchema ?? null,
       missing: releases.get(work, key)?.missing ?? null,
       /** Why it is refused for good; empty: it is not. */
       refused: releases.get(work, key)?.refused ?? '',
     })),
   );
+
+const refusalOf = (work: Work, request: Request): string => {
+  const manifest = manifests.get(work, hex(request.release))?.doc;
+  const error = manifest === undefined ? null : objectionTo(request, manifest);
+  return error === null ? (releases.get(work, hex(request.release))?.refused ?? '') : error.message.slice(0, LIMITS.textBytes / 4);
+};
 
 const listRequests: Answer = (work, service) =>
   json(
@@ -122,6 +132,10 @@ const listRequests: Answer = (work, service) =>
       patienceMs: doc.patienceMs,
       links: doc.links ?? {},
       publish: doc.publish ?? {},
+      holdMs: doc.holdMs ?? null,
+      bang: doc.bang ?? 0,
+      /** Why it is not acted upon; empty: it is. */
+      refused: refusalOf(work, doc),
       ...placedOf(work, service, key, doc),
     })),
   );

@@ -7,6 +7,7 @@ import { asLichenError, type LichenError, refuse } from '../../runtime/protocol/
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import type { ChunkRef, Entry, Manifest } from '../../runtime/protocol/nouns/release.ts';
 import { entriesOf, openPage } from '../../runtime/protocol/pages.ts';
+import { checkProgramHead, programOf } from '../../runtime/protocol/program.ts';
 import { blobs, manifests, releases, wanted } from '../core/tables.ts';
 import type { Service, Work } from './events.ts';
 
@@ -55,6 +56,16 @@ const heldPages = (work: Work, service: Service, manifest: Manifest, last: Bytes
   return manifest.pages.flatMap((hash) => (hex(hash) === lastKey ? last : blobs.get(work, hex(hash))) ?? []);
 };
 
+/** As far as its content is here: `last` is on its way into the store. */
+const checkProgram = (work: Work, manifest: Manifest, entries: Entry[], last: { key: string; body: Bytes } | null): void => {
+  const program = programOf(manifest, entries);
+  const first = program?.chunks[0]?.[0];
+  if (program === null) return;
+  if (first === undefined) return refuse('bad-release', `${program.path} is empty`);
+  const head = hex(first) === last?.key ? last.body : blobs.get(work, hex(first));
+  if (head !== null) checkProgramHead(`/${program.path}`, head, manifest.arch);
+};
+
 /**
  * Waits for the content of a release whose manifest was accepted; returns what is missing. Throws why the pages that are
  * held already cannot be its own, before anything is written.
@@ -62,7 +73,9 @@ const heldPages = (work: Work, service: Service, manifest: Manifest, last: Bytes
 export const awaitRelease = (work: Work, service: Service, release: string): Bytes[] => {
   const manifest = manifestOf(work, release);
   const pages = heldPages(work, service, manifest, null);
-  const entries = pages.length === manifest.pages.length ? entriesOf(manifest, pages) : pages.flatMap(openPage);
+  const isWhole = pages.length === manifest.pages.length;
+  const entries = isWhole ? entriesOf(manifest, pages) : pages.flatMap(openPage);
+  if (isWhole) checkProgram(work, manifest, entries, null);
   const refs = refsOf(entries);
   checkLengths(work, refs);
   return wait(work, release, manifest.pages, refs);
@@ -95,7 +108,16 @@ const objectionTo = (check: () => void): LichenError | null => {
 const checkPageOf = (work: Work, service: Service, release: string, page: Bytes): void => {
   checkLengths(work, refsOf(openPage(page)));
   const manifest = manifestOf(work, release);
-  if (releases.get(work, release)?.missingPages === 1) entriesOf(manifest, heldPages(work, service, manifest, page));
+  if (releases.get(work, release)?.missingPages !== 1) return;
+  checkProgram(work, manifest, entriesOf(manifest, heldPages(work, service, manifest, page)), null);
+};
+
+/** The last piece of a release shows whether its program can run. */
+const checkLast = (work: Work, service: Service, release: string, last: { key: string; body: Bytes }): void => {
+  const held = releases.get(work, release);
+  if (held?.missing !== 1 || held.missingPages !== 0) return;
+  const manifest = manifestOf(work, release);
+  checkProgram(work, manifest, entriesOf(manifest, heldPages(work, service, manifest, null)), last);
 };
 
 /** Why a release cannot take this body; null: it can. */
@@ -109,6 +131,7 @@ const judge = (work: Work, service: Service, body: Bytes, key: string): Map<stri
   for (const release of row.asChunk) {
     check(release, () => {
       if (body.length !== row.bytes) refuse('bad-schema', `chunk ${key} has ${body.length} bytes, a page says ${row.bytes}`);
+      checkLast(work, service, release, { key, body });
     });
   }
   for (const release of row.asPage) check(release, () => checkPageOf(work, service, release, body));

@@ -11,6 +11,8 @@ import { type Answer, answer as answerSchema } from '../../runtime/protocol/noun
 import { checkChoices, needsOf } from '../../runtime/protocol/nouns/reach.ts';
 import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
 import { type Request, requestIdOf } from '../../runtime/protocol/nouns/request.ts';
+import { givenTo } from '../../runtime/protocol/parameters.ts';
+import { checkManifest } from '../../runtime/protocol/soundness.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { isWithdrawn, openBinding, openManifest, openRequest } from '../core/apply-demand.ts';
 import { checkCircle } from '../core/links.ts';
@@ -63,8 +65,9 @@ const pushRequest: Push = (work, service, body, now) => {
   const manifest =
     manifests.get(work, hex(value.release)) ?? refuse('not-found', `release ${hex(value.release)} is not known here; push it first`);
   if (isWithdrawn(work, hex(value.release))) refuse('revoked-key', 'the publisher has revoked the key that signed the release');
-  const undeclared = Object.keys(value.parameters).find((key) => !(key in manifest.doc.parameters));
-  if (undeclared !== undefined) refuse('bad-schema', `parameter ${undeclared} is not declared by the release`);
+  const refused = releases.get(work, hex(value.release))?.refused ?? '';
+  if (refused !== '') refuse('bad-release', `release ${hex(value.release)} is refused: ${refused}`);
+  givenTo(manifest.doc, value.parameters);
   const id = requestIdOf(service.crypto, value.tenant, value.name);
   checkChoices(manifest.doc, value);
   checkCircle(work, service.crypto, manifest.doc, value);
@@ -80,6 +83,7 @@ const pushManifest: Push = (work, service, body, now) => {
   const { value, hash } = openManifest(work, service, body);
   const release = hex(hash);
   if (manifests.get(work, release) === null) {
+    checkManifest(value);
     const newer = manifests
       .all(work)
       .find(({ value: { doc } }) => doc.publisher === value.publisher && doc.recipe === value.recipe && doc.sequence >= value.sequence);

@@ -8,8 +8,10 @@ import { LichenError, refuse } from '../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { payloadOf, seal } from '../../runtime/protocol/noun.ts';
 import { type ChunkRef, type Entry, type Manifest, manifestNoun } from '../../runtime/protocol/nouns/release.ts';
-import { checkTree, resolveLink } from '../../runtime/protocol/path.ts';
+import { checkTree } from '../../runtime/protocol/path.ts';
+import { checkProgramHead, follow, NODE_INSIDE } from '../../runtime/protocol/program.ts';
 import { parse, publisherId as publisherIdSchema } from '../../runtime/protocol/schema.ts';
+import { checkManifest } from '../../runtime/protocol/soundness.ts';
 import type { Bundle } from './bundle.ts';
 import { chunksOf, gearFrom } from './chunk.ts';
 import { type Run, runCommand } from './command.ts';
@@ -33,8 +35,6 @@ export interface BuildInput {
   arch?: Arch | undefined;
   run?: Run | undefined;
 }
-
-const NODE_INSIDE = '/usr/bin/node';
 
 const byPath = (a: { path: string }, b: { path: string }): number => compare(utf8(a.path), utf8(b.path));
 
@@ -76,24 +76,8 @@ const pack = (items: Item[]): Packed => {
   return { entries: splitLong(entries), chunks, bytes: total };
 };
 
-/** Where a path inside the release ends up when the links on its way are followed; `null` when there is nothing. */
-const follow = (items: Item[], path: string): Item | null => {
-  const named = new Map(items.map((item) => [item.path, item]));
-  let at = path;
-  // As many as the kernel follows, path_resolution(7).
-  for (let hops = 0; hops < 40; hops++) {
-    const segments = at.split('/');
-    const depth = segments.findIndex((_, end) => named.get(segments.slice(0, end + 1).join('/'))?.kind === 'link');
-    if (depth < 0) return named.get(at) ?? null;
-    const link = named.get(segments.slice(0, depth + 1).join('/'));
-    if (link?.kind !== 'link') return null;
-    at = [resolveLink(link.path, link.target), ...segments.slice(depth + 1)].filter((part) => part !== '').join('/');
-  }
-  return null;
-};
-
 /** A release whose program is not there or may not be run would fail on every board, and only there. */
-const checkProgram = ({ recipe, complain }: ReadRecipe, items: Item[]): void => {
+const checkProgram = ({ recipe, complain }: ReadRecipe, items: Item[], arch: Manifest['arch']): void => {
   const [program = ''] = recipe.args;
   if (program.includes('{{') || (recipe.engine === 'node' && program === NODE_INSIDE)) return;
   const found = follow(items, program.slice(1));
@@ -102,6 +86,13 @@ const checkProgram = ({ recipe, complain }: ReadRecipe, items: Item[]): void => 
   if (found?.kind === 'dir') complain([{ place, says: `${program} is a directory` }]);
   if (found?.kind === 'file' && !found.executable)
     complain([{ place, says: `${program} is not executable: say "executable: true" at its source` }]);
+  if (found?.kind !== 'file') return;
+  try {
+    checkProgramHead(program, found.bytes, arch);
+  } catch (error) {
+    if (error instanceof LichenError) complain([{ place, says: error.detail }]);
+    throw error;
+  }
 };
 
 const readText = (path: string): string => {
@@ -135,7 +126,7 @@ const checked = (entries: Entry[], fileName: string): void => {
   }
 };
 
-/** Errors: `bad-recipe` with file, line and column, `not-found`, `too-large`, `bad-schema`, `bad-usage`. */
+/** Errors: `bad-recipe` with file, line and column, `bad-release` with the key, `not-found`, `too-large`, `bad-schema`, `bad-usage`. */
 export const buildRelease = async (input: BuildInput): Promise<Bundle> => {
   const publisher = parse(publisherIdSchema, input.publisherId, 'publisher');
   const fileName = join(input.recipePath, 'recipe.yaml');
@@ -152,7 +143,7 @@ export const buildRelease = async (input: BuildInput): Promise<Bundle> => {
   const items = withParents(await collectItems(read, doors));
   const { entries, chunks, bytes } = pack(items);
   checked(entries, fileName);
-  checkProgram(read, items);
+  checkProgram(read, items, arch);
   const pages = pagesOf(nodeCrypto, entries).map((page) => ({ hash: nodeCrypto.sha256(page), page }));
   const manifest: Manifest = {
     v: 1,
@@ -169,11 +160,17 @@ export const buildRelease = async (input: BuildInput): Promise<Bundle> => {
     env: recipe.env,
     engine: recipe.engine,
     parameters: recipe.parameters,
+    ...(recipe.parameterSchema !== undefined && { parameterSchema: JSON.stringify(recipe.parameterSchema) }),
+    ...(recipe.connectionSchema !== undefined && { connectionSchema: JSON.stringify(recipe.connectionSchema) }),
+    ...(recipe.reload !== undefined && { reload: recipe.reload }),
+    ...(recipe.stop !== undefined && { stop: recipe.stop }),
+    ...(recipe.holdMs !== undefined && { holdMs: recipe.holdMs }),
     limits: recipe.limits,
     promises: recipe.promises,
     demands: recipe.demands,
     ...reachOf(recipe),
   };
+  checkManifest(manifest);
   return {
     release: nodeCrypto.sha256(payloadOf(manifestNoun, manifest)),
     manifest: seal(manifestNoun, manifest, input.signer),

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { LichenError } from '../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { devicesSchema, namedPort, outboundRule, protocol } from '../../runtime/protocol/nouns/reach.ts';
-import { limits, type Manifest, probe, promise } from '../../runtime/protocol/nouns/release.ts';
+import { holdMs, limits, type Manifest, probe, promise, reload, stop } from '../../runtime/protocol/nouns/release.ts';
 import { checkPath } from '../../runtime/protocol/path.ts';
 import { name, positive, text, tier, uint } from '../../runtime/protocol/schema.ts';
 import { type Complaint, type Placed, parsePlaced } from './places.ts';
@@ -83,7 +83,11 @@ const source = v.lazy((input): v.GenericSchema<unknown, RecipeSource> => {
 
 const ported = words({ ...namedPort.entries, protocol: v.optional(protocol, 'tcp') });
 
-const [http, tcp, exec] = probe.options;
+const [http, tcp, exec, file, value, reading] = probe.options;
+/** Of a schema only that it is a map is looked at here; what it may hold is refused where all of a release is. */
+const schemaMap = v.record(v.string(), v.unknown());
+/** Written as a number in YAML, and a text in the manifest. */
+const bound = v.pipe(v.union([v.string(), v.number()]), v.transform(String), value.entries.min);
 const recipeSchema = words({
   name,
   label: scalar,
@@ -98,13 +102,25 @@ const recipeSchema = words({
     {},
   ),
   parameters: v.optional(v.record(name, scalar), {}),
+  parameterSchema: v.optional(schemaMap),
+  connectionSchema: v.optional(schemaMap),
+  reload: v.optional(reload),
+  stop: v.optional(words(stop.entries)),
+  holdMs: v.optional(holdMs),
   limits: words(limits.entries),
   promises: v.optional(
     v.pipe(
       v.array(
         words({
           ...promise.entries,
-          probe: v.variant('kind', [words(http.entries), words(tcp.entries), words(exec.entries)]),
+          probe: v.variant('kind', [
+            words(http.entries),
+            words(tcp.entries),
+            words(exec.entries),
+            words(file.entries),
+            words({ ...value.entries, min: bound, max: bound }),
+            words({ ...reading.entries, min: bound, max: bound }),
+          ]),
           intervalMs: v.optional(promise.entries.intervalMs, PROMISE_DEFAULTS.intervalMs),
           timeoutMs: v.optional(positive, PROMISE_DEFAULTS.timeoutMs),
           graceMs: v.optional(uint, PROMISE_DEFAULTS.graceMs),
@@ -161,9 +177,10 @@ const twins = ({ network, devices = [] }: Recipe): Complaint[] => {
 
 /** What no schema can say: names that must agree with each other. */
 const disagreements = (recipe: Recipe): Complaint[] => {
-  const { args, parameters, promises } = recipe;
+  const { args, parameters, parameterSchema, promises } = recipe;
   const found: Complaint[] = twins(recipe);
-  const known = Object.keys(parameters);
+  const inSchema = parameterSchema?.properties;
+  const known = [...Object.keys(parameters), ...(typeof inSchema === 'object' && inSchema !== null ? Object.keys(inSchema) : [])];
   if (known.length > LIMITS.parameters) found.push({ place: ['parameters'], says: `at most ${LIMITS.parameters} parameters`, atKey: true });
   if (args[0]?.startsWith('/') === false) found.push({ place: ['args', 0], says: 'the program is an absolute path inside the release' });
   for (const [at, arg] of args.entries()) {

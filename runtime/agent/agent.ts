@@ -1,6 +1,6 @@
 /** The board as one core around the shared turn. */
 
-import { chains, flows, instances, lastReports, links, ONE, outbox, probes, runs } from '../core/tables.ts';
+import { chains, flows, instances, lastReports, links, looks, ONE, outbox, probes, runs } from '../core/tables.ts';
 import { type LichenError, refuse } from '../protocol/errors.ts';
 import type { Instant } from '../turn/clock.ts';
 import type { Core } from '../turn/turn.ts';
@@ -25,7 +25,7 @@ import {
   advanceAll,
   advanceMoments,
   exited,
-  manifestOf,
+  reloaded,
   removed,
   started,
   stepRefused,
@@ -37,6 +37,7 @@ import {
 } from './lifecycle.ts';
 import { logged, tailed } from './logs.ts';
 import { meterMoments, recordDue, sampled, signAnew, tickMeters } from './metering.ts';
+import { lookedAt, lookMoments, tickLooks, unlooked } from './outputs.ts';
 import { probed, promiseMoments, tickPromises, unprobed } from './promises.ts';
 import { connected, reachMoments, tickReach } from './reach.ts';
 import { granted, renewalMoments, tickRenewals } from './renewal.ts';
@@ -54,6 +55,7 @@ import {
   welcome,
 } from './session.ts';
 import { stuck, unlessStuck } from './stuck.ts';
+import { manifestOf } from './verified.ts';
 
 const message = (work: Work, board: Board, event: Of<'message'>, now: Instant): void => {
   if (event.topic === 'now') {
@@ -61,7 +63,7 @@ const message = (work: Work, board: Board, event: Of<'message'>, now: Instant): 
     return welcome(work, board, event.payload, now);
   }
   if (links.get(work, ONE)?.phase !== 'welcomed') refuse('stale', `${event.topic} before the welcome`);
-  if (event.topic === 'desired') return desired(work, board, event.payload);
+  if (event.topic === 'desired') return desired(work, board, event.payload, now);
   if (event.topic === 'chunk') return gotChunk(work, board, event.payload);
   if (event.topic === 'grant') return granted(work, board, event.payload, now);
   if (event.topic === 'ack') return acknowledged(work, board, event.payload, now);
@@ -90,6 +92,7 @@ const CONCERNS: Concerns = {
     { act: tickRenewals, moments: renewalMoments },
     { act: (work, board, now) => tickPromises(work, manifestFor(board), now), moments: promiseMoments, reads: [probes.name] },
     { act: tickReach, moments: reachMoments },
+    { act: (work, _board, now) => tickLooks(work, now), moments: lookMoments, reads: [looks.name] },
     { act: tickReport, moments: reportMoments, reads: [lastReports.name] },
   ],
 };
@@ -120,6 +123,10 @@ const decide = (work: Work, board: Board, event: Event, now: Instant): void => {
       return stopped(work, board, event, now);
     case 'removed':
       return removed(work, board, event, now);
+    case 'reloaded':
+      return reloaded(work, board, event, now);
+    case 'looked':
+      return lookedAt(work, board, event, now);
     case 'sampled':
       return sampled(work, board, event, now);
     case 'probed':
@@ -128,6 +135,7 @@ const decide = (work: Work, board: Board, event: Event, now: Instant): void => {
       return exited(work, board, event, now);
     case 'refused':
       if (event.step === 'probe' && event.partition !== null) unprobed(work, event.partition);
+      if (event.step === 'look' && event.partition !== null) unlooked(work, event.partition);
       return stepRefused(work, board, event, now);
     case 'checked':
       return checked(work, event, manifest, now);

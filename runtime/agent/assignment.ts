@@ -1,5 +1,6 @@
 /** Taking an assignment: what is on it is wanted, what is not on it any more ends. */
 
+import { isUpdateOf } from '../core/succession.ts';
 import { assignments, documents, homes, type Instance, instances, ONE, type Run, runs } from '../core/tables.ts';
 import { openLease, openRequest } from '../core/trust.ts';
 import type { Bytes } from '../protocol/bytes.ts';
@@ -9,6 +10,7 @@ import { ZERO } from '../protocol/money.ts';
 import { payloadOf, unseal } from '../protocol/noun.ts';
 import { dataMibOf } from '../protocol/nouns/data.ts';
 import { desiredNoun, type Lease, leaseNoun } from '../protocol/nouns/lease.ts';
+import type { Request } from '../protocol/nouns/request.ts';
 import type { Instant } from '../turn/clock.ts';
 import { closedBy } from './chain.ts';
 import { needDocuments } from './content.ts';
@@ -27,9 +29,15 @@ export const freshRun = (process: Run['process']): Run => ({
   error: '',
   over: '',
   endedMonoMs: null,
+  lastEnd: '',
+  streak: 0,
+  connection: null,
+  unfit: '',
+  holds: null,
+  giving: '',
 });
 
-export const desired = (work: Work, board: Board, payload: Bytes): void => {
+export const desired = (work: Work, board: Board, payload: Bytes, now: Instant): void => {
   const { value, signer } = unseal(board.crypto, desiredNoun, payload);
   fromHome(work, board, signer, value);
   const home = homes.get(work, ONE);
@@ -42,12 +50,24 @@ export const desired = (work: Work, board: Board, payload: Bytes): void => {
     const opened = orTold(work, () => openKnown(work, board, lease));
     return opened === null ? [] : [{ lease: opened, request }];
   });
-  const listed = new Set<string>(assigned.map(({ lease }) => lease.lease));
-  for (const { key, value: instance } of instances.all(work)) {
-    if (!listed.has(key) && instance.wanted !== 'gone') instances.put(work, { ...instance, wanted: 'gone' }, key);
-  }
+  endUnlisted(
+    work,
+    assigned.map(({ lease }) => lease),
+    now,
+  );
   for (const { lease, request } of assigned) orTold(work, () => takeLease(work, board, lease, request));
   assignments.put(work, { tenure: value.tenure, seq: value.seq }, ONE);
+};
+
+/** What is not listed ends: at once, or when it lets another release on this board take its place. */
+const endUnlisted = (work: Work, listed: Lease[], now: Instant): void => {
+  const ids = new Set<string>(listed.map(({ lease }) => lease));
+  for (const { key, value: instance } of instances.all(work)) {
+    if (ids.has(key)) continue;
+    const since = listed.some((lease) => isUpdateOf(lease, instance.lease)) ? (instance.supersededMonoMs ?? Math.round(now.monoMs)) : null;
+    if (instance.wanted !== 'gone' || since !== instance.supersededMonoMs)
+      instances.put(work, { ...instance, wanted: 'gone', supersededMonoMs: since }, key);
+  }
 };
 
 /** One bad lease is told and left out; it does not keep the others from running. */
@@ -74,7 +94,8 @@ const takeLease = (work: Work, board: Board, lease: Lease, request: Bytes): void
     return;
   }
   const asked = equal(known.request, request) ? null : request;
-  instances.put(work, { ...known, asked, wanted: known.wanted === 'gone' ? 'unknown' : known.wanted }, lease.lease);
+  const wanted = known.wanted === 'gone' ? 'unknown' : known.wanted;
+  instances.put(work, { ...known, asked, wanted, supersededMonoMs: null }, lease.lease);
   // What was wrong before need not be wrong with what is given this time.
   const run = runs.get(work, lease.lease);
   if (run !== null) runs.put(work, { ...run, error: '' }, lease.lease);
@@ -116,14 +137,23 @@ const newInstance = (board: Board): Omit<Instance, 'lease' | 'request'> => ({
   base: ZERO,
   bootId: board.bootId,
   recordedMonoMs: 0,
+  wants: '',
+  given: '',
+  bang: 0,
+  banged: 0,
+  supersededMonoMs: null,
+  holdMs: null,
 });
 
+/** Digest of the parameters that an instance is given upon a request; empty while its release is not known. Throws what is wrong with them. */
+export type DigestOf = (instance: Instance, request: Request) => string;
+
 /** Learns from the tenant's own document what it wants. Until a newer one is verified, the one before is obeyed. */
-export const obey = (work: Work, board: Board, id: string, instance: Instance, now: Instant): Instance => {
+export const obey = (work: Work, board: Board, id: string, instance: Instance, digestOf: DigestOf, now: Instant): Instance => {
   const named = instance.asked ?? (instance.wanted === 'unknown' ? instance.request : null);
   if (named === null || runs.get(work, id)?.error !== '' || !needDocuments(work, [named], now)) return instance;
   try {
-    const next = obeyed(work, board, instance, named);
+    const next = obeyed(work, board, instance, named, digestOf);
     instances.put(work, next, id);
     return next;
   } catch (thrown) {
@@ -137,11 +167,13 @@ export const obey = (work: Work, board: Board, id: string, instance: Instance, n
 };
 
 /** An older request than was obeyed before is not obeyed. */
-const obeyed = (work: Work, board: Board, instance: Instance, named: Bytes): Instance => {
+const obeyed = (work: Work, board: Board, instance: Instance, named: Bytes, digestOf: DigestOf): Instance => {
   const document = documents.get(work, hex(named)) ?? refuse('internal', 'document');
   const request = openRequest(board.crypto, instance.lease, named, document);
   if (request.sequence < instance.sequence)
     refuse('stale', `sequence ${instance.sequence} of ${request.name} was obeyed, this is ${request.sequence}`);
   const wanted = request.state === 'destroyed' ? 'gone' : request.state;
-  return { ...instance, request: named, asked: null, sequence: request.sequence, wanted };
+  const wants = wanted === 'gone' ? instance.wants : digestOf(instance, request);
+  const bang = Math.max(instance.bang, request.bang ?? 0);
+  return { ...instance, request: named, asked: null, sequence: request.sequence, wanted, wants, bang, holdMs: request.holdMs ?? null };
 };

@@ -12,6 +12,7 @@ import { chunk as chunkSchema, want } from '../protocol/nouns/messages.ts';
 import type { Manifest } from '../protocol/nouns/release.ts';
 import { requestNoun } from '../protocol/nouns/request.ts';
 import { entriesOf } from '../protocol/pages.ts';
+import { programOf } from '../protocol/program.ts';
 import type { Instant } from '../turn/clock.ts';
 import type { Board, Handler, Of, Work } from './events.ts';
 
@@ -61,7 +62,9 @@ export const fetchRelease = (work: Work, manifest: Manifest, release: Bytes, now
   // One release at a time has the link's window and the card's attention.
   if (contents.all(work).some(({ value }) => BUSY.has(value.phase))) return;
   const pages = pagesOf(work, manifest);
-  const files = filesOf(entriesOf(manifest, pages));
+  const entries = entriesOf(manifest, pages);
+  programOf(manifest, entries);
+  const files = filesOf(entries);
   contents.put(work, { ...content, phase: 'checking', movedMonoMs: now.monoMs }, key);
   work.emit({ kind: 'files', step: { kind: 'check', files: files.map(({ file }) => file) } });
 };

@@ -1,67 +1,36 @@
 /** Carrying instances from what is to what is wanted, one step at a time. */
 
-import { checkDemands } from '../core/capacity.ts';
-import { plan, restartDelayMs, type Step } from '../core/plan.ts';
-import { contents, documents, holds, type Instance, instances, manifests, meters, type Run, runs, schedules } from '../core/tables.ts';
-import { openManifest, openRequest } from '../core/trust.ts';
-import type { PartitionSpec } from '../ports/partitions.ts';
-import { type Bytes, hex } from '../protocol/bytes.ts';
-import { asLichenError, refuse } from '../protocol/errors.ts';
+import { type Facts, plan, restartDelayMs, STEADY_MS, type Step } from '../core/plan.ts';
+import { follows, holdsOffUntil } from '../core/succession.ts';
+import {
+  contents,
+  documents,
+  holds,
+  type Instance,
+  instances,
+  looks,
+  manifests,
+  meters,
+  type Run,
+  runs,
+  schedules,
+} from '../core/tables.ts';
+import { hex } from '../protocol/bytes.ts';
+import { asLichenError, type LichenError, refuse } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
-import { unsealMany } from '../protocol/noun.ts';
-import type { Lease } from '../protocol/nouns/lease.ts';
-import type { Manifest } from '../protocol/nouns/release.ts';
-import { publisherNoun } from '../protocol/nouns/trust.ts';
 import type { Instant } from '../turn/clock.ts';
 import { freshRun, obey } from './assignment.ts';
 import { fetchRelease, needDocuments, sweepLater } from './content.ts';
 import type { Board, Handler, Of, Work } from './events.ts';
+import { digestFor, givenNow, wantedBy } from './given.ts';
 import { rebase, record, take } from './metering.ts';
 import { forgetProbes, freshPromises, probeAnew } from './promises.ts';
-import { forgetReach, policyOf, unconnected } from './reach.ts';
+import { forgetReach, unconnected } from './reach.ts';
 import { adopt, deadlineOf, isHeld, partingMoments } from './renewal.ts';
+import { forgetUnverified, manifestFor, manifestOf, publisherChain } from './verified.ts';
 
-const STOP_GRACE_MS = 3_000;
-
-/** The verified manifest of a lease's release, once its documents are held. Throws why it may not run. */
-const manifestFor = (work: Work, board: Board, lease: Lease): Manifest | null => {
-  const known = manifests.get(work, lease.lease);
-  if (known !== null) return known;
-  const manifest = documents.get(work, hex(lease.release));
-  const publisher = publisherChain(work, board, lease.publisher);
-  if (manifest === null || publisher.missing !== null) return null;
-  const opened = openManifest(board.crypto, lease, publisher.held, manifest);
-  checkDemands(board.offer, opened, lease);
-  manifests.put(work, opened, lease.lease);
-  return opened;
-};
-
-/** That of any lease of a release: one that may not run does not hide the others. */
-export const manifestOf = (work: Work, board: Board, release: string): Manifest | null => {
-  for (const { value } of instances.all(work)) {
-    if (hex(value.lease.release) !== release) continue;
-    try {
-      const found = manifestFor(work, board, value.lease);
-      if (found !== null) return found;
-    } catch (thrown) {
-      if (asLichenError(thrown).code === 'internal') throw thrown;
-    }
-  }
-  return null;
-};
-
-/** A publisher's versions as far as they are held, first one first, and the next that has to be asked for. */
-const publisherChain = (work: Work, board: Board, newest: Bytes): { held: Bytes[]; missing: Bytes | null } => {
-  const held: Bytes[] = [];
-  let next: Bytes | null = newest;
-  while (next !== null) {
-    const document = documents.get(work, hex(next));
-    if (document === null) return { held, missing: next };
-    held.unshift(document);
-    next = unsealMany(board.crypto, publisherNoun, document, 2 * LIMITS.rootKeys).value.previous;
-  }
-  return { held, missing: null };
-};
+/** Unless its manifest says otherwise. */
+const STOP = { signal: 'SIGTERM', graceMs: 3_000 } as const;
 
 const patch = (work: Work, id: string, change: Partial<Run>): void => {
   const run = runs.get(work, id);
@@ -72,15 +41,20 @@ const patch = (work: Work, id: string, change: Partial<Run>): void => {
 export const advanceAll = (work: Work, board: Board, now: Instant): void => {
   for (const { key: id, value } of instances.all(work)) {
     try {
-      advanceOne(work, board, id, obey(work, board, id, value, now), now);
+      advanceOne(work, board, id, obey(work, board, id, value, digestFor(work, board), now), now);
     } catch (thrown) {
       const error = asLichenError(thrown);
       if (error.code === 'internal') throw thrown;
-      if (runs.get(work, id)?.error !== error.code) work.emit({ kind: 'journal', line: `instance ${id}: ${error.message}` });
-      patch(work, id, { error: error.code });
+      noteError(work, id, error);
       forgetUnverified(work, board, value.lease);
     }
   }
+};
+
+const noteError = (work: Work, id: string, error: LichenError): void => {
+  const told = error.message.slice(0, LIMITS.textBytes / 4);
+  if (runs.get(work, id)?.error !== told) work.emit({ kind: 'journal', line: `instance ${id}: ${error.message}` });
+  patch(work, id, { error: told });
 };
 
 /** At which `advanceAll` may do what it would not do before. */
@@ -88,30 +62,27 @@ export const advanceMoments = (work: Work): number[] => [
   ...runs.all(work).map(({ value }) => value.retryMonoMs),
   ...contents.all(work).map(({ value }) => value.movedMonoMs),
   ...partingMoments(work),
+  ...instances.all(work).flatMap(({ key, value }) => holdsOff(work, key, value) ?? []),
 ];
 
-/**
- * A document's hash is that of its payload, so what carries another's signature may stand in its place. It is asked for
- * anew when the lease is next assigned, unless another lease was verified with it.
- */
-const forgetUnverified = (work: Work, board: Board, lease: Lease): void => {
-  if (manifestOf(work, board, hex(lease.release)) !== null) return;
-  documents.remove(work, hex(lease.release));
-  for (let next: Bytes | null = lease.publisher; next !== null; ) {
-    const document: Bytes | null = documents.get(work, hex(next));
-    documents.remove(work, hex(next));
-    next = document === null ? null : previousOf(board, document);
-  }
+/** Until when an update waits for it; null: it does not. */
+const holdsOff = (work: Work, id: string, instance: Instance): number | null => {
+  const run = instance.supersededMonoMs === null ? null : runs.get(work, id);
+  const next = run === null ? null : successorOf(work, instance);
+  return run === null || next === null ? null : holdsOffUntil(instance, run, manifests.get(work, id), next.value.holdMs);
 };
 
-const previousOf = (board: Board, document: Bytes): Bytes | null => {
-  try {
-    return unsealMany(board.crypto, publisherNoun, document, 2 * LIMITS.rootKeys).value.previous;
-  } catch (thrown) {
-    if (asLichenError(thrown).code === 'internal') throw thrown;
-    return null;
-  }
-};
+const successorOf = (work: Work, { lease }: Instance): { key: string; value: Instance } | null =>
+  instances.all(work).find(({ value }) => value.wanted !== 'gone' && follows(value.lease, lease)) ?? null;
+
+const factsOf = (work: Work, board: Board, id: string, instance: Instance, run: Run, now: Instant): Facts => ({
+  verified: isVerified(work, board, instance, run),
+  held: isHeld(work, id, instance, now),
+  content: contents.get(work, hex(instance.lease.release)),
+  reloads: manifests.get(work, id)?.reload !== undefined,
+  holdsOff: now.monoMs < (holdsOff(work, id, instance) ?? Number.NEGATIVE_INFINITY),
+  waits: instances.all(work).some(({ value }) => value.wanted === 'gone' && follows(instance.lease, value.lease)),
+});
 
 /** Steps that only write rows are followed by the next at once: all of them are committed before any effect leaves. */
 const advanceOne = (work: Work, board: Board, id: string, first: Instance, now: Instant): void => {
@@ -119,9 +90,9 @@ const advanceOne = (work: Work, board: Board, id: string, first: Instance, now: 
   for (let step: Step | null = 'open'; instance !== null && (step === 'open' || step === 'close'); instance = instances.get(work, id)) {
     const run = runs.get(work, id);
     if (run === null) return;
-    const verified = isVerified(work, board, instance, run);
-    const content = contents.get(work, hex(instance.lease.release));
-    step = plan(instance, run, { verified, held: isHeld(work, id, instance, now), content }, now.monoMs);
+    const facts = factsOf(work, board, id, instance, run, now);
+    if (facts.verified) instance = learn(work, board, id, instance);
+    step = plan(instance, run, facts, now.monoMs);
     if (step !== null) STEPS[step](work, board, id, instance, now);
   }
 };
@@ -129,6 +100,14 @@ const advanceOne = (work: Work, board: Board, id: string, first: Instance, now: 
 /** Throws why it may not run: once, and not when it is on its way out anyway. */
 const isVerified = (work: Work, board: Board, { lease, request, wanted }: Instance, { error }: Run): boolean =>
   wanted === 'gone' || (error === '' && documents.get(work, hex(request)) !== null && manifestFor(work, board, lease) !== null);
+
+/** Its request may have been obeyed before its release was known: what that says of its parameters comes to light now. */
+const learn = (work: Work, board: Board, id: string, instance: Instance): Instance => {
+  if (instance.wants !== '' || instance.wanted === 'gone' || instance.wanted === 'unknown') return instance;
+  const next = { ...instance, wants: wantedBy(work, board, instance) };
+  instances.put(work, next, id);
+  return next;
+};
 
 type Act = (work: Work, board: Board, id: string, instance: Instance, now: Instant) => void;
 
@@ -144,22 +123,33 @@ const STEPS: Record<Step, Act> = {
   // The zero record is durable before anything can be used: it accepts the lease and starts its registers.
   open: (work, board, id, _instance, now) => record(work, board, id, 'open', now),
   start: (work, board, id, instance, now) => {
+    const { spec, digest } = givenNow(work, board, instance);
     patch(work, id, { process: 'starting', busy: true, startedMonoMs: now.monoMs, over: '', endedMonoMs: null });
     // What passed between the zero record and now was not granted.
-    instances.put(work, { ...instance, bootId: board.bootId, recordedMonoMs: Math.round(now.monoMs) }, id);
-    work.emit({
-      kind: 'partition',
-      step: { kind: 'start', spec: specOf(work, board, instance), deadlineMonoMs: deadlineOf(work, id) },
-    });
+    const since = { bootId: board.bootId, recordedMonoMs: Math.round(now.monoMs) };
+    instances.put(work, { ...instance, ...since, wants: digest, given: digest, banged: instance.bang }, id);
+    work.emit({ kind: 'partition', step: { kind: 'start', spec, deadlineMonoMs: deadlineOf(work, id) } });
   },
-  stop: (work, _board, id) => {
+  reload: (work, board, id, instance) => {
+    const { spec, digest } = givenNow(work, board, instance);
+    const signal = manifests.get(work, id)?.reload ?? refuse('internal', 'nothing to reload by');
+    patch(work, id, { busy: true, giving: digest });
+    work.emit({ kind: 'partition', step: { kind: 'reload', partition: id, parameters: spec.parameters, signal } });
+  },
+  stop: (work, _board, id, { lease }) => {
     patch(work, id, { process: 'stopping', busy: true });
-    work.emit({ kind: 'partition', step: { kind: 'stop', partition: id, graceMs: STOP_GRACE_MS } });
+    const { signal, graceMs } = manifests.get(work, id)?.stop ?? STOP;
+    // Whatever it asks for, what is guarded is over when its lease is.
+    const kindly = lease.guarded === undefined ? graceMs : Math.min(graceMs, STOP.graceMs);
+    work.emit({ kind: 'partition', step: { kind: 'stop', partition: id, graceMs: kindly, signal } });
   },
   close: (work, board, id, _instance, now) => record(work, board, id, 'close', now),
   remove: (work, _board, id, instance) => {
     patch(work, id, { process: 'removing', busy: true });
-    work.emit({ kind: 'partition', step: { kind: 'remove', partition: id, data: instance.wanted === 'gone' } });
+    const isGone = instance.wanted === 'gone';
+    const heir = isGone ? successorOf(work, instance) : null;
+    const step = { kind: 'remove' as const, partition: id, data: isGone };
+    work.emit({ kind: 'partition', step: heir === null ? step : { ...step, heir: heir.key } });
   },
   forget: (work, _board, id, _instance, now) => {
     instances.remove(work, id);
@@ -167,37 +157,30 @@ const STEPS: Record<Step, Act> = {
     meters.remove(work, id);
     manifests.remove(work, id);
     holds.remove(work, id);
+    looks.remove(work, id);
     forgetProbes(work, id);
     forgetReach(work, id);
     sweepLater(work, now);
   },
 };
 
-const specOf = (work: Work, board: Board, instance: Instance): PartitionSpec => {
-  const { lease } = instance;
-  const manifest = manifestFor(work, board, lease) ?? refuse('missing-content', 'manifest');
-  const request = openRequest(
-    board.crypto,
-    lease,
-    instance.request,
-    documents.get(work, hex(instance.request)) ?? refuse('missing-content', 'request'),
-  );
-  const rootPath = contents.get(work, hex(lease.release))?.rootPath ?? refuse('missing-content', 'root');
-  const parameters = { ...manifest.parameters, ...request.parameters };
-  const args = manifest.args.map((arg) => arg.replace(/\{\{([a-z][a-z0-9-]*)\}\}/g, (whole, name: string) => parameters[name] ?? whole));
-  const env = Object.fromEntries(
-    Object.entries(parameters).map(([name, value]) => [`LICHEN_${name.toUpperCase().replaceAll('-', '_')}`, value]),
-  );
-  const { engine, devices = [] } = manifest;
-  const network = policyOf(work, board, lease.lease, instance);
-  return { partition: lease.lease, rootPath, args, env: { ...manifest.env, ...env }, engine, limits: lease.limits, network, devices };
+/** What the program before said is not its own. */
+const UNSAID = { connection: null, unfit: '', holds: null };
+
+/** A request may have come meanwhile that asks for others again. */
+export const reloaded: Handler<Of<'reloaded'>> = (work, _board, event) => {
+  const { partition: id } = event;
+  const instance = instances.get(work, id);
+  const given = runs.get(work, id)?.giving ?? '';
+  patch(work, id, { busy: false, giving: '' });
+  if (instance !== null && given !== '') instances.put(work, { ...instance, given }, id);
 };
 
 export const started: Handler<Of<'started'>> = (work, board, event, now) => {
   const instance = instances.get(work, event.partition);
   if (instance === null) return;
   const manifest = manifestOf(work, board, hex(instance.lease.release));
-  patch(work, event.partition, { process: 'running', busy: false, address: event.address, promises: freshPromises(manifest) });
+  patch(work, event.partition, { process: 'running', busy: false, address: event.address, promises: freshPromises(manifest), ...UNSAID });
   probeAnew(work, event.partition);
   const over = runs.get(work, event.partition)?.over ?? '';
   if (over !== '') end(work, event.partition, over, now);
@@ -223,12 +206,13 @@ export const exited: Handler<Of<'exited'>> = (work, _board, event, now) => {
   else if (process === 'running') end(work, event.partition, how, now);
 };
 
-/** Ended by itself: its counters are read as of a stop, then it is started again with a growing delay. */
+/** Ended by itself: its counters are read as of a stop, then it is started again, ever later while it does not run for long. */
 const end = (work: Work, id: string, how: string, now: Instant): void => {
-  const { restarts } = runs.get(work, id) ?? freshRun('none');
+  const { restarts, streak, startedMonoMs } = runs.get(work, id) ?? freshRun('none');
   work.emit({ kind: 'journal', line: `instance ${id}: ${how}` });
-  const retryMonoMs = now.monoMs + restartDelayMs(restarts);
-  patch(work, id, { process: 'stopping', busy: true, restarts: restarts + 1, retryMonoMs, over: '' });
+  const before = now.monoMs - startedMonoMs >= STEADY_MS ? 0 : streak;
+  const retryMonoMs = now.monoMs + restartDelayMs(before);
+  patch(work, id, { process: 'stopping', busy: true, restarts: restarts + 1, streak: before + 1, retryMonoMs, over: '', lastEnd: how });
   work.emit({ kind: 'partition', step: { kind: 'stop', partition: id, graceMs: 0 } });
 };
 
@@ -238,7 +222,7 @@ export const removed: Handler<Of<'removed'>> = (work, board, event, now) => {
 };
 
 /** Steps that change nothing of what runs. */
-const ASIDE: ReadonlySet<string> = new Set(['probe', 'sample', 'extend', 'connect', 'log']);
+const ASIDE: ReadonlySet<string> = new Set(['probe', 'sample', 'extend', 'connect', 'log', 'look']);
 
 /** A step that could not be done is tried again after a while, from what is then the case. */
 export const stepRefused: Handler<Of<'refused'>> = (work, _board, event, now) => {
@@ -247,12 +231,15 @@ export const stepRefused: Handler<Of<'refused'>> = (work, _board, event, now) =>
   if (event.step === 'connect' && event.partition !== null) unconnected(work, event.partition, now);
   const run = event.partition === null ? null : runs.get(work, event.partition);
   if (run === null || event.partition === null || ASIDE.has(event.step)) return;
-  const back: Run['process'] = event.step === 'start' ? 'stopped' : event.step === 'stop' ? 'running' : 'stopped';
+  // Such as a program for another processor: trying again would change nothing.
+  if (event.error.code === 'bad-release') noteError(work, event.partition, event.error);
+  const back: Run['process'] = event.step === 'stop' || event.step === 'reload' ? 'running' : 'stopped';
   patch(work, event.partition, {
     process: back,
     busy: false,
     restarts: run.restarts + 1,
-    retryMonoMs: now.monoMs + restartDelayMs(run.restarts),
+    streak: run.streak + 1,
+    retryMonoMs: now.monoMs + restartDelayMs(run.streak),
   });
 };
 

@@ -1,5 +1,6 @@
 /** What the board says of its instances: at once when something changed, else now and then. */
 
+import { STEADY_MS } from '../core/plan.ts';
 import { contents, type Instance, instances, lastReports, links, ONE, type Run, reaches, runs } from '../core/tables.ts';
 import { hex } from '../protocol/bytes.ts';
 import { LIMITS } from '../protocol/limits.ts';
@@ -24,7 +25,8 @@ const stateOf = (work: Work, instance: Instance, run: Run): InstanceState => {
   if (run.error !== '') return 'refused';
   if (instance.wanted === 'gone') return 'closing';
   if (instance.unpaid) return 'unpaid';
-  if (run.process === 'stopped' && instance.wanted === 'started') return 'crashed';
+  // What was stopped to begin anew did not crash.
+  if (run.process === 'stopped' && instance.wanted === 'started') return run.streak > 0 ? 'crashed' : 'starting';
   if (run.process === 'none' && instance.wanted === 'stopped') return 'stopped';
   if (run.process === 'none' && contents.get(work, hex(instance.lease.release))?.phase === 'held') return 'starting';
   return STATE[run.process];
@@ -35,6 +37,29 @@ const GRACE_MS = 30_000;
 
 /** For people; what is longer says the rest when the first is mended. */
 const DETAIL_MAX = 200;
+/** So often without having run for long, it is in a loop. */
+const LOOP = 5;
+
+/** How it ended, while it is down or goes on ending; empty when it is well. */
+const endOf = ({ process, streak, lastEnd, startedMonoMs }: Run, now: Instant): string => {
+  if (streak === 0 || lastEnd === '') return '';
+  const isUp = process === 'running';
+  if (streak >= LOOP && !(isUp && now.monoMs - startedMonoMs >= STEADY_MS)) return `crash loop: ${lastEnd}, ${streak} times in a row`;
+  return isUp ? '' : lastEnd;
+};
+
+/**
+ * The first that is so: why it is refused, how it ended, which promise is broken, what it does not reach, what it
+ * publishes amiss, what its content lacks.
+ */
+const detailOf = (work: Work, id: string, instance: Instance, run: Run, now: Instant): string => {
+  const failing = Object.entries(run.promises).find(([, state]) => state.held === false);
+  const broken = failing === undefined ? '' : `${failing[0]}: ${failing[1].detail}`;
+  const lacks = run.process === 'running' ? (reaches.get(work, id)?.lacks.join('; ') ?? '') : '';
+  const content = contents.get(work, hex(instance.lease.release))?.error ?? '';
+  const first = [run.error, endOf(run, now), broken, lacks, run.unfit, content].find((text) => text !== '');
+  return (first ?? '').slice(0, DETAIL_MAX);
+};
 
 /** As many as a report holds; while one lot makes way for the next, those that stay are told first. */
 const reportOf = (work: Work, now: Instant): Report['instances'] => {
@@ -44,14 +69,10 @@ const reportOf = (work: Work, now: Instant): Report['instances'] => {
     const run = runs.get(work, key);
     if (run === null) return [];
     const promise = promiseOf(run, GRACE_MS, now);
-    const failing = Object.entries(run.promises).find(([, state]) => state.held === false);
-    const content = contents.get(work, hex(instance.lease.release))?.error ?? '';
-    const lacks = run.process === 'running' ? (reaches.get(work, key)?.lacks.join('; ') ?? '') : '';
-    const broken = failing === undefined ? lacks : `${failing[0]}: ${failing[1].detail}`;
-    const detail = (run.error !== '' ? run.error : broken !== '' ? broken : content).slice(0, DETAIL_MAX);
-    return [
-      { lease: instance.lease.lease, state: stateOf(work, instance, run), promise, restarts: run.restarts, address: run.address, detail },
-    ];
+    const state = stateOf(work, instance, run);
+    const { restarts, address, connection } = run;
+    const told = { lease: instance.lease.lease, state, promise, restarts, address, detail: detailOf(work, key, instance, run, now) };
+    return [connection === null ? told : { ...told, connection }];
   });
 };
 
@@ -63,6 +84,7 @@ const isSame = (a: Told, b: Told | undefined): boolean =>
   a.promise === b.promise &&
   a.restarts === b.restarts &&
   a.address === b.address &&
+  a.connection === b.connection &&
   a.detail === b.detail;
 
 export const tickReport = (work: Work, board: Board, now: Instant): void => {
@@ -81,7 +103,11 @@ export const reportMoments = (work: Work, board: Board): number[] => {
   const last = lastReports.get(work, ONE);
   return [
     ...(last === null ? [] : [last.atMonoMs + board.pace.reportMs]),
-    ...runs.all(work).flatMap(({ value }) => (isFailing(value) ? [value.startedMonoMs + GRACE_MS] : [])),
+    ...runs.all(work).flatMap(({ value }) => [
+      ...(isFailing(value) ? [value.startedMonoMs + GRACE_MS] : []),
+      // From then on it is not called a loop any more.
+      ...(value.streak >= LOOP && value.process === 'running' ? [value.startedMonoMs + STEADY_MS] : []),
+    ]),
   ];
 };
 

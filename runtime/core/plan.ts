@@ -4,7 +4,7 @@
  */
 import type { Content, Instance, Run } from './tables.ts';
 
-export type Step = 'verify' | 'fetch' | 'open' | 'start' | 'stop' | 'close' | 'remove' | 'forget';
+export type Step = 'verify' | 'fetch' | 'open' | 'start' | 'reload' | 'stop' | 'close' | 'remove' | 'forget';
 
 /** What was refused a moment ago is left in peace for as long as a restart would be. */
 const stopping = (run: Run, monoMs: number): Step | null => (monoMs >= run.retryMonoMs ? 'stop' : null);
@@ -16,25 +16,49 @@ const ending = (instance: Instance, run: Run, monoMs: number): Step | null => {
   return 'forget';
 };
 
-interface Facts {
+export interface Facts {
   verified: boolean;
   /** Its lease holds, for a while at least. */
   held: boolean;
   content: Content | null;
+  /** It can be told of other parameters while it runs. */
+  reloads: boolean;
+  /** It holds off an update, and may. */
+  holdsOff: boolean;
+  /** Its former lease on this board has not ended yet. */
+  waits: boolean;
 }
 
-const starting = (instance: Instance, run: Run, { verified, held, content }: Facts, monoMs: number): Step | null => {
-  if (run.error !== '' || run.process === 'running') return null;
+/** Begun with other parameters than are asked for now, or before its tenant asked it to begin anew. */
+const outdated = ({ given, wants, bang, banged }: Instance): 'given' | 'bang' | null => {
+  if (given === '') return null;
+  if (bang > banged) return 'bang';
+  return wants !== '' && wants !== given ? 'given' : null;
+};
+
+const renewing = (instance: Instance, run: Run, { reloads }: Facts, monoMs: number): Step | null => {
+  const why = outdated(instance);
+  if (why === null) return null;
+  if (why === 'bang' || !reloads) return stopping(run, monoMs);
+  return monoMs >= run.retryMonoMs ? 'reload' : null;
+};
+
+const starting = (instance: Instance, run: Run, facts: Facts, monoMs: number): Step | null => {
+  const { verified, held, content, waits } = facts;
+  if (run.error !== '') return null;
+  if (run.process === 'running') return renewing(instance, run, facts, monoMs);
   if (!verified) return 'verify';
   // What ended is taken away first, so that its cgroup's counters are added to the base exactly once.
   if (run.process === 'stopped') return monoMs >= run.retryMonoMs ? 'remove' : null;
   if (content?.phase !== 'held') return 'fetch';
+  if (waits) return null;
   if (!instance.opened) return 'open';
   return held && monoMs >= run.retryMonoMs ? 'start' : null;
 };
 
 export const plan = (instance: Instance, run: Run, facts: Facts, monoMs: number): Step | null => {
   if (run.busy || run.process === 'unknown') return null;
+  if (facts.holdsOff && facts.held && !instance.unpaid) return null;
   // A close record is the last word on a lease, whoever lists it again.
   if (instance.wanted === 'gone' || instance.closed) return ending(instance, run, monoMs);
   if (!facts.held && run.process === 'running') return stopping(run, monoMs);
@@ -42,6 +66,9 @@ export const plan = (instance: Instance, run: Run, facts: Facts, monoMs: number)
   if (instance.wanted === 'started') return starting(instance, run, facts, monoMs);
   return facts.verified ? null : 'verify';
 };
+
+/** What has run for so long does not end again and again. */
+export const STEADY_MS = 600_000;
 
 const RESTART_BASE_MS = 500;
 const RESTART_MAX_MS = 60_000;

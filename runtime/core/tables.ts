@@ -59,6 +59,15 @@ export const instanceSchema = v.strictObject({
   base: registers,
   bootId: text,
   recordedMonoMs: uint,
+  /** Digests of the parameters that the request asks for, and of those that were given last; empty: not known, or none were. */
+  wants: text,
+  given: text,
+  /** How often its tenant has let it begin anew, as far as is known and as far as it has. */
+  bang: uint,
+  banged: uint,
+  /** Since when another release is to take its place, while it runs; how long its tenant lets it hold that off. */
+  supersededMonoMs: v.nullable(uint),
+  holdMs: v.nullable(uint),
 });
 export type Instance = v.InferOutput<typeof instanceSchema>;
 export const instances = table('instance', instanceSchema);
@@ -110,6 +119,16 @@ export interface Run {
   over: string;
   /** When its first process ended by itself; null: it has not. */
   endedMonoMs: number | null;
+  /** How it ended last by itself, and how often it has one soon after the other. */
+  lastEnd: string;
+  streak: number;
+  /** What it publishes, as JSON, or why that is not told on. */
+  connection: string | null;
+  unfit: string;
+  /** Whether it holds off an update; null: it was not asked. */
+  holds: boolean | null;
+  /** Digest of the parameters that it is just being given. */
+  giving: string;
 }
 export const runs = volatileTable<Run>('run');
 
@@ -201,6 +220,8 @@ export interface Probing {
   dueMonoMs: ReadonlyMap<string, number>;
 }
 export const probes = volatileTable<Probing>('probe');
+/** Of one instance: whether an answer is still to come, and when it is to be looked at next. */
+export const looks = volatileTable<{ busy: boolean; dueMonoMs: number }>('look');
 export const lastReports = volatileTable<{ instances: Report['instances']; atMonoMs: number }>('last-report');
 
 export interface Dues {

@@ -13,8 +13,20 @@ import type { LichenError } from '../protocol/errors.ts';
  */
 export type Tier = 'full' | 'reduced' | 'dev';
 
-/** What a promise asks of an instance: `http` wants a 2xx, `tcp` an accepted connection, `exec` an exit status 0 inside. */
-export type Probe = { kind: 'http'; port: number; path: string } | { kind: 'tcp'; port: number } | { kind: 'exec'; args: string[] };
+/**
+ * What a promise asks of an instance: `http` wants a 2xx, `tcp` an accepted connection, `exec` an exit status 0 inside,
+ * `file` a file that was written to of late, `value` and `reading` a first number between the two in a file or from a program.
+ */
+export type Probe =
+  | { kind: 'http'; port: number; path: string }
+  | { kind: 'tcp'; port: number }
+  | { kind: 'exec'; args: string[] }
+  | { kind: 'file'; path: string; maxAgeMs: number }
+  | { kind: 'value'; path: string; min: string; max: string }
+  | { kind: 'reading'; args: string[]; min: string; max: string };
+
+export type StopSignal = 'SIGTERM' | 'SIGINT' | 'SIGQUIT' | 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2';
+export type ReloadSignal = 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2';
 
 export interface PartitionLimits {
   memoryMib: number;
@@ -61,6 +73,8 @@ export interface PartitionSpec {
   network: NetworkPolicy | null;
   /** Granted kinds (runtime/protocol/nouns/reach.ts): their nodes are there and may be opened, no others. */
   devices: string[];
+  /** JSON; the instance reads it at `/run/lichen/parameters.json`. */
+  parameters: string;
 }
 
 /** Cumulative counters as the kernel holds them; they start at 0 when the partition's cgroup is made. */
@@ -112,10 +126,17 @@ export type PartitionStep =
   | { kind: 'extend'; partition: string; deadlineMonoMs: number }
   /** From now on that passes, and what was let pass before and is not in it does not. */
   | { kind: 'connect'; partition: string; network: NetworkPolicy }
-  /** Ends every process; cgroup and counters stay until `remove`. */
-  | { kind: 'stop'; partition: string; graceMs: number }
-  /** Takes away cgroup, network namespace and everything but `/data`; with `data` also that. Idempotent. */
-  | { kind: 'remove'; partition: string; data: boolean }
+  /** Ends every process; cgroup and counters stay until `remove`. `signal` asks its first process to end; without it, SIGTERM. */
+  | { kind: 'stop'; partition: string; graceMs: number; signal?: StopSignal }
+  /** Gives what runs other parameters, whole, and tells its first process. */
+  | { kind: 'reload'; partition: string; parameters: string; signal: ReloadSignal }
+  /** What does the instance say in `/run/lichen/out`? Links are not followed there. */
+  | { kind: 'look'; partition: string }
+  /**
+   * Takes away cgroup, network namespace and everything but `/data`; with `data` also that, unless a partition that has none
+   * is to have it (`heir`). Idempotent.
+   */
+  | { kind: 'remove'; partition: string; data: boolean; heir?: string }
   | { kind: 'sample'; partitions: string[] }
   | { kind: 'probe'; partition: string; probe: Probe; timeoutMs: number }
   /**
@@ -133,6 +154,9 @@ export type PartitionEvent =
   /** Counters are read after the cgroup is empty: they are final. Also answers a stop of what had ended already. */
   | { kind: 'stopped'; partition: string; exit: Exit; counters: Counters; atMonoMs?: number }
   | { kind: 'removed'; partition: string }
+  | { kind: 'reloaded'; partition: string }
+  /** `connection`: the text of `connection.json`, null when there is none; `holds`: whether there is a `hold`. */
+  | { kind: 'looked'; partition: string; connection: string | null; holds: boolean }
   /** A partition missing from the map has no cgroup (never started, or removed). */
   | { kind: 'sampled'; counters: Map<string, Counters>; atMonoMs?: number }
   | { kind: 'probed'; partition: string; ok: boolean; detail: string }

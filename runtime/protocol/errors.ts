@@ -24,6 +24,24 @@ export const ERRORS = {
     'Use relative paths without "..", at most 16 segments.',
   ),
   'bad-recipe': row(65, 400, 'The recipe cannot be built.', 'Mend recipe.yaml where the detail says.'),
+  'bad-release': row(
+    65,
+    400,
+    'The release cannot run as it is.',
+    'Mend its recipe where the detail says, build it with a higher sequence and push it.',
+  ),
+  'bad-parameter': row(
+    65,
+    400,
+    'A parameter is not what the release takes.',
+    'Give it as the detail says; `lichen release list --json` shows the parameters of a release.',
+  ),
+  'bad-connection': row(
+    65,
+    400,
+    'What the instance publishes is not what its release declares.',
+    'Mend the program or the connection schema of its recipe.',
+  ),
   'too-large': row(65, 413, 'The input is over its limit.', 'Split it, or see the limits in docs/reference.md.'),
   'too-many': row(75, 429, 'Too much is asked for at once.', 'Wait for an answer before asking more.'),
   'bad-packet': row(

@@ -95,6 +95,10 @@ export const LIMITS = {
   /** An HTTP body. */
   bodyBytes: 128 * 1024,
   parameters: 32,
+  /** A JSON Schema of a release, and what an instance publishes, both as JSON. */
+  schemaBytes: 8 * 1024,
+  schemaDepth: 8,
+  connectionBytes: 2 * 1024,
   promises: 8,
   /** Outbound rules of a release. */
   outboundRules: 16,
@@ -106,6 +110,18 @@ export const LIMITS = {
   devices: 8,
   /** What one board offers, or its owner lends, beside room. */
   grants: 32,
+  /** A probe that has not answered by then has failed. */
+  probeTimeoutMs: 60_000,
+  probeIntervalMs: 24 * 3_600_000,
+  probeGraceMs: 3_600_000,
+  /** What a manifest may ask of a partition; no board has more. */
+  memoryMib: 1024 * 1024,
+  cpuMillis: 1_024_000,
+  pids: 32_768,
+  /** From the signal that asks a program to end until it is killed. */
+  stopGraceMs: 60_000,
+  /** How long an instance may hold off an update of its release. */
+  holdMs: 24 * 3_600_000,
   textBytes: 1024,
   /** Sessions of one gateway process. */
   sessions: 10_000,

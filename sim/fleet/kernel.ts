@@ -138,7 +138,7 @@ export class VirtualKernel implements Partitions {
       case 'connect':
         return { kind: 'connected', partition: step.partition };
       case 'stop':
-        this.#halt(step.partition, 'stopped', { code: null, signal: 'SIGTERM', oomKilled: false });
+        this.#halt(step.partition, 'stopped', { code: null, signal: step.signal ?? 'SIGTERM', oomKilled: false });
         return {
           kind: 'stopped',
           partition: step.partition,
@@ -150,6 +150,11 @@ export class VirtualKernel implements Partitions {
         this.#halt(step.partition, 'stopped', NOT_THERE);
         this.#cells.delete(step.partition);
         return { kind: 'removed', partition: step.partition };
+      case 'reload':
+        return this.#reloadWith(step.partition, step.parameters);
+      case 'look':
+        // Nobody's program says anything here.
+        return { kind: 'looked', partition: step.partition, connection: null, holds: false };
       case 'sample':
         return {
           kind: 'sampled',
@@ -208,6 +213,16 @@ export class VirtualKernel implements Partitions {
     this.#reload();
     this.#squeeze();
     return { kind: 'started', partition, address: 'fd00::1' };
+  }
+
+  #reloadWith(partition: string, parameters: string): PartitionEvent {
+    const cell = this.#cells.get(partition);
+    if (cell?.running !== true) {
+      const error = new LichenError('not-found', `partition ${partition} does not run`);
+      return { kind: 'refused', step: 'reload', partition, error };
+    }
+    cell.spec = { ...cell.spec, parameters };
+    return { kind: 'reloaded', partition };
   }
 
   /** When it will fail, if it is of the kind that does. */

@@ -5,7 +5,7 @@
  */
 
 import { reachOf, readRecipe } from '../../recipes/builder/recipe.ts';
-import { type Bytes, concat, hex } from '../../runtime/protocol/bytes.ts';
+import { type Bytes, concat, hex, utf8 } from '../../runtime/protocol/bytes.ts';
 import type { Crypto, Signer } from '../../runtime/protocol/crypto.ts';
 import type { PublisherId } from '../../runtime/protocol/ids.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
@@ -35,6 +35,17 @@ const piecesOf = (chance: Chance, bytes: number, sequence: number): Bytes[] => {
   return pieces;
 };
 
+/** What it is made of is nobody's program; it has to look like one. */
+const SCRIPT = utf8('#!/bin/sh\n');
+
+const programPath = ({ args, engine }: { args: string[]; engine: Manifest['engine'] }): string =>
+  engine === 'node' ? 'app/main' : (args[0] ?? '').slice(1);
+
+const parentsOf = (path: string): string[] => {
+  const names = path.split('/').slice(0, -1);
+  return names.map((_, at) => names.slice(0, at + 1).join('/'));
+};
+
 export interface Publishing {
   crypto: Crypto;
   publisher: PublisherId;
@@ -58,12 +69,14 @@ export const buildRelease = (
 ): Release => {
   const { recipe } = readRecipe(workload.recipeText, `${workload.recipe}/recipe.yaml`);
   const { sha256 } = by.crypto;
-  const pieces = piecesOf(by.chance.fork(`content of ${workload.name}`), Math.max(1, workload.contentBytes), sequence);
+  const pieces = piecesOf(by.chance.fork(`content of ${workload.name}`), Math.max(SCRIPT.length, workload.contentBytes), sequence);
+  pieces[0]?.set(SCRIPT);
+  const program = programPath(recipe);
   const whole = concat(...pieces);
   const chunks = pieces.map((piece): ChunkRef => [sha256(piece), piece.length]);
   const entries: Entry[] = [
-    { kind: 'dir', path: 'app' },
-    { kind: 'file', path: 'app/main', executable: true, bytes: whole.length, hash: sha256(whole), chunks },
+    ...parentsOf(program).map((path): Entry => ({ kind: 'dir', path })),
+    { kind: 'file', path: program, executable: true, bytes: whole.length, hash: sha256(whole), chunks },
   ];
   const page = encodeAs(pageSchema, { v: 1, entries }, 'page');
   const manifest: Manifest = {
@@ -71,6 +84,7 @@ export const buildRelease = (
     ...{ arch: 'any', pages: [sha256(page)], entries: entries.length, bytes: whole.length, args: recipe.args, env: recipe.env },
     ...{ engine: recipe.engine, parameters: recipe.parameters, limits: recipe.limits, promises: recipe.promises, demands: recipe.demands },
     ...reachOf({ ...recipe, devices: devicesOf(recipe.devices, read) }),
+    ...(recipe.stop !== undefined && { stop: recipe.stop }),
   };
   return {
     hash: sha256(payloadOf(manifestNoun, manifest)),

@@ -12,6 +12,7 @@ import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { Bench, STRAY, type Subject } from '../runtime/adapters/partitions/bench.ts';
 import { type Life, remainsOf } from '../runtime/adapters/partitions/driver.ts';
 import { partitionLogs } from './partition-logs.ts';
+import { words } from './partition-words.ts';
 
 /** Says who it is and what it can reach, then waits. */
 const LOOK = `
@@ -214,7 +215,7 @@ const steps = (bench: () => Bench): void => {
       return event.error;
     };
     const missing = await refusal({ kind: 'start', deadlineMonoMs: null, spec: bench().spec(partition, '', { args: ['/bin/nowhere'] }) });
-    expect(missing.code).toBe('engine-failed');
+    expect(missing.code).toBe('bad-release');
     expect(missing.detail).toContain('/bin/nowhere');
     expect(await refusal({ kind: 'stop', partition: bench().partition(), graceMs: 0 })).toMatchObject({ code: 'not-found' });
     expect(await refusal({ kind: 'remove', partition: '../../etc', data: true })).toMatchObject({ code: 'internal' });
@@ -505,6 +506,7 @@ export const partitionsContract = (subject: Subject): void => {
     describe('books', () => books(current));
     describe('logs', () => partitionLogs(current, subject.tier));
     describe('deadlines', () => (subject.tier === 'dev' ? noDeadlines(current) : deadlines(current)));
+    describe('words', () => words(current));
     describe('node', () => node(current));
     const { more } = subject;
     if (more !== undefined) describe('its own', () => more(current));

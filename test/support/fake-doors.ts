@@ -31,9 +31,15 @@ export class FakeEngine {
   readonly stillborn = new Set<string>();
   /** What each was told to reach last. */
   readonly networks = new Map<string, NetworkPolicy | null>();
+  /** Their program is for another processor. */
+  readonly unfit = new Set<string>();
   probesOk = true;
   /** By every partition. */
   said = '2026-11-23T00:00:00.000Z o moin\n';
+  /** What every instance says, and what those that run were given later. */
+  connection: string | null = null;
+  holds = false;
+  readonly reloads: string[] = [];
   startMs = 5;
   listener: (event: PartitionEvent) => void = () => {};
   readonly #clock: ManualClock;
@@ -80,6 +86,11 @@ export class FakeEngine {
       case 'remove':
         this.cells.delete(step.partition);
         return { kind: 'removed', partition: step.partition };
+      case 'reload':
+        this.reloads.push(step.parameters);
+        return { kind: 'reloaded', partition: step.partition };
+      case 'look':
+        return { kind: 'looked', partition: step.partition, connection: this.connection, holds: this.holds };
       case 'sample':
         return {
           kind: 'sampled',
@@ -105,6 +116,8 @@ export class FakeEngine {
   }
 
   #start(spec: PartitionSpec, deadlineMonoMs: number | null): PartitionEvent {
+    if (this.unfit.has(spec.partition))
+      return { kind: 'refused', step: 'start', partition: spec.partition, error: new LichenError('bad-release', 'as told') };
     const cell = { spec, running: true, exit: null, usedMs: 0n, sinceMs: this.#clock.now().monoMs, deadlineMonoMs: null };
     this.cells.set(spec.partition, cell);
     if (deadlineMonoMs !== null) this.#arm(spec.partition, cell, deadlineMonoMs);

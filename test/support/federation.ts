@@ -110,7 +110,7 @@ const publisherDoc = {
 const manifest = {
   v: 1 as const,
   ...{ publisher: PUBLISHER, recipe: 'echo', label: '1.0', sequence: 1, arch: 'any' as const, pages: [], entries: 0, bytes: 0 },
-  ...{ args: ['bin/echo'], env: {}, engine: 'none' as const, parameters: {}, promises: [], demands: 'dev' as const },
+  ...{ args: ['/usr/bin/node'], env: {}, engine: 'node' as const, parameters: {}, promises: [], demands: 'dev' as const },
   limits: { memoryMib: 32, cpuMillis: 500, pids: 16, tmpMib: 8 },
 };
 

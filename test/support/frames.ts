@@ -65,6 +65,10 @@ const report: Report = {
       address: null,
       detail: 'bad-signature',
     },
+    {
+      ...{ lease: on.lease({ on: 'board 1', index: 2 }).lease, state: 'running', promise: 'held', restarts: 0, address: null, detail: '' },
+      connection: '{"url":"mqtt://[fd00::1]"}',
+    },
   ],
 };
 const network: NetworkWish = {
@@ -96,6 +100,17 @@ const manifest: Manifest = {
     { name: 'answers', probe: { kind: 'http', port: 8080, path: '/' }, intervalMs: 1000, timeoutMs: 500, graceMs: 3000 },
     { name: 'listens', probe: { kind: 'tcp', port: 65_535 }, intervalMs: 100, timeoutMs: 1, graceMs: 0 },
     { name: 'checks', probe: { kind: 'exec', args: ['bin/check', '--all'] }, intervalMs: 60_000, timeoutMs: 10_000, graceMs: 60_000 },
+  ],
+};
+/** With all that a release need not say. */
+const whole: Manifest = {
+  ...manifest,
+  ...{ parameterSchema: '{"type":"object"}', connectionSchema: '{"type":"object","properties":{"url":{"type":"string"}}}' },
+  ...{ reload: 'SIGHUP', stop: { signal: 'SIGINT', graceMs: 60_000 }, holdMs: 86_400_000 },
+  promises: [
+    { name: 'fresh', probe: { kind: 'file', path: '/data/log', maxAgeMs: 60_000 }, intervalMs: 100, timeoutMs: 1, graceMs: 0 },
+    { name: 'cool', probe: { kind: 'value', path: '/data/degrees', min: '-40', max: '85.5' }, intervalMs: 100, timeoutMs: 1, graceMs: 0 },
+    { name: 'full', probe: { kind: 'reading', args: ['/bin/level'], min: '1', max: '2' }, intervalMs: 100, timeoutMs: 1, graceMs: 0 },
   ],
 };
 const usage = {
@@ -159,6 +174,7 @@ export const SIGNED: SignedFrame[] = [
   ]),
   one(manifestNoun, manifest, 'release key'),
   one(manifestNoun, { ...manifest, network, devices: ['1wire', 'usb:0403:6001'] }, 'release key', '/reaching'),
+  one(manifestNoun, whole, 'release key', '/whole'),
   one(requestNoun, on.request(), 'tenant'),
   one(
     requestNoun,
@@ -167,6 +183,8 @@ export const SIGNED: SignedFrame[] = [
       parameters: { port: '81' },
       filter: { tier: 'full', board, owner, region: 'north' },
       onIsolation: 'stop',
+      holdMs: 0,
+      bang: 7,
     }),
     'tenant',
     '/filtered',
@@ -186,7 +204,7 @@ export const SIGNED: SignedFrame[] = [
   one(leaseNoun, lease, 'gateway a'),
   one(
     leaseNoun,
-    on.lease({ on: 'board 1', onIsolation: 'stop', guarded: { leaseMs: 60_000, guardians: [gateway] } }),
+    on.lease({ on: 'board 1', onIsolation: 'stop', voucher: fill(6), guarded: { leaseMs: 60_000, guardians: [gateway] } }),
     'gateway a',
     '/guarded',
   ),

@@ -56,7 +56,7 @@ export const smallRelease = (
   changes: Partial<Manifest> = {},
   { by = 'release key', tree = null as Entry[][] | null } = {},
 ): SmallRelease => {
-  const pieces = [text(`${changes.recipe ?? 'echo'} one`, 5000), text('two', 300), text('three', 77)];
+  const pieces = [text(`#!/bin/${changes.recipe ?? 'echo'} one`, 5000), text('two', 300), text('three', 77)];
   const main = fileOf('bin/main', pieces.slice(0, 2), true);
   const pages = tree ?? [
     [{ kind: 'dir', path: 'bin' }, main],

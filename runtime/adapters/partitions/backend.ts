@@ -1,6 +1,7 @@
 /** What an engine must be able to do; `supervisor.ts` keeps the books around it, the same for every engine. */
-import type { Counters, Exit, NetworkPolicy, PartitionSpec, Probe } from '../../ports/partitions.ts';
+import type { Counters, Exit, NetworkPolicy, PartitionSpec } from '../../ports/partitions.ts';
 import type { LogSource } from './log-tail.ts';
+import type { AskedProbe, Probed } from './probe.ts';
 import type { ProcessId } from './state.ts';
 
 export interface Launched {
@@ -16,11 +17,6 @@ export interface Running {
   first: ProcessId | null;
   reaper: ProcessId | null;
   address: string | null;
-}
-
-export interface Probed {
-  ok: boolean;
-  detail: string;
 }
 
 export interface Backend {
@@ -51,6 +47,6 @@ export interface Backend {
   left(): string[];
   /** Where this reaper writes what the instance says. */
   logSource(partition: string, reaper: ProcessId): LogSource;
-  probe(running: Running, probe: Probe, timeoutMs: number): Promise<Probed>;
+  probe(running: Running, probe: AskedProbe, timeoutMs: number): Promise<Probed>;
   close(): void;
 }

@@ -32,6 +32,8 @@ export interface ConfigInput {
   spec: PartitionSpec;
   uid: number;
   dataPath: string;
+  /** What the runtime gives it to read. */
+  givenPath: string;
   binds: Bind[];
   /** Below each tree's root, with a leading slash. */
   cgroupsPath: string;
@@ -54,7 +56,10 @@ interface Mount {
   options: string[];
 }
 
-const mountsOf = ({ spec, dataPath, binds }: ConfigInput): Mount[] => [
+/** What an instance says to the runtime: a few small files. */
+const OUT = ['nosuid', 'noexec', 'nodev', 'mode=700', 'size=64k', 'nr_inodes=64'];
+
+const mountsOf = ({ spec, uid, dataPath, givenPath, binds }: ConfigInput): Mount[] => [
   { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
   { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', 'ro'] },
   { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'noexec', 'strictatime', 'mode=755', 'size=64k'] },
@@ -66,6 +71,8 @@ const mountsOf = ({ spec, dataPath, binds }: ConfigInput): Mount[] => [
   },
   { destination: '/tmp', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'nodev', 'mode=1777', `size=${spec.limits.tmpMib}m`] },
   { destination: '/data', type: 'bind', source: dataPath, options: ['bind', 'rw', 'nosuid', 'nodev'] },
+  { destination: '/run/lichen', type: 'bind', source: givenPath, options: ['bind', 'ro', 'nosuid', 'noexec', 'nodev'] },
+  { destination: '/run/lichen/out', type: 'tmpfs', source: 'tmpfs', options: [...OUT, `uid=${uid}`, `gid=${uid}`] },
   ...binds.map(({ source, target }) => ({ destination: target, type: 'bind', source, options: ['bind', 'ro', 'nosuid', 'nodev'] })),
 ];
 

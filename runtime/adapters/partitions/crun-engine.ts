@@ -1,10 +1,10 @@
 /** The engine of a board: crun under conmon, own cgroups and network. Needs root. */
-import { mkdirSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
-import type { Counters, Exit, NetworkPolicy, PartitionSpec, Probe } from '../../ports/partitions.ts';
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import type { Counters, Exit, NetworkPolicy, PartitionSpec } from '../../ports/partitions.ts';
 import { LichenError } from '../../protocol/errors.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import { dataLimitOf } from '../../protocol/nouns/data.ts';
-import type { Backend, Launched, Probed, Running } from './backend.ts';
+import type { Backend, Launched, Running } from './backend.ts';
 import { PartitionCgroup, partitionsWithCgroups, WORKLOAD } from './cgroup.ts';
 import type { Layout } from './cgroup-layout.ts';
 import { configOf } from './config.ts';
@@ -13,13 +13,14 @@ import { dataImage, makeImage, withData } from './data-image.ts';
 import { type DeviceNode, type DeviceRoots, hiddenFrom, nodesOf } from './devices.ts';
 import { parseExit } from './exits.ts';
 import { asksAny } from './filter.ts';
+import { givenPath } from './given.ts';
 import type { LogSource } from './log-tail.ts';
 import { Meter } from './meter.ts';
 import { COMMON_MOUNT_POINTS, plantMountPoint } from './mount-points.ts';
 import { boardName, isId } from './names.ts';
 import type { Network } from './network.ts';
 import { type Bind, nodeBinds } from './node-engine.ts';
-import { probedExec, probeNetwork } from './probe.ts';
+import { type AskedProbe, type Probed, type ProgramProbe, probedProgram, probeNetwork } from './probe.ts';
 import { run, toolPath } from './run.ts';
 import { isAlive, list, type ProcessId, readText, signal } from './state.ts';
 
@@ -97,6 +98,7 @@ export class CrunEngine implements Backend {
       spec,
       uid,
       dataPath: `${directory}/data`,
+      givenPath: givenPath(directory),
       binds,
       cgroupsPath: `/${cgroup.path}/${WORKLOAD}`,
       networkPath: network === null ? null : network.file(partition),
@@ -173,8 +175,8 @@ export class CrunEngine implements Backend {
     return [...new Set([...partitionsWithCgroups(layout, board), ...(network?.held() ?? [])])].filter(isId);
   }
 
-  async probe(running: Running, probe: Probe, timeoutMs: number): Promise<Probed> {
-    if (probe.kind === 'exec') return this.#exec(running.partition, probe.args, timeoutMs);
+  async probe(running: Running, probe: AskedProbe, timeoutMs: number): Promise<Probed> {
+    if ('args' in probe) return this.#exec(running.partition, probe, timeoutMs);
     if (running.address === null) return { ok: false, detail: 'this board cannot give partitions a network' };
     return probeNetwork(running.address, probe, timeoutMs);
   }
@@ -213,7 +215,8 @@ export class CrunEngine implements Backend {
    * The program is in the workload's cgroup, namespaces and seccomp filter; its time is the tenant's. Its identity is
    * given in full: `crun exec` alone would run it as uid 0 with privileges to gain.
    */
-  async #exec(partition: string, args: string[], timeoutMs: number): Promise<Probed> {
+  async #exec(partition: string, probe: ProgramProbe, timeoutMs: number): Promise<Probed> {
+    const { args } = probe;
     this.#probes += 1; // several may be under way in one partition
     const name = `${this.runPath}/${partition}.probe${this.#probes}`;
     const [pidFile, processFile] = [`${name}.pid`, `${name}.json`];
@@ -229,7 +232,7 @@ export class CrunEngine implements Backend {
     try {
       const command = [...before, 'exec', '--pid-file', pidFile, '--process', processFile, partition];
       const ran = await run(file, command, { timeoutMs: timeoutMs + 2_000 });
-      return probedExec(ran.code, ran.stderr || ran.stdout, timedOut || ran.timedOut, timeoutMs);
+      return probedProgram(probe, { ...ran, timedOut: timedOut || ran.timedOut }, timeoutMs);
     } finally {
       clearTimeout(timer);
       for (const path of [pidFile, processFile]) rmSync(path, { force: true });
@@ -265,10 +268,10 @@ export class CrunEngine implements Backend {
   /** As what makes the container sees it: its `/data` is bound from there. */
   async #crunWithData({ partition, limits }: PartitionSpec, uid: number): Promise<string[]> {
     const limit = dataLimitOf(limits);
-    if (limit === null) return this.#crun;
-    const directory = this.#directory(partition);
-    await makeImage(dataImage(directory), limit, uid);
-    return withData(dataImage(directory), `${directory}/data`, this.#crun);
+    const [image, at] = [dataImage(this.#directory(partition)), `${this.#directory(partition)}/data`];
+    if (limit !== null) await makeImage(image, limit, uid, at);
+    // What an earlier release kept in one stays there, and keeps its end.
+    return existsSync(image) ? withData(image, at, this.#crun) : this.#crun;
   }
 
   #rawLog(partition: string): string {

@@ -6,6 +6,7 @@
 import { chmodSync, closeSync, existsSync, ftruncateSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
 import { type DataLimit, MIB } from '../../protocol/nouns/data.ts';
 import { must, run, toolPath } from './run.ts';
+import { list } from './state.ts';
 
 /** $0 image, $1 where, then the command that sees it there. What mkfs leaves inside is nothing of the tenant's. */
 const MOUNT = `
@@ -32,8 +33,11 @@ export const withData = (image: string, at: string, command: string[]): string[]
   ...command,
 ];
 
-/** One that is there already is kept as it is: what is in it is the tenant's. */
-export const makeImage = async (image: string, { mib, inodes }: DataLimit, uid: number): Promise<void> => {
+/**
+ * One that is there already is kept as it is: what is in it is the tenant's. So is what lies in `from`, where data without an
+ * end were kept before: it moves into the image, and if it does not fit there is none.
+ */
+export const makeImage = async (image: string, { mib, inodes }: DataLimit, uid: number, from: string | null): Promise<void> => {
   if (existsSync(image)) return;
   const next = `${image}.next`;
   const fd = openSync(next, 'w', 0o600);
@@ -43,8 +47,11 @@ export const makeImage = async (image: string, { mib, inodes }: DataLimit, uid: 
   const journal = mib < JOURNAL_FROM_MIB ? ['-O', '^has_journal'] : ['-J', 'size=4'];
   // Tables are written now: a kernel that goes on with it later would do so on nobody's account.
   const extended = `root_owner=${uid}:${uid},lazy_itable_init=0,lazy_journal_init=0,nodiscard`;
-  await must('mkfs.ext4', ['-q', '-F', '-m', '0', '-N', String(inodes + OWN_INODES), ...journal, '-E', extended, next]);
+  const held = from === null ? [] : list(from).map((name) => `${from}/${name}`);
+  const filled = from === null || held.length === 0 ? [] : ['-d', from];
+  await must('mkfs.ext4', ['-q', '-F', '-m', '0', '-N', String(inodes + OWN_INODES), ...journal, ...filled, '-E', extended, next]);
   renameSync(next, image);
+  for (const path of held) rmSync(path, { recursive: true, force: true });
 };
 
 /** Whether it holds, found by trying. */
@@ -52,7 +59,7 @@ export const holdsData = async (directory: string): Promise<boolean> => {
   const [image, at] = [`${directory}/trial.img`, `${directory}/trial`];
   try {
     mkdirSync(at, { recursive: true });
-    await makeImage(image, { mib: 1, inodes: 16 }, 0);
+    await makeImage(image, { mib: 1, inodes: 16 }, 0, null);
     const [file = '', ...args] = withData(image, at, ['sh', '-c', TRY, at]);
     return (await run(file, args)).code === 0;
   } catch {

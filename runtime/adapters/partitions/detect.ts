@@ -5,6 +5,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import type { Enforcement } from '../../ports/partitions.ts';
 import { asLichenError, LichenError } from '../../protocol/errors.ts';
+import { NODE_INSIDE } from '../../protocol/program.ts';
 import { PartitionCgroup, WORKLOAD } from './cgroup.ts';
 import { findLayout, type Layout } from './cgroup-layout.ts';
 import { CrunEngine, runPathOf } from './crun-engine.ts';
@@ -13,9 +14,10 @@ import { armDeadman, bootMs, disarm } from './deadman.ts';
 import { DevEngine, namespaceFlags } from './dev-engine.ts';
 import { type DeviceRoots, kindsPresent } from './devices.ts';
 import { boardTable, type Families } from './filter.ts';
+import { give } from './given.ts';
 import { boardName } from './names.ts';
 import { Network } from './network.ts';
-import { interpreterOf, NODE_INSIDE } from './node-engine.ts';
+import { interpreterOf } from './node-engine.ts';
 import { run, until } from './run.ts';
 import { type ProcessId, readText } from './state.ts';
 import { canCloseStrays, inheritedDescriptors } from './strays.ts';
@@ -135,7 +137,9 @@ const trial = async (
       engine: 'node',
       limits: TRIAL_LIMITS,
       network: null,
+      parameters: '{}',
     } as const;
+    give(directory, spec.parameters);
     const launched = await engine.launch({ ...spec, args: [...spec.args], devices: [] }, TRIAL_UID, async (first) => {
       deadman = await armDeadman(engine.runPath, TRIAL, first, bootMs() + PATIENCE_MS).catch(() => null);
     });

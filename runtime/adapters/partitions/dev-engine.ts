@@ -3,21 +3,22 @@
  * namespaces and holds no limit, so nothing that it meters is payable.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import type { Counters, Exit, NetworkPolicy, PartitionSpec, Probe } from '../../ports/partitions.ts';
+import { mkdirSync, rmSync, statSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import type { Counters, Exit, NetworkPolicy, PartitionSpec } from '../../ports/partitions.ts';
 import { LichenError } from '../../protocol/errors.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import { dataLimitOf } from '../../protocol/nouns/data.ts';
-import type { Backend, Launched, Probed, Running } from './backend.ts';
+import type { Backend, Launched, Running } from './backend.ts';
 import { ASK, INSIDE, REAPER } from './dev-script.ts';
 import { exitOf } from './exits.ts';
 import { asksAny } from './filter.ts';
+import { givenPath } from './given.ts';
 import type { LogSource } from './log-tail.ts';
 import { COMMON_MOUNT_POINTS, plantMountPoint } from './mount-points.ts';
 import { addressOf } from './names.ts';
 import { type Bind, nodeBinds } from './node-engine.ts';
-import { probedExec } from './probe.ts';
+import { type AskedProbe, type Probed, probedProgram } from './probe.ts';
 import { ProcessTree } from './process-tree.ts';
 import { run, TOOL_ENV, until } from './run.ts';
 import { identify, isAlive, list, type ProcessId, processOf, readState, readText, signal, writeDurably } from './state.ts';
@@ -111,10 +112,6 @@ export class DevEngine implements Backend {
     if (spec.devices.length > 0) throw new LichenError('not-offered', 'the dev engine gives no devices; run the instance on a board');
     await this.connect(partition, spec.network);
     const binds = await this.#bindsOf(spec);
-    const [program = ''] = spec.args;
-    if (!existsSync(join(spec.rootPath, program)) && !binds.some(({ target }) => target === program)) {
-      throw new LichenError('engine-failed', `the release has no ${program}`);
-    }
     const at = `${directory}/root`;
     mkdirSync(at, { recursive: true });
     this.#forgetLog(partition);
@@ -137,6 +134,7 @@ export class DevEngine implements Backend {
       spec.rootPath,
       at,
       `${directory}/data`,
+      givenPath(directory),
       String(spec.limits.tmpMib),
       loopback ? addressOf(board, partition) : '',
       binds.map(({ source, target }) => `${source}:${target}`).join('\n'),
@@ -217,13 +215,13 @@ export class DevEngine implements Backend {
     return [...new Set(this.#reapersByName().map(({ partition }) => partition))];
   }
 
-  async probe(running: Running, probe: Probe, timeoutMs: number): Promise<Probed> {
+  async probe(running: Running, probe: AskedProbe, timeoutMs: number): Promise<Probed> {
     const { partition, first } = running;
     const holder = first === null ? null : new ProcessTree().parentOf(first.pid);
     if (holder === null) return { ok: false, detail: 'the instance is not running' };
     const { root, nodePath, board, loopback } = this.#options;
     const user = root ? [] : ['--preserve-credentials', '--user'];
-    if (probe.kind === 'exec') {
+    if ('args' in probe) {
       const at = `${this.#directory(partition)}/root`;
       const uid = statSync(`${this.#directory(partition)}/data`).uid;
       const enter = [
@@ -242,7 +240,7 @@ export class DevEngine implements Backend {
       const ran = await run('nsenter', [...enter, ...limit, '/usr/bin/env', '-i', ...this.#closed(at, uid), ...probe.args], {
         timeoutMs: timeoutMs + 1_000,
       });
-      return probedExec(ran.code, ran.stderr || ran.stdout, ran.timedOut || ran.code === null || ran.code === KILLED, timeoutMs);
+      return probedProgram(probe, { ...ran, timedOut: ran.timedOut || ran.code === null || ran.code === KILLED }, timeoutMs);
     }
     if (!loopback) return { ok: false, detail: 'ip is not installed, so the instance has no network' };
     const asked = JSON.stringify({ address: addressOf(board, partition), probe, timeoutMs });

@@ -35,13 +35,14 @@ shift 3
  * Runs as the first process of the new namespaces and becomes the workload. /proc is still the board's here, so it
  * shows this shell as the board sees it; number and start time stay when it becomes the workload.
  *
- * $1 root, $2 mount point, $3 data, $4 size of /tmp in MiB, $5 address or "", $6 binds as "source:target" lines, then the command.
+ * $1 root, $2 mount point, $3 data, $4 what it is given, $5 size of /tmp in MiB, $6 address or "", $7 binds as
+ * "source:target" lines, then the command.
  */
 export const INSIDE = `
 set -e
 read -r self < /proc/self/stat
-root=$1 at=$2 data=$3 tmp=$4 address=$5 binds=$6
-shift 6
+root=$1 at=$2 data=$3 given=$4 tmp=$5 address=$6 binds=$7
+shift 7
 if [ -n "$address" ]; then
   ip link set lo up
   ip -6 addr add "$address/128" dev lo nodad
@@ -59,6 +60,9 @@ for device in null zero full random urandom; do
 done
 mount --bind "$data" "$at/data"
 mount -o remount,bind,nosuid,nodev "$at/data"
+mount --bind "$given" "$at/run/lichen"
+mount -o remount,bind,ro,nosuid,nodev,noexec "$at/run/lichen"
+mount -t tmpfs -o nosuid,nodev,noexec,size=64k,nr_inodes=64,mode=1777 tmpfs "$at/run/lichen/out"
 echo "$binds" | while IFS=: read -r source target; do
   [ -n "$source" ] || continue
   mount --bind "$source" "$at$target"

@@ -112,14 +112,23 @@ export class Door implements Partitions {
         return { kind: 'connected', partition };
       }
       case 'stop': {
-        const { partition, graceMs } = step;
-        const stopped = await this.#turns.one(partition, () => supervisor.stop(partition, graceMs));
+        const { partition, graceMs, signal = 'SIGTERM' } = step;
+        const stopped = await this.#turns.one(partition, () => supervisor.stop(partition, graceMs, signal));
         return { kind: 'stopped', partition, ...stopped, atMonoMs: bootMs() };
       }
       case 'remove': {
-        const { partition, data } = step;
-        await this.#turns.one(partition, () => supervisor.remove(partition, data));
+        const { partition, data, heir } = step;
+        await this.#turns.one(partition, () => supervisor.remove(partition, data, heir));
         return { kind: 'removed', partition };
+      }
+      case 'reload': {
+        const { partition, parameters, signal } = step;
+        await this.#turns.one(partition, async () => supervisor.reload(partition, parameters, signal));
+        return { kind: 'reloaded', partition };
+      }
+      case 'look': {
+        const { partition } = step;
+        return { kind: 'looked', partition, ...supervisor.look(partition) };
       }
       case 'sample': {
         const read = step.partitions.filter(isId).map((partition) => [partition, supervisor.counters(partition)] as const);

@@ -46,7 +46,7 @@ export const plantMountPoint = (root: string, { target, kind }: MountPoint): voi
 };
 
 /** The places that every partition has, whatever its release carries. */
-export const COMMON_MOUNT_POINTS: MountPoint[] = ['/proc', '/sys', '/dev', '/tmp', '/data'].map((target) => ({
+export const COMMON_MOUNT_POINTS: MountPoint[] = ['/proc', '/sys', '/dev', '/tmp', '/data', '/run/lichen'].map((target) => ({
   target,
   kind: 'directory',
 }));

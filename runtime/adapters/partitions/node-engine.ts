@@ -1,6 +1,7 @@
 /** What must be bound into a root so that the board's own Node runs there: the binary, its ELF interpreter, its libraries. */
 import { closeSync, openSync, readSync, realpathSync } from 'node:fs';
 import { LichenError } from '../../protocol/errors.ts';
+import { NODE_INSIDE } from '../../protocol/program.ts';
 import { must } from './run.ts';
 
 export interface Bind {
@@ -8,8 +9,6 @@ export interface Bind {
   /** Absolute path inside the root. */
   target: string;
 }
-
-export const NODE_INSIDE = '/usr/bin/node';
 
 const PT_INTERP = 3;
 

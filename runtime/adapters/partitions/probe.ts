@@ -2,9 +2,19 @@
 import { get } from 'node:http';
 import { connect } from 'node:net';
 import type { Probe } from '../../ports/partitions.ts';
-import type { Probed } from './backend.ts';
+import { readInside } from './inside.ts';
+import type { ProcessId } from './state.ts';
 
-type NetworkProbe = Exclude<Probe, { kind: 'exec' }>;
+export interface Probed {
+  ok: boolean;
+  detail: string;
+}
+
+export type FileProbe = Extract<Probe, { kind: 'file' | 'value' }>;
+export type ProgramProbe = Extract<Probe, { kind: 'exec' | 'reading' }>;
+type NetworkProbe = Extract<Probe, { kind: 'http' | 'tcp' }>;
+/** What an engine has to be asked for. */
+export type AskedProbe = NetworkProbe | ProgramProbe;
 
 /** A redirect is not followed: it would let an instance choose whom the board asks. */
 const http = (address: string, port: number, path: string, timeoutMs: number): Promise<Probed> =>
@@ -39,9 +49,40 @@ const tcp = (address: string, port: number, timeoutMs: number): Promise<Probed> 
 export const probeNetwork = (address: string, probe: NetworkProbe, timeoutMs: number): Promise<Probed> =>
   probe.kind === 'http' ? http(address, probe.port, probe.path, timeoutMs) : tcp(address, probe.port, timeoutMs);
 
-/** What an exec probe is told: the status, and the end of what the program said. */
-export const probedExec = (code: number | null, said: string, timedOut: boolean, timeoutMs: number): Probed => {
-  const words = said.trim().slice(-200);
+/** The first number in a text, held against what it is to lie between. */
+const probedNumber = (text: string, { min, max }: { min: string; max: string }): Probed => {
+  const found = /-?\d+(\.\d+)?/.exec(text)?.[0];
+  if (found === undefined) return { ok: false, detail: 'no number' };
+  const ok = Number(found) >= Number(min) && Number(found) <= Number(max);
+  return { ok, detail: ok ? found : `${found} is not between ${min} and ${max}` };
+};
+
+/** A sensor says one number. */
+const VALUE_BYTES = 4_096;
+
+/** `wallMs`: by the clock that dates files. */
+export const probeFile = (first: ProcessId | null, probe: FileProbe, wallMs: number): Probed => {
+  const found = readInside(first, probe.path, VALUE_BYTES);
+  if (found === null) return { ok: false, detail: `there is no file ${probe.path}` };
+  if (probe.kind === 'value') return probedNumber(found.text, probe);
+  const ageMs = Math.round(wallMs - found.stat.mtimeMs);
+  // What is dated ahead, by a clock that was set back or by its writer, says nothing about now.
+  const ok = Math.abs(ageMs) <= probe.maxAgeMs;
+  return { ok, detail: ageMs < 0 ? `dated ${-ageMs} ms ahead` : `${ageMs} ms old` };
+};
+
+interface ProgramRan {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+  timedOut: boolean;
+}
+
+/** What is told of a program that was run inside: the status, and the end of what it said; of a reading, the number. */
+export const probedProgram = (probe: ProgramProbe, { code, stdout, stderr, timedOut }: ProgramRan, timeoutMs: number): Probed => {
+  const ok = !timedOut && code === 0;
+  if (ok && probe.kind === 'reading') return probedNumber(stdout, probe);
+  const words = (stderr || stdout).trim().slice(-200);
   const how = timedOut ? `no end in ${timeoutMs} ms` : `status ${code ?? 'unknown'}`;
-  return { ok: !timedOut && code === 0, detail: words === '' ? how : `${how}: ${words}` };
+  return { ok, detail: words === '' ? how : `${how}: ${words}` };
 };

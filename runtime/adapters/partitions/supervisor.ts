@@ -2,20 +2,36 @@
  * Keeps the books of an engine: which partitions there are, who runs, how they ended. The books are on the card
  * (`state.json`, whole or not at all), so a runtime that was killed finds everything again.
  */
-import { chownSync, existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
-import type { Counters, Exit, Found, LogSpan, NetworkPolicy, PartitionSpec, Probe } from '../../ports/partitions.ts';
+import { chownSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import type {
+  Counters,
+  Exit,
+  Found,
+  LogSpan,
+  NetworkPolicy,
+  PartitionSpec,
+  Probe,
+  ReloadSignal,
+  StopSignal,
+} from '../../ports/partitions.ts';
 import { LichenError, refuse } from '../../protocol/errors.ts';
 import { LIMITS } from '../../protocol/limits.ts';
-import type { Backend, Probed, Running } from './backend.ts';
+import type { Backend, Running } from './backend.ts';
 import { armDeadman, bootMs, disarm, readDeadline, writeDeadline } from './deadman.ts';
 import { ExitWatch, UNKNOWN_EXIT } from './exits.ts';
+import { give } from './given.ts';
+import { readInside } from './inside.ts';
 import { LogBook } from './log-book.ts';
 import { isId, isPartitionUid, uidOf } from './names.ts';
+import { type Probed, probeFile } from './probe.ts';
+import { checkProgramFile } from './program.ts';
 import { until } from './run.ts';
 import { bootId, isAlive, list, type ProcessId, readState, type State, signal, writeState } from './state.ts';
 
 /** Between the first process's end and its exit file lies one turn of the reaper. */
 const REAPER_LIMIT_MS = 5_000;
+/** Where an instance says something to the runtime. */
+const OUT = '/run/lichen/out';
 
 /** What stays of a partition whose data is kept: an empty place or the data themselves, and the file that they are in when they have an end. */
 const KEPT: ReadonlySet<string> = new Set(['data', 'data.img']);
@@ -76,6 +92,7 @@ export class Supervisor {
   async start(spec: PartitionSpec, deadlineMonoMs: number | null): Promise<string | null> {
     const { partition } = spec;
     this.#checkDeadline(deadlineMonoMs);
+    checkProgramFile(spec, process.arch);
     const directory = this.directory(partition);
     const before = readState(directory);
     if (before !== null && before.bootId !== this.#bootId) await this.#forget(partition);
@@ -87,6 +104,7 @@ export class Supervisor {
     await this.#backend.clear(partition);
     mkdirSync(directory, { recursive: true, mode: 0o755 });
     const uid = this.#giveData(partition);
+    give(directory, spec.parameters);
     const state: State = {
       v: 1,
       partition,
@@ -144,13 +162,13 @@ export class Supervisor {
     this.#look(partition);
   }
 
-  async stop(partition: string, graceMs: number): Promise<{ exit: Exit; counters: Counters }> {
+  async stop(partition: string, graceMs: number, by: StopSignal): Promise<{ exit: Exit; counters: Counters }> {
     const state = this.#runningState(partition) ?? readState(this.directory(partition));
     if (state === null) throw new LichenError('not-found', `partition ${partition} was never started or is removed`);
     this.#stopping.add(partition);
     try {
       if (!state.ended && state.bootId === this.#bootId) {
-        signal(state.first, 'SIGTERM');
+        signal(state.first, by);
         await until(() => !isAlive(state.first), graceMs);
         if (!(await this.#backend.kill({ ...state, partition }))) {
           throw new LichenError(
@@ -167,7 +185,22 @@ export class Supervisor {
     }
   }
 
-  async remove(partition: string, data: boolean): Promise<void> {
+  /** What it reads is another from one moment to the next, and then it is told. */
+  reload(partition: string, parameters: string, by: ReloadSignal): void {
+    const state = this.#runningState(partition);
+    if (state === undefined || !isAlive(state.first)) throw new LichenError('not-found', `partition ${partition} does not run`);
+    give(this.directory(partition), parameters);
+    signal(state.first, by);
+  }
+
+  look(partition: string): { connection: string | null; holds: boolean } {
+    const first = this.#runningState(partition)?.first ?? null;
+    // One byte more than is taken, so that what is too long is told to be.
+    const connection = readInside(first, `${OUT}/connection.json`, LIMITS.connectionBytes + 1);
+    return { connection: connection?.text ?? null, holds: readInside(first, `${OUT}/hold`, 1) !== null };
+  }
+
+  async remove(partition: string, data: boolean, heir?: string): Promise<void> {
     const directory = this.directory(partition);
     const state = readState(directory);
     const running: Running = { partition, first: null, reaper: null, address: null };
@@ -179,6 +212,7 @@ export class Supervisor {
     this.#logs.remove(partition);
     await this.#backend.discard(partition);
     for (const name of list(directory)) if (!KEPT.has(name)) rmSync(`${directory}/${name}`, { recursive: true, force: true });
+    if (data && heir !== undefined) this.#bequeath(partition, heir);
     if (data) rmSync(directory, { recursive: true, force: true });
   }
 
@@ -189,6 +223,7 @@ export class Supervisor {
   async probe(partition: string, probe: Probe, timeoutMs: number): Promise<Probed> {
     const state = this.#runningState(partition);
     if (state === undefined) return { ok: false, detail: 'the instance is not running' };
+    if (probe.kind === 'file' || probe.kind === 'value') return probeFile(state.first, probe, Date.now());
     return this.#backend.probe({ ...state, partition }, probe, timeoutMs);
   }
 
@@ -291,6 +326,15 @@ export class Supervisor {
     if (exit === null && !gone) return;
     this.#settle(name, state, exit);
     this.#options.exited(name, exit ?? UNKNOWN_EXIT);
+  }
+
+  /** Only to who has none: what it has written is not written over. */
+  #bequeath(partition: string, heir: string): void {
+    const [from, to] = [this.directory(partition), this.directory(heir)];
+    if (!isId(heir) || !existsSync(`${from}/data`) || existsSync(`${to}/data`)) return;
+    mkdirSync(to, { recursive: true, mode: 0o755 });
+    // The place last: with it the data have moved.
+    for (const name of ['data.img', 'data']) if (existsSync(`${from}/${name}`)) renameSync(`${from}/${name}`, `${to}/${name}`);
   }
 
   /** `/data` keeps its uid for as long as it exists: what is in it belongs to that uid. */

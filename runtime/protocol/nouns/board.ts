@@ -77,6 +77,8 @@ export const helloNoun: Noun<Hello> = noun('hello', LIMITS.helloBytes, helloSche
 export const instanceState = v.picklist(['fetching', 'starting', 'running', 'stopped', 'crashed', 'refused', 'unpaid', 'closing']);
 export type InstanceState = v.InferOutput<typeof instanceState>;
 
+const connectionText = v.pipe(v.string(), v.maxBytes(LIMITS.connectionBytes));
+
 export const reportSchema = v.strictObject({
   v: version1,
   board: boardId,
@@ -92,6 +94,8 @@ export const reportSchema = v.strictObject({
         address: v.nullable(text),
         /** The error's code when refused, the failing promise when broken, else empty. */
         detail: text,
+        /** What it publishes, as JSON that its release's schema takes. */
+        connection: v.optional(connectionText),
       }),
     ),
     v.maxLength(LIMITS.partitionsPerBoard),

@@ -11,10 +11,22 @@ import { devicesSchema, networkSchema, port } from './reach.ts';
 
 const args = v.pipe(v.array(text), v.minLength(1), v.maxLength(64));
 
+/** No floating-point number has an encoding: one is a text. */
+const decimal = v.pipe(
+  v.string(),
+  v.regex(/^-?[0-9]{1,15}([.][0-9]{1,9})?$/, 'expected a decimal number of at most 15 digits before the point'),
+);
+
 export const probe = v.variant('kind', [
   v.strictObject({ kind: v.literal('http'), port, path: text }),
   v.strictObject({ kind: v.literal('tcp'), port }),
   v.strictObject({ kind: v.literal('exec'), args }),
+  /** A file that the instance goes on writing; links are not followed. */
+  v.strictObject({ kind: v.literal('file'), path: text, maxAgeMs: positive }),
+  /** The first number in a file lies between the two. */
+  v.strictObject({ kind: v.literal('value'), path: text, min: decimal, max: decimal }),
+  /** The first number that a program says does. */
+  v.strictObject({ kind: v.literal('reading'), args, min: decimal, max: decimal }),
 ]);
 
 export const promise = v.strictObject({
@@ -41,6 +53,13 @@ export const limits = v.strictObject({
   openFiles: v.optional(v.pipe(positive, v.minValue(16), v.maxValue(LIMITS.openFiles))),
 });
 
+/** A JSON Schema of the kind that docs/spec/instances.md describes, as JSON. */
+const schemaText = v.pipe(v.string(), v.maxBytes(LIMITS.schemaBytes, `expected a JSON Schema of at most ${LIMITS.schemaBytes} bytes`));
+export const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
+export const stop = v.strictObject({ signal: v.picklist(STOP_SIGNALS), graceMs: uintUpTo(LIMITS.stopGraceMs) });
+export const reload = v.picklist(['SIGHUP', 'SIGUSR1', 'SIGUSR2']);
+export const holdMs = uintUpTo(LIMITS.holdMs);
+
 export const manifestSchema = v.strictObject({
   v: version1,
   publisher: publisherId,
@@ -58,6 +77,15 @@ export const manifestSchema = v.strictObject({
   engine: v.picklist(['none', 'node']),
   /** Parameters a request may set, with their defaults; passed as `LICHEN_<NAME>`. */
   parameters: v.pipe(record(name, text), v.maxEntries(LIMITS.parameters)),
+  /** What parameters have to be, and what the instance may publish of how it is reached; without the latter, nothing. */
+  parameterSchema: v.optional(schemaText),
+  connectionSchema: v.optional(schemaText),
+  /** How a running instance is told that its parameters are others; without it, it is restarted. */
+  reload: v.optional(reload),
+  /** How it is asked to end; without it, by SIGTERM, and killed three seconds later. */
+  stop: v.optional(stop),
+  /** How long it may hold off being replaced by another release, at most. */
+  holdMs: v.optional(holdMs),
   limits,
   promises: v.pipe(v.array(promise), v.maxLength(LIMITS.promises)),
   /** The least tier it may run on. */

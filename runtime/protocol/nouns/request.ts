@@ -24,6 +24,7 @@ import {
   wallMs,
 } from '../schema.ts';
 import { grant, linkTargets, publishedPorts } from './reach.ts';
+import { holdMs } from './release.ts';
 
 /** Rates in nano-units of the currency; see `money.ts` for the unit each is per. */
 export const rates = v.strictObject({
@@ -68,6 +69,10 @@ export const requestSchema = v.strictObject({
   links: v.optional(linkTargets),
   /** Port of the release → port of the board; one that is not named is not published. */
   publish: v.optional(publishedPorts),
+  /** How long its instances may hold off another release, at most; without it, as long as their own release says. */
+  holdMs: v.optional(holdMs),
+  /** One more than before: all instances begin anew. */
+  bang: v.optional(positive),
 });
 export type Request = v.InferOutput<typeof requestSchema>;
 export const requestNoun: Noun<Request> = noun('request', LIMITS.documentBytes, requestSchema);

@@ -48,7 +48,7 @@ export class Stage {
   spec(partition: string, script: string): PartitionSpec {
     return {
       ...{ partition, rootPath: join(this.directory, 'root'), args: ['/bin/busybox', 'sh', '-c', script], env: { PATH: '/bin' } },
-      ...{ engine: 'none', network: null, devices: [], limits: { memoryMib: 64, cpuMillis: 1000, pids: 16, tmpMib: 1 } },
+      ...{ engine: 'none', parameters: '{}', network: null, devices: [], limits: { memoryMib: 64, cpuMillis: 1000, pids: 16, tmpMib: 1 } },
     };
   }
 

@@ -272,7 +272,7 @@ describe('a federation of one', () => {
       refused('not-found', 66, push('unknown'), place),
       refused('not-found', 66, [...push('unknown'), ...mqtt('tenant.key')], place),
       refused('unknown-key', 77, push('stranger'), place),
-      refused('bad-schema', 65, push('colour'), place),
+      refused('bad-parameter', 65, push('colour'), place),
       refused('not-paired', 77, [...push('stranger'), ...mqtt('stranger.key')], place),
       refused('pin-mismatch', 77, [...push('colour'), ...mqtt('tenant.key').with(3, known['tenant.key public']!)], place),
     ]);

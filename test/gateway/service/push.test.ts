@@ -113,7 +113,7 @@ describe('a request', () => {
 
   test.each<[string, Partial<Request>, string]>([
     ['for a release that is not known', { release: new Uint8Array(32) }, 'not-found'],
-    ['with a parameter that the release does not declare', { parameters: { speed: 'fast' } }, 'bad-schema'],
+    ['with a parameter that the release does not declare', { parameters: { speed: 'fast' } }, 'bad-parameter'],
     ['with a voucher that is not known', { voucher: new Uint8Array(32) }, 'not-found'],
     ['in another currency than its voucher', { currency: 'USD' }, 'wrong-signer'],
   ])('%s is refused', (_what, changes, code) => refused(ready(), signedRequest(changes).body, code));

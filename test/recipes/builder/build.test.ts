@@ -296,7 +296,7 @@ describe('a recipe that cannot be built', () => {
 });
 
 describe('a bundle in a folder', () => {
-  const written = async (text = 'x'.repeat(100_000)): Promise<{ bundle: Bundle; out: string }> => {
+  const written = async (text = `#!${'x'.repeat(100_000)}`): Promise<{ bundle: Bundle; out: string }> => {
     const bundle = await make(recipe(simple, { 'run.sh': text }));
     const out = join(home, 'out');
     writeBundle(bundle, out);
@@ -313,7 +313,7 @@ describe('a bundle in a folder', () => {
   });
 
   test('takes the place of an earlier one, mends what is torn, and rewrites nothing else', async () => {
-    const { out } = await written('first');
+    const { out } = await written('#!first');
     const { bundle } = await written();
     expect(readdirSync(out)).toHaveLength(1 + bundle.pages.size + bundle.chunks.size);
     const [torn = ''] = bundle.chunks.keys();

@@ -169,7 +169,7 @@ describe('a request', () => {
       world.hold([hashOf(requestNoun, other), seal(requestNoun, other, keyOf('tenant'))]);
       one.assigned.request = hashOf(requestNoun, other);
     });
-    expect(state(given)).toMatchObject({ state: 'refused', detail: 'unrequested' });
+    expect(state(given)).toMatchObject({ state: 'refused', detail: expect.stringContaining('unrequested') });
     idle(given.world);
   });
 
@@ -204,7 +204,7 @@ describe('a release', () => {
     const world = paired();
     const one = placed(world, { release: smallRelease({}, { by: 'stranger' }) });
     world.assign(one).pass(3000);
-    expect(world.state(one.lease)).toMatchObject({ state: 'refused', detail: 'wrong-publisher' });
+    expect(world.state(one.lease)).toMatchObject({ state: 'refused', detail: expect.stringContaining('wrong-publisher') });
     idle(world);
     expect([world.files.steps, world.records]).toEqual([[], []]);
   });
@@ -219,21 +219,24 @@ describe('a release', () => {
     expect(world.state(one.lease)).toMatchObject({ state: 'running', promise: 'held' });
     const old = placed(world, { release: smallRelease({ recipe: 'old' }), lease: { index: 1, publisher: hashOf(publisherNoun, third) } });
     world.assign(one, old).pass(3000);
-    expect(world.state(old.lease)).toMatchObject({ state: 'refused', detail: 'wrong-publisher' });
+    expect(world.state(old.lease)).toMatchObject({ state: 'refused', detail: expect.stringContaining('wrong-publisher') });
   });
 
   test('that one lease names a wrong publisher for does not keep another lease of it from running', () => {
     const world = paired();
-    const good = placed(world);
+    // Others come before it, by their ids.
+    const good = [8, 9, 10, 11, 12, 13]
+      .map((index) => placed(world, { lease: { index } }))
+      .sort((a, b) => (a.lease.lease < b.lease.lease ? 1 : -1))[0]!;
     const other = nextPublisher(publisherDoc(), { keys: [keyOf('new key').publicKey] });
     world.hold([hashOf(publisherNoun, other), signedPublisher(other)]);
     const bads = [1, 2, 3, 4, 5, 6, 7].map((index) => placed(world, { lease: { index, publisher: hashOf(publisherNoun, other) } }));
     world.assign(good, ...bads).pass(3000);
-    // Some of them come first, by their ids.
     expect(bads.filter((bad) => bad.lease.lease < good.lease.lease).length).toBeGreaterThan(0);
     expect(world.engine.did('start')).toEqual([good.lease.lease]);
     expect(world.state(good.lease)?.promise).toBe('held');
-    for (const bad of bads) expect(world.state(bad.lease)).toMatchObject({ state: 'refused', detail: 'wrong-publisher' });
+    for (const bad of bads)
+      expect(world.state(bad.lease)).toMatchObject({ state: 'refused', detail: expect.stringContaining('wrong-publisher') });
     expect(world.records.every(({ lease: id }) => id === good.lease.lease)).toBe(true);
     world.assign(...bads).pass(6000);
     expect(world.instance(good.lease)).toBeNull();
@@ -257,7 +260,7 @@ describe('a release', () => {
     const world = paired();
     const one = placed(world, { release: smallRelease({}, { tree: tree.map((page) => [...page]) }) });
     world.assign(one).pass(3000);
-    expect(world.state(one.lease)).toMatchObject({ state: 'refused', detail: code });
+    expect(world.state(one.lease)).toMatchObject({ state: 'refused', detail: expect.stringContaining(code) });
     idle(world);
   });
 
@@ -283,7 +286,7 @@ describe('a release', () => {
       const one = placed(world, { release: smallRelease(demand) });
       world.offer.tier = 'reduced';
       world.restart().assign(one).pass(3000);
-      expect(world.state(one.lease)).toMatchObject({ state: 'refused', detail: 'not-offered' });
+      expect(world.state(one.lease)).toMatchObject({ state: 'refused', detail: expect.stringContaining('not-offered') });
       idle(world);
     },
   );
@@ -292,7 +295,7 @@ describe('a release', () => {
     const world = paired();
     const one = placed(world, { release: smallRelease({ bytes: 1 }) });
     world.assign(one).pass(3000);
-    expect(world.state(one.lease)).toMatchObject({ state: 'refused', detail: 'bad-schema' });
+    expect(world.state(one.lease)).toMatchObject({ state: 'refused', detail: expect.stringContaining('bad-schema') });
     idle(world);
   });
 

@@ -137,12 +137,12 @@ describe('a window', () => {
     const file: Entry = {
       kind: 'file',
       path: 'big',
-      executable: false,
+      executable: true,
       hash: testCrypto.sha256(Buffer.concat(pieces)),
       bytes: 2000,
       chunks,
     };
-    const release = smallRelease({ recipe: 'many' }, { tree: [[file]] });
+    const release = smallRelease({ recipe: 'many', args: ['/big'] }, { tree: [[file]] });
     for (const piece of [...pieces, encodeAs(pageSchema, { v: 1, entries: [file] }, 'page')])
       release.content.set(hex(testCrypto.sha256(piece)), piece);
     return { ...release, chunks: pieces.map((piece) => hex(testCrypto.sha256(piece))) };

@@ -19,6 +19,7 @@ const instanceAt = (registers: Registers): Instance => ({
     unpaid: false,
   },
   ...{ registers, base: registers, bootId: 'boot', recordedMonoMs: 0 },
+  ...{ wants: '', given: '', bang: 0, banged: 0, supersededMonoMs: null, holdMs: null },
 });
 const start = (registers: Registers = ZERO, monoMs = 0): Meter => meterFrom(instanceAt(registers), monoMs);
 const sampleOf = (changes: Partial<Sample> = {}): Sample => ({

@@ -16,6 +16,7 @@ const instance = (changes: Partial<Instance> = {}): Instance => ({
     unpaid: false,
   },
   ...{ registers: ZERO, base: ZERO, bootId: 'boot', recordedMonoMs: 0 },
+  ...{ wants: '', given: '', bang: 0, banged: 0, supersededMonoMs: null, holdMs: null },
   ...changes,
 });
 const run = (process: Process, changes: Partial<Run> = {}): Run => ({
@@ -32,6 +33,7 @@ const run = (process: Process, changes: Partial<Run> = {}): Run => ({
     over: '',
     endedMonoMs: null,
   },
+  ...{ lastEnd: '', streak: 0, connection: null, unfit: '', holds: null, giving: '' },
   ...changes,
 });
 const content = (phase: Content['phase']): Content => ({
@@ -58,12 +60,18 @@ interface Given {
   /** Its lease holds. */
   held?: boolean;
   nowMs?: number;
+  reloads?: boolean;
+  holdsOff?: boolean;
+  waits?: boolean;
 }
+
+const CALM = { reloads: false, holdsOff: false, waits: false };
 
 const next = (
   process: Process,
-  { instance: of = {}, run: state = {}, verified = true, here = true, held = true, nowMs = 1000 }: Given = {},
-): Step | null => plan(instance(of), run(process, state), { verified, held, content: content(here ? 'held' : 'fetching') }, nowMs);
+  { instance: of = {}, run: state = {}, verified = true, here = true, held = true, nowMs = 1000, ...more }: Given = {},
+): Step | null =>
+  plan(instance(of), run(process, state), { ...CALM, verified, held, content: content(here ? 'held' : 'fetching'), ...more }, nowMs);
 
 /** Whatever is wanted and whatever is the case: verified, content held, lease opened. A step under way has no row. */
 const TABLE: Record<Instance['wanted'], Record<Exclude<Process, 'unknown' | 'starting' | 'stopping' | 'removing'>, Step | null>> = {
@@ -76,6 +84,39 @@ const WANTED = ['unknown', 'started', 'stopped', 'gone'] as const;
 const RESTING = ['none', 'running', 'stopped'] as const;
 const UNDER_WAY: Process[] = ['unknown', 'starting', 'stopping', 'removing'];
 const ROWS = WANTED.flatMap((wanted) => RESTING.map((process) => [wanted, process, TABLE[wanted][process]] as const));
+
+describe('an instance that runs with what is not asked for any more', () => {
+  const outdated = { given: 'one', wants: 'two' };
+
+  test('is told so where it can be, and begins anew where not', () => {
+    expect(next('running', { instance: outdated, reloads: true })).toBe('reload');
+    expect(next('running', { instance: outdated })).toBe('stop');
+    expect(next('running', { instance: { given: 'one', wants: 'one' } })).toBeNull();
+    expect(next('running', { instance: { given: 'one', wants: '' } })).toBeNull();
+  });
+
+  test('begins anew for a bang, whatever it can be told', () => {
+    expect(next('running', { instance: { given: 'one', wants: 'one', bang: 2, banged: 1 }, reloads: true })).toBe('stop');
+    expect(next('running', { instance: { given: 'one', wants: 'one', bang: 2, banged: 2 }, reloads: true })).toBeNull();
+  });
+
+  test('is left in peace for a while after that was refused', () => {
+    expect(next('running', { instance: outdated, reloads: true, run: { retryMonoMs: 2000 } })).toBeNull();
+  });
+});
+
+describe('an update', () => {
+  test('waits for the former lease, and begins nothing meanwhile', () => {
+    expect(next('none', { instance: { opened: false }, waits: true })).toBeNull();
+    expect(next('none', { here: false, instance: { opened: false }, waits: true })).toBe('fetch');
+  });
+
+  test('is held off by what runs while that may: not when its lease ends or is spent', () => {
+    expect(next('running', { instance: { wanted: 'gone' }, holdsOff: true })).toBeNull();
+    expect(next('running', { instance: { wanted: 'gone' }, holdsOff: true, held: false })).toBe('stop');
+    expect(next('running', { instance: { wanted: 'gone', unpaid: true }, holdsOff: true })).toBe('stop');
+  });
+});
 
 describe('the next step', () => {
   test.each(ROWS)('wanted %s, process %s: %s', (wanted, process, step) => expect(next(process, { instance: { wanted } })).toBe(step));
@@ -92,7 +133,7 @@ describe('the next step', () => {
     expect(next('none', { here: false, instance: { opened: false } })).toBe('fetch');
     expect(next('none', { instance: { opened: false } })).toBe('open');
     expect(next('none')).toBe('start');
-    expect(plan(instance({ opened: false }), run('none'), { verified: true, held: true, content: null }, 0)).toBe('fetch');
+    expect(plan(instance({ opened: false }), run('none'), { ...CALM, verified: true, held: true, content: null }, 0)).toBe('fetch');
   });
 
   test('before the wish is known is to learn it', () => {

@@ -188,9 +188,9 @@ export const MUTANTS: Mutant[] = [
   },
   {
     name: 'arguments of a program are not those of its release',
-    file: 'runtime/agent/lifecycle.ts',
-    find: 'partition: lease.lease, rootPath, args, env:',
-    replace: "partition: lease.lease, rootPath, args: [...args, '--more'], env:",
+    file: 'runtime/agent/given.ts',
+    find: 'partition: lease.lease, rootPath, args, env,',
+    replace: "partition: lease.lease, rootPath, args: [...args, '--more'], env,",
     caughtAs: ['ran-other-release', 'ran-unrequested', 'ran-unsigned'],
   },
   {

@@ -39,7 +39,7 @@ import {
 export const START_MS = 1_700_000_000_000;
 export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
-export const ARGS = ['bin/echo'];
+export const ARGS = ['/usr/bin/node'];
 export const PACE: Partial<JudgeLimits> = {
   recordMs: 10 * MINUTE,
   meterMs: MINUTE,

@@ -170,7 +170,7 @@ describe('a program that may not run', () => {
   it('ran-unsigned: its arguments are nobody’s', () => {
     const { day, board, one } = morning();
     board.assign([one]).write(one, 'open');
-    board.begin(one, one.release, ['bin/echo', '--more']);
+    board.begin(one, one.release, ['/usr/bin/node', '--more']);
     expect(day.codes).toEqual(['ran-unsigned']);
   });
 

@@ -20,6 +20,8 @@ const ANSWER_OF = {
   sample: 'sampled',
   probe: 'probed',
   log: 'logged',
+  reload: 'reloaded',
+  look: 'looked',
 } as const satisfies Record<PartitionStep['kind'], PartitionEvent['kind']>;
 
 /** A line of life.ts. */

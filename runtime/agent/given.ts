@@ -1,0 +1,48 @@
+/** What an instance is started with: its release's words, with the parameters that its request sets. */
+import { contents, documents, type Instance } from '../core/tables.ts';
+import { openRequest } from '../core/trust.ts';
+import type { PartitionSpec } from '../ports/partitions.ts';
+import { hex, utf8 } from '../protocol/bytes.ts';
+import { refuse } from '../protocol/errors.ts';
+import type { Request } from '../protocol/nouns/request.ts';
+import { type Given, givenTo } from '../protocol/parameters.ts';
+import type { DigestOf } from './assignment.ts';
+import type { Board, Work } from './events.ts';
+import { policyOf } from './reach.ts';
+import { manifestFor } from './verified.ts';
+
+const requestOf = (work: Work, board: Board, { lease, request }: Instance): Request =>
+  openRequest(board.crypto, lease, request, documents.get(work, hex(request)) ?? refuse('missing-content', 'request'));
+
+const sorted = (texts: Record<string, string>): [string, string][] => Object.entries(texts).sort(([a], [b]) => (a < b ? -1 : 1));
+
+const digest = (board: Board, { texts }: Given): string => hex(board.crypto.sha256(utf8(JSON.stringify(sorted(texts)))));
+
+export const digestFor =
+  (work: Work, board: Board): DigestOf =>
+  ({ lease }, request) => {
+    const manifest = manifestFor(work, board, lease);
+    return manifest === null ? '' : digest(board, givenTo(manifest, request.parameters));
+  };
+
+/** Digest of the parameters that the request which is obeyed asks for. */
+export const wantedBy = (work: Work, board: Board, instance: Instance): string =>
+  digestFor(work, board)(instance, requestOf(work, board, instance));
+
+const variablesOf = (texts: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(Object.entries(texts).map(([name, value]) => [`LICHEN_${name.toUpperCase().replaceAll('-', '_')}`, value]));
+
+/** Errors: `bad-parameter`, and those of a request. */
+export const givenNow = (work: Work, board: Board, instance: Instance): { spec: PartitionSpec; digest: string } => {
+  const manifest = manifestFor(work, board, instance.lease) ?? refuse('missing-content', 'manifest');
+  const given = givenTo(manifest, requestOf(work, board, instance).parameters);
+  const rootPath = contents.get(work, hex(instance.lease.release))?.rootPath ?? refuse('missing-content', 'root');
+  const { texts, typed } = given;
+  const { lease } = instance;
+  const { engine, devices = [] } = manifest;
+  const args = manifest.args.map((arg) => arg.replace(/\{\{([a-z][a-z0-9-]*)\}\}/g, (whole, name: string) => texts[name] ?? whole));
+  const env = { ...manifest.env, ...variablesOf(texts) };
+  const network = policyOf(work, board, lease.lease, instance);
+  const spec = { partition: lease.lease, rootPath, args, env, engine, limits: lease.limits, network, devices };
+  return { spec: { ...spec, parameters: JSON.stringify(typed) }, digest: digest(board, given) };
+};

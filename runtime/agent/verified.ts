@@ -1,0 +1,77 @@
+/** What stands behind an instance, once all that signed it was verified. */
+import { checkDemands } from '../core/capacity.ts';
+import { documents, instances, manifests } from '../core/tables.ts';
+import { openManifest } from '../core/trust.ts';
+import { type Bytes, hex } from '../protocol/bytes.ts';
+import { asLichenError } from '../protocol/errors.ts';
+import { LIMITS } from '../protocol/limits.ts';
+import { unsealMany } from '../protocol/noun.ts';
+import type { Lease } from '../protocol/nouns/lease.ts';
+import type { Manifest } from '../protocol/nouns/release.ts';
+import { publisherNoun } from '../protocol/nouns/trust.ts';
+import { checkManifest } from '../protocol/soundness.ts';
+import type { Board, Work } from './events.ts';
+
+/** The verified manifest of a lease's release, once its documents are held. Throws why it may not run. */
+export const manifestFor = (work: Work, board: Board, lease: Lease): Manifest | null => {
+  const known = manifests.get(work, lease.lease);
+  if (known !== null) return known;
+  const manifest = documents.get(work, hex(lease.release));
+  const publisher = publisherChain(work, board, lease.publisher);
+  if (manifest === null || publisher.missing !== null) return null;
+  const opened = openManifest(board.crypto, lease, publisher.held, manifest);
+  checkManifest(opened);
+  checkDemands(board.offer, opened, lease);
+  manifests.put(work, opened, lease.lease);
+  return opened;
+};
+
+/** That of any lease of a release: one that may not run does not hide the others. */
+export const manifestOf = (work: Work, board: Board, release: string): Manifest | null => {
+  for (const { value } of instances.all(work)) {
+    if (hex(value.lease.release) !== release) continue;
+    try {
+      const found = manifestFor(work, board, value.lease);
+      if (found !== null) return found;
+    } catch (thrown) {
+      if (asLichenError(thrown).code === 'internal') throw thrown;
+    }
+  }
+  return null;
+};
+
+/** A publisher's versions as far as they are held, first one first, and the next that has to be asked for. */
+export const publisherChain = (work: Work, board: Board, newest: Bytes): { held: Bytes[]; missing: Bytes | null } => {
+  const held: Bytes[] = [];
+  let next: Bytes | null = newest;
+  while (next !== null) {
+    const document = documents.get(work, hex(next));
+    if (document === null) return { held, missing: next };
+    held.unshift(document);
+    next = unsealMany(board.crypto, publisherNoun, document, 2 * LIMITS.rootKeys).value.previous;
+  }
+  return { held, missing: null };
+};
+
+/**
+ * A document's hash is that of its payload, so what carries another's signature may stand in its place. It is asked for
+ * anew when the lease is next assigned, unless another lease was verified with it.
+ */
+export const forgetUnverified = (work: Work, board: Board, lease: Lease): void => {
+  if (manifestOf(work, board, hex(lease.release)) !== null) return;
+  documents.remove(work, hex(lease.release));
+  for (let next: Bytes | null = lease.publisher; next !== null; ) {
+    const document: Bytes | null = documents.get(work, hex(next));
+    documents.remove(work, hex(next));
+    next = document === null ? null : previousOf(board, document);
+  }
+};
+
+const previousOf = (board: Board, document: Bytes): Bytes | null => {
+  try {
+    return unsealMany(board.crypto, publisherNoun, document, 2 * LIMITS.rootKeys).value.previous;
+  } catch (thrown) {
+    if (asLichenError(thrown).code === 'internal') throw thrown;
+    return null;
+  }
+};

@@ -1,0 +1,64 @@
+/**
+ * Parameters in and connections out: texts on the wire, typed by the JSON Schemas of the release. A parameter that its
+ * schema calls a string, or of which it says nothing, is the text itself; any other is JSON.
+ */
+import { refuse } from './errors.ts';
+import { type Json, type JsonSchema, objectionTo, parseJson, parseJsonSchema } from './json-schema.ts';
+import { LIMITS } from './limits.ts';
+import type { Manifest } from './nouns/release.ts';
+
+type Texts = Record<string, string>;
+
+/** All that an instance is given, as texts and as their schema types them. */
+export interface Given {
+  texts: Texts;
+  typed: { [name: string]: Json };
+}
+
+const ANY: JsonSchema = {};
+
+export const schemaOf = ({ parameterSchema }: Pick<Manifest, 'parameterSchema'>): JsonSchema | null =>
+  parameterSchema === undefined ? null : parseJsonSchema(parameterSchema, 'the schema of the parameters');
+
+/** Names that a request may set. */
+const declared = (manifest: Manifest, schema: JsonSchema | null): string[] => [
+  ...new Set([...Object.keys(manifest.parameters), ...Object.keys(schema?.properties ?? {})]),
+];
+
+const typed = (name: string, text: string, { type }: JsonSchema): Json =>
+  type === undefined || type === 'string' ? text : parseJson(text, LIMITS.textBytes, 'bad-parameter', `parameter ${name} (${text})`);
+
+const typedAll = (texts: Texts, schema: JsonSchema | null): { [name: string]: Json } =>
+  Object.fromEntries(
+    Object.entries(texts).map(([name, text]): [string, Json] => [name, typed(name, text, schema?.properties?.[name] ?? ANY)]),
+  );
+
+/** Defaults need not be all that is required; each has to be what its schema says. Errors: `bad-release`, `bad-parameter`. */
+export const checkDefaults = (manifest: Manifest, schema: JsonSchema): void => {
+  const objection = objectionTo({ ...schema, required: [] }, typedAll(manifest.parameters, schema));
+  if (objection !== null) refuse('bad-release', `a default is not what the schema of the parameters says: ${objection}`);
+};
+
+/** What an instance is given when a request says `asked`. Errors: `bad-parameter`, `bad-release`. */
+export const givenTo = (manifest: Manifest, asked: Texts): Given => {
+  const schema = schemaOf(manifest);
+  const known = declared(manifest, schema);
+  const stray = Object.keys(asked).find((name) => !known.includes(name));
+  if (stray !== undefined) {
+    const those = known.length === 0 ? 'it has none' : `it has ${known.join(', ')}`;
+    refuse('bad-parameter', `parameter ${stray} is not declared by the release; ${those}`);
+  }
+  const texts = { ...manifest.parameters, ...asked };
+  const values = typedAll(texts, schema);
+  const objection = schema === null ? null : objectionTo(schema, values);
+  if (objection !== null) refuse('bad-parameter', objection);
+  return { texts, typed: values };
+};
+
+/** As it is told on, without white space. Errors: `bad-connection`. */
+export const checkConnection = ({ connectionSchema }: Manifest, text: string): string => {
+  if (connectionSchema === undefined) return refuse('bad-connection', 'the release declares no connection');
+  const value = parseJson(text, LIMITS.connectionBytes, 'bad-connection', 'connection.json');
+  const objection = objectionTo(parseJsonSchema(connectionSchema, 'the schema of the connection'), value);
+  return objection === null ? JSON.stringify(value) : refuse('bad-connection', objection);
+};

@@ -1,0 +1,78 @@
+/**
+ * What no schema of the wire can say of a release: whether it can run anywhere at all. Asked by the builder, by the
+ * gateway to which it is pushed, and by every board again.
+ */
+import { refuse } from './errors.ts';
+import { parseJsonSchema } from './json-schema.ts';
+import { LIMITS } from './limits.ts';
+import type { Manifest } from './nouns/release.ts';
+import { checkDefaults, schemaOf } from './parameters.ts';
+import { checkPath } from './path.ts';
+
+const bad = (detail: string): never => refuse('bad-release', detail);
+
+const checkLimits = ({ limits }: Manifest): void => {
+  for (const key of ['memoryMib', 'cpuMillis', 'pids'] as const) {
+    if (limits[key] > LIMITS[key]) bad(`limits.${key}: ${limits[key]} is more than any board has; at most ${LIMITS[key]}`);
+  }
+  if (limits.tmpMib < 1) bad('limits.tmpMib: a partition has a /tmp of at least 1 MiB');
+  // It is memory, and counts as such.
+  if (limits.tmpMib > limits.memoryMib) bad(`limits.tmpMib: a /tmp of ${limits.tmpMib} MiB does not fit into ${limits.memoryMib} MiB`);
+};
+
+const checkFile = (path: string, what: string): void => {
+  if (!path.startsWith('/')) bad(`${what}: ${path} is not an absolute path inside the partition`);
+  checkPath(path.slice(1));
+};
+
+/** Where files change that an instance may be judged by; what a board would have to read elsewhere is not the instance's. */
+const LOOKED_AT = ['/data/', '/tmp/', '/run/lichen/out/', '/sys/'];
+
+const checkLookedAt = (path: string, what: string): void => {
+  checkFile(path, what);
+  if (!LOOKED_AT.some((place) => path.startsWith(place))) bad(`${what}: ${path} is not in ${LOOKED_AT.join(', ')}`);
+};
+
+const checkPromises = ({ promises }: Manifest): void => {
+  for (const [at, { name, probe, intervalMs, timeoutMs, graceMs }] of promises.entries()) {
+    const what = `promise ${name}`;
+    if (promises.findIndex((other) => other.name === name) !== at) bad(`two promises are called ${name}`);
+    if (timeoutMs > LIMITS.probeTimeoutMs) bad(`${what}: timeoutMs is at most ${LIMITS.probeTimeoutMs}; it is asked again anyway`);
+    if (intervalMs > LIMITS.probeIntervalMs) bad(`${what}: intervalMs is at most ${LIMITS.probeIntervalMs}`);
+    if (graceMs > LIMITS.probeGraceMs) bad(`${what}: graceMs is at most ${LIMITS.probeGraceMs}`);
+    if ('args' in probe) checkFile(probe.args[0] ?? '', what);
+    if (probe.kind === 'file' || probe.kind === 'value') checkLookedAt(probe.path, what);
+    if ('min' in probe && Number(probe.min) > Number(probe.max)) bad(`${what}: no number lies between ${probe.min} and ${probe.max}`);
+  }
+};
+
+const NUL = '\0';
+/** Names that a program is given by us stand for parameters. */
+const VARIABLE = /^(?!LICHEN_)[A-Za-z_][A-Za-z0-9_]*$/;
+const PLACEHOLDER = /\{\{([a-z][a-z0-9-]*)\}\}/g;
+
+const checkWords = ({ args, env, parameters, promises }: Manifest, known: Set<string>): void => {
+  if (!args[0]?.startsWith('/')) bad(`args: the program ${args[0]} is not an absolute path inside the release`);
+  const said = [...args, ...Object.values(env), ...Object.values(parameters)];
+  if ([...said, ...promises.flatMap(({ probe }) => ('args' in probe ? probe.args : []))].some((word) => word.includes(NUL)))
+    bad('no word of a program holds a zero byte');
+  const odd = Object.keys(env).find((name) => !VARIABLE.test(name));
+  if (odd !== undefined) bad(`env: ${odd} is not a name of a variable, or one that parameters use`);
+  for (const [, word = ''] of args.join(' ').matchAll(PLACEHOLDER)) {
+    if (!known.has(word)) bad(`args: {{${word}}} is not a parameter`);
+  }
+};
+
+/** Errors: `bad-release`, `bad-path`. */
+export const checkManifest = (manifest: Manifest): void => {
+  const schema = schemaOf(manifest);
+  const names = new Set([...Object.keys(manifest.parameters), ...Object.keys(schema?.properties ?? {})]);
+  if (names.size > LIMITS.parameters) bad(`at most ${LIMITS.parameters} parameters`);
+  const odd = [...names].find((name) => !/^[a-z][a-z0-9-]{0,62}$/.test(name));
+  if (odd !== undefined) bad(`${odd} is not a name of a parameter: a-z, 0-9, -, at most 63`);
+  checkWords(manifest, names);
+  checkLimits(manifest);
+  checkPromises(manifest);
+  if (schema !== null) checkDefaults(manifest, schema);
+  if (manifest.connectionSchema !== undefined) parseJsonSchema(manifest.connectionSchema, 'the schema of the connection');
+};
