@@ -1,13 +1,23 @@
 /** Why a request has no board, as far as it is the boards' and not their room: told to its tenant and in `doctor`. */
-
 import { hex } from '../../runtime/protocol/bytes.ts';
 import { dataMibOf } from '../../runtime/protocol/nouns/data.ts';
-import { needsOf, targetsOf } from '../../runtime/protocol/nouns/reach.ts';
+import { needsOf, publishedOf, targetsOf } from '../../runtime/protocol/nouns/reach.ts';
+import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
 import { type Request, requestIdOf } from '../../runtime/protocol/nouns/request.ts';
 import type { Context, Rows } from './context.ts';
-import { currentLease } from './holding.ts';
+import { currentLease, leasesFor } from './holding.ts';
+import { canPublish, takenBy } from './ports.ts';
 import { lentBy } from './rooms.ts';
 import { bindings, boards, manifests } from './tables.ts';
+
+/** Where nothing of it runs, whatever is free of the port is for it. */
+const portsLacking = (rows: Rows, manifest: Manifest, request: Request): string[] => {
+  const wanted = publishedOf(manifest, request);
+  const free = ({ key, value: { offer } }: ReturnType<typeof boards.all>[number]): boolean =>
+    canPublish(manifest, request, offer?.ports, takenBy(rows, leasesFor(rows, key)));
+  if (wanted.length === 0 || boards.all(rows).some(free)) return [];
+  return [`no board has port ${wanted.map(({ outside, protocol }) => `${outside}/${protocol}`).join(', ')} free`];
+};
 
 export const lackingFor = (rows: Rows, context: Pick<Context, 'crypto'>, request: Request): string[] => {
   const manifest = manifests.get(rows, hex(request.release))?.doc;
@@ -28,6 +38,7 @@ export const lackingFor = (rows: Rows, context: Pick<Context, 'crypto'>, request
     ...nowhere.map((need) => `no board lends ${need}`),
     ...(together ? [] : [`no board lends ${needs.join(', ')} together`]),
     ...(dataMib === 0 || most >= dataMib ? [] : [`no board has ${dataMib} MiB for /data`]),
+    ...portsLacking(rows, manifest, request),
     ...absent.map((name) => `it is to be beside ${name}, which has no board`),
   ];
 };

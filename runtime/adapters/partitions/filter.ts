@@ -35,6 +35,8 @@ export interface Inside {
   families: Families;
   /** DNS name of a rule → its addresses, as far as they are known. */
   names: ReadonlyMap<string, readonly string[]>;
+  /** What it meant before: to these, connections that are there go on. */
+  former: ReadonlyMap<string, readonly string[]>;
   resolvers: readonly string[];
   /** To other partitions, and from them. */
   to: LinkEnd[];
@@ -48,6 +50,12 @@ const PARTITIONS = 'fd4c:6963:6865::/48';
 const PUBLIC_V6 = '2000::/3';
 const NEIGHBOURS = 'icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept';
 
+/**
+ * What answers a connection passes. What belongs to one that was begun here has to be let pass anew with each packet: so a
+ * rule that is taken back ends what it began.
+ */
+const ANSWERS = ['ct direction reply ct state established accept', 'ct state related accept'];
+
 /** Takes the place of what was there in one step: there is no moment without a filter. */
 const replaced = (table: string, chains: string[]): string =>
   `add table ${table}\ndelete table ${table}\ntable ${table} {\n${chains.join('\n')}\n}\n`;
@@ -57,20 +65,31 @@ const chain = (name: string, hook: string, policy: 'accept' | 'drop', rules: str
 
 const set = (members: readonly string[]): string => `{ ${members.join(', ')} }`;
 
+interface Match {
+  v6: boolean;
+  text: string;
+}
+
+const atAddresses = (addresses: readonly string[], more = ''): Match[] => {
+  const [v6, v4] = [addresses.filter((address) => address.includes(':')), addresses.filter((address) => !address.includes(':'))];
+  return [
+    ...(v4.length > 0 ? [{ v6: false, text: `ip daddr ${set(v4)}${more}` }] : []),
+    ...(v6.length > 0 ? [{ v6: true, text: `ip6 daddr ${set(v6)}${more}` }] : []),
+  ];
+};
+
 /** What an address is matched by, one expression a family. */
-const matches = (to: string, { names, families, wiring }: Inside): string[] => {
+const matches = (to: string, { names, former, families, wiring }: Inside): string[] => {
   const found = destinationOf(to);
-  const all: { v6: boolean; text: string }[] = [];
+  const all: Match[] = [];
   if (found?.kind === 'internet') {
     all.push({ v6: false, text: `ip daddr != ${set(PRIVATE_V4)}` }, { v6: true, text: `ip6 daddr ${PUBLIC_V6}` });
   } else if (found?.kind === 'range') {
     const v6 = found.range.bits === 128;
     all.push({ v6, text: `${v6 ? 'ip6' : 'ip'} daddr ${found.text}` });
   } else if (found?.kind === 'name') {
-    const known = namesHeld(to, names, wiring.policy?.lan === true);
-    const [v6, v4] = [known.filter((address) => address.includes(':')), known.filter((address) => !address.includes(':'))];
-    if (v4.length > 0) all.push({ v6: false, text: `ip daddr ${set(v4)}` });
-    if (v6.length > 0) all.push({ v6: true, text: `ip6 daddr ${set(v6)}` });
+    const lan = wiring.policy?.lan === true;
+    all.push(...atAddresses(namesHeld(to, names, lan)), ...atAddresses(namesHeld(to, former, lan), ' ct state established'));
   }
   return all.flatMap(({ v6, text }) => ((v6 ? families.v6 : families.v4) ? [text] : []));
 };
@@ -100,7 +119,7 @@ export const insideTable = (inside: Inside): string => {
       // First of all: also what is part of a connection that was let pass has the partition's own address.
       `meta nfproto ipv6 ip6 saddr != ${set([address, 'fe80::/10'])} drop`,
       ...(address4 === null ? ['meta nfproto ipv4 drop'] : [`meta nfproto ipv4 ip saddr != ${address4} drop`]),
-      'ct state established,related accept',
+      ...ANSWERS,
       // Connection tracking is per namespace; neighbour discovery must pass or no address is ever found (RFC 4861).
       NEIGHBOURS,
       ...inside.to.map((end) => `oifname "${end.device}" ip6 daddr ${end.address} ${atPort(end)} accept`),
@@ -114,7 +133,7 @@ export const insideTable = (inside: Inside): string => {
     ]),
     chain('in', 'filter hook input priority 0', 'drop', [
       'iifname { "lo", "eth0" } accept',
-      'ct state established,related accept',
+      ...ANSWERS,
       NEIGHBOURS,
       ...inside.from.map((end) => `iifname "${end.device}" ip6 saddr ${end.address} ${atPort(end)} accept`),
     ]),
@@ -148,6 +167,14 @@ const spoofed = ({ link, address, address4 }: Wiring): string[] => [
   address4 === null ? `iifname "${link}" meta nfproto ipv4 drop` : `iifname "${link}" ip saddr != ${address4} drop`,
 ];
 
+/** For as long as a port is published, and no longer: nobody is let in by a connection of before. */
+const letIn = ({ link, address, address4, policy }: Wiring, links: string): string[] =>
+  (policy?.publish ?? []).flatMap(({ outside, inside, protocol }) => {
+    const asked = `${protocol} dport ${inside} ct status dnat ct original proto-dst ${outside} accept`;
+    const way = `iifname != ${links} oifname "${link}"`;
+    return [...(address4 === null ? [] : [`${way} ip daddr ${address4} ${asked}`]), `${way} ip6 daddr ${address} ${asked}`];
+  });
+
 const published = ({ address, address4, policy }: Wiring, { v4, v6 }: Families, links: string): string[] =>
   (policy?.publish ?? []).flatMap(({ outside, inside, protocol }) => {
     const asked = `iifname != ${links} fib daddr type local ${protocol} dport ${outside} dnat`;
@@ -172,8 +199,8 @@ export const boardTable = (name: string, wirings: Wiring[], families: Families):
     ]),
     // Nobody outside asks a partition but through a published port, and no partition another one.
     chain('through', 'filter hook forward priority filter', 'accept', [
-      `oifname ${links} ct state established,related accept`,
-      `oifname ${links} iifname != ${links} ct status dnat accept`,
+      ...ANSWERS.map((answer) => `oifname ${links} ${answer}`),
+      ...wirings.flatMap((wiring) => letIn(wiring, links)),
       `oifname ${links} drop`,
     ]),
     chain(

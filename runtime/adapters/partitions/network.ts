@@ -220,7 +220,15 @@ export class Network {
       .flatMap(([other, { policy }]) =>
         (policy?.links ?? []).filter((link) => link.partition === partition).map((link) => this.#end(partition, other, link)),
       );
-    return { wiring, families, names: this.#names.known, resolvers: wiring.policy?.dns === true ? boardResolvers() : [], to, from };
+    return {
+      wiring,
+      families,
+      names: this.#names.known,
+      former: this.#names.former,
+      resolvers: wiring.policy?.dns === true ? boardResolvers() : [],
+      to,
+      from,
+    };
   }
 
   #end(self: string, other: string, { port, protocol }: Pick<LinkEnd, 'port' | 'protocol'>): LinkEnd {

@@ -10,6 +10,8 @@ export const systemLookup: Lookup = async (name) => (await lookup(name, { all: t
 /** A start waits for so long; what comes later is let pass when it comes. */
 const PATIENCE_MS = 1_000;
 const AGAIN_MS = 60_000;
+/** Addresses that a name had before, to which connections may still be there. */
+const FORMER_MAX = 32;
 
 /** systemd's stub listens on an address that a partition cannot reach; this names those behind it. */
 const RESOLV_FILES = ['/run/systemd/resolve/resolv.conf', '/etc/resolv.conf'];
@@ -33,6 +35,8 @@ export class Names {
   readonly #lookup: Lookup;
   readonly #changed: () => void;
   readonly #known = new Map<string, readonly string[]>();
+  /** The newest last. */
+  readonly #former = new Map<string, readonly string[]>();
   #wanted: ReadonlySet<string> = new Set();
   readonly #timer: NodeJS.Timeout;
 
@@ -47,6 +51,11 @@ export class Names {
     return this.#known;
   }
 
+  /** What they meant before and do not mean now. */
+  get former(): ReadonlyMap<string, readonly string[]> {
+    return this.#former;
+  }
+
   /** So that a name means what it did until it is heard to mean something else. */
   remember(found: ReadonlyMap<string, readonly string[]>): void {
     for (const [name, addresses] of found) this.#known.set(name, addresses);
@@ -55,7 +64,7 @@ export class Names {
   /** From now on these are asked for; back when the new ones are known, or after a while. */
   async want(names: ReadonlySet<string>): Promise<void> {
     this.#wanted = names;
-    for (const name of [...this.#known.keys()]) if (!names.has(name)) this.#known.delete(name);
+    for (const name of [...this.#known.keys()]) if (!names.has(name)) this.#forget(name);
     const fresh = [...names].filter((name) => !this.#known.has(name));
     if (fresh.length === 0) return;
     const asked = Promise.all(fresh.map((name) => this.#ask(name)));
@@ -72,13 +81,21 @@ export class Names {
     if (changes.includes(true)) this.#changed();
   }
 
+  #forget(name: string): void {
+    this.#known.delete(name);
+    this.#former.delete(name);
+  }
+
   /** Whether anything is new. Without an answer the last one stands: a link that is lost cuts no connection. */
   async #ask(name: string): Promise<boolean> {
     const found = await this.#lookup(name).catch(() => null);
     if (found === null || !this.#wanted.has(name)) return false;
     const next = [...new Set(found)].sort();
-    const isSame = this.#known.get(name)?.join() === next.join();
+    const before = this.#known.get(name) ?? [];
+    const isSame = before.join() === next.join();
     this.#known.set(name, next);
+    const former = [...new Set([...(this.#former.get(name) ?? []), ...before])].filter((address) => !next.includes(address));
+    this.#former.set(name, former.slice(-FORMER_MAX));
     return !isSame;
   }
 }

@@ -98,6 +98,8 @@ describe('a published port', () => {
     for (const name of ['one', 'two', 'three'])
       expect(push(found, { network: WEB }, { name, publish: { web: 8001 } })).toMatchObject({ ok: true });
     expect(found.boards.map((board) => on(board).length)).toEqual([1, 1]);
+    expect(lacksOf(found, 'three')).toEqual(['no board has port 8001/tcp free']);
+    expect(lacksOf(found, 'one')).toEqual([]);
     push(found, { network: WEB }, { name: 'four', publish: { web: 8002 } });
     push(found, { network: WEB }, { name: 'five' });
     expect(found.boards.flatMap(on)).toHaveLength(4);

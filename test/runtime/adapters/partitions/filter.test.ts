@@ -19,7 +19,7 @@ const wiring = (policy: Partial<NetworkPolicy> | null): Wiring => ({
   policy: policy === null ? null : { ...NOTHING, ...policy },
 });
 const inside = (policy: Partial<NetworkPolicy> | null, more: Partial<Inside> = {}): Inside => ({
-  ...{ wiring: wiring(policy), families: BOTH, names: new Map(), resolvers: [], to: [], from: [] },
+  ...{ wiring: wiring(policy), families: BOTH, names: new Map(), former: new Map(), resolvers: [], to: [], from: [] },
   ...more,
 });
 const accepted = (table: string): string[] =>
@@ -72,6 +72,16 @@ describe('the filter inside', () => {
       '192.0.2.1 a.example',
       '',
     ]);
+  });
+
+  it('lets a connection to what a name meant before go on, and begins none', () => {
+    const names = new Map([['a.example', ['192.0.2.1']]]);
+    const former = new Map([['a.example', ['192.0.2.2', '10.0.0.1']]]);
+    expect(accepted(insideTable(inside({ outbound: [rule('a.example')] }, { names, former })))).toEqual([
+      'oifname "eth0" ip daddr { 192.0.2.1 } tcp dport 443 accept',
+      'oifname "eth0" ip daddr { 192.0.2.2 } ct state established tcp dport 443 accept',
+    ]);
+    expect(hostsText(inside({ outbound: [rule('a.example')] }, { names, former }), new Map())).not.toContain('192.0.2.2');
   });
 
   it('leads to a resolver only whoever asks for one', () => {

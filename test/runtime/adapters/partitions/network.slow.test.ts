@@ -1,5 +1,7 @@
 /** What passes between partitions, board and world: packets between namespaces of a network that is the test's own. */
+import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { addressOf, boardName } from '../../../../runtime/adapters/partitions/names.ts';
 import { until } from '../../../../runtime/adapters/partitions/run.ts';
@@ -129,6 +131,38 @@ const suite = (): void => {
     await connect(partition, NOTHING);
     expect(await reaches(partition, OUTSIDE.v4)).toBe(false);
     expect(firstOf(partition)).toEqual(first);
+  });
+
+  it('ends with a rule what was begun under it', async () => {
+    const heard = (what: string): Promise<boolean> => until(() => world.heard.includes(`said ${what}`), 2_000);
+    const waiting = (name: string): string => `while [ ! -e /data/${name} ]; do busybox sleep 0.05; done`;
+    const talk = `(echo one; ${waiting('two')}; echo two; ${waiting('three')}; echo three; busybox sleep 3) | busybox nc ${OUTSIDE.v4} ${PORT}; ${SLEEP}`;
+    const policy = { ...NOTHING, outbound: [tcp(OUTSIDE.v4)] };
+    const partition = await start(policy, talk);
+    const go = (name: string): void => writeFileSync(bench.data(partition, name), '');
+    expect(await heard('one')).toBe(true);
+    await connect(partition, { ...policy, outbound: [...policy.outbound, tcp(OUTSIDE.other)] });
+    go('two');
+    expect(await heard('two'), 'another rule changes nothing for it').toBe(true);
+    await connect(partition, NOTHING);
+    go('three');
+    expect(await heard('three')).toBe(false);
+  });
+
+  it('ends with a published port who came in by it', async () => {
+    const published = (outside: number) => ({ ...NOTHING, publish: [{ outside, inside: INSIDE_PORT, protocol: 'tcp' as const }] });
+    const partition = await start(published(8000), `busybox sleep 1000 | busybox nc -l -p ${INSIDE_PORT} > /data/report; ${SLEEP}`);
+    const flag = join(bench.directory, 'go');
+    const talk = `(echo one; while [ ! -e ${flag} ]; do busybox sleep 0.05; done; echo two; busybox sleep 2) | busybox nc ${BOARD.v4} 8000`;
+    const talking = new Promise<void>((resolve) => {
+      const visitor = spawn('nsenter', ['-t', String(bench.net.worldPid), '-n', 'timeout', '6', 'sh', '-c', talk], { stdio: 'ignore' });
+      visitor.once('exit', () => resolve());
+    });
+    expect(await bench.report(partition)).toBe('one\n');
+    await connect(partition, published(8001));
+    writeFileSync(flag, '');
+    await talking;
+    expect(await bench.report(partition)).toBe('one\n');
   });
 
   it('links two by name: one way, one port, for as long as it is said', async () => {

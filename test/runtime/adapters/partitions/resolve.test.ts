@@ -22,8 +22,12 @@ describe('names', () => {
     address = '192.0.2.2';
     await vi.advanceTimersByTimeAsync(AGAIN_MS);
     expect([changes, names.known.get('a.example')]).toEqual([1, ['192.0.2.2']]);
+    expect(names.former.get('a.example')).toEqual(['192.0.2.1']);
+    address = '192.0.2.1';
+    await vi.advanceTimersByTimeAsync(AGAIN_MS);
+    expect(names.former.get('a.example')).toEqual(['192.0.2.2']);
     await names.want(new Set());
-    expect(names.known.size).toBe(0);
+    expect([names.known.size, names.former.size]).toEqual([0, 0]);
     names.close();
   });
 

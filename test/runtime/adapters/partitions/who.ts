@@ -14,6 +14,7 @@ const tcp = createServer({ allowHalfOpen: true }, (socket) => {
   let received = 0;
   socket.on('data', (bytes) => {
     received += bytes.length;
+    if (bytes.length < 100) say(`said ${bytes.toString().trim()}`);
   });
   // Whoever sends much gets as much back.
   socket.on('end', () => socket.end(received > 0 ? Buffer.alloc(received) : `${plain(socket.remoteAddress)}\n`));
