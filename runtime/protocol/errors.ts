@@ -24,6 +24,7 @@ export const ERRORS = {
     'Use relative paths without "..", at most 16 segments.',
   ),
   'bad-recipe': row(65, 400, 'The recipe cannot be built.', 'Mend recipe.yaml where the detail says.'),
+  'image-failed': row(71, 500, 'The image cannot be made.', 'Mend what the detail names and build again; what is ready is kept.'),
   'too-large': row(65, 413, 'The input is over its limit.', 'Split it, or see the limits in docs/reference.md.'),
   'too-many': row(75, 429, 'Too much is asked for at once.', 'Wait for an answer before asking more.'),
   'bad-packet': row(
