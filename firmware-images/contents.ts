@@ -10,7 +10,7 @@ export const PROGRAMS: Record<string, string[]> = {
   fdisk: ['usr/sbin/sfdisk'],
   iproute2: ['usr/bin/ip'],
   nftables: ['usr/sbin/nft'],
-  'util-linux': ['usr/bin/partx', 'usr/bin/unshare'],
+  'util-linux': ['usr/bin/nsenter', 'usr/bin/partx', 'usr/bin/unshare'],
 };
 
 /** Not in any image: laid over one on a second disk when tests are run inside it. */
@@ -32,7 +32,7 @@ export const FILES: Record<string, string[]> = { e2fsprogs: ['etc/mke2fs.conf'] 
 /** Names under which busybox is called by our scripts, the kernel, the runtime and its tests; `busybox NAME` calls any other. */
 export const APPLETS = [
   ...['[', 'awk', 'basename', 'cat', 'chmod', 'cp', 'cut', 'date', 'dd', 'df', 'dirname', 'dmesg', 'env', 'false', 'find', 'grep'],
-  ...['head', 'hostname', 'id', 'kill', 'ln', 'ls', 'mkdir', 'mkfifo', 'mount', 'mv', 'nsenter', 'poweroff', 'ps'],
+  ...['head', 'hostname', 'id', 'kill', 'ln', 'ls', 'mkdir', 'mkfifo', 'mount', 'mv', 'poweroff', 'ps'],
   ...['readlink', 'reboot', 'rm', 'rmdir', 'sed', 'setsid', 'sleep', 'sort', 'stty', 'sync', 'tail', 'tee', 'test', 'touch'],
   ...['tr', 'true', 'udhcpc', 'uevent', 'umount', 'uname', 'wc', 'watchdog', 'xargs', 'xxd'],
 ];

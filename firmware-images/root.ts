@@ -36,6 +36,8 @@ const skeleton = (): Tree => {
   tree.set('usr/bin/sh', { kind: 'link', to: 'dash' });
   // Debian's busybox knows its init by this name only.
   tree.set('usr/sbin/linuxrc', { kind: 'link', to: '../bin/busybox' });
+  // Which kind of file system it makes, mke2fs takes from the name it is called by.
+  tree.set('usr/sbin/mkfs.ext4', { kind: 'link', to: 'mke2fs' });
   // By this path the kernel itself asks for drivers.
   tree.set('usr/sbin/modprobe', { kind: 'link', to: '../bin/busybox' });
   return tree;

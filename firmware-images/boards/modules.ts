@@ -25,7 +25,7 @@ export const PARTITIONS = [
   'net/netfilter/nf_*',
   'net/netfilter/nft_*',
   'net/netfilter/nfnetlink*',
-  'net/ipv{4,6}/netfilter/nf_*',
+  'net/ipv{4,6}/netfilter/{nf,nft}_*',
   'net/sched/sch_{tbf,fq_codel,ingress}.ko.xz',
 ];
 
