@@ -9,30 +9,27 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
-import { basename, delimiter, dirname, join, resolve } from 'node:path';
+import { basename, delimiter, dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(fileURLToPath(import.meta.url));
 const modules = join(root, 'node_modules');
 const stampPath = join(modules, '.lichen-setup.json');
+const boardVitest = ['node_modules/vitest/vitest.mjs', 'run', '--config', 'test/board/vitest.config.ts'];
 const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--config', 'test/vitest.config.ts'];
 
-/** `system`: the task starts partitions or traces them, so the machine's packages are looked after as well. */
+/** `system`: the task starts partitions or traces them, so the machine's packages are looked after as well; `board`: it boots images. */
 const tasks = {
   setup: { system: true, help: 'install what is missing, and nothing else', run: () => 0 },
   start: { system: true, help: 'bundle, then run the story: a fleet from pairing to invoice', run: start },
   test: { system: true, help: 'run every test', run: (args) => runNode([...vitest, ...args]) },
+  'test:board': { board: true, help: 'run the tests that boot the image in QEMU', run: (args) => runNode([...boardVitest, ...args]) },
   check: { system: true, help: 'types, lint, format, layers and unit tests, in under a minute', run: check },
   bench: { system: true, help: 'measure: bench <name> [--json] [--curve]', run: (args) => runNode(['test/bench/main.ts', ...args]) },
-  'sim:nightly': { system: false, help: 'hostile seeds [--minutes 120]', run: (args) => runNode(['test/sim/nightly/main.ts', ...args]) },
-  lichen: {
-    system: false,
-    help: 'the command line, from source',
-    run: (args) => runNode([join(root, 'gateway/lichen.ts'), ...args], callerDirectory()),
-  },
-  bundle: { system: false, help: 'write dist/: --arch x64|arm64, or --entry <file> --outfile <file>', run: bundle },
+  'sim:nightly': { help: 'hostile seeds [--minutes 120]', run: (args) => runNode(['test/sim/nightly/main.ts', ...args]) },
+  lichen: { help: 'the command line, from source', run: (args) => runNode([join(root, 'gateway/lichen.ts'), ...args], callerDirectory()) },
+  bundle: { help: 'write dist/: --arch x64|arm64, or --entry <file> --outfile <file>', run: bundle },
   format: {
-    system: false,
     help: 'rewrite the sources in the one format',
     run: (args) => runNode(['node_modules/@biomejs/biome/bin/biome', 'check', '--write', ...(args.length > 0 ? args : ['.'])]),
   },
@@ -47,7 +44,9 @@ async function main() {
     return name === undefined || name === 'help' || name === '--help' ? 0 : 64;
   }
   installPackages();
-  if (task.system) installSystemPackages();
+  if (task.system) installSystemPackages(systemPackages);
+  if (task.board) installSystemPackages([...imagePackages, ...boardPackages]);
+  else if (name === 'lichen' && args[0] === 'image') installSystemPackages(imagePackages);
   process.env.LICHEN_SETUP_SECONDS ??= (performance.now() / 1000).toFixed(3);
   return await task.run(args);
 }
@@ -62,18 +61,9 @@ function installPackages() {
   if (!isInstalled()) {
     say('set-up: installing the packages that package-lock.json pins (npm ci)');
     // Install scripts are not needed (every native part comes as a package of its own), so none is run.
-    const flags = [
-      'ci',
-      '--ignore-scripts',
-      '--include=dev',
-      '--include=optional',
-      '--no-audit',
-      '--no-fund',
-      '--no-update-notifier',
-      '--loglevel=error',
-    ];
+    const words = 'ci --ignore-scripts --include=dev --include=optional --no-audit --no-fund --no-update-notifier --loglevel=error';
     const [command, ...prefix] = npmCommand();
-    const done = spawnSync(command, [...prefix, ...flags], { cwd: root, stdio: ['ignore', 2, 2] });
+    const done = spawnSync(command, [...prefix, ...words.split(' ')], { cwd: root, stdio: ['ignore', 2, 2] });
     if (done.status !== 0) throw new Failure(`npm ci failed${done.error ? `: ${done.error.message}` : ''}; the lines above say why.`, 69);
   }
   writeFileSync(stampPath, `${JSON.stringify({ lock })}\n`);
@@ -125,8 +115,23 @@ const systemPackages = [
   { name: 'strace', binary: 'strace', why: 'lets the tests cut the power between two writes' },
 ];
 
-function installSystemPackages() {
-  const missing = systemPackages.filter(({ binary }) => !isOnPath(binary));
+const imagePackages = [
+  { name: 'erofs-utils', binary: 'mkfs.erofs', why: "packs an image's root" },
+  { name: 'mtools', binary: 'mcopy', why: 'fills the partition that the firmware reads' },
+  { name: 'dosfstools', binary: 'mkfs.vfat', why: 'makes that partition' },
+  { name: 'fdisk', binary: 'sfdisk', why: 'writes partition tables' },
+  { name: 'kmod', binary: 'depmod', why: 'lists kernel modules' },
+  { name: 'xz-utils', binary: 'xz', why: 'unpacks them' },
+];
+
+const boardPackages = [
+  { name: 'qemu-system-x86', binary: 'qemu-system-x86_64', why: 'is the board' },
+  { name: 'ovmf', binary: '/usr/share/OVMF/OVMF_CODE_4M.fd', why: 'is its firmware' },
+  { name: 'busybox-static', binary: 'busybox', why: 'is the wire between it and this machine' },
+];
+
+function installSystemPackages(wanted) {
+  const missing = wanted.filter(({ binary }) => !(isAbsolute(binary) ? existsSync(binary) : isOnPath(binary)));
   if (missing.length === 0 || process.platform !== 'linux') return;
   const names = missing.map(({ name }) => name);
   const why = missing.map(({ name, why }) => `${name} (${why})`).join(', ');

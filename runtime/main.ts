@@ -16,6 +16,7 @@ import { MqttLink } from './adapters/mqtt-link.ts';
 import { pair } from './adapters/pair.ts';
 import { wearOf } from './adapters/partitions/log-keep.ts';
 import { openPartitions } from './adapters/partitions/open.ts';
+import { forgetClaim, importSetup, readSetup } from './adapters/setup.ts';
 import { dialThrough } from './adapters/tunnel.ts';
 import { boardCore } from './agent/agent.ts';
 import type { Board, Effect, Event, Of, Pace } from './agent/events.ts';
@@ -40,7 +41,7 @@ const OPTIONS = {
   data: { type: 'string' },
   claim: { type: 'string' },
   capacity: { type: 'string' },
-  grants: { type: 'string', default: '' },
+  grants: { type: 'string' },
   tier: { type: 'string' },
   'tick-ms': { type: 'string', default: '1000' },
   'meter-ms': { type: 'string', default: '60000' },
@@ -49,6 +50,7 @@ const OPTIONS = {
   'patience-ms': { type: 'string', default: '10000' },
   'keepalive-s': { type: 'string', default: '10' },
   proxy: { type: 'string' },
+  import: { type: 'string' },
   status: { type: 'boolean', default: false },
   evict: { type: 'boolean', default: false },
   'rotate-key': { type: 'boolean', default: false },
@@ -66,6 +68,8 @@ const HELP = `lichen-runtime --data DIR [--claim LICHEN1:...] [--capacity memory
   --grants LIST     what instances may be given of network and devices: internet, lan, gpio, i2c, spi, serial, camera,
                     1wire, usb:VENDOR:PRODUCT; default: none. What is given besides has to be in the owner's binding
   --proxy HOST:PORT reaches gateways through an HTTP proxy
+  --import FILE     takes claim, hostname, capacity, grants and proxy from a lichen.json, removes it, and ends; what the
+                    command line says goes before what was imported
   --status          says what the store holds, as JSON, and ends
   --rotate-key      hands over to a new key and says with which documents, as JSON: push them, start the board again
   --evict           stops and takes away every partition of this board, and ends
@@ -131,10 +135,16 @@ const wire = (turn: Turn<Event>, doors: Doors, effect: Effect): void => {
   }
 };
 
-const run = async (values: Values): Promise<void> => {
+const dataOf = (values: Values): string => {
   const data = typeof values.data === 'string' ? values.data : '';
   if (data === '') throw asUsage('--data DIR is needed');
   mkdirSync(data, { recursive: true, mode: 0o711 });
+  return data;
+};
+
+const run = async (given: Values): Promise<void> => {
+  const data = dataOf(given);
+  const values: Values = { ...readSetup(data), ...given };
   if (values['rotate-key'] === true) return rotateKey(data);
   const key = openBoardKey(data);
   const { id } = key;
@@ -195,7 +205,8 @@ const run = async (values: Values): Promise<void> => {
   link.watch(turn.submit);
   turn.submit({ kind: 'boot' });
   const isPaired = pairings.get(new Draft<Effect>(store.snapshot(), new Map()), ONE) !== null;
-  if (typeof values.claim === 'string' && !isPaired) turn.submit(await pairWith(values.claim, identity, id, clock));
+  if (isPaired) forgetClaim(data);
+  else if (typeof values.claim === 'string') turn.submit(await pairWith(values.claim, identity, id, clock));
   const lacks = [...enforcement.lacks, ...notGiven(enforcement, lent.capacity, lent.grants)];
   journal('running', { board: id, tier: offer.tier, engine: offer.engine, lacks });
   const tick = (): void => {
@@ -265,6 +276,8 @@ try {
   const { values } = parseArgs({ options: OPTIONS, strict: true });
   if (values.help) process.stdout.write(HELP);
   else if (values.inventory) process.stdout.write(await readModel());
+  else if (values.import !== undefined)
+    process.stdout.write(`imported: ${Object.keys(importSetup(values.import, dataOf(values))).join(', ')}\n`);
   else await run(values);
 } catch (thrown) {
   fail(thrown);

@@ -26,8 +26,10 @@ function readTree(): Tree {
   const walk = (directory: string) => {
     for (const entry of readdirSync(join(root, directory), { withFileTypes: true })) {
       const path = directory ? `${directory}/${entry.name}` : entry.name;
+      // In a second work tree `.git` is a file.
+      if (skipped.has(entry.name)) continue;
       if (entry.isDirectory()) {
-        if (!skipped.has(entry.name)) walk(path);
+        walk(path);
       } else if (entry.isFile()) {
         const bytes = readFileSync(join(root, path));
         // Golden frames and pictures take part with their names only.

@@ -12,6 +12,8 @@ const PURE = [
 const MOCKED = ['test/runtime/agent/attention.test.ts'];
 /** Real partitions, a real browser, and real clients against real processes: they count on the machine's clock. */
 const REAL = ['test/**/*.slow.test.ts', 'test/{outside,browser}/**/*.test.ts'];
+/** A board in QEMU, which takes minutes: `npm run test:board`. */
+const BOARD = ['test/board/**'];
 /** After this a test hangs. The longest takes three seconds; a busy machine is slow, and a hunt (test/support/properties.ts) long. */
 const HANGS_MS = 60_000 * Math.max(1, Number(process.env.LICHEN_RUNS ?? 1));
 
@@ -32,7 +34,7 @@ export default defineConfig({
       // A worker serves many files: starting one takes longer than most of them.
       { extends: true, test: { name: 'pure', include: PURE, exclude: [...REAL, ...MOCKED], isolate: false } },
       { extends: true, test: { name: 'mocked', include: MOCKED } },
-      { extends: true, test: { name: 'doors', include: ['test/**/*.test.ts'], exclude: [...PURE, ...REAL] } },
+      { extends: true, test: { name: 'doors', include: ['test/**/*.test.ts'], exclude: [...PURE, ...REAL, ...BOARD] } },
       // One after the other, when the rest is through.
       { extends: true, test: { name: 'real', include: REAL, fileParallelism: false } },
     ],

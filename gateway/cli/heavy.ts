@@ -37,4 +37,5 @@ export interface Heavy {
   gateway(): Promise<(options: RunOptions) => Promise<Running>>;
   builder(): Promise<(release: Command, print: (text: string) => void) => void>;
   sim(): Promise<(sim: Command, terminal: Terminal) => void>;
+  images(): Promise<(image: Command, terminal: Terminal) => void>;
 }

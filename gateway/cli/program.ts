@@ -44,6 +44,11 @@ export const NOUNS: Noun[] = [
   { name: 'logs', says: 'what an instance says', alone: true, load: async () => (await import('./logs.ts')).register },
   { name: 'invoice', says: 'close, show, keep and audit billing periods', load: async () => (await import('./invoice.ts')).register },
   {
+    name: 'image',
+    says: 'images for boards: build them, pin what they are made of',
+    load: async () => async (noun, heavy) => (await heavy.images())(noun, { print, say, paint }),
+  },
+  {
     name: 'sim',
     says: 'a fleet of virtual boards and gateways in one process: run scenarios, replay what failed',
     load: async () => async (noun, heavy) => (await heavy.sim())(noun, { print, say, paint }),

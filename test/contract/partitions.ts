@@ -9,10 +9,13 @@ import { isAlive, type ProcessId } from '../../runtime/adapters/partitions/state
 import type { PartitionSpec, Probe } from '../../runtime/ports/partitions.ts';
 import type { LichenError } from '../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
-import { Bench, STRAY, type Subject } from '../runtime/adapters/partitions/bench.ts';
-import { type Life, remainsOf } from '../runtime/adapters/partitions/driver.ts';
+import { Bench, type Subject } from '../runtime/adapters/partitions/bench.ts';
+import { type Life, remainsOf, STRAY } from '../runtime/adapters/partitions/driver.ts';
 import { partitionLogs } from './partition-logs.ts';
 import { words } from './partition-words.ts';
+
+/** By how much a machine is slower than a PC: an emulated one needs seconds to begin what is given seconds to live. */
+const SLOWNESS = Number(process.env.LICHEN_SLOWNESS ?? 1);
 
 /** Says who it is and what it can reach, then waits. */
 const LOOK = `
@@ -361,7 +364,7 @@ const node = (bench: () => Bench): void => {
       return { own, alive, final: Number((await bench().end(partition)).cpuMicros) };
     };
     const short = await measured(0);
-    const long = await measured(short.own + 2_000_000);
+    const long = await measured(short.own + 2_000_000 * SLOWNESS);
     const told = long.own - short.own;
     for (const metered of [long.alive - short.alive, long.final - short.final]) {
       expect(metered).toBeGreaterThan(told * 0.98);
@@ -402,7 +405,7 @@ const deadlines = (bench: () => Bench): void => {
   const start = (partition: string, deadlineMonoMs: number, life = bench().life) =>
     life.do({ kind: 'start', deadlineMonoMs, spec: bench().spec(partition, SLEEP) });
   /** A look each second, and what a busy machine adds. */
-  const LATE_MS = LIMITS.killMs;
+  const LATE_MS = LIMITS.killMs * SLOWNESS;
   const diesAt = async (partition: string, deadlineMonoMs: number): Promise<void> => {
     const first = firstOf(partition);
     await until(() => !isAlive(first), deadlineMonoMs - bootMs() + LATE_MS);
@@ -414,7 +417,7 @@ const deadlines = (bench: () => Bench): void => {
   it('kill what they are about while the runtime hangs [guardians-6]', async () => {
     const partition = bench().partition();
     const { life } = bench();
-    const deadlineMonoMs = bootMs() + 3_000;
+    const deadlineMonoMs = bootMs() + 3_000 * SLOWNESS;
     await start(partition, deadlineMonoMs);
     life.signal('SIGSTOP');
     try {
@@ -428,7 +431,7 @@ const deadlines = (bench: () => Bench): void => {
 
   it('kill it while there is no runtime, and are told to the next one', async () => {
     const partition = bench().partition();
-    const deadlineMonoMs = bootMs() + 6_000;
+    const deadlineMonoMs = bootMs() + 6_000 * SLOWNESS;
     await start(partition, deadlineMonoMs);
     const life = await bench().restart();
     const { found } = await life.do({ kind: 'survey' });
@@ -442,18 +445,18 @@ const deadlines = (bench: () => Bench): void => {
   it('are put off and never brought forward', async () => {
     const partition = bench().partition();
     const { life } = bench();
-    const deadlineMonoMs = bootMs() + 3_000;
+    const deadlineMonoMs = bootMs() + 3_000 * SLOWNESS;
     await start(partition, deadlineMonoMs);
-    await life.do({ kind: 'extend', partition, deadlineMonoMs: deadlineMonoMs + 3_000 });
-    await life.do({ kind: 'extend', partition, deadlineMonoMs: deadlineMonoMs - 2_000 });
-    await diesAt(partition, deadlineMonoMs + 3_000);
+    await life.do({ kind: 'extend', partition, deadlineMonoMs: deadlineMonoMs + 3_000 * SLOWNESS });
+    await life.do({ kind: 'extend', partition, deadlineMonoMs: deadlineMonoMs - 2_000 * SLOWNESS });
+    await diesAt(partition, deadlineMonoMs + 3_000 * SLOWNESS);
     await bench().end(partition);
   });
 
   it('that are over let nothing begin, and stop nothing that is stopped', async () => {
     const partition = bench().partition();
     await expect(start(partition, bootMs() - 1)).rejects.toMatchObject({ code: 'conflict' });
-    await start(partition, bootMs() + 60_000);
+    await start(partition, bootMs() + 60_000 * SLOWNESS);
     const { deadman } = JSON.parse(readFileSync(join(bench().dataPath, 'partitions', partition, 'state.json'), 'utf8'));
     expect(isAlive(deadman)).toBe(true);
     await bench().end(partition);

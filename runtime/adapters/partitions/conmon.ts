@@ -47,6 +47,9 @@ const commandOf = ({ partition, directory, logPath, logBytesMax, runPath, exitsP
     runPath,
     '--conmon-pidfile',
     pidFile,
+    // Else it lies in the working directory for ever, and where that cannot be written nothing starts.
+    '--container-pidfile',
+    `${runPath}/${partition}.first`,
     '--log-path',
     `k8s-file:${logPath}`,
     '--log-size-max',

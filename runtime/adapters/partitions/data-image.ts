@@ -10,7 +10,7 @@ import { list } from './state.ts';
 
 /** $0 image, $1 where, then the command that sees it there. What mkfs leaves inside is nothing of the tenant's. */
 const MOUNT = `
-mount -o loop,nosuid,nodev,noatime,discard "$0" "$1" || exit 1
+mount -t ext4 -o loop,nosuid,nodev,noatime,discard "$0" "$1" || exit 1
 chmod 700 "$1"
 rmdir "$1/lost+found" 2> /dev/null
 shift

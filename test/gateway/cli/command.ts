@@ -7,6 +7,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
+import { registerImage } from '../../../firmware-images/cli.ts';
 import type { Heavy } from '../../../gateway/cli/heavy.ts';
 import { makeProgram, runCommandLine } from '../../../gateway/cli/program.ts';
 import { contractOf } from '../../../gateway/cli/verbs.ts';
@@ -52,6 +53,7 @@ const heavy: Heavy = {
   gateway: () => Promise.reject(new Error('started as a process of its own')),
   builder: async () => registerReleaseBuild,
   sim: async () => registerSim,
+  images: async () => registerImage,
 };
 
 /** The whole command line with all its verbs. */

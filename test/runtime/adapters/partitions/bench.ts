@@ -27,8 +27,6 @@ export interface Subject {
 }
 
 const LIMITS: PartitionLimits = { memoryMib: 64, cpuMillis: 1_000, pids: 16, tmpMib: 1 };
-/** Above the first gap, where libuv stops marking what it inherited. */
-export const STRAY = 200;
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz234567';
 
 /** A board's name of its own for each run: two test runs may share the machine. */
@@ -87,17 +85,15 @@ export class Bench {
     return this.#life;
   }
 
-  /** Every life inherits a descriptor that Node does not close by itself. */
   begin(): Promise<Life> {
     const { uid, tier } = this.subject;
     const user = uid === null ? [] : ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups'];
     const into = this.#net?.prefix ?? [];
-    const careless = ['bash', '-c', `exec ${STRAY}< /dev/null; exec "$@"`, 'bash'];
     return Life.begin({
       board: this.board,
       dataPath: this.dataPath,
       tier,
-      prefix: [...into, ...careless, ...user],
+      prefix: [...into, ...user],
       ...(this.#devices && { devices: this.#devices }),
     });
   }

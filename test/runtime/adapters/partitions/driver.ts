@@ -1,6 +1,6 @@
 /** Drives a life (life.ts) from a test, and says what a machine still holds of one. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { DeviceRoots } from '../../../../runtime/adapters/partitions/devices.ts';
@@ -42,6 +42,9 @@ export interface LifeOptions {
   devices?: DeviceRoots;
 }
 
+/** A descriptor that every life inherits, as from a careless parent: above the first gap, where libuv stops marking what it inherited. */
+export const STRAY = 200;
+
 export class Life {
   readonly enforcement: Enforcement;
   readonly unasked: PartitionEvent[] = [];
@@ -75,7 +78,11 @@ export class Life {
       tier,
       JSON.stringify(devices ?? null),
     ];
-    const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    const stray = openSync('/dev/null', 'r');
+    const between = Array.from({ length: STRAY - 3 }, () => 'ignore' as const);
+    const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit', ...between, stray] });
+    closeSync(stray);
+    if (child.stdout === null) throw new Error('a life has no voice');
     const lines = createInterface({ input: child.stdout });
     const first = await new Promise<string>((resolve, reject) => {
       lines.once('line', resolve);
@@ -165,6 +172,7 @@ export const remainsOf = (board: string, dataPath: string, partitions: Iterable<
   }
   for (const line of textOf('/proc/self/mounts').split('\n'))
     if (line.includes(name) || line.includes(dataPath)) remains.push(`mount ${line}`);
+  for (const partition of partitions) if (existsSync(`/pidfile-${partition}`)) remains.push(`/pidfile-${partition}`);
   for (const partition of partitions) if (existsSync(`/sys/class/net/${linkOf(board, partition)}`)) remains.push(`link of ${partition}`);
   if (existsSync(`/run/${name}`))
     remains.push(...['', ...readdirSync(`/run/${name}`, { recursive: true })].map((path) => `/run/${name}/${path}`));

@@ -1,0 +1,60 @@
+/** Kernel modules by purpose; patterns of paths below `kernel/` (path.matchesGlob). */
+
+/** Storage that a board may boot from. */
+export const STORAGE = [
+  'drivers/ata/{ahci,ata_piix,ata_generic,sata_*}.ko.xz',
+  'drivers/block/{loop,virtio_blk}.ko.xz',
+  'drivers/mmc/**',
+  'drivers/nvme/host/{nvme,nvme-core}.ko.xz',
+  'drivers/scsi/{sd_mod,virtio_scsi,hv_storvsc,vmw_pvscsi}.ko.xz',
+  'drivers/usb/host/*',
+  'drivers/usb/storage/{usb-storage,uas}.ko.xz',
+  'drivers/virtio/virtio_{pci,mmio}.ko.xz',
+];
+
+/** The root, and what may be found on a card. */
+export const FILE_SYSTEMS = [
+  'fs/{erofs,ext4,fat,overlayfs,quota}/**',
+  'fs/nls/nls_{ascii,cp437,iso8859-1,utf8}.ko.xz',
+  'drivers/md/dm-{mod,verity}.ko.xz',
+];
+
+/** Partitions: links, filters, limits. */
+export const PARTITIONS = [
+  'drivers/net/{veth,dummy,macvlan,tun,ifb}.ko.xz',
+  'net/netfilter/nf_*',
+  'net/netfilter/nft_*',
+  'net/netfilter/nfnetlink*',
+  'net/ipv{4,6}/netfilter/{nf,nft}_*',
+  'net/sched/sch_{tbf,fq_codel,ingress}.ko.xz',
+];
+
+/** What a board has to do with the world. */
+export const WORLD = [
+  'drivers/gpio/*',
+  'drivers/hid/{hid,hid-generic}.ko.xz',
+  'drivers/hid/usbhid/usbhid.ko.xz',
+  'drivers/hwmon/*',
+  'drivers/i2c/{i2c-dev,i2c-smbus}.ko.xz',
+  'drivers/i2c/busses/i2c-{i801,piix4,designware*}.ko.xz',
+  'drivers/input/evdev.ko.xz',
+  'drivers/char/hw_random/*',
+  'drivers/rtc/rtc-*',
+  'drivers/thermal/**',
+  'drivers/usb/class/cdc-acm.ko.xz',
+  'drivers/usb/serial/{usbserial,cp210x,ftdi_sio,ch341,pl2303}.ko.xz',
+  'drivers/watchdog/*',
+  'drivers/w1/**',
+];
+
+/** Wired networks of machines that people have at home or rent. */
+export const ETHERNET = [
+  'drivers/net/{virtio_net,net_failover}.ko.xz',
+  'drivers/net/hyperv/*',
+  'drivers/net/vmxnet3/*',
+  'drivers/net/phy/*',
+  'drivers/net/usb/{asix,ax88179_178a,cdc_ether,cdc_ncm,r8152,rndis_host,smsc75xx,smsc95xx,lan78xx,usbnet}.ko.xz',
+  'drivers/net/ethernet/{amazon,atheros,broadcom/tg3,realtek}/**',
+  'drivers/net/ethernet/broadcom/tg3.ko.xz',
+  'drivers/net/ethernet/intel/{e1000,e1000e,igb,igc}/**',
+];

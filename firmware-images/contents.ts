@@ -1,0 +1,38 @@
+/** What an image is made of besides the runtime: programs by the package that brings them. Their libraries follow by themselves. */
+
+export const PROGRAMS: Record<string, string[]> = {
+  'busybox-static': ['usr/bin/busybox'],
+  conmon: ['usr/bin/conmon'],
+  crun: ['usr/bin/crun'],
+  // /bin/sh: busybox's own shell takes an applet of its own before a program of the same name, such as ip and mke2fs.
+  dash: ['usr/bin/dash'],
+  e2fsprogs: ['usr/sbin/e2fsck', 'usr/sbin/mke2fs', 'usr/sbin/resize2fs'],
+  fdisk: ['usr/sbin/sfdisk'],
+  iproute2: ['usr/bin/ip'],
+  nftables: ['usr/sbin/nft'],
+  'util-linux': ['usr/bin/nsenter', 'usr/bin/partx', 'usr/bin/unshare'],
+};
+
+/** Not in any image: laid over one on a second disk when tests are run inside it. */
+export const BENCH_PROGRAMS: Record<string, string[]> = {
+  bash: ['usr/bin/bash'],
+  // What Vitest's own libraries need of the C library, and nothing in an image does.
+  libc6: ['usr/lib/x86_64-linux-gnu/librt.so.1'],
+  'perl-base': ['usr/bin/perl'],
+  strace: ['usr/bin/strace'],
+};
+
+/** In the package, and not part of the root: the kernel's own loader, for the partition that the firmware reads. */
+export const BOOT_PACKAGE = 'systemd-boot-efi';
+export const BOOT_FOLDER = 'usr/lib/systemd/boot/efi';
+
+/** Packages whose files nobody names in a header, by what asks for them: mke2fs reads its defaults. */
+export const FILES: Record<string, string[]> = { e2fsprogs: ['etc/mke2fs.conf'] };
+
+/** Names under which busybox is called by our scripts, the kernel, the runtime and its tests; `busybox NAME` calls any other. */
+export const APPLETS = [
+  ...['[', 'awk', 'basename', 'cat', 'chmod', 'cp', 'cut', 'date', 'dd', 'df', 'dirname', 'dmesg', 'env', 'false', 'find', 'grep'],
+  ...['head', 'hostname', 'id', 'kill', 'ln', 'ls', 'mkdir', 'mkfifo', 'mount', 'mv', 'poweroff', 'ps'],
+  ...['readlink', 'reboot', 'rm', 'rmdir', 'sed', 'setsid', 'sleep', 'sort', 'stty', 'sync', 'tail', 'tee', 'test', 'touch'],
+  ...['tr', 'true', 'udhcpc', 'uevent', 'umount', 'uname', 'wc', 'watchdog', 'xargs', 'xxd'],
+];

@@ -1,0 +1,31 @@
+/** `lichen image lock`: resolves everything anew, and pins what is really taken of it. */
+import { mkdirSync } from 'node:fs';
+import { fetchPackages, resolvePackages } from './archive.ts';
+import { BENCH_PROGRAMS, BOOT_PACKAGE, PROGRAMS } from './contents.ts';
+import { type LockedPackage, writeLock } from './lock.ts';
+import { isKernel } from './parts.ts';
+import { strippedNode } from './programs.ts';
+import { benchPrograms, programsOf } from './root.ts';
+import { needTools } from './tool.ts';
+import { unpackPackages } from './unpack.ts';
+import type { Work } from './work.ts';
+
+/** Node comes from a package registry and cannot say by Debian's names what it needs of the system. */
+const NODE_NEEDS = ['libc6', 'libgcc-s1', 'libstdc++6'];
+
+export const refreshLock = async (work: Work): Promise<LockedPackage[]> => {
+  needTools(['apt-get', 'dpkg-deb']);
+  mkdirSync(work.cachePath, { recursive: true });
+  work.say('packages: resolving');
+  const names = [...Object.keys(PROGRAMS), ...Object.keys(BENCH_PROGRAMS), BOOT_PACKAGE, work.board.kernel, ...NODE_NEEDS];
+  const candidates = await resolvePackages(names, work);
+  const trees = await unpackPackages(await fetchPackages(candidates, work), work.cachePath);
+  const taken = new Set([
+    ...programsOf({ trees, node: strippedNode(work) }).packages,
+    ...benchPrograms(trees).packages,
+    ...[BOOT_PACKAGE, ...candidates.filter(isKernel).map(({ name }) => name)],
+  ]);
+  const pinned = candidates.filter(({ name }) => taken.has(name));
+  writeLock(work.board, pinned);
+  return pinned;
+};

@@ -1,0 +1,109 @@
+/** The tree of the root, and that of the first root from which the kernel finds it. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { APPLETS, BENCH_PROGRAMS, FILES, PROGRAMS } from './contents.ts';
+import { type Closure, closeOver } from './libraries.ts';
+import { type Tree, text } from './tree.ts';
+
+const files = join(import.meta.dirname, 'board-files');
+const HOME = 'usr/lib/lichen';
+
+/** Runs before there is a root. */
+const FIRST = 'init';
+/** Lies where busybox looks for it. */
+const TABLE = 'inittab';
+
+const OS_RELEASE = `NAME=Lichen
+ID=lichen
+ID_LIKE=debian
+PRETTY_NAME="Lichen"
+`;
+
+/** /usr is merged, as in Debian. */
+const skeleton = (): Tree => {
+  const tree: Tree = new Map();
+  for (const name of ['boot', 'data', 'dev', 'mnt', 'proc', 'root', 'run', 'sys', 'tmp', 'var'])
+    tree.set(name, { kind: 'directory', mode: 0o755 });
+  for (const name of ['bin', 'sbin', 'lib', 'lib64']) tree.set(name, { kind: 'link', to: `usr/${name}` });
+  tree.set('usr/lib64', { kind: 'directory', mode: 0o755 });
+  tree.set('etc/group', text('root:x:0:\nnogroup:x:65534:\n'));
+  tree.set('etc/passwd', text('root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n'));
+  tree.set('etc/hosts', text('127.0.0.1 localhost\n::1 localhost\n'));
+  tree.set('etc/mtab', { kind: 'link', to: '../proc/self/mounts' });
+  tree.set('etc/nsswitch.conf', text('hosts: files dns\n'));
+  tree.set('etc/os-release', text(OS_RELEASE));
+  tree.set('etc/resolv.conf', { kind: 'link', to: '../run/resolv.conf' });
+  tree.set('usr/bin/sh', { kind: 'link', to: 'dash' });
+  // Debian's busybox knows its init by this name only.
+  tree.set('usr/sbin/linuxrc', { kind: 'link', to: '../bin/busybox' });
+  // Which kind of file system it makes, mke2fs takes from the name it is called by.
+  tree.set('usr/sbin/mkfs.ext4', { kind: 'link', to: 'mke2fs' });
+  // By this path the kernel itself asks for drivers.
+  tree.set('usr/sbin/modprobe', { kind: 'link', to: '../bin/busybox' });
+  return tree;
+};
+
+export interface RootParts {
+  /** Unpacked packages by name. */
+  trees: Map<string, string>;
+  /** Files of this machine: Node, and the runtime as one file. */
+  node: string;
+  runtime: string;
+  modules: Tree;
+}
+
+type Wanted = Map<string, { package: string; from: string }>;
+
+const wantedOf = (programs: Record<string, string[]>, trees: Map<string, string>): Wanted =>
+  new Map(
+    Object.entries(programs).flatMap(([name, paths]) =>
+      paths.map((path) => [path, { package: name, from: join(trees.get(name) ?? name, path) }] as const),
+    ),
+  );
+
+export const programsOf = ({ trees, node }: Pick<RootParts, 'trees' | 'node'>): Closure =>
+  closeOver(new Map([['usr/bin/node', { package: 'node', from: node }], ...wantedOf(PROGRAMS, trees)]), trees);
+
+/** What tests want besides (contents.ts). */
+export const benchPrograms = (trees: Map<string, string>): Closure => closeOver(wantedOf(BENCH_PROGRAMS, trees), trees);
+
+export const rootTree = (parts: RootParts): Tree => {
+  const tree: Tree = new Map([...skeleton(), ...programsOf(parts).tree, ...parts.modules]);
+  for (const name of APPLETS) if (!tree.has(`usr/bin/${name}`)) tree.set(`usr/bin/${name}`, { kind: 'link', to: 'busybox' });
+  for (const [name, paths] of Object.entries(FILES))
+    for (const path of paths) tree.set(path, { kind: 'file', mode: 0o644, from: join(parts.trees.get(name) ?? name, path) });
+  for (const name of readdirSync(files).filter((name) => name !== FIRST && name !== TABLE))
+    tree.set(`${HOME}/${name}`, { kind: 'file', mode: 0o755, from: join(files, name) });
+  tree.set('etc/inittab', { kind: 'file', mode: 0o644, from: join(files, TABLE) });
+  tree.set(`${HOME}/lichen-runtime.mjs`, { kind: 'file', mode: 0o755, from: parts.runtime });
+  return tree;
+};
+
+const FIRST_APPLETS = [
+  '[',
+  'cat',
+  'echo',
+  'find',
+  'grep',
+  'insmod',
+  'mkdir',
+  'modprobe',
+  'mount',
+  'sed',
+  'sh',
+  'sleep',
+  'sort',
+  'switch_root',
+  'xargs',
+];
+
+export const firstTree = (trees: Map<string, string>, modules: Tree): Tree => {
+  const tree: Tree = new Map();
+  for (const name of ['dev', 'proc', 'root', 'sys', 'tmp']) tree.set(name, { kind: 'directory', mode: 0o755 });
+  tree.set('init', { kind: 'file', mode: 0o755, bytes: readFileSync(join(files, FIRST)) });
+  tree.set('bin/busybox', { kind: 'file', mode: 0o755, from: join(trees.get('busybox-static') ?? '', 'usr/bin/busybox') });
+  for (const name of FIRST_APPLETS) tree.set(`bin/${name}`, { kind: 'link', to: 'busybox' });
+  for (const [path, entry] of modules) tree.set(path.replace(/^usr\//, ''), entry);
+  tree.set('sbin/modprobe', { kind: 'link', to: '../bin/busybox' });
+  return tree;
+};

@@ -1,0 +1,115 @@
+/**
+ * Runs test files of this repository inside a board: the shipped kernel, root and first process, with `/data` on a fresh
+ * card, and the repository on a second disk.
+ *
+ * To add one, put `test/board/inside/NAME.test.ts` there: an ordinary vitest file, which `npm run test:board` runs in the
+ * board and nothing else runs at all. It is root on cgroup v2 with everything of tier `full`; its directory for temporary
+ * files is on the data partition (ext4 with project quotas); the network reaches nothing. What is written into the repository is
+ * forgotten. What
+ * is in the image is there, besides Debian's bash, perl and strace; busybox knows the rest.
+ *
+ * `LICHEN_BOARD=inside/NAME npm run test:board -- inside` runs only files whose path has that in it, and `LICHEN_SERIAL=1`
+ * shows what the board says meanwhile.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type TestImage, writeCard } from './image.ts';
+import { Machine } from './machine.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+
+/** Installed, large, and of no use inside. */
+const LEFT_OUT = '^(\\.git|dist|node_modules/(\\.|node-linux|@biomejs|@typescript|typescript|@esbuild|playwright))';
+
+const REPOSITORY = '/mnt/repository';
+/** Sectors of a disk: a script that a shell reads off one must fill whole ones. */
+const SECTOR = 512;
+
+/** The product's own first process and start; only what it starts at last is another thing. */
+const firstScript = (files: string[]): string => `mount -t tmpfs bench /mnt
+mkdir ${REPOSITORY} /mnt/bench /mnt/shared /mnt/written /mnt/work
+mount -t erofs -o ro /dev/vdb /mnt/shared
+mount -t overlay -o lowerdir=/mnt/shared,upperdir=/mnt/written,workdir=/mnt/work repository ${REPOSITORY}
+mount -t erofs -o ro /dev/vdd /mnt/bench
+mount -t overlay -o lowerdir=/mnt/bench/usr:/usr programs /usr
+cat > /mnt/inittab << 'END'
+::sysinit:/usr/lib/lichen/boot
+::once:/bin/sh /mnt/tests
+::shutdown:/usr/lib/lichen/halt
+END
+cat > /mnt/tests << 'END'
+cd ${REPOSITORY}
+mkdir -p /data/tmp
+export PATH=/usr/sbin:/usr/bin HOME=/data/tmp TMPDIR=/data/tmp NO_COLOR=1 CI=true LICHEN_SLOWNESS=4
+stty -F /dev/ttyS1 raw
+node node_modules/vitest/vitest.mjs run --config test/board/inside/vitest.config.ts \\
+  --reporter=default --reporter=json --outputFile.json=/data/tmp/report.json ${files.join(' ')} > /dev/ttyS0 2>&1
+cat /data/tmp/report.json > /dev/ttyS1
+poweroff
+END
+mount --bind /mnt/inittab /etc/inittab
+exec /sbin/linuxrc
+`;
+
+export interface GuestTest {
+  file: string;
+  name: string;
+  passed: boolean;
+  skipped: boolean;
+  failure: string;
+}
+
+interface Report {
+  testResults: {
+    name: string;
+    status: string;
+    message: string;
+    assertionResults: { fullName: string; status: string; failureMessages: string[] | null }[];
+  }[];
+}
+
+const testsIn = (text: string): GuestTest[] => {
+  const report = JSON.parse(text) as Report;
+  return report.testResults.flatMap(({ name, status, message, assertionResults }) => {
+    const file = name.replace(`${REPOSITORY}/`, '');
+    const none = { file, name: `${file} is loaded`, passed: status === 'passed', skipped: false, failure: message };
+    if (assertionResults.length === 0) return [none];
+    return assertionResults.map((one) => ({
+      file,
+      name: one.fullName,
+      passed: one.status === 'passed',
+      skipped: one.status === 'skipped' || one.status === 'pending',
+      failure: (one.failureMessages ?? []).join('\n'),
+    }));
+  });
+};
+
+const RUN_LIMIT_MS = 8 * 60_000;
+
+export const runInside = async (image: TestImage, files: string[]): Promise<GuestTest[]> => {
+  const folder = mkdtempSync(join(tmpdir(), 'lichen-guest-'));
+  const [card, bench, script] = [join(folder, 'card'), join(folder, 'bench'), join(folder, 'script')];
+  writeCard(image, card);
+  execFileSync('mkfs.erofs', ['--quiet', '-x-1', `--exclude-regex=${LEFT_OUT}`, bench, root]);
+  const text = Buffer.from(firstScript(files));
+  writeFileSync(script, Buffer.concat([text, Buffer.alloc(SECTOR - (text.length % SECTOR), '\n')]));
+  const commandLine = 'lichen.slot=a console=ttyS0 panic=-1 loglevel=4 init=/usr/bin/sh -- /dev/vdc';
+  const disks = [
+    { path: card },
+    { path: bench, readonly: true },
+    { path: script, readonly: true },
+    { path: image.benchPath, readonly: true },
+  ];
+  const machine = new Machine({ disks, memoryMib: 2048, direct: { ...image, commandLine } });
+  try {
+    await machine.ended(RUN_LIMIT_MS);
+    if (machine.result.trim() === '') throw new Error(`the board told nothing; it said:\n${machine.transcript}`);
+    return testsIn(machine.result);
+  } finally {
+    await machine.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+};

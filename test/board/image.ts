@@ -1,0 +1,36 @@
+/** The image that all board tests start from, built as a person builds it, and cards made of it. */
+import { constants, copyFileSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { genericAmd64 } from '../../firmware-images/boards/generic-amd64.ts';
+import { makeErofs } from '../../firmware-images/disk.ts';
+import { buildImage } from '../../firmware-images/image.ts';
+import { defaultCache } from '../../firmware-images/work.ts';
+
+const CARD_BYTES = 4 * 1024 ** 3;
+
+export interface TestImage {
+  path: string;
+  kernelPath: string;
+  firstPath: string;
+  /** A disk with programs that only tests want. */
+  benchPath: string;
+}
+
+export const testImage = async (): Promise<TestImage> => {
+  const cachePath = defaultCache();
+  const out = join(cachePath, 'board-tests');
+  mkdirSync(out, { recursive: true });
+  const say = (line: string): void => void process.stderr.write(`image: ${line}\n`);
+  const { parts, report } = await buildImage({ board: genericAmd64, cachePath, say }, out);
+  const firstPath = join(out, 'first');
+  writeFileSync(firstPath, parts.first);
+  const benchPath = join(out, 'bench');
+  await makeErofs(parts.bench, 'bench', benchPath);
+  return { path: report.image, kernelPath: parts.kernelPath, firstPath, benchPath };
+};
+
+/** A card is larger than the image that is written to it. */
+export const writeCard = ({ path }: TestImage, card: string): void => {
+  copyFileSync(path, card, constants.COPYFILE_FICLONE);
+  truncateSync(card, CARD_BYTES);
+};

@@ -1,0 +1,15 @@
+/** How tests run inside a board (test/board/guest.ts). */
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  root: '/mnt/repository',
+  test: {
+    environment: 'node',
+    pool: 'forks',
+    // An emulated board has two slow cores, and the runtime under test needs one.
+    maxWorkers: 1,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    include: ['test/board/inside/*.test.ts', 'test/**/*.slow.test.ts'],
+  },
+});

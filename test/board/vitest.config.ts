@@ -1,0 +1,17 @@
+/** `npm run test:board`: a board in QEMU, and what runs inside it. */
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  root: fileURLToPath(new URL('../..', import.meta.url)),
+  cacheDir: 'node_modules/.vite',
+  test: {
+    environment: 'node',
+    pool: 'forks',
+    // Two emulated boards at once would each be half as fast.
+    fileParallelism: false,
+    testTimeout: 8 * 60_000,
+    hookTimeout: 8 * 60_000,
+    include: ['test/board/*.test.ts'],
+  },
+});
