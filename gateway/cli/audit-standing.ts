@@ -126,6 +126,7 @@ export const objectionTo = (
       hex(value.release) === hex(lease.release) &&
       lease.index < value.replicas &&
       value.onIsolation === lease.onIsolation &&
+      (lease.voucher === undefined || hex(lease.voucher) === hex(value.voucher)) &&
       fits(lease, value.currency) &&
       allRates(lease.rates, value.priceCap, (x, y) => x <= y),
   );

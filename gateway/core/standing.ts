@@ -75,6 +75,7 @@ const asksFor = (request: Request, lease: Lease): boolean =>
   equal(request.release, lease.release) &&
   lease.index < request.replicas &&
   request.onIsolation === lease.onIsolation &&
+  (lease.voucher === undefined || equal(lease.voucher, request.voucher)) &&
   payableIn(lease, request.currency) &&
   within(lease.rates, request.priceCap);
 

@@ -1,5 +1,6 @@
 /** Reads every `LICHEN_INTERVAL_MS` milliseconds and serves what it read on port 8080. */
 import { openClocks } from './clocks.ts';
+import { publish } from './connection.ts';
 import { openKernelFiles } from './files.ts';
 import { openReadings } from './readings.ts';
 import { createSensorServer } from './server.ts';
@@ -28,7 +29,7 @@ server.on('error', (error) => {
   process.exit(69);
 });
 // `::` takes IPv4 too, where there is any.
-server.listen(PORT, '::');
+server.listen(PORT, '::', () => publish({ port: PORT, path: '/' }));
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.once(signal, () => {
     clearInterval(timer);

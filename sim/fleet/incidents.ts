@@ -224,6 +224,16 @@ const others = {
     fleet.ask(incident.on, 'started');
     return NOTHING;
   },
+  bang: ({ fleet, incident }) => {
+    fleet.people.bang(incident.on);
+    fleet.ask(incident.on, 'started');
+    return NOTHING;
+  },
+  'top-up': ({ fleet, incident }) => {
+    fleet.people.topUp(incident.on);
+    fleet.ask(incident.on, 'started');
+    return NOTHING;
+  },
   destroy: ({ fleet, incident }) => {
     fleet.ask(incident.on, 'destroyed');
     return NOTHING;

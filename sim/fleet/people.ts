@@ -35,6 +35,9 @@ const CURRENCY = 'EUR';
 const LATE_MS = 4_000_000_000_000;
 export const PORT = 8883;
 
+/** More than there are workloads. */
+const SERIALS = 1_000;
+
 export class People {
   readonly keys: Keys;
   readonly #seed: string;
@@ -114,6 +117,16 @@ export class People {
     return serial;
   }
 
+  /** Another voucher from now on. */
+  topUp(workload: string): void {
+    this.#serials.set(workload, this.#serialOf(workload) + SERIALS);
+  }
+
+  readonly #bangs = new Map<string, number>();
+  bang(workload: string): void {
+    this.#bangs.set(workload, (this.#bangs.get(workload) ?? 0) + 1);
+  }
+
   voucher(workload: WorkloadSpec): Bytes {
     return this.#sign(seal(voucherNoun, this.#voucher(workload), this.signerOf('tenant')));
   }
@@ -122,11 +135,13 @@ export class People {
   request(workload: WorkloadSpec, release: Release, state: Request['state']): Bytes {
     const sequence = (this.#sequences.get(workload.name) ?? 0) + 1;
     this.#sequences.set(workload.name, sequence);
+    const bang = this.#bangs.get(workload.name);
     const request: Request = {
       ...{ v: 1, tenant: this.tenant, name: workload.name, sequence, state, release: release.hash, replicas: workload.replicas },
       ...{ parameters: {}, filter: workload.region === null ? {} : { region: workload.region }, priceCap: RATES, currency: CURRENCY },
       voucher: this.keys.crypto.sha256(payloadOf(voucherNoun, this.#voucher(workload))),
       ...{ onIsolation: workload.onIsolation, patienceMs: workload.patienceMs },
+      ...(bang !== undefined && { bang }),
     };
     return this.#sign(seal(requestNoun, request, this.signerOf('tenant')));
   }

@@ -103,6 +103,12 @@ const newestOf = (court: Court, told: Told): Request | null => {
   return newest;
 };
 
+/** Of the requests that it was told of one lets it begin anew that another did not. */
+const asksAnew = (court: Court, told: Told): boolean => {
+  const bangs = new Set([...told.requests.keys()].flatMap((hash) => court.archive.request(hash)?.value.bang ?? 0));
+  return bangs.size > 1;
+};
+
 const reasonOf = (court: Court, board: BoardCase, lease: LeaseCase, sinceMs: number): string | null => {
   const told = board.told.get(lease.id);
   if (board.card.isCloned || board.card.isDead) return 'its card';
@@ -117,6 +123,7 @@ const reasonOf = (court: Court, board: BoardCase, lease: LeaseCase, sinceMs: num
     if (heardMs >= lateMs && request !== undefined && asksToStop(request.value, lease)) return 'not requested for a while';
   }
   if (lease.isClosed) return 'closed';
+  if (asksAnew(court, told)) return 'to begin anew';
   return reachedCap(court, lease) ? 'cap' : null;
 };
 

@@ -101,6 +101,8 @@ export const FAULTS = {
   },
   stop: { on: 'workload', lasts: 'moment', takes: {}, says: 'the tenant wants it stopped' },
   resume: { on: 'workload', lasts: 'moment', takes: {}, says: 'the tenant wants it started again' },
+  bang: { on: 'workload', lasts: 'moment', takes: {}, says: 'the tenant lets all its instances begin anew' },
+  'top-up': { on: 'workload', lasts: 'moment', takes: {}, says: 'the tenant pays from another voucher over as much again' },
   destroy: { on: 'workload', lasts: 'moment', takes: {}, says: 'the tenant wants it no more' },
   'gateway-kill': { on: 'gateway', lasts: 'either', takes: {}, says: 'the gateway ends; without `for`, it never comes back' },
   'gateway-cut': { on: 'gateway', lasts: 'span', takes: {}, says: 'nothing passes between it and anybody' },

@@ -99,6 +99,18 @@ const checkBill = (stage: Stage, bill: Bill, tier: string) => {
   };
 };
 
+/** What the sensor says of how it is reached comes up through board and gateway. */
+const published = async (stage: Stage): Promise<void> => {
+  const found = await until('what the sensors publish', 20_000, async () => {
+    const said = (await instances(stage)).filter(({ name }) => name === 'hello-sensor').map(({ report }) => report?.connection ?? null);
+    return said.length > 0 && said.every((connection) => connection !== null) ? said : null;
+  });
+  stage.teller.check(
+    found.every((connection) => connection === '{"port":8080,"path":"/"}'),
+    `hello-sensor publishes ${found[0] ?? 'nothing'}, as its release declares`,
+  );
+};
+
 const sensors = async (stage: Stage, running: Instance[]): Promise<void> => {
   for (const { name, index, report } of running.filter((instance) => instance.name === 'hello-sensor')) {
     const text = await readSensor(report?.address ?? null);
@@ -149,6 +161,7 @@ export const play = async (stage: Stage, { root, tier, keep, once }: Staging): P
   teller.act(4, 'Instances run in partitions, promises turn green, the kernel counts');
   const running = await awaitPromises(stage);
   await sensors(stage, running);
+  await published(stage);
   await awaitWork(stage, running);
   const rss = [...stage.boards.values()].map(({ process }) => rssBytesOf(process.pid));
   teller.act(5, 'A cut link, a dead gateway, a killed runtime');

@@ -43,6 +43,7 @@ const report = v.object({
   address: v.nullable(v.string()),
   restarts: v.number(),
   detail: v.string(),
+  connection: v.nullable(v.string()),
   atMs: v.number(),
 });
 const instance = v.object({

@@ -183,8 +183,9 @@ export class PaperBoard implements Client {
     };
   }
 
-  report(lease: Lease, state: 'running' | 'stopped' = 'running'): void {
-    const instances = [{ lease: lease.lease, state, promise: 'held' as const, restarts: 0, address: 'fd00::1', detail: '' }];
+  report(lease: Lease, state: 'running' | 'stopped' = 'running', connection?: string): void {
+    const told = { lease: lease.lease, state, promise: 'held' as const, restarts: 0, address: 'fd00::1', detail: '' };
+    const instances = [connection === undefined ? told : { ...told, connection }];
     this.say('report', seal(reportNoun, { v: 1, board: this.id, bootId: 'boot', monoMs: 1, instances }, this.signer));
   }
 

@@ -295,7 +295,18 @@ describe('a federation of one', () => {
     ]);
     expect(await told(change('start'), place)).toMatchObject({ sequence: 3, state: 'started' });
     await refused('not-found', 66, change('stop', 'stranger.key'), place);
-    expect(await told(change('destroy'), place)).toMatchObject({ sequence: 4, state: 'destroyed' });
+    expect(await told([...change('set'), '--param', 'port=8082'], place)).toMatchObject({ sequence: 4, state: 'started' });
+    await refused('bad-parameter', 65, [...change('set'), '--param', 'colour=red'], place);
+    await refused('bad-usage', 64, change('set'), place);
+    expect(await told(['instance', 'bang', 'museum', '--tenant-key', 'tenant.key'], place)).toMatchObject({ sequence: 5 });
+    const shown = await told<{ instances: unknown[] }>(['request', 'show', 'museum'], place);
+    expect(shown).toMatchObject({ sequence: 5, parameters: { port: '8082' }, bang: 1, refused: '' });
+    expect(await told(['instance', 'show', 'museum'], place)).toEqual(shown.instances);
+    await Promise.all([
+      refused('not-found', 66, ['request', 'show', 'nothing'], place),
+      refused('not-found', 66, ['instance', 'show', 'nothing'], place),
+    ]);
+    expect(await told(change('destroy'), place)).toMatchObject({ sequence: 6, state: 'destroyed' });
   });
 
   test('a period is closed, shown, kept and audited', async () => {

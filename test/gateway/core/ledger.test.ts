@@ -422,6 +422,7 @@ describe('a lease stands [metering-12]', () => {
       /unrequested/,
     ],
     ['no voucher', stands(lease, without('voucher')), /no voucher/],
+    ['another voucher than its own', stands(on.lease({ on: 'board 1', voucher: new Uint8Array(32).fill(1) }), base), /asks for/],
     ['a cap beyond the voucher', stands(lease, without('voucher', on.signedVoucher({ capMicro: 10n ** 13n }))), /no voucher/],
     ['a voucher run out', stands(on.lease({ on: 'board 1', openedMs: 4_000_000_000_001 }), base), /no voucher/],
     ['a board that was not paired', stands(lease, without('pair')), /not-paired/],

@@ -84,6 +84,36 @@ describe('an instance', () => {
     expect(count(world.node(0))).toBe(3);
   });
 
+  test('that another voucher pays for gets another lease with its cap, where it was', () => {
+    const { world, boards } = cast({ boards: BOARDS, request: { replicas: 1 } });
+    const before = boards.flatMap(({ leases }) => leases);
+    const board = boards.find(({ leases }) => leases.length === 1)!;
+    const more = voucher({ serial: 2, capMicro: 7_000_000n });
+    world.node(0).accept(signedVoucher({ serial: 2, capMicro: 7_000_000n }).body);
+    const asks = (sequence: number) => signedRequest({ sequence, replicas: 1, voucher: hashOf(voucherNoun, more) }).body;
+    world.node(0).accept(asks(2));
+    world.pass(1000);
+    const [lease] = board.leases;
+    expect(lease).toMatchObject({ term: 2, capMicro: 7_000_000n });
+    expect(lease?.lease).not.toBe(before[0]?.lease);
+    world.node(0).accept(asks(3));
+    world.pass(1000);
+    expect(
+      board.leases.map(({ term }) => term),
+      'the same voucher changes nothing',
+    ).toEqual([2]);
+  });
+
+  test('of another release goes where it was while there is room, for its data are there', () => {
+    const { world, boards } = cast({ boards: BOARDS, request: { replicas: 1 } });
+    const board = boards.find(({ leases }) => leases.length === 1)!;
+    const release = smallRelease({ recipe: 'echo', sequence: 2 });
+    world.node(0).accept(release.document, ...release.content.values());
+    world.node(0).accept(signedRequest({ sequence: 2, replicas: 1, release: release.release }).body);
+    world.pass(1000);
+    expect(board.leases.map(({ term }) => term)).toEqual([2]);
+  });
+
   test('waits for a release that is not whole', () => {
     const { world, boards } = cast();
     const release = smallRelease({ recipe: 'other' });

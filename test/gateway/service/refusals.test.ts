@@ -9,7 +9,9 @@ import { encodeAs, payloadOf } from '../../../runtime/protocol/noun.ts';
 import { type Entry, type Manifest, manifestNoun, pageSchema } from '../../../runtime/protocol/nouns/release.ts';
 import { keyOf, testCrypto } from '../../support/crypto.ts';
 import { request, signedPublisher, signedRequest, signedVoucher } from '../../support/federation.ts';
+import { cast } from '../../support/gateway-cast.ts';
 import { GatewayWorld, type Node } from '../../support/gateway-world.ts';
+import type { PaperBoard } from '../../support/paper-board.ts';
 import { type SmallRelease, smallRelease } from '../../support/small-release.ts';
 
 const fresh = (): Node =>
@@ -116,6 +118,19 @@ describe('a request', () => {
     expect(objectionTo({ ...bad, parameters: { port: '5' } }, release.manifest)).toBeNull();
     expect(objectionTo(bad, { ...release.manifest, limits: { ...limits, tmpMib: 0 } })?.code).toBe('bad-release');
   });
+});
+
+test('what an instance publishes, and why it is refused, is told by its home', () => {
+  const { world, boards } = cast({ request: { replicas: 1 } });
+  const [board] = boards as [PaperBoard];
+  const [lease] = board.leases;
+  const home = world.node(0);
+  board.report(lease!, 'running', '{"url":"a:b"}');
+  world.pass(500);
+  expect(home.json('instances')).toMatchObject([{ report: { connection: '{"url":"a:b"}' } }]);
+  board.report(lease!);
+  world.pass(500);
+  expect(home.json('instances')).toMatchObject([{ report: { connection: null } }]);
 });
 
 test('a page that lists what no manifest promised is still told apart', () => {

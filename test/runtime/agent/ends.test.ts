@@ -1,11 +1,14 @@
 /** How an instance ends: asked to, by itself again and again, to make way for another release, without money. */
 import { describe, expect, test } from 'vitest';
-import { seal } from '../../../runtime/protocol/noun.ts';
+import { decode, encode } from '../../../runtime/protocol/cbor.ts';
+import type { Value } from '../../../runtime/protocol/cbor-write.ts';
+import { sign1 } from '../../../runtime/protocol/cose.ts';
+import { payloadOf, seal } from '../../../runtime/protocol/noun.ts';
 import type { Lease } from '../../../runtime/protocol/nouns/lease.ts';
-import type { Manifest } from '../../../runtime/protocol/nouns/release.ts';
+import { type Manifest, manifestNoun } from '../../../runtime/protocol/nouns/release.ts';
 import { type Request, requestNoun } from '../../../runtime/protocol/nouns/request.ts';
 import { BoardWorld, type Placed, placed } from '../../support/board-world.ts';
-import { keyOf } from '../../support/crypto.ts';
+import { keyOf, testCrypto } from '../../support/crypto.ts';
 import { hashOf, request } from '../../support/federation.ts';
 import { smallRelease } from '../../support/small-release.ts';
 
@@ -90,6 +93,17 @@ describe('a program that this board cannot run', () => {
     expect(world.state(one.lease)?.detail).toContain(words);
     expect(world.engine.did('start')).toEqual([]);
   });
+});
+
+test('a release with words that this board does not know is refused, whoever let it pass', () => {
+  const world = new BoardWorld().pair();
+  const release = smallRelease();
+  const payload = encode({ ...(decode(payloadOf(manifestNoun, release.manifest)) as Record<string, Value>), powers: ['reboot'] });
+  const document = sign1(manifestNoun.typ, payload, keyOf('release key'));
+  const one = placed(world, { release: { ...release, document, release: testCrypto.sha256(payload) } });
+  world.assign(one).pass(3000);
+  expect(world.state(one.lease)).toMatchObject({ state: 'refused', detail: expect.stringMatching(/^bad-schema: .*powers/) });
+  expect(world.engine.did('start')).toEqual([]);
 });
 
 describe('another release of the same instance', () => {
