@@ -6,6 +6,7 @@ import { linkOf } from '../../../../runtime/adapters/partitions/names.ts';
 import { until } from '../../../../runtime/adapters/partitions/run.ts';
 import { partitionsContract } from '../../../contract/partitions.ts';
 import type { Bench } from './bench.ts';
+import { hostileData } from './hostile-data.ts';
 import { busyboxPath } from './root.ts';
 
 /** Number of each system call on x86-64 and on arm64, and what it is called with; all must be refused as if forbidden. */
@@ -249,6 +250,7 @@ if (process.getuid?.() !== 0) {
       limits(bench);
       endsOfData(bench);
       walls(bench);
+      hostileData(bench);
     },
   });
 }
