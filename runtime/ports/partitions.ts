@@ -86,6 +86,8 @@ export interface Counters {
   netInBytes: bigint;
   netOutBytes: bigint;
   diskWrittenBytes: bigint;
+  /** What `/data` takes of the card now, where it has an end; else 0. */
+  dataBytes: bigint;
   /** Processes inside now; 0 means that `cpuMicros` is final. */
   pids: number;
 }

@@ -344,7 +344,8 @@ export class VirtualKernel implements Partitions {
 
   #counters(partition: string): Counters {
     const cell = this.#cells.get(partition);
-    if (cell === undefined) return { cpuMicros: 0n, memoryBytes: 0n, netInBytes: 0n, netOutBytes: 0n, diskWrittenBytes: 0n, pids: 0 };
+    if (cell === undefined)
+      return { cpuMicros: 0n, memoryBytes: 0n, netInBytes: 0n, netOutBytes: 0n, diskWrittenBytes: 0n, dataBytes: 0n, pids: 0 };
     this.#settle();
     const { cpuMicros, netInBytes, netOutBytes, diskBytes } = cell.used;
     return {
@@ -353,6 +354,7 @@ export class VirtualKernel implements Partitions {
       netInBytes: whole(netInBytes),
       netOutBytes: whole(netOutBytes),
       diskWrittenBytes: whole(diskBytes),
+      dataBytes: 0n,
       pids: cell.running ? 1 : 0,
     };
   }

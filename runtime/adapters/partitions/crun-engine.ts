@@ -9,7 +9,7 @@ import { PartitionCgroup, partitionsWithCgroups, WORKLOAD } from './cgroup.ts';
 import type { Layout } from './cgroup-layout.ts';
 import { configOf } from './config.ts';
 import { createUnderConmon, crunMust } from './conmon.ts';
-import { dataImage, makeImage, withData } from './data-image.ts';
+import { dataImage, heldIn, makeImage, withData } from './data-image.ts';
 import { type DeviceNode, type DeviceRoots, hiddenFrom, nodesOf } from './devices.ts';
 import { parseExit } from './exits.ts';
 import { asksAny } from './filter.ts';
@@ -167,7 +167,8 @@ export class CrunEngine implements Backend {
       meter = new Meter(this.#options.layout, cgroup, this.#options.network?.link(partition) ?? null);
       this.#meters.set(partition, meter);
     }
-    return meter.read();
+    const read = meter.read();
+    return read === null ? null : { ...read, dataBytes: heldIn(dataImage(this.#directory(partition))) };
   }
 
   left(): string[] {

@@ -207,7 +207,7 @@ export class DevEngine implements Backend {
     const before = this.#highest.get(partition) ?? 0n;
     const cpuMicros = total > before ? total : before;
     this.#highest.set(partition, cpuMicros);
-    return { ...now, cpuMicros, netInBytes: 0n, netOutBytes: 0n, diskWrittenBytes: 0n };
+    return { ...now, cpuMicros, netInBytes: 0n, netOutBytes: 0n, diskWrittenBytes: 0n, dataBytes: 0n };
   }
 
   /** Without cgroups it is the reapers' command lines that carry a partition's name. */

@@ -129,6 +129,8 @@ const endsOfData = (bench: () => Bench): void => {
     expect(Number(/made (\d+)/.exec(text)?.[1])).toBeGreaterThan(32);
     expect(text).not.toContain(' more');
     expect(statSync(imageOf(bench(), full)).blocks * 512).toBeLessThanOrEqual(4 * 1024 * 1024);
+    expect((await bench().counters(full)).dataBytes).toBeGreaterThan(0n);
+    expect((await bench().counters(full)).dataBytes).toBeLessThanOrEqual(4n * 1024n * 1024n);
     await start(other, 'echo moin > /data/x && busybox cat /data/x; exec busybox sleep 1000');
     await heard(bench(), other, 'moin');
     await bench().end(full);
