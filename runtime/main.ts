@@ -9,8 +9,9 @@ import { bootId, openClock } from './adapters/clock.ts';
 import { nodeCrypto } from './adapters/crypto.ts';
 import { kernelEntropy } from './adapters/entropy.ts';
 import { openFiles } from './adapters/files.ts';
-import { nodeSealer } from './adapters/hpke.ts';
+import { nodeSealer, openerFromSeed } from './adapters/hpke.ts';
 import { boardModel, readModel } from './adapters/inventory.ts';
+import { openKeyFile } from './adapters/keyfile.ts';
 import { openLmdbStore } from './adapters/lmdb-store.ts';
 import { MqttLink } from './adapters/mqtt-link.ts';
 import { pair } from './adapters/pair.ts';
@@ -163,12 +164,24 @@ const run = async (values: Values): Promise<void> => {
     return store.close();
   }
   const { enforcement } = partitions;
-  const offer = offerOf(enforcement, lent.capacity, process.arch, await boardModel(data), lent.grants);
+  // Not the key that it signs with: that one is handed over, and what was sealed stays sealed to this one.
+  const opener = openerFromSeed(openKeyFile(join(data, 'box.key')).seed);
+  const plain = offerOf(enforcement, lent.capacity, process.arch, await boardModel(data), lent.grants);
+  const offer = enforcement.secrets ? { ...plain, box: opener.publicKey } : plain;
   const files = openFiles({ path: data });
   const route = typeof values.proxy === 'string' ? { dial: dialThrough(values.proxy) } : {};
   const link = new MqttLink({ identity, keepaliveS: number(values, 'keepalive-s'), timeoutMs: pace.patienceMs, ...route });
   const board: Board = {
-    ...{ crypto: nodeCrypto, sealer: nodeSealer, signer: key.signer, entropy: kernelEntropy, id, bootId: bootId(), software: SOFTWARE },
+    ...{
+      crypto: nodeCrypto,
+      sealer: nodeSealer,
+      opener,
+      signer: key.signer,
+      entropy: kernelEntropy,
+      id,
+      bootId: bootId(),
+      software: SOFTWARE,
+    },
     ...{ offer, pace },
   };
   const retell = openRetelling({

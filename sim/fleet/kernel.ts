@@ -85,7 +85,16 @@ export class VirtualKernel implements Partitions {
     const { tier, enforces } = around.hardware;
     const reached = enforces.network ? ['links', 'internet', 'lan'] : [];
     const grants = [...reached, ...kindsOf(around.hardware)];
-    this.enforcement = { tier, engine: 'simulated', ...enforces, grants, quota: enforces.disk, publishes: enforces.network, lacks: [] };
+    this.enforcement = {
+      tier,
+      engine: 'simulated',
+      ...enforces,
+      grants,
+      quota: enforces.disk,
+      secrets: false,
+      publishes: enforces.network,
+      lacks: [],
+    };
   }
 
   /** A runtime began; what it asks is answered while it lives. */

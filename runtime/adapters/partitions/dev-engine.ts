@@ -104,6 +104,8 @@ export class DevEngine implements Backend {
   async launch(spec: PartitionSpec, uid: number): Promise<Launched> {
     const { partition } = spec;
     const directory = this.#directory(partition);
+    if (Object.keys(spec.secrets).length > 0)
+      throw new LichenError('not-offered', 'the dev engine keeps no secrets; run the instance on a board');
     if (dataLimitOf(spec.limits) !== null)
       throw new LichenError('not-offered', 'the dev engine holds no /data to a limit; run the instance on a board');
     const loader = Object.keys(spec.env).find((name) => LOADER_VARIABLE.test(name));

@@ -129,6 +129,7 @@ export class Bench {
       engine: 'none',
       network: null,
       devices: [],
+      secrets: {},
       parameters: '{}',
       ...more,
       limits: { ...LIMITS, ...more.limits },

@@ -1,8 +1,9 @@
 /** What a hostile program does to files, descriptors and memory that looks like files. Each is refused or held, and others go on. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { boardName } from '../../../../runtime/adapters/partitions/names.ts';
 import type { PartitionLimits } from '../../../../runtime/ports/partitions.ts';
 import type { Bench } from './bench.ts';
 
@@ -86,5 +87,33 @@ export const hostileData = (bench: () => Bench): void => {
     expect(asOwn).toThrow(/Permission denied/);
     await bench().end(mine);
     await bench().end(theirs);
+  });
+
+  it('secrets are files of its user alone in memory, there from the first instruction, and on no card', async () => {
+    const partition = bench().partition();
+    const secrets = { password: new Uint8Array([0, 255, 10, 99]), key: new Uint8Array(Buffer.from('a very secret key')) };
+    const script = `
+      busybox stat -c '%n %a %u' /run/secrets /run/secrets/* > /data/modes; busybox grep ' /run/secrets ' /proc/mounts > /data/mounts
+      busybox hexdump -e '1/1 "%02x"' /run/secrets/password > /data/password
+      busybox env > /data/env; busybox id -u > /data/report; exec busybox sleep 1000`;
+    await bench().life.do({ kind: 'start', deadlineMonoMs: null, spec: bench().spec(partition, script, { secrets }) });
+    const uid = (await bench().report(partition)).trim();
+    const read = (name: string): string => readFileSync(bench().data(partition, name), 'utf8').trim();
+    expect(read('modes').split('\n')).toEqual([
+      `/run/secrets 500 ${uid}`,
+      `/run/secrets/key 400 ${uid}`,
+      `/run/secrets/password 400 ${uid}`,
+    ]);
+    expect(read('mounts')).toMatch(/tmpfs rw,nosuid,nodev,noexec/);
+    expect(read('password')).toBe('00ff0a63');
+    expect(read('env')).not.toContain('secret');
+    const holding = (text: string): string =>
+      spawnSync('grep', ['-rlF', text, bench().dataPath, `/run/${boardName(bench().board)}`], { encoding: 'utf8' }).stdout;
+    expect(holding('/run/secrets'), 'the search finds what is there').toContain('config.json');
+    expect(holding('a very secret key')).toBe('');
+    await bench().life.do({ kind: 'stop', partition, graceMs: 0 });
+    await bench().life.do({ kind: 'start', deadlineMonoMs: null, spec: bench().spec(partition, script) });
+    await bench().report(partition);
+    await bench().end(partition);
   });
 };
