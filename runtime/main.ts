@@ -29,6 +29,7 @@ import type { Link } from './ports/link.ts';
 import type { PartitionEvent, PartitionStep, Partitions } from './ports/partitions.ts';
 import { hex } from './protocol/bytes.ts';
 import { parseClaim } from './protocol/claim.ts';
+import type { Opener } from './protocol/crypto.ts';
 import { asLichenError, ERRORS, LichenError, tell } from './protocol/errors.ts';
 import { type BoardId, idFrom, type OperatorId } from './protocol/ids.ts';
 import type { Clock } from './turn/clock.ts';
@@ -132,6 +133,9 @@ const wire = (turn: Turn<Event>, doors: Doors, effect: Effect): void => {
   }
 };
 
+/** Not the key that it signs with: that one is handed over, and what was sealed stays sealed to this one. */
+const openBoxKey = (data: string): Opener => openerFromSeed(openKeyFile(join(data, 'box.key')).seed);
+
 const run = async (values: Values): Promise<void> => {
   const data = typeof values.data === 'string' ? values.data : '';
   if (data === '') throw asUsage('--data DIR is needed');
@@ -164,25 +168,15 @@ const run = async (values: Values): Promise<void> => {
     return store.close();
   }
   const { enforcement } = partitions;
-  // Not the key that it signs with: that one is handed over, and what was sealed stays sealed to this one.
-  const opener = openerFromSeed(openKeyFile(join(data, 'box.key')).seed);
+  const opener = openBoxKey(data);
   const plain = offerOf(enforcement, lent.capacity, process.arch, await boardModel(data), lent.grants);
   const offer = enforcement.secrets ? { ...plain, box: opener.publicKey } : plain;
   const files = openFiles({ path: data });
   const route = typeof values.proxy === 'string' ? { dial: dialThrough(values.proxy) } : {};
   const link = new MqttLink({ identity, keepaliveS: number(values, 'keepalive-s'), timeoutMs: pace.patienceMs, ...route });
   const board: Board = {
-    ...{
-      crypto: nodeCrypto,
-      sealer: nodeSealer,
-      opener,
-      signer: key.signer,
-      entropy: kernelEntropy,
-      id,
-      bootId: bootId(),
-      software: SOFTWARE,
-    },
-    ...{ offer, pace },
+    ...{ crypto: nodeCrypto, sealer: nodeSealer, opener, signer: key.signer, entropy: kernelEntropy },
+    ...{ id, bootId: bootId(), software: SOFTWARE, offer, pace },
   };
   const retell = openRetelling({
     monoMs: () => clock.now().monoMs,

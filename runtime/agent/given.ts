@@ -45,16 +45,7 @@ export const givenNow = (work: Work, board: Board, instance: Instance): { spec: 
   const args = manifest.args.map((arg) => arg.replace(/\{\{([a-z][a-z0-9-]*)\}\}/g, (whole, name: string) => texts[name] ?? whole));
   const env = { ...manifest.env, ...variablesOf(texts) };
   const network = policyOf(work, board, lease.lease, instance);
-  const spec = {
-    partition: lease.lease,
-    rootPath,
-    args,
-    env,
-    engine,
-    limits: lease.limits,
-    network,
-    devices,
-    secrets: secretsFor(board, request),
-  };
+  const secrets = secretsFor(board, request);
+  const spec = { partition: lease.lease, rootPath, args, env, engine, limits: lease.limits, network, devices, secrets };
   return { spec: { ...spec, parameters: JSON.stringify(typed) }, digest: digest(board, given) };
 };

@@ -254,15 +254,8 @@ export class VirtualBoard {
       ...{ keepaliveMs: pace.keepaliveMs, timeoutMs: pace.boardPatienceMs },
     });
     const board: Board = {
-      ...{
-        crypto: people.keys.crypto,
-        sealer: nodeSealer,
-        opener: OPENER,
-        signer: this.signer,
-        entropy,
-        id: this.id,
-        software: 'simulated',
-      },
+      ...{ crypto: people.keys.crypto, sealer: nodeSealer, opener: OPENER, signer: this.signer, entropy },
+      ...{ id: this.id, software: 'simulated' },
       bootId: `boot ${this.#boots} of ${this.at}`,
       offer: offerOf(partitions.enforcement, this.spec.capacity, this.hardware.arch, this.hardware.model, kindsOf(this.hardware)),
       pace: {
