@@ -9,8 +9,9 @@ import { bootId, openClock } from './adapters/clock.ts';
 import { nodeCrypto } from './adapters/crypto.ts';
 import { kernelEntropy } from './adapters/entropy.ts';
 import { openFiles } from './adapters/files.ts';
-import { nodeSealer } from './adapters/hpke.ts';
+import { nodeSealer, openerFromSeed } from './adapters/hpke.ts';
 import { boardModel, readModel } from './adapters/inventory.ts';
+import { openKeyFile } from './adapters/keyfile.ts';
 import { openLmdbStore } from './adapters/lmdb-store.ts';
 import { MqttLink } from './adapters/mqtt-link.ts';
 import { pair } from './adapters/pair.ts';
@@ -29,6 +30,7 @@ import type { Link } from './ports/link.ts';
 import type { PartitionEvent, PartitionStep, Partitions } from './ports/partitions.ts';
 import { hex } from './protocol/bytes.ts';
 import { parseClaim } from './protocol/claim.ts';
+import type { Opener } from './protocol/crypto.ts';
 import { asLichenError, ERRORS, LichenError, tell } from './protocol/errors.ts';
 import { type BoardId, idFrom, type OperatorId } from './protocol/ids.ts';
 import type { Clock } from './turn/clock.ts';
@@ -135,6 +137,9 @@ const wire = (turn: Turn<Event>, doors: Doors, effect: Effect): void => {
   }
 };
 
+/** Not the key that it signs with: that one is handed over, and what was sealed stays sealed to this one. */
+const openBoxKey = (data: string): Opener => openerFromSeed(openKeyFile(join(data, 'box.key')).seed);
+
 const dataOf = (values: Values): string => {
   const data = typeof values.data === 'string' ? values.data : '';
   if (data === '') throw asUsage('--data DIR is needed');
@@ -173,13 +178,15 @@ const run = async (given: Values): Promise<void> => {
     return store.close();
   }
   const { enforcement } = partitions;
-  const offer = offerOf(enforcement, lent.capacity, process.arch, await boardModel(data), lent.grants);
+  const opener = openBoxKey(data);
+  const plain = offerOf(enforcement, lent.capacity, process.arch, await boardModel(data), lent.grants);
+  const offer = enforcement.secrets ? { ...plain, box: opener.publicKey } : plain;
   const files = openFiles({ path: data });
   const route = typeof values.proxy === 'string' ? { dial: dialThrough(values.proxy) } : {};
   const link = new MqttLink({ identity, keepaliveS: number(values, 'keepalive-s'), timeoutMs: pace.patienceMs, ...route });
   const board: Board = {
-    ...{ crypto: nodeCrypto, sealer: nodeSealer, signer: key.signer, entropy: kernelEntropy, id, bootId: bootId(), software: SOFTWARE },
-    ...{ offer, pace },
+    ...{ crypto: nodeCrypto, sealer: nodeSealer, opener, signer: key.signer, entropy: kernelEntropy },
+    ...{ id, bootId: bootId(), software: SOFTWARE, offer, pace },
   };
   const retell = openRetelling({
     monoMs: () => clock.now().monoMs,

@@ -68,7 +68,9 @@ const board = v.object({
   here: v.boolean(),
   sinceMs: uint,
   quarantined: v.boolean(),
-  offer: v.nullable(offerSchema),
+  offer: v.nullable(v.object({ ...offerSchema.entries, box: v.optional(v.string()) })),
+  /** Signed by the board: what it offers, in hex. */
+  hello: v.optional(v.nullable(v.string()), null),
   labels: v.array(name),
   grants: v.optional(v.array(grant), []),
   bound: v.boolean(),
@@ -108,6 +110,8 @@ const request = v.object({
   patienceMs: positive,
   links: v.optional(linkTargets, {}),
   publish: v.optional(publishedPorts, {}),
+  /** Sealed by the tenant, in hex. */
+  secrets: v.optional(v.array(v.object({ board: boardId, box: v.string() })), []),
   /** Why replicas have no board, where it is not for want of room. */
   lacks: v.optional(v.array(text), []),
   holdMs: v.nullable(uint),

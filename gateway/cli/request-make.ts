@@ -9,13 +9,16 @@ import { unseal } from '../../runtime/protocol/noun.ts';
 import { linkTargets, publishedPorts } from '../../runtime/protocol/nouns/reach.ts';
 import { holdMs } from '../../runtime/protocol/nouns/release.ts';
 import { filter as filterSchema, type Request, requestIdOf, requestSchema, voucherNoun } from '../../runtime/protocol/nouns/request.ts';
+import type { SealedSecrets } from '../../runtime/protocol/nouns/secrets.ts';
 import { amount, currency as currencySchema, name as nameSchema } from '../../runtime/protocol/schema.ts';
 import type { StandingRequest } from './answers.ts';
 import { ANY_PRICE, makeRequest, makeVoucher } from './ceremony.ts';
 import { type ApiFlags, type Client, openClient } from './client.ts';
 import { readAs, writeDocument } from './documents.ts';
 import { readKey } from './keys.ts';
+import { say } from './output.ts';
 import { ratesOf } from './rates.ts';
+import { readSecrets, sealSecrets } from './secrets.ts';
 import { duration, hexBytes, misused, money, pairs, wholeNumber, word } from './words.ts';
 
 export interface MakeFlags extends ApiFlags {
@@ -28,6 +31,7 @@ export interface MakeFlags extends ApiFlags {
   filter?: string[];
   link?: string[];
   publish?: string[];
+  secret?: string[];
   sequence?: string;
   voucher?: string;
   cap?: string;
@@ -97,6 +101,13 @@ export interface Made {
   files: string[];
 }
 
+/** Sealed to boards that the gateway knows; it is asked for their offers, and not believed. */
+const secretsOf = async (flags: MakeFlags, whose: Parameters<typeof sealSecrets>[1]): Promise<{ secrets?: SealedSecrets }> => {
+  if (flags.secret === undefined) return {};
+  const files = readSecrets(flags.secret);
+  return { secrets: sealSecrets(files, whose, await openClient(flags).ask('boards'), say) };
+};
+
 /** All words are read before the gateway is asked and before anything is written. */
 export const makeFiles = async (flags: MakeFlags): Promise<Made> => {
   const { signer } = readKey(flags.tenantKey);
@@ -118,8 +129,9 @@ export const makeFiles = async (flags: MakeFlags): Promise<Made> => {
     ...(flags.publish && { publish: word(publishedPorts, numbers(pairs(flags.publish, '--publish'), '--publish'), '--publish') }),
     ...(flags.hold !== undefined && { holdMs: word(holdMs, duration(flags.hold, '--hold'), '--hold') }),
   };
+  const secrets = await secretsOf(flags, { tenant, name: terms.name, filter: terms.filter });
   const sequence = flags.sequence === undefined ? await nextSequence(flags, tenant) : wholeNumber(flags.sequence, '--sequence', 1);
-  const { document } = makeRequest(nodeCrypto, signer, { ...terms, sequence });
+  const { document } = makeRequest(nodeCrypto, signer, { ...terms, ...secrets, sequence });
   const out = flags.out ?? `${terms.name}-${sequence}.request`;
   const voucherFile = flags.voucher ?? `${out}.voucher`;
   if (payment.document !== null) writeDocument(voucherFile, payment.document, false);
@@ -156,6 +168,7 @@ export const nextOf = async (
     ...(Object.keys(publish).length > 0 && { publish }),
     ...(held.holdMs !== null && { holdMs: held.holdMs }),
     ...(bang > 0 && { bang }),
+    ...(held.secrets.length > 0 && { secrets: held.secrets.map(({ board, box }) => ({ board, box: fromHex(box) })) }),
   };
   const { document } = makeRequest(nodeCrypto, signer, {
     name,

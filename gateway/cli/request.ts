@@ -90,6 +90,7 @@ const addMakeOptions = (command: Command): Command =>
     .option('--param <key=value...>', 'a parameter that the release declares')
     .option('--link <own=name...>', 'whose instance a link of the release leads to: the request of that name, of the same tenant')
     .option('--publish <name=port...>', 'on which port of its board a port of the release is published')
+    .option('--secret <name=file...>', 'a file below /run/secrets, sealed to the boards that --filter means and to nobody else')
     .option('--filter <key=value...>', 'tier=full|reduced|dev, board=ID, owner=ID or region=NAME')
     .option('--sequence <number>', 'rises with every request of this name; by default the gateway is asked for the next one')
     .option('--voucher <file>', 'the signed voucher that pays for it')

@@ -11,7 +11,7 @@ import { isRevoked, keysOf } from './directory.ts';
 import { open } from './opened.ts';
 import { placeInChain, putInChain } from './place-usage.ts';
 import { heldAlone, heldElsewhere } from './replicas.ts';
-import { boards, closes, leaseIndex, leaseMarks, leases, openLeases } from './tables.ts';
+import { boards, closes, hellos, leaseIndex, leaseMarks, leases, openLeases } from './tables.ts';
 
 const boardOf = (rows: Rows, id: string) => boards.get(rows, id) ?? refuse('not-paired', `board ${id}`);
 
@@ -45,9 +45,12 @@ export const applyOffer = (rows: Rows, context: Context, body: Bytes): void => {
   const { value, signer } = open.hello(context.crypto, body);
   const board = checkBoard(rows, context, value.board, signer);
   const home = open.home(context.crypto, value.home).value;
-  if (board.home === null || outranks(home, board.home)) refuse('conflict', `tenure ${home.tenure} of board ${value.board} comes first`);
+  if (board.home === null || outranks(home, board.home))
+    return refuse('conflict', `tenure ${home.tenure} of board ${value.board} comes first`);
   // What it offered a former home: logs come in no order among themselves.
-  else if (!outranks(board.home, home)) boards.put(rows, { ...board, offer: value.offer }, value.board);
+  if (outranks(board.home, home)) return;
+  boards.put(rows, { ...board, offer: value.offer }, value.board);
+  hellos.put(rows, body, value.board);
 };
 
 export const applyPresence = (rows: Rows, _context: Context, body: Bytes, entry: LogEntry): void => {

@@ -62,6 +62,7 @@ const fits = (candidate: Candidate, { request, manifest, needs, beside }: Wish):
     hasRoom(candidate, manifest.limits) &&
     (request.onIsolation === 'continue' || candidate.deadline) &&
     needs.every((need) => candidate.grants.has(need)) &&
+    (request.secrets === undefined || request.secrets.some(({ board }) => board === candidate.board)) &&
     beside.every((linked) => candidate.held.has(linked)) &&
     (manifest.arch === 'any' || manifest.arch === candidate.arch) &&
     RANK[candidate.tier] >= RANK[manifest.demands] &&

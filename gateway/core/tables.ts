@@ -84,6 +84,8 @@ export const boards = watched(
   ),
   (rows, _value, board = '') => touchBoard(rows, board),
 );
+/** board → the hello by which it made its present offer, as it signed it: tenants look at it themselves. */
+export const hellos = bytesTable('hello', LIMITS.helloBytes);
 export const bindings = watched(table('binding', bindingSchema), (rows, _value, board = '') => touchBoard(rows, board));
 export const requests = watched(table('request', v.strictObject({ doc: requestSchema, hash })), (rows, _value, request = '') =>
   touchRequest(rows, request),

@@ -18,7 +18,19 @@ import { alive } from '../core/homing.ts';
 import { lackingFor } from '../core/lacking.ts';
 import { batchAfter, sizeOf, vectorOf } from '../core/log.ts';
 import { replicatedOf, usageHead } from '../core/replicas.ts';
-import { bindings, boardSessions, boards, leases, manifests, peers, pendings, releases, reports, requests } from '../core/tables.ts';
+import {
+  bindings,
+  boardSessions,
+  boards,
+  hellos,
+  leases,
+  manifests,
+  peers,
+  pendings,
+  releases,
+  reports,
+  requests,
+} from '../core/tables.ts';
 import { acceptOnce } from './accept.ts';
 import type { ApiAnswer, ApiInput, Service, Work } from './events.ts';
 import { makeClaim } from './pairing.ts';
@@ -68,6 +80,8 @@ const listGateways: Answer = (work, service, _input, now) =>
     })),
   );
 
+const hexOf = (bytes: Bytes | null): string | null => (bytes === null ? null : hex(bytes));
+
 const listBoards: Answer = (work) =>
   json(
     boards.all(work).map(({ key, value }) => ({
@@ -79,7 +93,9 @@ const listBoards: Answer = (work) =>
       quarantined: value.quarantined,
       /** End of its usage chain as known here, and up to where a peer holds it too. */
       usage: { seq: usageHead(work, key).seq, replicated: replicatedOf(work, key) },
-      offer: value.offer,
+      offer: value.offer === null ? null : { ...value.offer, ...(value.offer.box && { box: hex(value.offer.box) }) },
+      /** As the board signed it, for who seals to the key that it names. */
+      hello: hexOf(hellos.get(work, key)),
       labels: bindings.get(work, key)?.policy.labels ?? [],
       /** What its owner lends of network and devices, where it is offered as well. */
       grants: bindings.get(work, key)?.policy.grants ?? [],
@@ -129,6 +145,7 @@ const listRequests: Answer = (work, service) =>
       currency: doc.currency,
       voucher: hex(doc.voucher),
       onIsolation: doc.onIsolation,
+      secrets: (doc.secrets ?? []).map(({ board, box }) => ({ board, box: hex(box) })),
       patienceMs: doc.patienceMs,
       links: doc.links ?? {},
       publish: doc.publish ?? {},

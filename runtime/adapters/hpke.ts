@@ -12,7 +12,7 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import { type Bytes, concat, utf8 } from '../protocol/bytes.ts';
-import type { Sealer } from '../protocol/crypto.ts';
+import type { Opener, Sealer } from '../protocol/crypto.ts';
 import { refuse } from '../protocol/errors.ts';
 
 /** What stands before the 32 bytes of a key, in DER (RFC 8410). */
@@ -98,4 +98,9 @@ export const openBox = ({ privateKey, publicKey }: Pair, info: Bytes, aad: Bytes
   } catch {
     return refuse('bad-signature', 'the box was sealed to another key, or changed');
   }
+};
+
+export const openerFromSeed = (seed: Bytes): Opener => {
+  const pair = boxPair(seed);
+  return { publicKey: pair.publicKey, open: (info, aad, box) => openBox(pair, info, aad, box) };
 };

@@ -4,7 +4,7 @@ import type { FilesEvent, FilesStep } from '../ports/files.ts';
 import type { LinkEvent } from '../ports/link.ts';
 import type { PartitionEvent, PartitionStep } from '../ports/partitions.ts';
 import type { Bytes } from '../protocol/bytes.ts';
-import type { Crypto, Sealer, Signer } from '../protocol/crypto.ts';
+import type { Crypto, Opener, Sealer, Signer } from '../protocol/crypto.ts';
 import type { BoardId, OperatorId } from '../protocol/ids.ts';
 import type { Offer } from '../protocol/nouns/board.ts';
 import type { GatewayEntry } from '../protocol/nouns/trust.ts';
@@ -55,6 +55,7 @@ export interface Board {
   crypto: Crypto;
   signer: Signer;
   sealer: Sealer;
+  opener: Opener;
   entropy: Entropy;
   id: BoardId;
   bootId: string;

@@ -9,6 +9,7 @@ import { type Given, givenTo } from '../protocol/parameters.ts';
 import type { DigestOf } from './assignment.ts';
 import type { Board, Work } from './events.ts';
 import { policyOf } from './reach.ts';
+import { secretsFor } from './secrets.ts';
 import { manifestFor } from './verified.ts';
 
 const requestOf = (work: Work, board: Board, { lease, request }: Instance): Request =>
@@ -35,7 +36,8 @@ const variablesOf = (texts: Record<string, string>): Record<string, string> =>
 /** Errors: `bad-parameter`, and those of a request. */
 export const givenNow = (work: Work, board: Board, instance: Instance): { spec: PartitionSpec; digest: string } => {
   const manifest = manifestFor(work, board, instance.lease) ?? refuse('missing-content', 'manifest');
-  const given = givenTo(manifest, requestOf(work, board, instance).parameters);
+  const request = requestOf(work, board, instance);
+  const given = givenTo(manifest, request.parameters);
   const rootPath = contents.get(work, hex(instance.lease.release))?.rootPath ?? refuse('missing-content', 'root');
   const { texts, typed } = given;
   const { lease } = instance;
@@ -43,6 +45,7 @@ export const givenNow = (work: Work, board: Board, instance: Instance): { spec: 
   const args = manifest.args.map((arg) => arg.replace(/\{\{([a-z][a-z0-9-]*)\}\}/g, (whole, name: string) => texts[name] ?? whole));
   const env = { ...manifest.env, ...variablesOf(texts) };
   const network = policyOf(work, board, lease.lease, instance);
-  const spec = { partition: lease.lease, rootPath, args, env, engine, limits: lease.limits, network, devices };
+  const secrets = secretsFor(board, request);
+  const spec = { partition: lease.lease, rootPath, args, env, engine, limits: lease.limits, network, devices, secrets };
   return { spec: { ...spec, parameters: JSON.stringify(typed) }, digest: digest(board, given) };
 };

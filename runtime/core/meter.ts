@@ -1,7 +1,7 @@
 /**
  * From kernel counters to a lease's registers. Counters start at 0 with each cgroup, so registers are `base` (what
- * they were when this cgroup was made) plus the counters: a restart of the runtime loses nothing. Wall time and
- * memory·time have no counter; they are summed over the time between two samples.
+ * they were when this cgroup was made) plus the counters: a restart of the runtime loses nothing. Wall time,
+ * memory·time and disk·time have no counter; they are summed over the time between two samples.
  */
 import type { Registers } from '../protocol/nouns/board.ts';
 import type { Instance, Meter } from './tables.ts';
@@ -16,6 +16,7 @@ export interface Sample {
   netInBytes: bigint;
   netOutBytes: bigint;
   diskWrittenBytes: bigint;
+  dataBytes: bigint;
 }
 
 export const meterFrom = (instance: Instance, monoMs: number): Meter => ({
@@ -26,6 +27,7 @@ export const meterFrom = (instance: Instance, monoMs: number): Meter => ({
   diskBytes: instance.registers.diskBytes,
   wallMs: instance.registers.wallMs,
   memoryByteMs: instance.registers.memoryMibS * BYTE_MS_PER_MIB_S,
+  dataByteMs: instance.registers.diskMibS * BYTE_MS_PER_MIB_S,
   atMonoMs: monoMs,
 });
 
@@ -43,6 +45,7 @@ export const advance = (meter: Meter, sample: Sample, monoMs: number, running: b
     diskBytes: atLeast(base.diskBytes + sample.diskWrittenBytes, meter.diskBytes),
     wallMs: meter.wallMs + elapsed,
     memoryByteMs: meter.memoryByteMs + sample.memoryBytes * elapsed,
+    dataByteMs: meter.dataByteMs + sample.dataBytes * elapsed,
     atMonoMs: monoMs,
   };
 };
@@ -54,6 +57,6 @@ export const registersOf = (meter: Meter): Registers => ({
   netInBytes: meter.netInBytes,
   netOutBytes: meter.netOutBytes,
   diskBytes: meter.diskBytes,
-  diskMibS: 0n,
+  diskMibS: meter.dataByteMs / BYTE_MS_PER_MIB_S,
   energyMj: 0n,
 });

@@ -169,6 +169,7 @@ export interface Meter {
   diskBytes: bigint;
   wallMs: bigint;
   memoryByteMs: bigint;
+  dataByteMs: bigint;
   atMonoMs: number;
 }
 export const meters = volatileTable<Meter>('meter');

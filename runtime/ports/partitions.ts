@@ -4,6 +4,7 @@
  * One verb, `perform`, takes a step as data and answers with one event, so that the agent's turn can plan steps
  * without waiting and the simulator can stand a virtual kernel behind the same door.
  */
+import type { Bytes } from '../protocol/bytes.ts';
 import type { LichenError } from '../protocol/errors.ts';
 
 /**
@@ -71,6 +72,8 @@ export interface PartitionSpec {
   limits: PartitionLimits;
   /** Null: its release asks for none, and no name of others is known inside. */
   network: NetworkPolicy | null;
+  /** Name → content of files below /run/secrets: in memory, for its user alone, and nowhere else. */
+  secrets: Record<string, Bytes>;
   /** Granted kinds (runtime/protocol/nouns/reach.ts): their nodes are there and may be opened, no others. */
   devices: string[];
   /** JSON; the instance reads it at `/run/lichen/parameters.json`. */
@@ -86,6 +89,8 @@ export interface Counters {
   netInBytes: bigint;
   netOutBytes: bigint;
   diskWrittenBytes: bigint;
+  /** What `/data` takes of the card now, where it has an end; else 0. */
+  dataBytes: bigint;
   /** Processes inside now; 0 means that `cpuMicros` is final. */
   pids: number;
 }
@@ -180,6 +185,8 @@ export interface Enforcement {
   grants: string[];
   /** Whether `/data` can be held to bytes and inodes. */
   quota: boolean;
+  /** Whether files can be given that no card and no neighbour sees. */
+  secrets: boolean;
   /** Whether ports of the board lead to instances. */
   publishes: boolean;
   /** Why the tier is not higher, one sentence per lack, each ending with what to do. */

@@ -18,3 +18,10 @@ export interface Sealer {
   /** `seed`: 32 random bytes, never used again. Error: `weak-key`. */
   sealTo(publicKey: Bytes, info: Bytes, aad: Bytes, plain: Bytes, seed: Bytes): Bytes;
 }
+
+/** Holds one X25519 key and opens what was sealed to it. */
+export interface Opener {
+  readonly publicKey: Bytes;
+  /** Error: `bad-signature`. */
+  open(info: Bytes, aad: Bytes, box: Bytes): Bytes;
+}

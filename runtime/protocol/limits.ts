@@ -61,6 +61,10 @@ export const LIMITS = {
   dataMib: 64,
   dataMaxMib: 262_144,
   dataInodes: 4_000_000,
+  /** Sealed secrets of a request: bytes of one box, boards that it is sealed to, files in it. */
+  secretBoxBytes: 4096,
+  secretBoards: 32,
+  secrets: 16,
   /** Partitions of one board; SlapOS puts ten to a machine, a big board holds more. */
   partitionsPerBoard: 32,
   replicas: 64,

@@ -2,7 +2,7 @@
  * A board of the virtual world: the real agent around the real turn, over virtual hardware. Its card, its clock, its
  * battery and its radio outlive its power; its partitions outlive its runtime.
  */
-import { nodeSealer } from '../../runtime/adapters/hpke.ts';
+import { nodeSealer, openerFromSeed } from '../../runtime/adapters/hpke.ts';
 import { boardCore } from '../../runtime/agent/agent.ts';
 import type { Board, Effect, Event, Of } from '../../runtime/agent/events.ts';
 import { openRetelling } from '../../runtime/agent/retell.ts';
@@ -32,6 +32,9 @@ import { bytesOf, Disk, type Fate, openStore, readOnly } from '../world/store.ts
 import { FileShelf, openVirtualFiles } from './files.ts';
 import { VirtualKernel } from './kernel.ts';
 import type { People } from './people.ts';
+
+/** Nothing is sealed to a virtual board: it offers no key. */
+const OPENER = openerFromSeed(new Uint8Array(32));
 
 /** Who sees what happens to a board. */
 export interface BoardWitness {
@@ -251,7 +254,8 @@ export class VirtualBoard {
       ...{ keepaliveMs: pace.keepaliveMs, timeoutMs: pace.boardPatienceMs },
     });
     const board: Board = {
-      ...{ crypto: people.keys.crypto, sealer: nodeSealer, signer: this.signer, entropy, id: this.id, software: 'simulated' },
+      ...{ crypto: people.keys.crypto, sealer: nodeSealer, opener: OPENER, signer: this.signer, entropy },
+      ...{ id: this.id, software: 'simulated' },
       bootId: `boot ${this.#boots} of ${this.at}`,
       offer: offerOf(partitions.enforcement, this.spec.capacity, this.hardware.arch, this.hardware.model, kindsOf(this.hardware)),
       pace: {

@@ -85,7 +85,16 @@ export class VirtualKernel implements Partitions {
     const { tier, enforces } = around.hardware;
     const reached = enforces.network ? ['links', 'internet', 'lan'] : [];
     const grants = [...reached, ...kindsOf(around.hardware)];
-    this.enforcement = { tier, engine: 'simulated', ...enforces, grants, quota: enforces.disk, publishes: enforces.network, lacks: [] };
+    this.enforcement = {
+      tier,
+      engine: 'simulated',
+      ...enforces,
+      grants,
+      quota: enforces.disk,
+      secrets: false,
+      publishes: enforces.network,
+      lacks: [],
+    };
   }
 
   /** A runtime began; what it asks is answered while it lives. */
@@ -344,7 +353,8 @@ export class VirtualKernel implements Partitions {
 
   #counters(partition: string): Counters {
     const cell = this.#cells.get(partition);
-    if (cell === undefined) return { cpuMicros: 0n, memoryBytes: 0n, netInBytes: 0n, netOutBytes: 0n, diskWrittenBytes: 0n, pids: 0 };
+    if (cell === undefined)
+      return { cpuMicros: 0n, memoryBytes: 0n, netInBytes: 0n, netOutBytes: 0n, diskWrittenBytes: 0n, dataBytes: 0n, pids: 0 };
     this.#settle();
     const { cpuMicros, netInBytes, netOutBytes, diskBytes } = cell.used;
     return {
@@ -353,6 +363,7 @@ export class VirtualKernel implements Partitions {
       netInBytes: whole(netInBytes),
       netOutBytes: whole(netOutBytes),
       diskWrittenBytes: whole(diskBytes),
+      dataBytes: 0n,
       pids: cell.running ? 1 : 0,
     };
   }

@@ -502,6 +502,19 @@ export const partitionsContract = (subject: Subject): void => {
       for (const lack of lacks) expect(lack).toMatch(/[:;] .+\.$/);
       if (tier === 'dev') expect(enforced).toMatchObject({ memory: false, cpu: false, pids: false, disk: false });
     });
+    it('does not start what asks for more than it can hold or keep', async () => {
+      const { quota, secrets } = current().life.enforcement;
+      const asked = [
+        { can: quota, more: { limits: { dataMib: 4 } } },
+        { can: secrets, more: { secrets: { key: new Uint8Array([1]) } } },
+      ];
+      for (const { more } of asked.filter(({ can }) => !can)) {
+        const partition = current().partition();
+        const spec = current().spec(partition, 'exec busybox sleep 1000', more);
+        await expect(current().life.do({ kind: 'start', deadlineMonoMs: null, spec })).rejects.toMatchObject({ code: 'not-offered' });
+        await current().life.do({ kind: 'remove', partition, data: true });
+      }
+    });
     describe('steps', () => steps(current));
     describe('isolation', () => isolation(current));
     describe('restarts of the runtime', () => restarts(current));

@@ -1,7 +1,7 @@
 /** One board among paper gateways, over fake doors: power, network and time are in the test's hands. */
 
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
-import { nodeSealer } from '../../runtime/adapters/hpke.ts';
+import { nodeSealer, openerFromSeed } from '../../runtime/adapters/hpke.ts';
 import { boardCore } from '../../runtime/agent/agent.ts';
 import type { Board, Effect, Event, Pace } from '../../runtime/agent/events.ts';
 import { openRetelling } from '../../runtime/agent/retell.ts';
@@ -24,6 +24,8 @@ import { MemoryDisk, openMemoryStore } from './memory-store.ts';
 import { type Assigned, newShelf, PaperGateway } from './paper-gateway.ts';
 import { publisherDoc, type SmallRelease, signedPublisher, smallRelease } from './small-release.ts';
 import { type Driven, drive, type ManualClock, manualClock, seededEntropy } from './world.ts';
+
+export const OPENER = openerFromSeed(new Uint8Array(32).fill(1));
 
 export const PACE: Pace = { tickMs: 1000, meterMs: 5000, recordMs: 60_000, reportMs: 60_000, patienceMs: 10_000 };
 export const BOARD = idOf<BoardId>('board 1');
@@ -67,7 +69,14 @@ export class BoardWorld {
   #start(): Driven<Event, Effect> {
     const life = ++this.#life;
     const board: Board = {
-      ...{ crypto: nodeCrypto, sealer: nodeSealer, signer: keyOf('board 1'), entropy: seededEntropy(`board/${life}`), id: BOARD },
+      ...{
+        crypto: nodeCrypto,
+        sealer: nodeSealer,
+        opener: OPENER,
+        signer: keyOf('board 1'),
+        entropy: seededEntropy(`board/${life}`),
+        id: BOARD,
+      },
       ...{ bootId: `boot ${this.#bootCount}`, software: 'test', offer: this.offer, pace: this.pace },
     };
     const { clock } = this;

@@ -34,6 +34,8 @@ export class FakeEngine {
   /** Their program is for another processor. */
   readonly unfit = new Set<string>();
   probesOk = true;
+  /** Held in `/data` by each. */
+  dataBytes = 0n;
   /** By every partition. */
   said = '2026-11-23T00:00:00.000Z o moin\n';
   /** What every instance says, and what those that run were given later. */
@@ -154,7 +156,7 @@ export class FakeEngine {
     const running = cell?.running === true;
     return {
       ...{ cpuMicros: ms * 100n, memoryBytes: running ? 16n * MIB : 0n, netInBytes: ms * 10n, netOutBytes: ms * 20n },
-      ...{ diskWrittenBytes: ms * 30n, pids: running ? 1 : 0 },
+      ...{ diskWrittenBytes: ms * 30n, dataBytes: running ? this.dataBytes : 0n, pids: running ? 1 : 0 },
     };
   }
 

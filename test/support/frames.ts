@@ -24,6 +24,7 @@ import { answer, chunk, claim, gone, pairAnswer, paired, refusal, usageBatch, wa
 import type { NetworkWish } from '../../runtime/protocol/nouns/reach.ts';
 import { type Manifest, manifestNoun, pageSchema } from '../../runtime/protocol/nouns/release.ts';
 import { bindingNoun, requestNoun, rotationNoun, verdictNoun, voucherNoun } from '../../runtime/protocol/nouns/request.ts';
+import { secretsText } from '../../runtime/protocol/nouns/secrets.ts';
 import { operatorNoun, publisherNoun } from '../../runtime/protocol/nouns/trust.ts';
 import { logFrame, logText, watchNoun } from '../../runtime/protocol/nouns/watch.ts';
 import type { Schema } from '../../runtime/protocol/schema.ts';
@@ -47,7 +48,7 @@ const head = { seq: 7, hash: fill(7) };
 const offer = {
   ...{ tier: 'full' as const, arch: 'arm64' as const, memoryMib: 400, cpuMillis: 4000, partitions: 8 },
   enforces: { memory: true, cpu: true, pids: true, network: true, disk: false, deadline: true },
-  ...{ engine: 'crun 1.21', model: 'Raspberry Pi Zero 2 W' },
+  ...{ engine: 'crun 1.21', model: 'Raspberry Pi Zero 2 W', box: fill(5) },
 };
 const hello: Hello = {
   ...{ v, board, speaks: { min: 1, max: 1 }, software: '0.1.0', bootId: '00000000-0000-4000-8000-000000000001', nonce: fill(1, 16) },
@@ -190,6 +191,7 @@ export const SIGNED: SignedFrame[] = [
     '/filtered',
   ),
   one(requestNoun, on.request({ links: { db: 'stock' }, publish: { web: 8080 } }), 'tenant', '/reaching'),
+  one(requestNoun, on.request({ secrets: [{ board, box: fill(4, 100) }] }), 'tenant', '/sealed'),
   one(watchNoun, { ...watched, lease: null, from: null }, 'tenant'),
   one(watchNoun, { ...watched, lease: lease.lease, from: 12 }, 'tenant', '/on'),
   one(voucherNoun, on.voucher(), 'tenant'),
@@ -270,6 +272,7 @@ export const PLAIN: PlainFrame[] = [
   plain('log-frame', logFrame, { v, of: fill(1), refusal: null, box: fill(2, 300) }),
   plain('log-frame', logFrame, { v, of: fill(1), refusal: { v, code: 'not-found', why: '', next: '' }, box: null }, '/refused'),
   plain('log-text', logText, { v, lease: lease.lease, from: 5, next: 12, missed: 5, text: fill(0x61, 7) }),
+  plain('secrets-text', secretsText, { v, tenant, name: 'echo', board, files: { 'api-key': fill(1, 20), 'db-password': fill(2, 8) } }),
   plain('gone', gone, { v }),
   plain('answer', answer, {
     v,

@@ -4,6 +4,7 @@ import { LIMITS } from '../../protocol/limits.ts';
 import type { DeviceNode } from './devices.ts';
 import type { Bind } from './node-engine.ts';
 import { seccompFor } from './seccomp.ts';
+import { SECRETS_PATH } from './secrets.ts';
 
 const MIB = 1024 * 1024;
 /** Under memory pressure of the whole board a workload goes before the runtime. */
@@ -71,6 +72,16 @@ const mountsOf = ({ spec, uid, dataPath, givenPath, binds }: ConfigInput): Mount
   },
   { destination: '/tmp', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'nodev', 'mode=1777', `size=${spec.limits.tmpMib}m`] },
   { destination: '/data', type: 'bind', source: dataPath, options: ['bind', 'rw', 'nosuid', 'nodev'] },
+  ...(Object.keys(spec.secrets).length === 0
+    ? []
+    : [
+        {
+          destination: SECRETS_PATH,
+          type: 'tmpfs',
+          source: 'secrets',
+          options: ['nosuid', 'noexec', 'nodev', 'mode=0500', `uid=${uid}`, `gid=${uid}`, 'size=128k'],
+        },
+      ]),
   { destination: '/run/lichen', type: 'bind', source: givenPath, options: ['bind', 'ro', 'nosuid', 'noexec', 'nodev'] },
   { destination: '/run/lichen/out', type: 'tmpfs', source: 'tmpfs', options: [...OUT, `uid=${uid}`, `gid=${uid}`] },
   ...binds.map(({ source, target }) => ({ destination: target, type: 'bind', source, options: ['bind', 'ro', 'nosuid', 'nodev'] })),

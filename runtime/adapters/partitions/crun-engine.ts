@@ -9,7 +9,7 @@ import { PartitionCgroup, partitionsWithCgroups, WORKLOAD } from './cgroup.ts';
 import type { Layout } from './cgroup-layout.ts';
 import { configOf } from './config.ts';
 import { createUnderConmon, crunMust } from './conmon.ts';
-import { dataImage, makeImage, withData } from './data-image.ts';
+import { dataImage, heldIn, makeImage, withData } from './data-image.ts';
 import { type DeviceNode, type DeviceRoots, hiddenFrom, nodesOf } from './devices.ts';
 import { parseExit } from './exits.ts';
 import { asksAny } from './filter.ts';
@@ -22,6 +22,7 @@ import type { Network } from './network.ts';
 import { type Bind, nodeBinds } from './node-engine.ts';
 import { type AskedProbe, type Probed, type ProgramProbe, probedProgram, probeNetwork } from './probe.ts';
 import { run, toolPath } from './run.ts';
+import { giveSecrets, SECRETS_POINT } from './secrets.ts';
 import { isAlive, list, type ProcessId, readText, signal } from './state.ts';
 
 /** crun refuses a hybrid machine for as long as it sees the empty v2 tree; only crun itself is led into that view. */
@@ -118,6 +119,7 @@ export class CrunEngine implements Backend {
     cgroup.adoptReaper(made.reaper.pid);
     this.#meters.get(partition)?.close();
     this.#meters.set(partition, new Meter(layout, cgroup, network === null ? null : network.link(partition)));
+    giveSecrets(spec, made.first, uid);
     await created(made.first);
     await crunMust(this.#crun, 'start', partition);
     return { ...made, address };
@@ -167,7 +169,8 @@ export class CrunEngine implements Backend {
       meter = new Meter(this.#options.layout, cgroup, this.#options.network?.link(partition) ?? null);
       this.#meters.set(partition, meter);
     }
-    return meter.read();
+    const read = meter.read();
+    return read === null ? null : { ...read, dataBytes: heldIn(dataImage(this.#directory(partition))) };
   }
 
   left(): string[] {
@@ -240,7 +243,8 @@ export class CrunEngine implements Backend {
   }
 
   async #bindsOf(spec: PartitionSpec): Promise<Bind[]> {
-    for (const point of COMMON_MOUNT_POINTS) plantMountPoint(spec.rootPath, point);
+    const own = Object.keys(spec.secrets).length === 0 ? [] : [SECRETS_POINT];
+    for (const point of [...COMMON_MOUNT_POINTS, ...own]) plantMountPoint(spec.rootPath, point);
     const { network, nodePath } = this.#options;
     if (spec.engine === 'node') this.#nodeBinds ??= nodeBinds(nodePath);
     const node = spec.engine === 'node' ? await this.#nodeBinds : null;

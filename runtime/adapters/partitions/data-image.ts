@@ -3,7 +3,7 @@
  * loop devices, whatever lies below. The file is sparse: it takes of the card what was written. It is mounted where crun
  * makes the partition and nowhere else; the partition's own mount namespace keeps it, and the last process to end lets it go.
  */
-import { chmodSync, closeSync, existsSync, ftruncateSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, ftruncateSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { type DataLimit, MIB } from '../../protocol/nouns/data.ts';
 import { must, run, toolPath } from './run.ts';
 import { list } from './state.ts';
@@ -22,6 +22,8 @@ const TRY = 'head -c 65536 /dev/zero > "$0/within" && ! head -c 2097152 /dev/zer
 
 /** Below this a journal would take more than it saves. */
 const JOURNAL_FROM_MIB = 32;
+/** In which stat(2) counts, whatever the file system's are. */
+const BLOCK_BYTES = 512;
 /** Of a new ext4, before anything is in it. */
 const OWN_INODES = 11;
 
@@ -53,6 +55,9 @@ export const makeImage = async (image: string, { mib, inodes }: DataLimit, uid: 
   renameSync(next, image);
   for (const path of held) rmSync(path, { recursive: true, force: true });
 };
+
+/** What it takes of the card. What was deleted in it is given back (`discard`), after a while. */
+export const heldIn = (image: string): bigint => BigInt((statSync(image, { throwIfNoEntry: false })?.blocks ?? 0) * BLOCK_BYTES);
 
 /** Whether it holds, found by trying. */
 export const holdsData = async (directory: string): Promise<boolean> => {

@@ -140,7 +140,7 @@ const trial = async (
       parameters: '{}',
     } as const;
     give(directory, spec.parameters);
-    const launched = await engine.launch({ ...spec, args: [...spec.args], devices: [] }, TRIAL_UID, async (first) => {
+    const launched = await engine.launch({ ...spec, args: [...spec.args], devices: [], secrets: {} }, TRIAL_UID, async (first) => {
       deadman = await armDeadman(engine.runPath, TRIAL, first, bootMs() + PATIENCE_MS).catch(() => null);
     });
     const ended = await until(() => engine.readExit(TRIAL) !== null, PATIENCE_MS);
@@ -196,7 +196,7 @@ export const detectCrun = async (detection: Detection): Promise<DetectedCrun> =>
   try {
     const held = { ...(await trial(detection, engine, layout)), network: network !== null, disk: layout.io };
     const quota = await holdsData(`${detection.dataPath}/partitions/${TRIAL}`);
-    const given = { grants: grantsHeld(detection, layout, opened), quota, publishes: opened.outside };
+    const given = { grants: grantsHeld(detection, layout, opened), quota, secrets: true, publishes: opened.outside };
     const lacks = lacksOf(layout, crun, { ...held, ...given }, opened.filter);
     const mode = layout.hybridPath === null ? `cgroup v${layout.version}` : 'hybrid cgroup v1';
     return {
@@ -245,6 +245,7 @@ export const detectDev = async (detection: Detection, whyNotCrun: string): Promi
     deadline: false,
     grants: [],
     quota: false,
+    secrets: false,
     publishes: false,
   };
   return { engine: new DevEngine({ ...detection, root, loopback }), enforcement: { tier: 'dev', engine: 'namespaces', ...none, lacks } };

@@ -104,6 +104,8 @@ export class DevEngine implements Backend {
   async launch(spec: PartitionSpec, uid: number): Promise<Launched> {
     const { partition } = spec;
     const directory = this.#directory(partition);
+    if (Object.keys(spec.secrets).length > 0)
+      throw new LichenError('not-offered', 'the dev engine keeps no secrets; run the instance on a board');
     if (dataLimitOf(spec.limits) !== null)
       throw new LichenError('not-offered', 'the dev engine holds no /data to a limit; run the instance on a board');
     const loader = Object.keys(spec.env).find((name) => LOADER_VARIABLE.test(name));
@@ -207,7 +209,7 @@ export class DevEngine implements Backend {
     const before = this.#highest.get(partition) ?? 0n;
     const cpuMicros = total > before ? total : before;
     this.#highest.set(partition, cpuMicros);
-    return { ...now, cpuMicros, netInBytes: 0n, netOutBytes: 0n, diskWrittenBytes: 0n };
+    return { ...now, cpuMicros, netInBytes: 0n, netOutBytes: 0n, diskWrittenBytes: 0n, dataBytes: 0n };
   }
 
   /** Without cgroups it is the reapers' command lines that carry a partition's name. */

@@ -69,7 +69,7 @@ export class Meter {
   }
 
   /** `null` when the partition has no cgroup. */
-  read(): Counters | null {
+  read(): Omit<Counters, 'dataBytes'> | null {
     const cpu = this.#text('cpu');
     if (cpu === null) return null;
     const used = whole(this.#text('memory'));

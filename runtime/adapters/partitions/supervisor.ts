@@ -36,7 +36,15 @@ const OUT = '/run/lichen/out';
 /** What stays of a partition whose data is kept: an empty place or the data themselves, and the file that they are in when they have an end. */
 const KEPT: ReadonlySet<string> = new Set(['data', 'data.img']);
 
-const NO_COUNTERS: Counters = { cpuMicros: 0n, memoryBytes: 0n, netInBytes: 0n, netOutBytes: 0n, diskWrittenBytes: 0n, pids: 0 };
+const NO_COUNTERS: Counters = {
+  cpuMicros: 0n,
+  memoryBytes: 0n,
+  netInBytes: 0n,
+  netOutBytes: 0n,
+  diskWrittenBytes: 0n,
+  dataBytes: 0n,
+  pids: 0,
+};
 
 export interface SupervisorOptions {
   board: string;

@@ -11,6 +11,7 @@ import {
   leaseId,
   nonce,
   positive,
+  publicKey,
   secret,
   text,
   tier,
@@ -51,6 +52,8 @@ export const offerSchema = v.strictObject({
   model: text,
   /** What its owner set free on it of what it can give and keep from all others; without it, nothing. */
   grants: v.optional(v.pipe(v.array(offered), v.maxLength(LIMITS.grants))),
+  /** X25519: what its tenants seal their secrets to; without it, it gives its instances none. */
+  box: v.optional(publicKey),
   /** What of its card is set aside for `/data` that has an end; without it, it can hold none to one. */
   dataMib: v.optional(positive),
   /** Its ports that instances may be published on; without it, none. */

@@ -25,6 +25,7 @@ import {
 } from '../schema.ts';
 import { grant, linkTargets, publishedPorts } from './reach.ts';
 import { holdMs } from './release.ts';
+import { sealedSecrets } from './secrets.ts';
 
 /** Rates in nano-units of the currency; see `money.ts` for the unit each is per. */
 export const rates = v.strictObject({
@@ -69,6 +70,8 @@ export const requestSchema = v.strictObject({
   links: v.optional(linkTargets),
   /** Port of the release → port of the board; one that is not named is not published. */
   publish: v.optional(publishedPorts),
+  /** Sealed to each board that may run it; on others it is not placed. */
+  secrets: v.optional(sealedSecrets),
   /** How long its instances may hold off another release, at most; without it, as long as their own release says. */
   holdMs: v.optional(holdMs),
   /** One more than before: all instances begin anew. */

@@ -48,7 +48,14 @@ export class Stage {
   spec(partition: string, script: string): PartitionSpec {
     return {
       ...{ partition, rootPath: join(this.directory, 'root'), args: ['/bin/busybox', 'sh', '-c', script], env: { PATH: '/bin' } },
-      ...{ engine: 'none', parameters: '{}', network: null, devices: [], limits: { memoryMib: 64, cpuMillis: 1000, pids: 16, tmpMib: 1 } },
+      ...{
+        engine: 'none',
+        parameters: '{}',
+        network: null,
+        devices: [],
+        secrets: {},
+        limits: { memoryMib: 64, cpuMillis: 1000, pids: 16, tmpMib: 1 },
+      },
     };
   }
 

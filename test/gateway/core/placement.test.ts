@@ -146,6 +146,14 @@ describe('an instance', () => {
     expect(boards.map(({ leases }) => leases.length)).toEqual([0, 1, 0]);
   });
 
+  test('with secrets goes only to a board that they are sealed to [secrets-4]', () => {
+    const { world, boards } = cast({ boards: BOARDS });
+    const secrets = [{ board: boards[1]!.id, box: new Uint8Array(60) }];
+    world.node(0).accept(signedRequest({ replicas: 2, secrets }).body);
+    world.pass(1000);
+    expect(boards.map(({ leases }) => leases.length)).toEqual([0, 1, 0]);
+  });
+
   test('waits for the board that it asks for', () => {
     const { world, boards } = cast({ boards: BOARDS, request: { replicas: 1, filter: { board: idOf('board 2') } } });
     const [, board] = boards as [PaperBoard, PaperBoard];

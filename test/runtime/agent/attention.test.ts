@@ -6,7 +6,7 @@
 
 import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { nodeSealer } from '../../../runtime/adapters/hpke.ts';
+import { nodeSealer, openerFromSeed } from '../../../runtime/adapters/hpke.ts';
 import { type Concern, conclude, tick } from '../../../runtime/agent/attention.ts';
 import type { Board, Effect, Event } from '../../../runtime/agent/events.ts';
 import { attentions, docWants, flows, ONE, probes } from '../../../runtime/core/tables.ts';
@@ -23,6 +23,8 @@ import { OFFER } from '../../support/paper-board.ts';
 import { runs } from '../../support/properties.ts';
 import { smallRelease } from '../../support/small-release.ts';
 import { seededEntropy } from '../../support/world.ts';
+
+const OPENER = openerFromSeed(new Uint8Array(32).fill(1));
 
 type Looks = 'always' | 'as it does' | 'with ticks left out';
 
@@ -343,7 +345,7 @@ describe('a concern', () => {
   const turns = (tickActs: Partial<Concern>[], turnActs: Partial<Concern>[]) => {
     const memory: Memory = new Map();
     const board: Board = {
-      ...{ crypto: testCrypto, sealer: nodeSealer, signer: keyOf('board 1'), entropy: seededEntropy('board 1'), id: BOARD },
+      ...{ crypto: testCrypto, sealer: nodeSealer, opener: OPENER, signer: keyOf('board 1'), entropy: seededEntropy('board 1'), id: BOARD },
       ...{ bootId: 'boot', software: 'test', offer: OFFER, pace: PACE },
     };
     let log: string[] = [];

@@ -1,7 +1,7 @@
 /** Which numbers a board gives to its records, and what it remembers of those that it closed. */
 
 import { expect, test } from 'vitest';
-import { nodeSealer } from '../../../runtime/adapters/hpke.ts';
+import { nodeSealer, openerFromSeed } from '../../../runtime/adapters/hpke.ts';
 import { beginBoot, chainOf, closedBy, isOwn, noteClosed, ownUp } from '../../../runtime/agent/chain.ts';
 import type { Board, Effect, Work } from '../../../runtime/agent/events.ts';
 import { chains, ONE } from '../../../runtime/core/tables.ts';
@@ -13,11 +13,21 @@ import { idOf } from '../../support/federation.ts';
 import { MemoryDisk, openMemoryStore } from '../../support/memory-store.ts';
 import { seededEntropy } from '../../support/world.ts';
 
+const OPENER = openerFromSeed(new Uint8Array(32).fill(1));
+
 const empty = (): Work => new Draft<Effect>(openMemoryStore({ disk: new MemoryDisk() }).snapshot(), new Map());
 const boot = (work: Work, bootId: string, seed = bootId): void => {
   const offered = { tier: 'full', arch: 'x64', memoryMib: 1, cpuMillis: 1, partitions: 1, engine: '', model: '' } as const;
   const board: Board = {
-    ...{ crypto: testCrypto, sealer: nodeSealer, entropy: seededEntropy(seed), id: idOf('board 1'), bootId, software: 'test' },
+    ...{
+      crypto: testCrypto,
+      sealer: nodeSealer,
+      opener: OPENER,
+      entropy: seededEntropy(seed),
+      id: idOf('board 1'),
+      bootId,
+      software: 'test',
+    },
     signer: { publicKey: new Uint8Array(32), sign: () => new Uint8Array(64) },
     offer: { ...offered, enforces: { memory: true, cpu: true, pids: true, network: true, disk: true, deadline: true } },
     pace: { tickMs: 1, meterMs: 1, recordMs: 1, reportMs: 1, patienceMs: 1 },

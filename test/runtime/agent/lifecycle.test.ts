@@ -317,6 +317,7 @@ describe('a restart of the runtime', () => {
           limits: { memoryMib: 1, cpuMillis: 1, pids: 1, tmpMib: 0 },
           network: null,
           devices: [],
+          secrets: {},
           parameters: '{}',
         },
       },

@@ -23,7 +23,7 @@ const instanceAt = (registers: Registers): Instance => ({
 });
 const start = (registers: Registers = ZERO, monoMs = 0): Meter => meterFrom(instanceAt(registers), monoMs);
 const sampleOf = (changes: Partial<Sample> = {}): Sample => ({
-  ...{ cpuMicros: 0n, memoryBytes: 0n, netInBytes: 0n, netOutBytes: 0n, diskWrittenBytes: 0n },
+  ...{ cpuMicros: 0n, memoryBytes: 0n, netInBytes: 0n, netOutBytes: 0n, diskWrittenBytes: 0n, dataBytes: 0n },
   ...changes,
 });
 const MIB = 1_048_576n;
@@ -33,6 +33,12 @@ describe('a meter', () => {
     const base = { ...ZERO, cpuMicros: 100n, netInBytes: 7n, diskBytes: 1n };
     const meter = advance(start(base), sampleOf({ cpuMicros: 5n, netInBytes: 1n, netOutBytes: 2n, diskWrittenBytes: 3n }), 0, true);
     expect(registersOf(meter)).toEqual({ ...ZERO, cpuMicros: 105n, netInBytes: 8n, netOutBytes: 2n, diskBytes: 4n });
+  });
+
+  test('sums what /data takes over the same time', () => {
+    const used = advance(start({ ...ZERO, diskMibS: 4n }, 1000), sampleOf({ dataBytes: 5n * MIB }), 3000, true);
+    expect(registersOf(used)).toEqual({ ...ZERO, wallMs: 2000n, diskMibS: 14n });
+    expect(registersOf(advance(used, sampleOf({ dataBytes: 5n * MIB }), 9000, false)).diskMibS).toBe(14n);
   });
 
   test('sums time and memory·time over what was granted, and over nothing else', () => {
@@ -57,7 +63,7 @@ describe('a meter', () => {
 
 const counter = fc.bigInt({ min: 0n, max: 2n ** 40n });
 const anySample: fc.Arbitrary<Sample> = fc.record({
-  ...{ cpuMicros: counter, memoryBytes: counter, netInBytes: counter, netOutBytes: counter, diskWrittenBytes: counter },
+  ...{ cpuMicros: counter, memoryBytes: counter, netInBytes: counter, netOutBytes: counter, diskWrittenBytes: counter, dataBytes: counter },
 });
 
 test('no register ever falls, whatever the kernel and the clock say (property)', () => {
@@ -86,6 +92,7 @@ const grown = (a: Sample, b: Sample): Sample => ({
   netInBytes: a.netInBytes + b.netInBytes,
   netOutBytes: a.netOutBytes + b.netOutBytes,
   diskWrittenBytes: a.diskWrittenBytes + b.diskWrittenBytes,
+  dataBytes: b.dataBytes,
 });
 
 test('over restarts of the partition nothing counted is lost and nothing is counted twice (property)', () => {
@@ -94,7 +101,7 @@ test('over restarts of the partition nothing counted is lost and nothing is coun
       let base = ZERO;
       let monoMs = 0;
       let total = sampleOf();
-      let [wallMs, byteMs] = [0n, 0n];
+      let [wallMs, byteMs, dataByteMs] = [0n, 0n, 0n];
       for (const life of given) {
         let meter = start(base, monoMs);
         let counters = sampleOf();
@@ -104,6 +111,7 @@ test('over restarts of the partition nothing counted is lost and nothing is coun
           total = grown(total, more);
           wallMs += BigInt(elapsedMs);
           byteMs += more.memoryBytes * BigInt(elapsedMs);
+          dataByteMs += more.dataBytes * BigInt(elapsedMs);
           meter = advance(meter, counters, monoMs, true);
           // The runtime itself may end at any moment: a sample seen again by its next life changes nothing.
           expect(advance(meter, counters, monoMs, true)).toEqual(meter);
@@ -115,9 +123,10 @@ test('over restarts of the partition nothing counted is lost and nothing is coun
       expect([base.netInBytes, base.netOutBytes, base.diskBytes]).toEqual([total.netInBytes, total.netOutBytes, total.diskWrittenBytes]);
       expect(base.wallMs).toBe(wallMs);
       // A life ends on a whole MiB·s, in the tenant's favour.
-      const exact = byteMs / (MIB * 1000n);
-      expect(exact - base.memoryMibS).toBeGreaterThanOrEqual(0n);
-      expect(exact - base.memoryMibS).toBeLessThanOrEqual(BigInt(given.length));
+      for (const short of [byteMs / (MIB * 1000n) - base.memoryMibS, dataByteMs / (MIB * 1000n) - base.diskMibS]) {
+        expect(short).toBeGreaterThanOrEqual(0n);
+        expect(short).toBeLessThanOrEqual(BigInt(given.length));
+      }
     }),
     runs(200),
   );

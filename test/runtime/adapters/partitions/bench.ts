@@ -125,6 +125,7 @@ export class Bench {
       engine: 'none',
       network: null,
       devices: [],
+      secrets: {},
       parameters: '{}',
       ...more,
       limits: { ...LIMITS, ...more.limits },

@@ -12,6 +12,7 @@ const INPUT: ConfigInput = {
     limits: { memoryMib: 64, cpuMillis: 500, pids: 32, tmpMib: 4 },
     network: null,
     devices: [],
+    secrets: {},
     parameters: '{}',
   },
   uid: 0x7000_0001,

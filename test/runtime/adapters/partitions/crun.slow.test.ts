@@ -6,6 +6,7 @@ import { linkOf } from '../../../../runtime/adapters/partitions/names.ts';
 import { until } from '../../../../runtime/adapters/partitions/run.ts';
 import { partitionsContract } from '../../../contract/partitions.ts';
 import type { Bench } from './bench.ts';
+import { hostileData } from './hostile-data.ts';
 import { busyboxPath } from './root.ts';
 
 /** Number of each system call on x86-64 and on arm64, and what it is called with; all must be refused as if forbidden. */
@@ -129,6 +130,8 @@ const endsOfData = (bench: () => Bench): void => {
     expect(Number(/made (\d+)/.exec(text)?.[1])).toBeGreaterThan(32);
     expect(text).not.toContain(' more');
     expect(statSync(imageOf(bench(), full)).blocks * 512).toBeLessThanOrEqual(4 * 1024 * 1024);
+    expect((await bench().counters(full)).dataBytes).toBeGreaterThan(0n);
+    expect((await bench().counters(full)).dataBytes).toBeLessThanOrEqual(4n * 1024n * 1024n);
     await start(other, 'echo moin > /data/x && busybox cat /data/x; exec busybox sleep 1000');
     await heard(bench(), other, 'moin');
     await bench().end(full);
@@ -250,6 +253,7 @@ if (process.getuid?.() !== 0) {
       limits(bench);
       endsOfData(bench);
       walls(bench);
+      hostileData(bench);
     },
   });
 }

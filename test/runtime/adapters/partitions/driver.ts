@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { DeviceRoots } from '../../../../runtime/adapters/partitions/devices.ts';
 import { boardName, linkOf } from '../../../../runtime/adapters/partitions/names.ts';
 import type { Enforcement, PartitionEvent, PartitionStep } from '../../../../runtime/ports/partitions.ts';
-import { fromLine } from './lines.ts';
+import { fromLine, toLine } from './lines.ts';
 
 type Answer<Kind extends PartitionEvent['kind']> = Extract<PartitionEvent, { kind: Kind }>;
 
@@ -104,7 +104,7 @@ export class Life {
   ask(step: PartitionStep): Promise<PartitionEvent> {
     this.#id += 1;
     const id = this.#id;
-    this.#child.stdin?.write(`${JSON.stringify({ id, step })}\n`);
+    this.#child.stdin?.write(`${toLine({ id, step })}\n`);
     return new Promise((resolve) => this.#waiting.set(id, resolve));
   }
 

@@ -8,7 +8,7 @@ import type { DeviceRoots } from '../../../../runtime/adapters/partitions/device
 import { openPartitions } from '../../../../runtime/adapters/partitions/open.ts';
 import type { PartitionStep } from '../../../../runtime/ports/partitions.ts';
 import { asLichenError } from '../../../../runtime/protocol/errors.ts';
-import { toLine } from './lines.ts';
+import { fromLine, toLine } from './lines.ts';
 
 const [board = '', dataPath = '', nodePath = '', tier = 'best', deviceRoots = 'null'] = process.argv.slice(2);
 const say = (what: object): void => {
@@ -24,7 +24,7 @@ try {
   say({ enforcement: partitions.enforcement });
   const lines = createInterface({ input: process.stdin });
   lines.on('line', (line) => {
-    const { id, step } = JSON.parse(line) as { id: number; step: PartitionStep };
+    const { id, step } = fromLine<{ id: number; step: PartitionStep }>(line);
     let returned = false;
     partitions.perform(step, (event) => say({ id, event, early: !returned }));
     returned = true;

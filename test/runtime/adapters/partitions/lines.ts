@@ -4,6 +4,7 @@ import { LichenError } from '../../../../runtime/protocol/errors.ts';
 export const toLine = (value: object): string =>
   JSON.stringify(value, (_key, item: unknown) => {
     if (typeof item === 'bigint') return { $big: String(item) };
+    if (item instanceof Uint8Array) return { $bytes: Buffer.from(item).toString('base64') };
     if (item instanceof Map) return { $map: [...item] };
     if (item instanceof LichenError) return { $error: [item.code, item.detail] };
     return item;
@@ -13,6 +14,7 @@ export const toLine = (value: object): string =>
 export const fromLine = <Line>(line: string): Line =>
   JSON.parse(line, (_key, item) => {
     if (typeof item?.$big === 'string') return BigInt(item.$big);
+    if (typeof item?.$bytes === 'string') return new Uint8Array(Buffer.from(item.$bytes, 'base64'));
     if (Array.isArray(item?.$map)) return new Map(item.$map);
     if (Array.isArray(item?.$error)) return new LichenError(item.$error[0], item.$error[1]);
     return item;

@@ -33,7 +33,18 @@ const refusal = (program: string, engine: 'none' | 'node' = 'none'): string => {
   const limits = { memoryMib: 1, cpuMillis: 1, pids: 1, tmpMib: 1 };
   try {
     checkProgramFile(
-      { partition: 'p', rootPath: root, args: [program], env: {}, engine, limits, parameters: '{}', network: null, devices: [] },
+      {
+        partition: 'p',
+        rootPath: root,
+        args: [program],
+        env: {},
+        engine,
+        limits,
+        parameters: '{}',
+        network: null,
+        devices: [],
+        secrets: {},
+      },
       'x64',
     );
     return '';
