@@ -8,18 +8,21 @@ import * as v from 'valibot';
 import { parseClaim } from '../protocol/claim.ts';
 import { asLichenError, LichenError, refuse } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
-import { parse } from '../protocol/schema.ts';
+import { map, parse } from '../protocol/schema.ts';
 
 /** Each may be left out; what is not known here is refused, so that a misspelt word is not silently without effect. */
-const setup = v.strictObject({
-  claim: v.optional(v.string()),
-  /** One label of a name (RFC 1123). */
-  hostname: v.optional(v.pipe(v.string(), v.regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'lower case letters, digits and hyphens'))),
-  /** As the runtime's words of the same names. */
-  capacity: v.optional(v.string()),
-  grants: v.optional(v.string()),
-  proxy: v.optional(v.string()),
-});
+const setup = v.pipe(
+  map,
+  v.strictObject({
+    claim: v.optional(v.string()),
+    /** One label of a name (RFC 1123). */
+    hostname: v.optional(v.pipe(v.string(), v.regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'lower case letters, digits and hyphens'))),
+    /** As the runtime's words of the same names. */
+    capacity: v.optional(v.string()),
+    grants: v.optional(v.string()),
+    proxy: v.optional(v.string()),
+  }),
+);
 export type Setup = v.InferOutput<typeof setup>;
 
 const keptIn = (data: string): string => join(data, 'setup.json');
