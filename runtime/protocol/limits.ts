@@ -47,7 +47,7 @@ export const LIMITS = {
   /** Of the log of an instance: text of one answer, what is kept when its release does not say, and at most. */
   logFrameBytes: 32 * 1024,
   logKib: 256,
-  logMaxKib: 4096,
+  logMaxKib: 1024,
   /** What logs may write to a board's card in a day, compressed; else they are in memory. */
   logWearBytesPerDay: 4 * 1024 * 1024,
   /** How long a board waits for something to be said before it answers who watches. */
