@@ -4,7 +4,8 @@
 export const STORAGE = [
   'drivers/ata/{ahci,ata_piix,ata_generic,sata_*}.ko.xz',
   'drivers/block/{loop,virtio_blk}.ko.xz',
-  'drivers/mmc/**',
+  'drivers/mmc/core/mmc_block.ko.xz',
+  'drivers/mmc/host/sdhci-{acpi,pci}.ko.xz',
   'drivers/nvme/host/{nvme,nvme-core}.ko.xz',
   'drivers/scsi/{sd_mod,virtio_scsi,hv_storvsc,vmw_pvscsi}.ko.xz',
   'drivers/usb/host/*',
@@ -22,7 +23,7 @@ export const FILE_SYSTEMS = [
 /** Partitions: links, filters, limits. */
 export const PARTITIONS = [
   'drivers/net/{veth,dummy,macvlan,tun,ifb}.ko.xz',
-  'net/netfilter/nf_*',
+  'net/netfilter/nf_{conntrack,nat,tables,reject_inet,log_syslog}.ko.xz',
   'net/netfilter/nft_*',
   'net/netfilter/nfnetlink*',
   'net/ipv{4,6}/netfilter/{nf,nft}_*',
@@ -31,20 +32,20 @@ export const PARTITIONS = [
 
 /** What a board has to do with the world. */
 export const WORLD = [
-  'drivers/gpio/*',
+  'drivers/gpio/gpio-{ich,pca953x}.ko.xz',
   'drivers/hid/{hid,hid-generic}.ko.xz',
   'drivers/hid/usbhid/usbhid.ko.xz',
-  'drivers/hwmon/*',
+  'drivers/hwmon/{coretemp,k10temp,nct6775,it87}.ko.xz',
   'drivers/i2c/{i2c-dev,i2c-smbus}.ko.xz',
   'drivers/i2c/busses/i2c-{i801,piix4,designware*}.ko.xz',
   'drivers/input/evdev.ko.xz',
-  'drivers/char/hw_random/*',
-  'drivers/rtc/rtc-*',
-  'drivers/thermal/**',
+  'drivers/char/hw_random/{virtio,intel,amd,via}-rng.ko.xz',
+  'drivers/thermal/intel/x86_pkg_temp_thermal.ko.xz',
   'drivers/usb/class/cdc-acm.ko.xz',
   'drivers/usb/serial/{usbserial,cp210x,ftdi_sio,ch341,pl2303}.ko.xz',
-  'drivers/watchdog/*',
-  'drivers/w1/**',
+  'drivers/watchdog/{iTCO_wdt,i6300esb,softdog,sp5100_tco}.ko.xz',
+  'drivers/w1/masters/ds2490.ko.xz',
+  'drivers/w1/slaves/w1_therm.ko.xz',
 ];
 
 /** Wired networks of machines that people have at home or rent. */

@@ -56,6 +56,7 @@ const setupIn = (text: string): Setup => {
       `lichen.json is not JSON (${thrown instanceof Error ? thrown.message : String(thrown)}); it may be half written`,
     );
   }
+  if (Array.isArray(value)) refuse('bad-schema', 'lichen.json is a list, not an object in braces');
   return parse(setup, value, 'lichen.json');
 };
 

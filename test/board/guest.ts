@@ -43,10 +43,12 @@ END
 cat > /mnt/tests << 'END'
 cd ${REPOSITORY}
 mkdir -p /data/tmp
-export PATH=/usr/sbin:/usr/bin HOME=/data/tmp TMPDIR=/data/tmp NO_COLOR=1 CI=true LICHEN_SLOWNESS=4
+export PATH=/usr/sbin:/usr/bin HOME=/data/tmp TMPDIR=/data/tmp NO_COLOR=1 CI=true LICHEN_SLOWNESS=3
+# Each life of a runtime would strip and compile the same files again.
+export NODE_COMPILE_CACHE=/data/tmp/compiled
 stty -F /dev/ttyS1 raw
 node node_modules/vitest/vitest.mjs run --config test/board/inside/vitest.config.ts \\
-  --reporter=default --reporter=json --outputFile.json=/data/tmp/report.json ${files.join(' ')} > /dev/ttyS0 2>&1
+  --reporter=verbose --reporter=json --outputFile.json=/data/tmp/report.json ${files.join(' ')} > /dev/ttyS0 2>&1
 cat /data/tmp/report.json > /dev/ttyS1
 poweroff
 END
