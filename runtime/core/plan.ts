@@ -64,7 +64,8 @@ export const plan = (instance: Instance, run: Run, facts: Facts, monoMs: number)
   if (!facts.held && run.process === 'running') return stopping(run, monoMs);
   if (instance.wanted === 'stopped' || instance.unpaid) return run.process === 'running' ? stopping(run, monoMs) : null;
   if (instance.wanted === 'started') return starting(instance, run, facts, monoMs);
-  return facts.verified ? null : 'verify';
+  // What was refused is not asked for again by itself: it would be the same.
+  return facts.verified || run.error !== '' ? null : 'verify';
 };
 
 /** What has run for so long does not end again and again. */

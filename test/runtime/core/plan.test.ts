@@ -136,6 +136,10 @@ describe('the next step', () => {
     expect(plan(instance({ opened: false }), run('none'), { ...CALM, verified: true, held: true, content: null }, 0)).toBe('fetch');
   });
 
+  test('of what was refused before its wish was known is none', () => {
+    expect(next('none', { verified: false, instance: { wanted: 'unknown' }, run: { error: 'bad-parameter' } })).toBeNull();
+  });
+
   test('before the wish is known is to learn it', () => {
     for (const process of RESTING) expect(next(process, { verified: false, instance: { wanted: 'unknown' } })).toBe('verify');
   });
