@@ -161,6 +161,28 @@ const endsOfData = (bench: () => Bench): void => {
     expect(existsSync(imageOf(bench(), partition))).toBe(false);
     expect(loops()).not.toContain(bench().dataPath);
   });
+
+  it('are got by an heir with what was kept without one, and keep it when he asks for none', async () => {
+    const [without, within, after] = [bench().partition(), bench().partition(), bench().partition()];
+    const leave = async (partition: string, heir: string) => {
+      await bench().life.do({ kind: 'stop', partition, graceMs: 0 });
+      await bench().life.do({ kind: 'remove', partition, data: true, heir });
+    };
+    const read = 'busybox cat /data/kept; busybox grep -c " /data ext4 rw,nosuid" /proc/mounts; echo over; exec busybox sleep 1000';
+    await bench().life.do({
+      ...{ kind: 'start', deadlineMonoMs: null },
+      spec: bench().spec(without, 'echo of old > /data/kept; echo over; exec busybox sleep 1000'),
+    });
+    await heard(bench(), without, 'over');
+    await leave(without, within);
+    await start(within, read);
+    expect(await heard(bench(), within, 'over')).toMatch(/of old\n.* 1\n/s);
+    await leave(within, after);
+    await bench().life.do({ kind: 'start', deadlineMonoMs: null, spec: bench().spec(after, read) });
+    expect(await heard(bench(), after, 'over')).toMatch(/of old\n.* 1\n/s);
+    await bench().end(after);
+    expect(loops()).not.toContain(bench().dataPath);
+  });
 };
 
 const walls = (bench: () => Bench): void => {
