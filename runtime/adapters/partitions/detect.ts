@@ -80,7 +80,7 @@ const forwarded = (): Families => ({ v4: isOn('ipv4/ip_forward'), v6: isOn('ipv6
 /** Whether the kernel would take the board's table; nothing is changed by asking. */
 const translates = async (board: string, families: Families): Promise<boolean> => {
   const policy = { outbound: [], dns: true, lan: false, links: [], publish: [{ outside: 1024, inside: 80, protocol: 'tcp' as const }] };
-  const trial = { link: 'lichen', address: 'fd00::1', address4: '100.64.0.1', policy };
+  const trial = { link: 'lichen', address: 'fd00::1', address4: '100.64.0.1', policy, pairs: [] };
   const asked = await run('nft', ['-c', '-f', '-'], { input: boardTable(boardName(board), [trial], families), timeoutMs: PATIENCE_MS });
   return (families.v4 || families.v6) && asked.code === 0;
 };

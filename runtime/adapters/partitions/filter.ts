@@ -19,6 +19,8 @@ export interface Wiring {
   /** Null where nothing outside is reached by IPv4. */
   address4: string | null;
   policy: NetworkPolicy | null;
+  /** Its ends of pairs with other partitions. */
+  pairs: string[];
 }
 
 /** One end of a pair of interfaces between two partitions. */

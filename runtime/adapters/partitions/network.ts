@@ -137,7 +137,7 @@ export class Network {
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
     closeSync(openSync(file, 'w', 0o600));
     const address4 = policy !== null && families.v4 ? await this.#free4(partition) : null;
-    const wiring: Wiring = { link, address, address4, policy };
+    const wiring: Wiring = { link, address, address4, policy, pairs: [] };
     const within = [
       'link set lo up',
       `link add eth0 type veth peer name ${link} netns ${process.pid}`,
@@ -158,11 +158,17 @@ export class Network {
     return wiring;
   }
 
-  /** The link is taken away first: a namespace dies a while after its last user, and its links with it. */
+  /**
+   * Links are taken away first: a namespace dies a while after its last user, and its links with it. Until then the other end
+   * of a pair would pass for one that is whole.
+   */
   async #unmake(partition: string): Promise<void> {
     const [file, link] = [this.file(partition), this.link(partition)];
     if (readText(`/sys/class/net/${link}/operstate`) !== null) await run('ip', ['link', 'del', link]);
-    if (this.#isMounted(file)) await must('umount', [file]);
+    if (this.#isMounted(file)) {
+      for (const device of this.#wirings.get(partition)?.pairs ?? []) await run('nsenter', [`--net=${file}`, 'ip', 'link', 'del', device]);
+      await must('umount', [file]);
+    }
     rmSync(file, { force: true });
     this.#wirings.remove(partition);
   }
@@ -248,6 +254,10 @@ export class Network {
     const inside = (partition: string): string => `--net=${this.file(partition)}`;
     if ((await run('nsenter', [inside(one), 'ip', 'link', 'show', device])).code === 0) return;
     await must('nsenter', [inside(one), 'ip', 'link', 'add', device, 'type', 'veth', 'peer', 'name', device, 'netns', this.file(other)]);
+    for (const end of [one, other]) {
+      const wiring = this.#wirings.get(end);
+      if (wiring !== undefined) this.#wirings.put(end, { ...wiring, pairs: [...new Set([...wiring.pairs, device])] });
+    }
     // The other's own address is not one of this interface, so it is reached through one that is (RFC 4861 section 7.2.3).
     for (const [self, at, peer, peerAt] of [
       [one, 'fe80::1', other, 'fe80::2'],

@@ -13,7 +13,13 @@ const policy = v.strictObject({
   links: v.array(v.strictObject({ name: v.string(), partition: v.string(), port, protocol })),
   publish: v.array(v.strictObject({ outside: port, inside: port, protocol })),
 });
-const schema = v.strictObject({ link: v.string(), address: v.string(), address4: v.nullable(v.string()), policy: v.nullable(policy) });
+const schema = v.strictObject({
+  link: v.string(),
+  address: v.string(),
+  address4: v.nullable(v.string()),
+  policy: v.nullable(policy),
+  pairs: v.array(v.string()),
+});
 
 const parsed = (text: string): unknown => {
   try {

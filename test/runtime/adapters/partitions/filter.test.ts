@@ -15,7 +15,7 @@ import type { NetworkPolicy } from '../../../../runtime/ports/partitions.ts';
 const NOTHING: NetworkPolicy = { outbound: [], dns: false, lan: false, links: [], publish: [] };
 const BOTH = { v4: true, v6: true };
 const wiring = (policy: Partial<NetworkPolicy> | null): Wiring => ({
-  ...{ link: 'lc0', address: 'fd4c::1', address4: '100.64.0.1' },
+  ...{ link: 'lc0', address: 'fd4c::1', address4: '100.64.0.1', pairs: [] },
   policy: policy === null ? null : { ...NOTHING, ...policy },
 });
 const inside = (policy: Partial<NetworkPolicy> | null, more: Partial<Inside> = {}): Inside => ({
@@ -108,7 +108,7 @@ describe('the table of the board', () => {
   const published = { publish: [{ outside: 8080, inside: 80, protocol: 'tcp' as const }] };
 
   it('carries its name, translates for whoever reaches out and guards all', () => {
-    const other: Wiring = { link: 'lc1', address: 'fd4c::9', address4: null, policy: null };
+    const other: Wiring = { link: 'lc1', address: 'fd4c::9', address4: null, policy: null, pairs: [] };
     const table = boardTable('lichen-x', [wiring({ outbound: [rule('internet')] }), other], BOTH);
     expect(table).toContain('table inet lichen-x {');
     expect(table).toContain('oifname != { "lc0", "lc1" } ip saddr { 100.64.0.1 } masquerade');

@@ -190,6 +190,8 @@ const suite = (): void => {
     expect(await fetches(client, 'db')).toBe(true);
     await bench.life.do({ kind: 'stop', partition: server, graceMs: 0 });
     await bench.life.do({ kind: 'remove', partition: server, data: true });
+    // At once, though the namespace at its other end takes its time to die: what is left would pass for a link.
+    expect((await bench.inside(client, ['/bin/busybox', 'ls', '/sys/class/net'])).detail).not.toMatch(/lk/);
     expect(await fetches(client, 'db')).toBe(false);
     const { address } = await bench.life.do({ kind: 'start', deadlineMonoMs: null, spec: bench.spec(server, serve('again')) });
     expect(address).toBe(addressOf(bench.board, server));
