@@ -99,7 +99,7 @@ export const partitionLogs = (bench: () => Bench, tier: 'best' | 'dev'): void =>
     await bench().end(partition);
   });
 
-  it('of a flood keep the end, count what went by, stay within their limit, and leave the neighbour alone', async () => {
+  it('of a flood keep the end, count what went by, stay within their limit, and leave the neighbour alone [escape]', async () => {
     const [loud, quiet] = [bench().partition(), bench().partition()];
     await start(bench(), quiet, 'while :; do echo tick; busybox sleep 1; done');
     const script = `busybox yes 0123456789012345678901234567890123456789012345678 | busybox head -c 20000000; echo over; echo > /data/report; exec busybox sleep 1000`;

@@ -63,7 +63,7 @@ export const words = (bench: () => Bench): void => {
     expect(await look(partition)).toMatchObject({ connection: null, holds: false });
   });
 
-  it('leads nobody out: links, pipes and directories are not what they say', async () => {
+  it('leads nobody out: links, pipes and directories are not what they say [escape]', async () => {
     const partition = await begin(`
       cd ${OUT}
       busybox ln -s /etc/passwd connection.json; busybox mkfifo hold
@@ -80,7 +80,7 @@ export const words = (bench: () => Bench): void => {
     await bench().end(partition);
   });
 
-  it('cannot fill what it says it in', async () => {
+  it('cannot fill what it says it in [escape]', async () => {
     const partition = await begin(`
       busybox dd if=/dev/zero of=${OUT}/full bs=4k count=64 2> /data/full
       i=0; while [ $i -lt 200 ]; do busybox touch ${OUT}/f$i 2> /dev/null || break; i=$((i+1)); done; echo $i > /data/files

@@ -45,7 +45,7 @@ const isolation = (bench: () => Bench): void => {
   });
   afterAll(() => bench().end(partition));
 
-  it('is nobody: not uid 0, no capability, no privileges to gain', () => {
+  it('is nobody: not uid 0, no capability, no privileges to gain [escape]', () => {
     const [uid, ...status] = read('who').split('\n');
     expect(Number(uid)).toBeGreaterThan(0);
     expect(status.map((line) => line.split('\t'))).toEqual(
@@ -55,15 +55,15 @@ const isolation = (bench: () => Bench): void => {
       ]),
     );
   });
-  it('sees its own processes only', () => expect(Number(read('processes'))).toBeLessThan(8));
-  it("has its three standard descriptors and no other; its reaper none of the runtime's parent", () => {
+  it('sees its own processes only [escape]', () => expect(Number(read('processes'))).toBeLessThan(8));
+  it("has its three standard descriptors and no other; its reaper none of the runtime's parent [escape]", () => {
     // The fourth is the directory that is being listed.
     expect(read('descriptors').split('\n')).toEqual(['0', '1', '2', '3']);
     const { reaper } = JSON.parse(readFileSync(join(bench().dataPath, 'partitions', partition, 'state.json'), 'utf8'));
     expect(readdirSync(`/proc/${reaper.pid}/fd`)).not.toContain(String(STRAY));
   });
-  it('cannot write its root', () => expect(read('root')).toBe('no'));
-  it('has a /tmp of the size it was given', () => {
+  it('cannot write its root [escape]', () => expect(read('root')).toBe('no'));
+  it('has a /tmp of the size it was given [escape]', () => {
     expect(read('tmp')).toMatch(/No space left/);
     expect(read('tmp')).toMatch(/(?:^|\n)1[67]\+/);
   });

@@ -7,6 +7,7 @@ import { until } from '../../../../runtime/adapters/partitions/run.ts';
 import { partitionsContract } from '../../../contract/partitions.ts';
 import type { Bench } from './bench.ts';
 import { hostileData } from './hostile-data.ts';
+import { hostileKernel } from './hostile-kernel.ts';
 import { busyboxPath } from './root.ts';
 
 /** Number of each system call on x86-64 and on arm64, and what it is called with; all must be refused as if forbidden. */
@@ -32,7 +33,7 @@ const callAll = (): string => {
 const EPERM = 1;
 
 const limits = (bench: () => Bench): void => {
-  it('ends what takes more memory than it was given, and says that this was why', async () => {
+  it('ends what takes more memory than it was given, and says that this was why [escape]', async () => {
     const partition = bench().partition();
     const spec = bench().spec(partition, '', { args: ['/bin/busybox', 'tail', '/dev/zero'], limits: { memoryMib: 16 } });
     await bench().life.do({ kind: 'start', deadlineMonoMs: null, spec });
@@ -40,7 +41,7 @@ const limits = (bench: () => Bench): void => {
     await bench().end(partition);
   });
 
-  it('holds the number of processes', async () => {
+  it('holds the number of processes [escape]', async () => {
     const partition = bench().partition();
     // The shell ends at the first fork that fails; a second one tells what it saw.
     const script =
@@ -54,7 +55,7 @@ const limits = (bench: () => Bench): void => {
     await bench().end(partition);
   });
 
-  it("throttles CPU time, and a flood of log lines is the flooder's own time", async () => {
+  it("throttles CPU time, and a flood of log lines is the flooder's own time [escape]", async () => {
     const partition = bench().partition();
     await bench().life.do({
       kind: 'start',
@@ -112,7 +113,7 @@ const endsOfData = (bench: () => Bench): void => {
       spec: bench().spec(partition, script, { limits: { dataMib: 4, dataInodes: 64, ...limits } }),
     });
 
-  it('hold bytes and inodes, without set-user-id programs and devices, and the neighbour has its own', async () => {
+  it('hold bytes and inodes, without set-user-id programs and devices, and the neighbour has its own [escape]', async () => {
     const [full, other] = [bench().partition(), bench().partition()];
     const script = `
       busybox grep ' /data ' /proc/mounts
@@ -186,7 +187,7 @@ const endsOfData = (bench: () => Bench): void => {
 };
 
 const walls = (bench: () => Bench): void => {
-  it.skipIf(!existsSync('/usr/bin/perl'))('refuses the system calls of the table', async () => {
+  it.skipIf(!existsSync('/usr/bin/perl'))('refuses the system calls of the table [escape]', async () => {
     const partition = bench().partition();
     await bench().life.do({
       kind: 'start',
@@ -219,7 +220,7 @@ const walls = (bench: () => Bench): void => {
     await bench().end(partition);
   });
 
-  it('gives each partition a uid of its own', async () => {
+  it('gives each partition a uid of its own [escape]', async () => {
     const [one, two] = [bench().partition(), bench().partition()];
     const script = 'busybox id -u > /data/report; exec busybox sleep 1000';
     for (const partition of [one, two])
@@ -228,7 +229,7 @@ const walls = (bench: () => Bench): void => {
     for (const partition of [one, two]) await bench().end(partition);
   });
 
-  it('lets a partition answer the board but not ask it', async (context) => {
+  it('lets a partition answer the board but not ask it [escape]', async (context) => {
     if (!bench().life.enforcement.network) context.skip('this machine has no network namespaces');
     if (bench().life.enforcement.lacks.some((lack) => lack.includes('nftables'))) context.skip('nft is not installed');
     const partition = bench().partition();
@@ -273,6 +274,7 @@ if (process.getuid?.() !== 0) {
           quota: true,
         }));
       limits(bench);
+      hostileKernel(bench);
       endsOfData(bench);
       walls(bench);
       hostileData(bench);

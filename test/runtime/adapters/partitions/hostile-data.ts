@@ -11,7 +11,7 @@ const start = (bench: Bench, partition: string, script: string, limits: Partial<
   bench.life.do({ kind: 'start', deadlineMonoMs: null, spec: bench.spec(partition, script, { limits }) });
 
 export const hostileData = (bench: () => Bench): void => {
-  it("descriptors end where the release says, cannot be had back, and are nobody else's", async () => {
+  it("descriptors end where the release says, cannot be had back, and are nobody else's [escape]", async () => {
     const [greedy, modest] = [bench().partition(), bench().partition()];
     // busybox's tail opens all of its files before it reads the first.
     const script = `
@@ -32,7 +32,7 @@ export const hostileData = (bench: () => Bench): void => {
     await bench().end(modest);
   });
 
-  it('every place in memory that can be written to is full at its size, and no other can be written to', async () => {
+  it('every place in memory that can be written to is full at its size, and no other can be written to [escape]', async () => {
     const partition = bench().partition();
     const script = `
       for at in /tmp /dev/shm; do busybox dd if=/dev/zero of=$at/full bs=64k count=256 2> /dev/null; busybox stat -c '%n %s' $at/full; done > /data/sizes
@@ -46,7 +46,7 @@ export const hostileData = (bench: () => Bench): void => {
     await bench().end(partition);
   });
 
-  it('links in /data lead the runtime nowhere: not when it starts it again, and not when it takes it away', async () => {
+  it('links in /data lead the runtime nowhere: not when it starts it again, and not when it takes it away [escape]', async () => {
     const partition = bench().partition();
     const victim = join(bench().directory, 'victim');
     mkdirSync(victim);
@@ -69,7 +69,7 @@ export const hostileData = (bench: () => Bench): void => {
     expect([after.uid, after.mode, after.mtimeMs]).toEqual([before.uid, before.mode, before.mtimeMs]);
   });
 
-  it("nobody reads what is another's: not inside, and not with its user id outside", async () => {
+  it("nobody reads what is another's: not inside, and not with its user id outside [escape]", async () => {
     const [mine, theirs] = [bench().partition(), bench().partition()];
     await start(bench(), theirs, 'echo secret > /data/report; busybox chmod 666 /data/report; exec busybox sleep 1000');
     await bench().report(theirs);
@@ -89,7 +89,7 @@ export const hostileData = (bench: () => Bench): void => {
     await bench().end(theirs);
   });
 
-  it('secrets are files of its user alone in memory, there from the first instruction, and on no card', async () => {
+  it('secrets are files of its user alone in memory, there from the first instruction, and on no card [escape]', async () => {
     const partition = bench().partition();
     const secrets = { password: new Uint8Array([0, 255, 10, 99]), key: new Uint8Array(Buffer.from('a very secret key')) };
     const script = `

@@ -84,7 +84,7 @@ const suite = (): void => {
     expect(bench.life.enforcement.publishes).toBe(true);
   });
 
-  it('denies all that no rule names: the board under each of its addresses, its network, the world, its neighbours [network-3]', async () => {
+  it('denies all that no rule names: the board under each of its addresses, its network, the world, its neighbours [network-3] [escape]', async () => {
     const [one, other] = [await start(null), await start(NOTHING, serve('other'))];
     await bench.report(other, 'up');
     for (const partition of [one, other]) {
@@ -237,7 +237,7 @@ const suite = (): void => {
     setHosts('');
   });
 
-  it('drops a datagram with a source that is not its own [network-4]', async () => {
+  it('drops a datagram with a source that is not its own [network-4] [escape]', async () => {
     const partition = await start({ ...NOTHING, outbound: [udp(OUTSIDE.v6)] });
     const send = (from: string, text: string) =>
       bench.inside(partition, ['/usr/bin/perl', '-e', SEND, full(OUTSIDE.v6), String(PORT), from === '' ? '' : full(from), text]);
@@ -249,7 +249,7 @@ const suite = (): void => {
     expect(world.heard).toEqual([`udp ${BOARD.v6} honest`, `udp ${BOARD.v6} last`]);
   });
 
-  it('refuses raw sockets, of packets and of the network', async () => {
+  it('refuses raw sockets, of packets and of the network [escape]', async () => {
     const partition = await start({ ...NOTHING, outbound: [tcp('internet')] });
     for (const [family, kind, protocol] of [
       [2, 3, 1],
