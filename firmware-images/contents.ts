@@ -18,7 +18,6 @@ export const BENCH_PROGRAMS: Record<string, string[]> = {
   bash: ['usr/bin/bash'],
   // What Vitest's own libraries need of the C library, and nothing in an image does.
   libc6: ['usr/lib/x86_64-linux-gnu/librt.so.1'],
-  mount: ['usr/bin/mount', 'usr/bin/umount'],
   'perl-base': ['usr/bin/perl'],
   strace: ['usr/bin/strace'],
 };
