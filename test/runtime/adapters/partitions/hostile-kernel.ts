@@ -35,7 +35,8 @@ const COUNTS = 'i=0; while :; do i=$((i+1)); echo $i > /data/next; busybox mv /d
 
 /** A bomb each, and what it is given to burst in. */
 const BOMBS: [string, string, { memoryMib?: number; cpuMillis?: number; pids?: number }][] = [
-  ['forks', 'while :; do busybox sh -c "while :; do :; done" & done', { pids: 12, cpuMillis: 200 }],
+  // The shell that cannot fork ends, and leaves what it made to the first process, which lives on.
+  ['forks', '(while :; do busybox sh -c "while :; do :; done" & done) & exec busybox sleep 1000', { pids: 12, cpuMillis: 200 }],
   ['memory', 'while :; do busybox tail /dev/zero; done', { memoryMib: 16, cpuMillis: 300 }],
   ['tiny writes', 'while :; do echo x > /data/a; echo y > /data/b; busybox sync /data/a; done', { cpuMillis: 200 }],
   ['pipes', 'busybox yes | busybox cat > /dev/null', { cpuMillis: 200 }],
