@@ -1,6 +1,6 @@
 /** Drives floor.sh: the same container, made by nothing but a shell. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Layout } from '../../../runtime/adapters/partitions/cgroup-layout.ts';
@@ -19,9 +19,16 @@ const GROUP = 'lichen-floor';
 const ADDRESS = 'fd4c:6963:6865::f';
 const SCRIPT = join(import.meta.dirname, 'floor.sh');
 
-/** The runtime's own configuration, with the floor's names in it. */
+/** The runtime's own configuration, with the floor's names in it. What is bound from beside the instance is bound from here. */
 const configOf = (configFile: string, data: string, network: string): string => {
   const config = JSON.parse(readFileSync(configFile, 'utf8'));
+  let binds = 0;
+  for (const mount of config.mounts) {
+    if (mount.type !== 'bind' || mount.destination === '/data' || !existsSync(mount.source)) continue;
+    const copy = join(data, '..', `bind-${++binds}`);
+    cpSync(mount.source, copy, { recursive: true });
+    mount.source = copy;
+  }
   config.linux.cgroupsPath = `/${GROUP}/c`;
   for (const namespace of config.linux.namespaces) if (namespace.type === 'network') namespace.path = network;
   for (const mount of config.mounts) if (mount.destination === '/data') mount.source = data;
