@@ -26,26 +26,25 @@ export type EndReason = 'stopped' | 'crashed' | 'oom' | 'power' | 'deadline';
  */
 export type CardFault = 'lost-writes' | 'cloned' | 'dead' | 'full' | 'room' | 'rot';
 
+/** What a board's virtual kernel enforces. */
+export interface Enforces {
+  tier: string;
+  /** What it can give beside room, and keep from whoever was not given it. */
+  grants: string[];
+  memory: boolean;
+  cpu: boolean;
+  pids: boolean;
+  network: boolean;
+  disk: boolean;
+  deadline: boolean;
+}
+
 /** Moments are of the simulated time that nobody inside can see, ms. Boards, gateways and leases go by their ids. */
 export interface Physics {
   /** A person signed this: operator, publisher, tenant, owner. */
   signed(document: Bytes): void;
   /** A board came to be, with what its kernel can really enforce. */
-  built(
-    atMs: number,
-    board: string,
-    enforces: {
-      tier: string;
-      /** What it can give beside room, and keep from whoever was not given it. */
-      grants: string[];
-      memory: boolean;
-      cpu: boolean;
-      pids: boolean;
-      network: boolean;
-      disk: boolean;
-      deadline: boolean;
-    },
-  ): void;
+  built(atMs: number, board: string, enforces: Enforces): void;
   /** Its runtime ends with the power, whether that is told or not. */
   powered(atMs: number, board: string, on: boolean): void;
   /** The runtime of a board began or ended, with its power or without. */

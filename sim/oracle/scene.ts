@@ -2,19 +2,8 @@
 import type { Bytes } from '../../runtime/protocol/bytes.ts';
 import type { Lease } from '../../runtime/protocol/nouns/lease.ts';
 import { noUse, type Use } from './glance.ts';
-import type { Counted } from './physics.ts';
+import type { Counted, Enforces } from './physics.ts';
 import type { SeqSet } from './seqs.ts';
-
-export interface Enforces {
-  grants: string[];
-  tier: string;
-  memory: boolean;
-  cpu: boolean;
-  pids: boolean;
-  network: boolean;
-  disk: boolean;
-  deadline: boolean;
-}
 
 /** What a board was told of one lease. */
 export interface Told {

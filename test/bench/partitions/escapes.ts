@@ -21,6 +21,7 @@ export const escapes = (): Row[] => {
     const ran = report.testResults
       .flatMap(({ assertionResults }) => assertionResults)
       .filter(({ title, status }) => title.includes(MARK) && (status === 'passed' || status === 'failed'));
+    for (const { title, status } of ran) if (status === 'failed') process.stderr.write(`not held: ${title}\n`);
     return [
       alone('escapes_held', ran.filter(({ status }) => status === 'passed').length, 'hostile programs'),
       alone('escapes_total', ran.length, 'hostile programs'),

@@ -6,6 +6,11 @@ name=$1 bundle=$2 run=$3 group=$4 trees=$5 cpu=$6 address=$7
 shift 7
 link=fl${name%"${name#????????}"}
 
+# A process that has ended and waits for whoever inherited it to ask is over.
+runs() {
+  read -r _ _ state _ 2> /dev/null < "/proc/$1/stat" && [ "$state" != Z ]
+}
+
 network() {
   : > "$run/net"
   unshare --net="$run/net" sh -c 'printf %s "$0" | ip -6 -batch -' "link set lo up
@@ -39,7 +44,7 @@ stop() {
   ip link del "$link"
   umount "$run/net"
   reaper=$(cat "$run/pid")
-  while [ -e "/proc/$reaper" ]; do sleep 0.001; done
+  while runs "$reaper"; do sleep 0.001; done
   for tree in $trees; do rmdir "$tree/$group/c" "$tree/$group/m" "$tree/$group" 2> /dev/null; done
 }
 
