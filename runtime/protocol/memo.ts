@@ -7,7 +7,7 @@ export interface Memo<K extends object, V> {
   set(key: K, value: V): void;
 }
 
-/** A few hundred boards of a gateway: what they do in a quarter of an hour is decoded once. */
+/** Of one kind. Beyond it what is asked for is decoded again, some 10 µs each. */
 const MOST = 1024;
 
 /** Holds the newest `most` at least, twice as many at most. */
