@@ -1,5 +1,5 @@
 /** The bill computed anew, slice by slice, with exact fractions; nothing here is shared with the gateway's arithmetic. */
-import type { Bytes } from '../../runtime/protocol/bytes.ts';
+import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
 import type { Crypto } from '../../runtime/protocol/crypto.ts';
 import { encodeStatement, type Invoice, type Posting, type Statement } from '../../runtime/protocol/nouns/billing.ts';
 import type { Close } from '../../runtime/protocol/nouns/log.ts';
@@ -37,6 +37,8 @@ interface Account {
   story: Story;
   /** Exact price of all that was charged. */
   total: Fraction;
+  /** What was debited of it: the price, up to its cap and what its voucher had left. */
+  debitedMicro: bigint;
   /** Stretches charged in periods gone by. */
   paid: Stretch[];
   postedSeq: number;
@@ -66,27 +68,30 @@ interface Charged {
 
 const sumOf = (stretches: Stretch[]): Counts => counts((name) => stretches.reduce((sum, { used }) => sum + used[name], 0n));
 
-const charge = (account: Account, others: Account[], period: number): Charged | null => {
+/** `unspent`: what all other leases under its voucher leave of it. */
+const charge = (account: Account, others: Account[], period: number, unspent: bigint): Charged | null => {
   const { lease, stretches, accepted } = account.story;
+  const most = less(lease.capMicro, unspent);
   const now = stretches.filter((stretch) => stretch.period === period);
   if (now.length === 0) return null;
   const known = accepted.filter((record) => record.period <= period);
-  const before = less(micro(account.total), lease.capMicro);
   const [free, paid]: [Stretch[], Stretch[]] = [[], []];
   const reasons = new Set<'overlap' | 'cap'>();
   for (const stretch of now) {
     const sum = add(account.total, price(stretch.used, lease.rates));
-    const over = micro(sum) > lease.capMicro;
+    const over = micro(sum) > most;
     if (doubled(account, others, stretch, period)) reasons.add('overlap');
     else if (over) reasons.add('cap');
-    if (doubled(account, others, stretch, period) || (over && micro(account.total) >= lease.capMicro)) {
+    if (doubled(account, others, stretch, period) || (over && micro(account.total) >= most)) {
       free.push(stretch);
     } else {
       account.total = sum;
       paid.push(stretch);
     }
   }
-  const debitMicro = less(micro(account.total), lease.capMicro) - before;
+  const debited = less(micro(account.total), most);
+  const debitMicro = debited - account.debitedMicro;
+  account.debitedMicro = debited;
   const fee = BigInt(lease.feePermille);
   const feeMicro = (debitMicro * fee) / 1000n;
   const creditMicro = (debitMicro * (1000n - fee)) / 1000n;
@@ -116,13 +121,20 @@ const charge = (account: Account, others: Account[], period: number): Charged | 
   return { posting, paid };
 };
 
-const chargePeriod = (accounts: Account[], period: number): Posting[] => {
-  const results = accounts.map((account) => {
-    const { request, index, lease } = account.story.lease;
+/** Replicas one after the other, and of each the earlier term first: so they draw on their voucher. */
+const inTurn = ({ story: { lease: a } }: Account, { story: { lease: b } }: Account): number =>
+  ascending(a.request, b.request) || a.index - b.index || a.term - b.term || ascending(a.lease, b.lease);
+
+const chargePeriod = (accounts: Account[], caps: Map<string, bigint>, period: number): Posting[] => {
+  const results = [...accounts].sort(inTurn).map((account) => {
+    const { request, index, lease, voucher } = account.story.lease;
     const others = accounts.filter(
       ({ story }) => story.lease.request === request && story.lease.index === index && story.lease.lease !== lease,
     );
-    return { account, charged: charge(account, others, period) };
+    const drawn = accounts
+      .filter((other) => other !== account && hex(other.story.lease.voucher) === hex(voucher))
+      .reduce((sum, other) => sum + other.debitedMicro, 0n);
+    return { account, charged: charge(account, others, period, (caps.get(hex(voucher)) ?? 0n) - drawn) };
   });
   for (const { account, charged } of results) {
     if (charged === null) continue;
@@ -186,13 +198,15 @@ export interface Bill {
   bytes: Bytes;
 }
 
-/** Bills every period in order; the last is the one under audit. */
-export const billAll = (crypto: Crypto, stories: Map<string, Story>, closes: Close[]): Bill | null => {
-  const accounts = [...stories.values()].map((story): Account => ({ story, total: [0n, 1n], paid: [], postedSeq: story.begun?.seq ?? 0 }));
+/** Bills every period in order; the last is the one under audit. `caps`: voucher → what it pays at most, in micro-units. */
+export const billAll = (crypto: Crypto, stories: Map<string, Story>, caps: Map<string, bigint>, closes: Close[]): Bill | null => {
+  const accounts = [...stories.values()].map(
+    (story): Account => ({ story, total: [0n, 1n], debitedMicro: 0n, paid: [], postedSeq: story.begun?.seq ?? 0 }),
+  );
   let bill: Bill | null = null;
   for (const close of closes) {
     const previous: Bytes = bill === null ? new Uint8Array(32) : crypto.sha256(bill.bytes);
-    const statement = state(close, previous, chargePeriod(accounts, close.period));
+    const statement = state(close, previous, chargePeriod(accounts, caps, close.period));
     bill = { statement, bytes: encodeStatement(statement) };
   }
   return bill;

@@ -126,7 +126,7 @@ export const objectionTo = (
       hex(value.release) === hex(lease.release) &&
       lease.index < value.replicas &&
       value.onIsolation === lease.onIsolation &&
-      (lease.voucher === undefined || hex(lease.voucher) === hex(value.voucher)) &&
+      hex(lease.voucher) === hex(value.voucher) &&
       fits(lease, value.currency) &&
       allRates(lease.rates, value.priceCap, (x, y) => x <= y),
   );
@@ -138,6 +138,7 @@ export const objectionTo = (
     vouchers.some(
       ({ value, hash }) =>
         hash === hex(request.voucher) &&
+        value.name === lease.name &&
         value.currency === request.currency &&
         lease.capMicro <= value.capMicro &&
         lease.openedMs <= value.notAfterMs,

@@ -175,7 +175,8 @@ export const audit = (kept: Kept, crypto: Crypto): AuditReport => {
   if (!checkComplete(evidence, closes, findings)) return emptyReport(findings);
   const { stories, notes } = readUsage(crypto, evidence, closes);
   checkLeases(crypto, evidence, trusted, whole, stories, findings);
-  const bill = billAll(crypto, stories, closes);
+  const caps = new Map(evidence.vouchers.map(({ hash, value }) => [hash, value.capMicro]));
+  const bill = billAll(crypto, stories, caps, closes);
   if (bill !== null) comparePostings(statement, bill.statement, findings);
   if (bill === null || !equal(bill.bytes, kept.statement))
     findings.push({ kind: 'statement', subject: `period ${statement.period}`, says: 'its bytes are not those that the evidence gives' });

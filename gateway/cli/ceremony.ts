@@ -107,7 +107,7 @@ export const nextPublisher = (
 export const makeVoucher = (
   crypto: Crypto,
   tenant: Signer,
-  terms: Pick<Voucher, 'serial' | 'currency' | 'capMicro' | 'notAfterMs'>,
+  terms: Pick<Voucher, 'name' | 'serial' | 'currency' | 'capMicro' | 'notAfterMs'>,
 ): { hash: Bytes; document: Bytes } => {
   const doc: Voucher = { v: 1, tenant: fingerprint<TenantId>(crypto, tenant.publicKey), ...terms };
   return { hash: crypto.sha256(payloadOf(voucherNoun, doc)), document: seal(voucherNoun, doc, tenant) };

@@ -56,6 +56,7 @@ interface Payment {
 const heldVoucher = (path: string, tenant: TenantId, flags: MakeFlags): Payment => {
   const { value, hash } = readAs(voucherNoun, path, unseal);
   if (value.tenant !== tenant) refuse('wrong-signer', `${path} is the voucher of tenant ${value.tenant}, the key is that of ${tenant}`);
+  if (value.name !== flags.name) refuse('wrong-signer', `${path} pays for ${value.name}, this is ${flags.name}; --cap makes another`);
   if (flags.currency !== undefined && flags.currency !== value.currency)
     misused(`--currency ${flags.currency}, but ${path} is in ${value.currency}`);
   return { hash, currency: value.currency, document: null };
@@ -65,10 +66,11 @@ const heldVoucher = (path: string, tenant: TenantId, flags: MakeFlags): Payment 
 const newVoucher = (cap: string, signer: Signer, flags: MakeFlags): Payment => {
   const currency = word(currencySchema, flags.currency ?? misused('--cap asks for --currency, e.g. EUR'), '--currency');
   const capMicro = word(amount, money(cap, MICRO_DECIMALS, '--cap'), '--cap');
+  const name = word(nameSchema, flags.name, '--name');
   const serial = Date.now();
   return {
     currency,
-    ...makeVoucher(nodeCrypto, signer, { serial, currency, capMicro, notAfterMs: serial + duration(flags.valid, '--valid') }),
+    ...makeVoucher(nodeCrypto, signer, { name, serial, currency, capMicro, notAfterMs: serial + duration(flags.valid, '--valid') }),
   };
 };
 

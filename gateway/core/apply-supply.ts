@@ -11,7 +11,7 @@ import { isRevoked, keysOf } from './directory.ts';
 import { open } from './opened.ts';
 import { placeInChain, putInChain } from './place-usage.ts';
 import { heldAlone, heldElsewhere } from './replicas.ts';
-import { boards, closes, hellos, leaseIndex, leaseMarks, leases, openLeases } from './tables.ts';
+import { boards, closes, hellos, leaseIndex, leaseMarks, leases, metered, openLeases } from './tables.ts';
 
 const boardOf = (rows: Rows, id: string) => boards.get(rows, id) ?? refuse('not-paired', `board ${id}`);
 
@@ -89,7 +89,10 @@ export const applyUsage = (rows: Rows, context: Context, body: Bytes, entry: Log
   const sealed = openUsage(rows, context, body);
   const place = placeInChain(rows, context, sealed);
   const { board, seq, lease: id, kind } = sealed.value;
-  if (place === 'next') putInChain(rows, context, sealed, body);
+  if (place === 'next') {
+    putInChain(rows, context, sealed, body);
+    metered.put(rows, sealed.value.registers, board, id);
+  }
   // What stands in another's log is durable there and here, and with it the chain that the other had before it.
   if (entry.author !== context.me) heldElsewhere(rows, board, seq);
   else if (place === 'next') heldAlone(rows, context, board, seq, entry.seq);

@@ -9,6 +9,7 @@ import type { Context, Rows } from './context.ts';
 import { gatewayById } from './directory.ts';
 import { guardedFor } from './grants.ts';
 import type { HeldLease } from './holding.ts';
+import { leftFor } from './purse.ts';
 import type { Candidate } from './rooms.ts';
 import { manifests, vouchers } from './tables.ts';
 
@@ -29,6 +30,8 @@ export const contract = (
   const manifest = manifests.get(rows, hex(request.release));
   const voucher = vouchers.get(rows, hex(request.voucher));
   if (manifest === null || voucher === null || voucher.notAfterMs < now.wallMs) return null;
+  const capMicro = leftFor(rows, id, request, index);
+  if (capMicro === 0n) return null;
   const { binding } = chosen;
   const terms: Terms = {
     v: 1,
@@ -48,8 +51,7 @@ export const contract = (
     rates: binding.rates,
     currency: chosen.tier === 'dev' ? NOT_PAYABLE : binding.currency,
     feePermille: gatewayById(rows, context, context.me)?.feePermille ?? 0,
-    // Each replica may spend its share, so that boards that cannot talk to each other cannot overspend together.
-    capMicro: voucher.capMicro / BigInt(request.replicas),
+    capMicro,
     voucher: request.voucher,
     onIsolation: request.onIsolation,
     ...guardedFor(rows, context, id, request, before),

@@ -37,12 +37,11 @@ export const openOn = (rows: Rows, board: string): HeldLease[] =>
 export const leasesFor = (rows: Rows, board: string): HeldLease[] =>
   openOn(rows, board).filter((held) => stillWanted(rows, held.doc) && isCurrent(rows, held));
 
-/** Open leases of a request, or of one of its instances. */
-const openOf = (rows: Rows, ...key: string[]): HeldLease[] =>
-  leaseIndex.all(rows, ...key).flatMap(({ key: found }) => {
-    const held = leases.get(rows, lastOf(found));
-    return held === null || held.closed ? [] : [held];
-  });
+/** All leases that there ever were of a request, or of one of its instances. */
+export const leasesOf = (rows: Rows, ...key: string[]): HeldLease[] =>
+  leaseIndex.all(rows, ...key).flatMap(({ key: found }) => leases.get(rows, lastOf(found)) ?? []);
+
+const openOf = (rows: Rows, ...key: string[]): HeldLease[] => leasesOf(rows, ...key).filter(({ closed }) => !closed);
 
 /** Boards that what was touched can mean something to: those that hold a lease of it, too. */
 export const boardsTouched = (rows: Rows, { boards, requests: ids, instances }: Touched): Set<string> => {

@@ -1,5 +1,6 @@
-/** Why a request has no board, as far as it is the boards' and not their room: told to its tenant and in `doctor`. */
-import { hex } from '../../runtime/protocol/bytes.ts';
+/** Why a request has no board, as far as it is not their room: told to its tenant and in `doctor`. */
+import { equal, hex } from '../../runtime/protocol/bytes.ts';
+import type { RequestId } from '../../runtime/protocol/ids.ts';
 import { dataMibOf } from '../../runtime/protocol/nouns/data.ts';
 import { needsOf, publishedOf, targetsOf } from '../../runtime/protocol/nouns/reach.ts';
 import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
@@ -7,8 +8,21 @@ import { type Request, requestIdOf } from '../../runtime/protocol/nouns/request.
 import type { Context, Rows } from './context.ts';
 import { currentLease, leasesFor } from './holding.ts';
 import { canPublish, takenBy } from './ports.ts';
+import { leftFor } from './purse.ts';
 import { lentBy } from './rooms.ts';
-import { bindings, boards, manifests } from './tables.ts';
+import { bindings, boards, manifests, vouchers } from './tables.ts';
+
+/** An instance without a lease that this request asks for gets none any more. */
+const voucherLacking = (rows: Rows, id: RequestId, request: Request): string[] => {
+  if (vouchers.get(rows, hex(request.voucher)) === null) return [];
+  const isUnpaid = (index: number): boolean => {
+    const held = currentLease(rows, id, index);
+    const goesOn = held !== null && !held.closed && equal(held.doc.release, request.release) && equal(held.doc.voucher, request.voucher);
+    return !goesOn && leftFor(rows, id, request, index) === 0n;
+  };
+  const unpaid = Array.from({ length: request.replicas }, (_, index) => index).filter(isUnpaid);
+  return unpaid.length === 0 ? [] : [`voucher ${hex(request.voucher).slice(0, 12)} is spent: name another one`];
+};
 
 /** Where nothing of it runs, whatever is free of the port is for it. */
 const portsLacking = (rows: Rows, manifest: Manifest, request: Request): string[] => {
@@ -38,6 +52,7 @@ export const lackingFor = (rows: Rows, context: Pick<Context, 'crypto'>, request
     ...nowhere.map((need) => `no board lends ${need}`),
     ...(together ? [] : [`no board lends ${needs.join(', ')} together`]),
     ...(dataMib === 0 || most >= dataMib ? [] : [`no board has ${dataMib} MiB for /data`]),
+    ...voucherLacking(rows, requestIdOf(context.crypto, request.tenant, request.name), request),
     ...portsLacking(rows, manifest, request),
     ...absent.map((name) => `it is to be beside ${name}, which has no board`),
   ];

@@ -3,16 +3,17 @@
  * to there and from the closes before it, and from nothing else, so that any gateway and any auditor computes the same
  * bytes. docs/spec/metering.md.
  */
-import type { Bytes } from '../../runtime/protocol/bytes.ts';
+import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
 import type { Crypto } from '../../runtime/protocol/crypto.ts';
 import { refuse } from '../../runtime/protocol/errors.ts';
 import { encodeStatement, type Statement } from '../../runtime/protocol/nouns/billing.ts';
 import type { Lease } from '../../runtime/protocol/nouns/lease.ts';
 import type { Close, LogEntry, Vector } from '../../runtime/protocol/nouns/log.ts';
+import { ordinal } from '../../runtime/turn/table.ts';
 import { absorb, type Book, type Doc, type Invalid, newBook, placeOf, visible } from './book.ts';
 import { type Chain, grow, type Link, newChain } from './chain.ts';
 import { statementOf } from './invoice.ts';
-import { accept, type Meter, newMeter, rate } from './rating.ts';
+import { accept, type Meter, newMeter, type Purse, rate } from './rating.ts';
 import { keysOf, leasesOf, objection, trustAt } from './standing.ts';
 
 /** A board of which there are two histories: from `seq` on nothing of it is charged. */
@@ -54,6 +55,8 @@ export interface Ledger {
   chains: Map<string, Chain>;
   /** By lease. */
   meters: Map<string, Meter>;
+  /** By the hash of the voucher. */
+  purses: Map<string, Purse>;
   /** Lease → records in place that no meter has looked at. */
   queues: Map<string, Link[]>;
   /** Records that a meter did not take. */
@@ -67,6 +70,7 @@ export const newLedger = (book: Book): Ledger => ({
   previous: new Uint8Array(32),
   chains: new Map(),
   meters: new Map(),
+  purses: new Map(),
   queues: new Map(),
   refused: [],
 });
@@ -133,13 +137,22 @@ const readQueues = ({ queues, meters, refused }: Ledger): void => {
   }
 };
 
-const rateAll = ({ meters }: Ledger) => {
+/** A voucher under which a lease stands is there; its hash names it alone. */
+const purseOf = ({ book, purses }: Ledger, lease: Lease): Purse => {
+  const voucher = hex(lease.voucher);
+  const purse = purses.get(voucher) ?? { leftMicro: book.vouchers.get(voucher)?.[0]?.value.capMicro ?? 0n };
+  purses.set(voucher, purse);
+  return purse;
+};
+
+/** In the order of their instances: who comes first finds more left of the voucher. */
+const rateAll = (ledger: Ledger) => {
   const instances = new Map<string, Meter[]>();
-  for (const [, meter] of sorted(meters)) {
-    const instance = `${meter.lease.request}/${meter.lease.index}`;
+  for (const meter of ledger.meters.values()) {
+    const instance = `${meter.lease.request}/${ordinal(meter.lease.index)}`;
     instances.set(instance, [...(instances.get(instance) ?? []), meter]);
   }
-  return [...instances.values()].flatMap(rate);
+  return sorted(instances).flatMap(([, siblings]) => rate(siblings, (lease) => purseOf(ledger, lease)));
 };
 
 const waitingOf = ({ chains, queues }: Ledger): Waiting[] => {

@@ -23,6 +23,7 @@ import { actsFor, awaySince } from './homing.ts';
 import { linkedRequests } from './links.ts';
 import { choose, Pool } from './pool.ts';
 import { canPublish } from './ports.ts';
+import { exceedsPart } from './purse.ts';
 import { type Candidate, hasRoom, roomIn, roomsOf } from './rooms.ts';
 import { bindings, boards, manifests, releases, requests, vouchers } from './tables.ts';
 import { awaitFor, instanceOf, ofInstance, type Touched } from './touched.ts';
@@ -84,7 +85,7 @@ const publishes = ({ board, ports, taken }: Candidate, { request, manifest }: Wi
 const needsLease = (rows: Rows, context: Context, request: Request, held: HeldLease | null, now: Instant): boolean => {
   if (held === null || held.closed || !equal(held.doc.release, request.release)) return true;
   // What its tenant pays from now on: a lease whose cap is reached goes on under the next one.
-  if (held.doc.voucher !== undefined && !equal(held.doc.voucher, request.voucher)) return true;
+  if (!equal(held.doc.voucher, request.voucher) || exceedsPart(rows, request, held)) return true;
   // A board takes no lease from a key that its guardian does not hold any more.
   if (!held.opened && !holdsKey(rows, context, held.doc.guardian, held.signer)) return true;
   if (isExcess(rows, held) || !isGuarded(rows, context, held.doc)) return true;

@@ -57,6 +57,11 @@ export const newMeter = (doc: Doc<Lease>): Meter => ({
   spans: [],
 });
 
+/** What a voucher still pays for, of all leases under it together. */
+export interface Purse {
+  leftMicro: bigint;
+}
+
 /** What a posting can carry. */
 const REGISTER_MAX = 2n ** 64n - 1n;
 
@@ -145,8 +150,10 @@ const moneyOf = (debitMicro: bigint, feePermille: number) => {
   return { debitMicro, creditMicro, feeMicro, roundingMicro: debitMicro - creditMicro - feeMicro };
 };
 
-const rateOne = (meter: Meter, siblings: Meter[]): Rated => {
+const rateOne = (meter: Meter, siblings: Meter[], purse: Purse): Rated => {
   const { lease, slices } = meter;
+  const room = meter.debitMicro + purse.leftMicro;
+  const capMicro = room < lease.capMicro ? room : lease.capMicro;
   const cutoffMs = cutoffOf(meter, siblings);
   const taken = siblings.filter((other) => other !== meter).flatMap((other) => other.spans);
   const spans: Span[] = [];
@@ -156,14 +163,14 @@ const rateOne = (meter: Meter, siblings: Meter[]): Rated => {
     used = plus(used, slice.used);
     const doubled = slice.toMs > cutoffMs || taken.some((span) => overlaps(span, slice));
     const reached = costMicro(plus(charged, slice.used), lease.rates);
-    const spent = reached > lease.capMicro;
+    const spent = reached > capMicro;
     overlap ||= doubled;
     cap ||= !doubled && spent;
-    if (doubled || (spent && debitMicro >= lease.capMicro)) {
+    if (doubled || (spent && debitMicro >= capMicro)) {
       uncharged = plus(uncharged, slice.used);
     } else {
       charged = plus(charged, slice.used);
-      debitMicro = spent ? lease.capMicro : reached;
+      debitMicro = spent ? capMicro : reached;
       spans.push({ fromMs: slice.fromMs, toMs: slice.toMs });
     }
   }
@@ -178,6 +185,7 @@ const rateOne = (meter: Meter, siblings: Meter[]): Rated => {
     reason: reasonOf(overlap, cap),
     ...moneyOf(debitMicro - meter.debitMicro, feePermille),
   };
+  purse.leftMicro -= debitMicro - meter.debitMicro;
   meter.charged = charged;
   meter.debitMicro = debitMicro;
   return { posting, spans };
@@ -194,9 +202,12 @@ const join = (spans: Span[]): Span[] => {
   return out;
 };
 
-/** Rates all meters of one (request, index) for one period; those without new slices give no posting. */
-export const rate = (siblings: Meter[]): Posting[] => {
-  const rated = siblings.filter((meter) => meter.slices.length > 0).map((meter) => ({ meter, ...rateOne(meter, siblings) }));
+/** Rates all meters of one (request, index) for one period, lower terms first; those without new slices give no posting. */
+export const rate = (siblings: Meter[], purseOf: (lease: Lease) => Purse): Posting[] => {
+  const rated = [...siblings]
+    .sort((a, b) => (isHigher(a.lease, b.lease) ? 1 : -1))
+    .filter((meter) => meter.slices.length > 0)
+    .map((meter) => ({ meter, ...rateOne(meter, siblings, purseOf(meter.lease)) }));
   // Only now: within one period the terms tell who is charged, and spans speak of former periods.
   for (const { meter, posting, spans } of rated) {
     meter.postedSeq = posting.toSeq;

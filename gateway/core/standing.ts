@@ -75,7 +75,7 @@ const asksFor = (request: Request, lease: Lease): boolean =>
   equal(request.release, lease.release) &&
   lease.index < request.replicas &&
   request.onIsolation === lease.onIsolation &&
-  (lease.voucher === undefined || equal(lease.voucher, request.voucher)) &&
+  equal(lease.voucher, request.voucher) &&
   payableIn(lease, request.currency) &&
   within(lease.rates, request.priceCap);
 
@@ -89,6 +89,7 @@ const checkTenant = (book: Book, trust: Trust, lease: Lease, vector: Vector): vo
       ({ value, signer }) =>
         !trust.revoked.has(signer) &&
         value.tenant === lease.tenant &&
+        value.name === lease.name &&
         value.currency === request.currency &&
         value.capMicro >= lease.capMicro &&
         value.notAfterMs >= lease.openedMs,

@@ -5,7 +5,7 @@
 import * as v from 'valibot';
 import type { Bytes } from '../../runtime/protocol/bytes.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
-import { offerSchema } from '../../runtime/protocol/nouns/board.ts';
+import { offerSchema, registers } from '../../runtime/protocol/nouns/board.ts';
 import { leaseSchema } from '../../runtime/protocol/nouns/lease.ts';
 import { closeSchema } from '../../runtime/protocol/nouns/log.ts';
 import { manifestSchema } from '../../runtime/protocol/nouns/release.ts';
@@ -115,6 +115,8 @@ export const leases = watched(
 export const openLeases = table('lease-on', v.strictObject({}));
 /** board/lease → which boundaries of the lease the board has signed, whether it is known or not. */
 export const leaseMarks = table('lease-mark', v.strictObject({ opened: v.boolean(), closed: v.boolean() }));
+/** board/lease → its registers by the newest record in place, whether the lease is known or not. */
+export const metered = table('metered', registers);
 /** request/index/term/lease → nothing; finds an instance's leases in order. */
 export const leaseRows = 'lease-of';
 export const leaseIndex = table(leaseRows, v.strictObject({}));

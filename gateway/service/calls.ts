@@ -13,7 +13,7 @@ import { ownerId, parse, uint } from '../../runtime/protocol/schema.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { objectionTo } from '../core/apply-demand.ts';
 import { allGateways, gateways, isRevoked } from '../core/directory.ts';
-import { currentLease } from '../core/holding.ts';
+import { currentLease, stillWanted } from '../core/holding.ts';
 import { alive } from '../core/homing.ts';
 import { lackingFor } from '../core/lacking.ts';
 import { batchAfter, sizeOf, vectorOf } from '../core/log.ts';
@@ -159,7 +159,10 @@ const listRequests: Answer = (work, service) =>
 
 /** Its leases, and why some may be missing: empty when none is, or when it is for want of room. */
 const placedOf = (work: Work, service: Service, id: string, doc: Request): { leases: (string | null)[]; lacks: string[] } => {
-  const held = Array.from({ length: doc.replicas }, (_, index) => currentLease(work, id, index)?.doc.lease ?? null);
+  const held = Array.from({ length: doc.replicas }, (_, index) => {
+    const lease = currentLease(work, id, index)?.doc ?? null;
+    return lease === null || !stillWanted(work, lease) ? null : lease.lease;
+  });
   return { leases: held, lacks: held.includes(null) ? lackingFor(work, service, doc) : [] };
 };
 

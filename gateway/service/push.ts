@@ -74,8 +74,8 @@ const pushRequest: Push = (work, service, body, now) => {
   checkPorts(work, id, manifest.doc, value);
   checkLent(work, manifest.doc, value);
   const voucher = vouchers.get(work, hex(value.voucher)) ?? refuse('not-found', 'the voucher is not known here; push it first');
-  if (voucher.tenant !== value.tenant || voucher.currency !== value.currency)
-    refuse('wrong-signer', "the voucher is another tenant's or of another currency");
+  if (voucher.tenant !== value.tenant || voucher.name !== value.name || voucher.currency !== value.currency)
+    refuse('wrong-signer', "the voucher is another tenant's, for another request or of another currency");
   return once('request')(work, service, body, now);
 };
 

@@ -103,6 +103,7 @@ export class People {
     return {
       v: 1 as const,
       tenant: this.tenant,
+      name: workload.name,
       serial: this.#serialOf(workload.name),
       currency: CURRENCY,
       capMicro: workload.capMicro,

@@ -29,6 +29,8 @@ export const CODES = {
   'statement-changed': 2,
 
   'wrong-price': 3,
+  /** More was debited under a voucher than it pays. */
+  'voucher-overspent': 3,
   'not-zero-sum': 3,
 
   'overlap-too-long': 4,

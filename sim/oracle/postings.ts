@@ -2,7 +2,7 @@
  * Promises 2 and 3 on paper: each lease's postings follow on one another, cost what its registers cost at its own rates,
  * and every sum is the sum of its parts. (docs/spec/metering.md, "Slices" and "Money")
  */
-import { type Bytes, equal } from '../../runtime/protocol/bytes.ts';
+import { type Bytes, equal, hex } from '../../runtime/protocol/bytes.ts';
 import { NOT_PAYABLE } from '../../runtime/protocol/money.ts';
 import { decodeStatement, type Posting, type Statement } from '../../runtime/protocol/nouns/billing.ts';
 import type { Lease } from '../../runtime/protocol/nouns/lease.ts';
@@ -19,6 +19,8 @@ export interface Bill {
   used: Use;
   charged: Use;
   debitMicro: bigint;
+  /** Less was debited than is due below its own cap: its voucher must have been spent. */
+  isCut: boolean;
 }
 
 export interface Bills {
@@ -81,8 +83,7 @@ const examineReason = (court: Court, atMs: number, posting: Posting, lease: Leas
   const isUncharged = METERED.some((name) => posting.uncharged[name] > 0n);
   const accuse = (what: string): void => court.docket.accuse('uncharged-without-reason', atMs, posting.lease, what);
   if (isUncharged && reason === '') accuse('a part is posted at rate zero and no reason is given');
-  if (reason.includes('cap') && bill.debitMicro !== lease.capMicro)
-    accuse(`its cap ${lease.capMicro} is given for a reason at ${bill.debitMicro}`);
+  if (reason.includes('cap') && bill.debitMicro !== lease.capMicro) bill.isCut = true;
   if (!reason.includes('overlap')) return;
   const siblings = court.scene.instance(`${lease.request}/${lease.index}`).leases;
   const hasSibling = [...siblings].some((other) => other.id !== posting.lease && other.firstSeq > 0);
@@ -93,7 +94,7 @@ const examinePosting = (court: Court, atMs: number, posting: Posting, bills: Map
   const found = court.scene.lease(posting.lease);
   const before = bills.get(posting.lease);
   examineCoverage(court, atMs, found, before, posting);
-  const bill: Bill = before ?? { fromSeq: posting.fromSeq, toSeq: 0, used: noUse(), charged: noUse(), debitMicro: 0n };
+  const bill: Bill = before ?? { fromSeq: posting.fromSeq, toSeq: 0, used: noUse(), charged: noUse(), debitMicro: 0n, isCut: false };
   bills.set(posting.lease, bill);
   bill.toSeq = Math.max(bill.toSeq, posting.toSeq);
   for (const name of METERED) {
@@ -112,14 +113,35 @@ const examinePosting = (court: Court, atMs: number, posting: Posting, bills: Map
   const cost = priceMicro(bill.charged, lease.rates);
   const due = cost > lease.capMicro ? lease.capMicro : cost;
   bill.debitMicro += posting.debitMicro;
-  if (bill.debitMicro !== due)
+  examineReason(court, atMs, posting, lease, bill);
+  if (bill.isCut ? bill.debitMicro > due : bill.debitMicro !== due)
     court.docket.accuse(
       'wrong-price',
       atMs,
       posting.lease,
       `up to record ${posting.toSeq} it is debited ${bill.debitMicro}, due are ${due}`,
     );
-  examineReason(court, atMs, posting, lease, bill);
+};
+
+/** Of all leases under one voucher together: never more than it pays, and less than is due only where it is spent. */
+const examineVouchers = (court: Court, atMs: number, bills: Map<string, Bill>): void => {
+  const totals = new Map<string, bigint>();
+  const voucherOf = (lease: string): string => hex(court.scene.lease(lease).document?.voucher ?? new Uint8Array());
+  for (const [lease, { debitMicro }] of bills) totals.set(voucherOf(lease), (totals.get(voucherOf(lease)) ?? 0n) + debitMicro);
+  const capOf = (voucher: string): bigint => court.archive.voucher(voucher)?.value.capMicro ?? 0n;
+  for (const [voucher, total] of totals)
+    if (total > capOf(voucher))
+      court.docket.accuse('voucher-overspent', atMs, voucher, `${total} are debited under it, it pays ${capOf(voucher)}`);
+  for (const [lease, { isCut, debitMicro }] of bills) {
+    const [total, cap] = [totals.get(voucherOf(lease)), capOf(voucherOf(lease))];
+    if (isCut && total !== cap)
+      court.docket.accuse(
+        'uncharged-without-reason',
+        atMs,
+        lease,
+        `a cap is given for a reason at ${debitMicro}, and of its voucher's ${cap} only ${total} are debited`,
+      );
+  }
 };
 
 /** Sums by a key, as text: the same keys with the same sums, or they differ. */
@@ -203,6 +225,7 @@ export const examineStatements = (court: Court, atMs: number, statements: Bytes[
       }
     }
     examineSums(court, atMs, statement);
+    examineVouchers(court, atMs, byLease);
     previous = court.crypto.sha256(bytes);
     last = statement;
   }

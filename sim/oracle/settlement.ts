@@ -301,7 +301,7 @@ export const settle = (court: Court, logs: Logs, atMs: number, statements: Map<s
   // Who closes no period is not judged by what is in none.
   if (bills.last === null) return;
   const settlement: Settlement = { court, logs, bills, atMs, closedMs: logs.closedMs(bills.last.period) ?? atMs };
-  const none = (): Bill => ({ fromSeq: 0, toSeq: 0, used: noUse(), charged: noUse(), debitMicro: 0n });
+  const none = (): Bill => ({ fromSeq: 0, toSeq: 0, used: noUse(), charged: noUse(), debitMicro: 0n, isCut: false });
   for (const lease of court.scene.leases.values()) {
     if (lease.runs === 0 && !bills.byLease.has(lease.id)) continue;
     examineFirst(settlement, lease);

@@ -148,6 +148,7 @@ const expectOk = async (door: Push, document: Bytes): Promise<Bytes[]> => {
 const pushRequest = async (stage: Stage, door: Push, name: string, release: Bytes, replicas: number): Promise<void> => {
   const signer = stage.cast.tenant.signer;
   const voucher = makeVoucher(nodeCrypto, signer, {
+    name,
     serial: stage.requests.size + 1,
     currency: CURRENCY,
     capMicro: 5_000_000n,

@@ -11,7 +11,7 @@ import { unseal } from '../../runtime/protocol/noun.ts';
 import { decodeStatement } from '../../runtime/protocol/nouns/billing.ts';
 import { usageNoun } from '../../runtime/protocol/nouns/board.ts';
 import { until } from '../../sim/harness/wait.ts';
-import { bindingOf, LASTING, owner, piecesOf, publisher, requestOf, smallRelease, voucherOf } from './documents.ts';
+import { bindingOf, demandOf, LASTING, owner, piecesOf, publisher, smallRelease } from './documents.ts';
 import { federate, Gateway, PATIENCE_MS, root, tenant } from './gateway.ts';
 import { person } from './person.ts';
 import { boardDirectory, RealBoard, runtime } from './real-board.ts';
@@ -47,13 +47,12 @@ const atHome = async (name: string) => {
   open.push(gateway);
   await gateway.admit(tenant);
   const release = smallRelease(name, 1, LASTING);
-  await gateway.accepts(publisher.document, ...piecesOf(release), voucherOf().document);
+  await gateway.accepts(publisher.document, ...piecesOf(release));
   const { claim } = await gateway.order<{ claim: string }>('/1/claims', { owner: owner.id });
   const board = RealBoard.start(name, claim, PACES);
   open.push(board);
   await until('the board to be paired', PATIENCE_MS, async () => (await rowOf(gateway, board))?.here);
-  const request = requestOf(name, release.hash);
-  await gateway.accepts(bindingOf(board.key.id, 1), request.document);
+  await gateway.accepts(bindingOf(board.key.id, 1), ...demandOf(name, release.hash));
   await stored(gateway, board, 2);
   return { federation, gateway, board, release };
 };
@@ -73,7 +72,7 @@ test('--rotate-key: refused until the rotation is pushed, then at home as before
   await until('the board to be back', PATIENCE_MS, async () => (await rowOf(gateway, board))?.here);
   await stored(gateway, board, before + 3);
   // What ran went on running, and one lease has records under both keys.
-  await gateway.accepts(requestOf('rotator', release.hash, { sequence: 2, state: 'destroyed' }).document);
+  await gateway.accepts(...demandOf('rotator', release.hash, { sequence: 2, state: 'destroyed' }));
   await until('the lease to be closed', PATIENCE_MS, async () => (await gateway.get<unknown[]>('/1/instances')).length === 0);
   // Also what no peer was sent yet stands below a head now.
   await gateway.order('/1/periods', {});

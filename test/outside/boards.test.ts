@@ -18,7 +18,7 @@ import { pairAnswer } from '../../runtime/protocol/nouns/messages.ts';
 import { topicOf } from '../../runtime/protocol/topics.ts';
 import { refusal } from '../gateway/broker/world.ts';
 import { claimAt, PaperBoard, START, show } from './board.ts';
-import { bindingOf, owner, piecesOf, publisher, requestOf, smallRelease, voucherOf } from './documents.ts';
+import { bindingOf, demandOf, owner, piecesOf, publisher, smallRelease } from './documents.ts';
 import { federate, Gateway, journalMark, tenant } from './gateway.ts';
 import { closed, header, publish, suback, subscribe, untilHeard } from './mqtt.ts';
 import { type Person, person } from './person.ts';
@@ -32,7 +32,7 @@ const boards: PaperBoard[] = [];
 beforeAll(async () => {
   gateway = await Gateway.open(await federate('north'), 'north');
   await gateway.admit(tenant);
-  await gateway.accepts(publisher.document, ...piecesOf(release), voucherOf().document);
+  await gateway.accepts(publisher.document, ...piecesOf(release));
 });
 afterEach(() => {
   for (const board of boards.splice(0)) board.close();
@@ -49,7 +49,7 @@ const paired = async (name: string): Promise<PaperBoard> => {
 const leased = async (name: string): Promise<{ board: PaperBoard; lease: Lease }> => {
   const board = await paired(name);
   await board.arrive();
-  await gateway.accepts(bindingOf(board.id, 1), requestOf(name, release.hash, { filter: { board: board.id } }).document);
+  await gateway.accepts(bindingOf(board.id, 1), ...demandOf(name, release.hash, { filter: { board: board.id } }));
   return { board, lease: await board.lease(name) };
 };
 
@@ -311,7 +311,7 @@ test('two usage records of one number', async () => {
   await board.report(2, third.document);
   expect((await gateway.log()).length).toBe(size + 1);
   // Nothing new is placed there; others are not touched by it.
-  await gateway.accepts(requestOf('after-fork', release.hash, { filter: { board: board.id } }).document);
+  await gateway.accepts(...demandOf('after-fork', release.hash, { filter: { board: board.id } }));
   const honest = await leased('not-forked');
   await honest.board.report(1, honest.board.record(honest.lease.lease, START).document);
   const instances = await gateway.get<{ name: string }[]>('/1/instances');

@@ -12,7 +12,7 @@ import type { TenantId } from '../../runtime/protocol/ids.ts';
 import { payloadOf, seal } from '../../runtime/protocol/noun.ts';
 import { requestNoun, voucherNoun } from '../../runtime/protocol/nouns/request.ts';
 import { PaperBoard } from './board.ts';
-import { bindingOf, owner, piecesOf, publisher, releaseKey, requestOf, smallRelease, voucherOf } from './documents.ts';
+import { bindingOf, demandOf, owner, piecesOf, publisher, releaseKey, requestOf, smallRelease, voucherOf } from './documents.ts';
 import { answered, federate, Gateway, tenant, told } from './gateway.ts';
 import { person } from './person.ts';
 
@@ -28,7 +28,9 @@ beforeAll(async () => {
   gateway = await Gateway.open(await federate('north'), 'north');
   await gateway.admit(tenant);
   await gateway.admit(other);
-  await gateway.accepts(publisher.document, ...piecesOf(release), voucherOf().document, voucherOf(other).document);
+  await gateway.accepts(publisher.document, ...piecesOf(release), voucherOf(other).document);
+  for (const name of ['signature', 'stolen', 'sequence', 'twice', 'trailing', 'long', 'more', 'kind'])
+    await gateway.accepts(voucherOf(tenant, { name }).document);
   board = await PaperBoard.pair(gateway, 'documents board', owner.id);
   door = await gateway.mqtt();
 });
@@ -82,7 +84,7 @@ test('a request of a tenant that was never admitted', async () => {
 test('a request paid for with the voucher of another', async () => {
   const theirs = requestOf('paid', release.hash, { voucher: voucherOf(other).hash });
   await refusedAtBothDoors(theirs.document, 'wrong-signer', /the voucher is another tenant's/);
-  await taken(requestOf('paid', release.hash).document);
+  await taken(...demandOf('paid', release.hash));
 });
 
 test('an older sequence of a request', async () => {
@@ -166,7 +168,7 @@ test('a signature over one kind passed off as another', async () => {
 
 test('a document of an unknown kind', async () => {
   await refusedAtBothDoors(sign1('lichen.wish+cbor', encode({ v: 1 }), tenant.signer), 'bad-schema', /lichen\.wish\+cbor/);
-  await taken(requestOf('known', release.hash).document);
+  await taken(...demandOf('known', release.hash));
 });
 
 test('a document that only boards and gateways say', async () => {

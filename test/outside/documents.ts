@@ -76,13 +76,26 @@ export const smallRelease = (recipe: string, sequence = 1, more: Partial<Manifes
 export const piecesOf = ({ document, pages, chunks }: Release): Bytes[] => [document, ...pages, ...chunks];
 
 export const voucherOf = (of: Person<TenantId> = tenant, more: Partial<Voucher> = {}) =>
-  makeVoucher(nodeCrypto, of.signer, { serial: 1, currency: 'EUR', capMicro: 1_000_000n, notAfterMs: 4_102_444_800_000, ...more });
+  makeVoucher(nodeCrypto, of.signer, {
+    name: 'echo',
+    serial: 1,
+    currency: 'EUR',
+    capMicro: 1_000_000n,
+    notAfterMs: 4_102_444_800_000,
+    ...more,
+  });
 
 export const requestOf = (name: string, release: Bytes, more: Partial<Request> = {}, of: Person<TenantId> = tenant) =>
   makeRequest(nodeCrypto, of.signer, {
     ...{ name, sequence: 1, state: 'started', release, replicas: 1, parameters: {}, filter: {}, priceCap: ANY_PRICE, currency: 'EUR' },
-    ...{ voucher: voucherOf(of).hash, onIsolation: 'continue', patienceMs: 600_000, ...more },
+    ...{ voucher: voucherOf(of, { name }).hash, onIsolation: 'continue', patienceMs: 600_000, ...more },
   });
+
+/** The request behind the voucher that pays for it. */
+export const demandOf = (...[name, release, more, of]: Parameters<typeof requestOf>): Bytes[] => [
+  voucherOf(of, { name }).document,
+  requestOf(name, release, more, of).document,
+];
 
 export const bindingOf = (board: BoardId, version: number, more: Partial<Binding> = {}, of: Person = owner): Bytes =>
   makeBinding(nodeCrypto, of.signer, {

@@ -14,6 +14,7 @@ import { refusal } from '../gateway/broker/world.ts';
 import { claimAt, OFFER, PaperBoard, START, show } from './board.ts';
 import {
   bindingOf,
+  demandOf,
   owner,
   piecesOf,
   publisher,
@@ -21,7 +22,6 @@ import {
   secondPublisher,
   secondReleaseKey,
   smallRelease,
-  voucherOf,
 } from './documents.ts';
 import { answered, type Federation, federate, Gateway, journalMark, PATIENCE_MS, root, tenant, told } from './gateway.ts';
 import { payloadIn } from './liar.ts';
@@ -53,14 +53,14 @@ const one = async (): Promise<{ gateway: Gateway; federation: Federation }> => {
 
 const supplied = async (gateway: Gateway): Promise<void> => {
   await gateway.admit(tenant);
-  await gateway.accepts(publisher.document, ...piecesOf(release), voucherOf().document);
+  await gateway.accepts(publisher.document, ...piecesOf(release));
 };
 
 const leased = async (gateway: Gateway, name: string) => {
   const board = await PaperBoard.pair(gateway, name, owner.id);
   boards.push(board);
   await board.arrive();
-  await gateway.accepts(bindingOf(board.id, 1), requestOf(name, release.hash, { filter: { board: board.id } }).document);
+  await gateway.accepts(bindingOf(board.id, 1), ...demandOf(name, release.hash, { filter: { board: board.id } }));
   return { board, lease: await board.lease(name) };
 };
 
@@ -149,7 +149,7 @@ test('a board that says it is gone does not slip away from its revocation', asyn
 test("a tenant's key is revoked: its session ends, and what it signs is refused at both doors", async () => {
   const { gateway, federation } = await one();
   const door = await gateway.mqtt();
-  await gateway.accepts(requestOf('before', release.hash).document);
+  await gateway.accepts(...demandOf('before', release.hash));
   const mark = journalMark();
   await gateway.accepts(next(federation, { revoked: [tenant.key] }).document);
   expect((await refusal(door.push(requestOf('after', release.hash).document))).code).toBe('unavailable');
@@ -162,8 +162,7 @@ test("a publisher's key is revoked: nothing new is taken or placed of it", async
   const { gateway } = await one();
   const { board } = await leased(gateway, 'running');
   // Wanted, and not placed yet: no board fits.
-  const waiting = requestOf('waiting', release.hash, { filter: { tier: 'full' } });
-  await gateway.accepts(waiting.document, secondPublisher.document);
+  await gateway.accepts(...demandOf('waiting', release.hash, { filter: { tier: 'full' } }), secondPublisher.document);
   // And now one does: the wish is as it was, the room is there, and still.
   const roomy = await PaperBoard.pair(gateway, 'roomy', owner.id);
   boards.push(roomy);
@@ -176,7 +175,7 @@ test("a publisher's key is revoked: nothing new is taken or placed of it", async
   // The very document that was accepted before is answered as it was then, and changes nothing.
   await gateway.accepts(publisher.document);
   const mended = smallRelease('echo', 2, {}, secondReleaseKey.signer);
-  await gateway.accepts(...piecesOf(mended), requestOf('mended', mended.hash, { filter: { board: board.id } }).document);
+  await gateway.accepts(...piecesOf(mended), ...demandOf('mended', mended.hash, { filter: { board: board.id } }));
   expect(await board.lease('mended')).toMatchObject({ publisher: nodeCrypto.sha256(payloadIn(secondPublisher.document)) });
   const instances = await gateway.get<{ name: string }[]>('/1/instances');
   expect(instances.map(({ name }) => name).sort()).toEqual(['mended', 'running']);
@@ -218,7 +217,7 @@ test("a gateway's key is rotated: boards are told before, peers take its log bef
   const first = board.record(lease.lease, START);
   await board.report(1, first.document);
   // With a key that is no longer its own it signs no lease, and does not fall over it.
-  await north!.accepts(requestOf('later', release.hash, { filter: { board: board.id } }).document);
+  await north!.accepts(...demandOf('later', release.hash, { filter: { board: board.id } }));
   await north!.close();
   open.splice(open.indexOf(north!), 1);
   const later = { ...federation, entries };
@@ -248,7 +247,7 @@ test('a gateway that runs on with its former key signs no lease, and none of its
   const present = person('gateway north 2');
   const entries = [{ ...gateway.entry, key: present.key }];
   await gateway.accepts(next(federation, { gateways: entries }).document);
-  await gateway.accepts(requestOf('meanwhile', release.hash, { filter: { board: board.id } }).document);
+  await gateway.accepts(...demandOf('meanwhile', release.hash, { filter: { board: board.id } }));
   const named = async (of: Gateway) =>
     (await of.get<{ name: string; term: number }[]>('/1/instances')).map(({ name, term }) => [name, term]);
   expect(await named(gateway)).toEqual([['before', 1]]);

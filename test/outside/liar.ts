@@ -31,7 +31,7 @@ import { chunk, usageBatch, want } from '../../runtime/protocol/nouns/messages.t
 import { requestIdOf } from '../../runtime/protocol/nouns/request.ts';
 import type { GatewayEntry } from '../../runtime/protocol/nouns/trust.ts';
 import { Trace } from '../gateway/broker/world.ts';
-import { owner, publisher, type Release, requestOf } from './documents.ts';
+import { owner, publisher, type Release, requestOf, voucherOf } from './documents.ts';
 import { type Federation, tenant } from './gateway.ts';
 import { type Person, person } from './person.ts';
 
@@ -148,7 +148,13 @@ export class Liar {
       ...{ request, index, name, tenant: tenant.id, board: this.board, owner: owner.id, binding: 1, release: release.hash },
       ...{ publisher: nodeCrypto.sha256(payloadIn(publisher.document)), limits: release.manifest.limits, currency: 'XTS', feePermille: 80 },
       rates: { wallHour: 1n, cpuSecond: 1n, memoryMibHour: 1n, netMib: 1n, diskMib: 1n },
-      ...{ capMicro: 1_000_000_000n, onIsolation: 'continue', openedMs: 1_763_856_000_000, ...more },
+      ...{
+        capMicro: 1_000_000_000n,
+        voucher: voucherOf(tenant, { name }).hash,
+        onIsolation: 'continue',
+        openedMs: 1_763_856_000_000,
+        ...more,
+      },
     };
     return seal(leaseNoun, { ...terms, lease: leaseIdOf(nodeCrypto, terms) }, signer);
   }

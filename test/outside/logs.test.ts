@@ -10,7 +10,7 @@ import { hex } from '../../runtime/protocol/bytes.ts';
 import type { TenantId } from '../../runtime/protocol/ids.ts';
 import type { LogText } from '../../runtime/protocol/nouns/watch.ts';
 import { until } from '../../sim/harness/wait.ts';
-import { bindingOf, owner, piecesOf, publisher, requestOf, smallRelease, voucherOf } from './documents.ts';
+import { bindingOf, demandOf, owner, piecesOf, publisher, smallRelease } from './documents.ts';
 import { type Federation, federate, Gateway, PATIENCE_MS, tenant } from './gateway.ts';
 import { type Person, person } from './person.ts';
 import { RealBoard } from './real-board.ts';
@@ -29,11 +29,11 @@ beforeAll(async () => {
   federation = await federate('north');
   gateway = await Gateway.open(federation, 'north');
   await gateway.admit(tenant);
-  await gateway.accepts(publisher.document, ...piecesOf(release), voucherOf().document);
+  await gateway.accepts(publisher.document, ...piecesOf(release));
   const { claim } = await gateway.order<{ claim: string }>('/1/claims', { owner: owner.id });
   board = RealBoard.start('talker board', claim);
   await until('the board to be here', PATIENCE_MS, async () => (await gateway.get<unknown[]>('/1/boards')).length > 0);
-  await gateway.accepts(bindingOf(board.key.id, 1), requestOf('talker', release.hash).document);
+  await gateway.accepts(bindingOf(board.key.id, 1), ...demandOf('talker', release.hash));
   await until('the instance to run', 30_000, async () => {
     const [instance] = await gateway.get<{ report: { state: string } | null }[]>('/1/instances');
     return instance?.report?.state === 'running' ? true : undefined;

@@ -6,7 +6,7 @@ import type { NetworkWish } from '../../runtime/protocol/nouns/reach.ts';
 import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
 import type { Request } from '../../runtime/protocol/nouns/request.ts';
 import { until } from '../../sim/harness/wait.ts';
-import { bindingOf, owner, piecesOf, publisher, type Release, requestOf, smallRelease, voucherOf } from './documents.ts';
+import { bindingOf, demandOf, owner, piecesOf, publisher, type Release, requestOf, smallRelease } from './documents.ts';
 import { federate, Gateway, tenant } from './gateway.ts';
 import { RealBoard } from './real-board.ts';
 
@@ -50,13 +50,12 @@ const suite = (): void => {
       const found = await seen(name);
       return found?.report !== undefined && found.report !== null && holds(found.report) ? found : undefined;
     });
-  const ask = (name: string, release: Release, more: Partial<Request> = {}) =>
-    gateway.accepts(requestOf(name, release.hash, more).document);
+  const ask = (name: string, release: Release, more: Partial<Request> = {}) => gateway.accepts(...demandOf(name, release.hash, more));
 
   beforeAll(async () => {
     gateway = await Gateway.open(await federate('north'), 'north');
     await gateway.admit(tenant);
-    await gateway.accepts(publisher.document, ...piecesOf(stock), ...piecesOf(shop), voucherOf().document);
+    await gateway.accepts(publisher.document, ...piecesOf(stock), ...piecesOf(shop));
     board = RealBoard.start(
       'board that links',
       (await gateway.order<{ claim: string }>('/1/claims', { owner: owner.id })).claim,

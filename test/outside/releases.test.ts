@@ -6,7 +6,7 @@ import { type Bytes, hex, utf8 } from '../../runtime/protocol/bytes.ts';
 import { ERRORS, type ErrorCode } from '../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import type { Entry } from '../../runtime/protocol/nouns/release.ts';
-import { fileOf, piecesOf, publisher, type Release, releaseOf, requestOf, voucherOf } from './documents.ts';
+import { demandOf, fileOf, piecesOf, publisher, type Release, releaseOf } from './documents.ts';
 import { answered, federate, Gateway, tenant, told } from './gateway.ts';
 
 const content = utf8('content');
@@ -20,7 +20,7 @@ let door: Push;
 beforeAll(async () => {
   gateway = await Gateway.open(await federate('north'), 'north');
   await gateway.admit(tenant);
-  await gateway.accepts(publisher.document, voucherOf().document);
+  await gateway.accepts(publisher.document);
   door = await gateway.mqtt();
 });
 afterAll(() => gateway.end());
@@ -38,14 +38,14 @@ const refused = async (body: Bytes, code: ErrorCode, why: RegExp): Promise<void>
 
 /** Never complete, so never placed; and the same recipe, mended, is. */
 const mendedAfter = async (bad: Release, recipe: string): Promise<void> => {
-  await taken(requestOf(recipe, bad.hash).document);
+  await taken(...demandOf(recipe, bad.hash));
   const missing = async (release: Bytes): Promise<number | undefined> =>
     (await gateway.get<{ release: string; missing: number }[]>('/1/releases')).find((row) => row.release === hex(release))?.missing;
   expect(await missing(bad.hash)).toBeGreaterThan(0);
   const good = releaseOf(recipe, 2, [[dir('a'), file('a/label'), link('b', 'a/label')]], [content]);
   await taken(...piecesOf(good));
   expect(await missing(good.hash)).toBe(0);
-  await taken(requestOf(recipe, good.hash, { sequence: 2 }).document);
+  await taken(...demandOf(recipe, good.hash, { sequence: 2 }));
 };
 
 const badPages: [string, Entry[], ErrorCode, RegExp][] = [

@@ -120,6 +120,7 @@ const PUBLISHER_HASH = hashOf(publisherNoun, publisherDoc);
 export const voucher = (changes: Partial<Voucher> = {}): Voucher => ({
   v: 1,
   tenant: TENANT,
+  name: 'echo',
   serial: 1,
   currency: 'EUR',
   capMicro: 10n ** 14n,
@@ -127,7 +128,9 @@ export const voucher = (changes: Partial<Voucher> = {}): Voucher => ({
   ...changes,
 });
 
-export const VOUCHER = hashOf(voucherNoun, voucher());
+/** Hash of the voucher that pays for a request of that name. */
+export const voucherFor = (name: string): Bytes => hashOf(voucherNoun, voucher({ name }));
+export const VOUCHER = voucherFor('echo');
 
 export const request = (changes: Partial<Request> = {}): Request => ({
   v: 1,
@@ -141,7 +144,7 @@ export const request = (changes: Partial<Request> = {}): Request => ({
   filter: {},
   priceCap: { ...RATES, cpuSecond: RATES.cpuSecond + 1n },
   currency: 'EUR',
-  voucher: VOUCHER,
+  voucher: voucherFor(changes.name ?? 'echo'),
   onIsolation: 'continue',
   patienceMs: 60_000,
   ...changes,
@@ -188,6 +191,12 @@ export const signedBinding = (board: string, changes: Partial<Binding> = {}): Fa
 export const signedPublisher = (): Fact => fact('publisher', sealMany(publisherNoun, publisherDoc, ['root 2', 'root 3'].map(keyOf)));
 export const signedManifest = (key = 'release key'): Fact => fact('manifest', seal(manifestNoun, manifest, keyOf(key)));
 
+/** A request of its own with what pays for it. */
+export const demand = (name: string, changes: Partial<Request> = {}): Bytes[] => [
+  signedVoucher({ name }).body,
+  signedRequest({ name, ...changes }).body,
+];
+
 /** What has to be known before a lease on these boards can stand. */
 export const groundwork = (boards: string[]): Fact[] => [
   signedOperator(),
@@ -215,6 +224,7 @@ export const lease = ({ on, guardianName = 'gateway a', ...changes }: LeaseChoic
     currency: 'EUR',
     feePermille: FEE_PERMILLE,
     capMicro: 10n ** 14n,
+    voucher: VOUCHER,
     onIsolation: 'continue',
     openedMs: 1_700_000_000_000,
     ...changes,

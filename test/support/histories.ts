@@ -7,6 +7,7 @@ import type { Bytes } from '../../runtime/protocol/bytes.ts';
 import type { Registers } from '../../runtime/protocol/nouns/board.ts';
 import type { Lease } from '../../runtime/protocol/nouns/lease.ts';
 import type { Close, LogEntry, Vector } from '../../runtime/protocol/nouns/log.ts';
+import { voucherNoun } from '../../runtime/protocol/nouns/request.ts';
 import { keyOf } from './crypto.ts';
 import {
   closeAt,
@@ -14,6 +15,7 @@ import {
   type Fact,
   GATEWAYS,
   groundwork,
+  hashOf,
   lease,
   logsOf,
   type Point,
@@ -21,8 +23,12 @@ import {
   rotation,
   secondOperator,
   signedLease,
+  signedRequest,
+  signedVoucher,
   usageChain,
+  VOUCHER,
   vectorOf,
+  voucher,
 } from './federation.ts';
 
 export interface Wild {
@@ -36,6 +42,8 @@ export interface Wild {
 export interface History {
   facts: Fact[];
   leases: Lease[];
+  /** Of the voucher that pays for all of them. */
+  capMicro: bigint;
 }
 
 type Gen = fc.GeneratorValue;
@@ -48,7 +56,15 @@ const upTo = (g: Gen, max: number): number => g(evenly, max);
 const oneIn = (g: Gen, n: number): boolean => upTo(g, n - 1) === n - 1;
 const pick = <T>(g: Gen, items: readonly T[]): T => items[upTo(g, items.length - 1)]!;
 
-const leasesOn = (g: Gen, board: number, wild: Wild): Lease[] =>
+/** Now and then all is paid for by a voucher that is soon spent. */
+const purses = (g: Gen, wild: Wild): { hash: Bytes; capMicro: bigint; facts: Fact[] } => {
+  if (!wild.caps || !oneIn(g, 2)) return { hash: VOUCHER, capMicro: voucher().capMicro, facts: [] };
+  const small = { serial: 2, capMicro: BigInt(4000 + upTo(g, 4000)) };
+  const hash = hashOf(voucherNoun, voucher(small));
+  return { hash, capMicro: small.capMicro, facts: [signedVoucher(small), signedRequest({ sequence: 2, voucher: hash })] };
+};
+
+const leasesOn = (g: Gen, board: number, wild: Wild, paidBy: Bytes): Lease[] =>
   Array.from({ length: 1 + upTo(g, 1) }, (_, i) =>
     lease({
       on: BOARDS[board]!,
@@ -56,7 +72,8 @@ const leasesOn = (g: Gen, board: number, wild: Wild): Lease[] =>
       index: wild.overlap ? i : board * 2 + i,
       term: wild.overlap ? 1 + upTo(g, 1) * board : 1,
       guardianName: GATEWAYS[board]!,
-      ...(wild.caps && oneIn(g, 2) ? { capMicro: BigInt(upTo(g, 4000)) } : {}),
+      voucher: paidBy,
+      ...(wild.caps && (paidBy !== VOUCHER || oneIn(g, 2)) ? { capMicro: BigInt(upTo(g, 4000)) } : {}),
     }),
   );
 
@@ -156,12 +173,13 @@ const boardHistory = (g: Gen, board: number, leases: Lease[], wild: Wild): Fact[
 export const history = (wild: Wild): fc.Arbitrary<History> =>
   fc.gen().map((g) => {
     const boards = BOARDS.slice(0, 1 + upTo(g, 2));
-    const perBoard = boards.map((_, board) => leasesOn(g, board, wild));
+    const paid = purses(g, wild);
+    const perBoard = boards.map((_, board) => leasesOn(g, board, wild, paid.hash));
     const usage = perBoard.flatMap((leases, board) => boardHistory(g, board, leases, wild));
     const leases = perBoard.flat();
     const signed = perBoard.flatMap((row, board) => row.map((of) => signedLease(of, GATEWAYS[board]!)));
-    const facts = [...groundwork(boards), ...signed, ...usage, ...revocations(g, wild)];
-    return quiet({ facts: quiet(facts, `${facts.length} facts`), leases }, `${facts.length} facts`);
+    const facts = [...groundwork(boards), ...paid.facts, ...signed, ...usage, ...revocations(g, wild)];
+    return quiet({ facts: quiet(facts, `${facts.length} facts`), leases, capMicro: paid.capMicro }, `${facts.length} facts`);
   });
 
 /** For the report of a failing property, which is replayed by its seed and not read byte by byte. */

@@ -64,8 +64,8 @@ export const leaseSchema = v.strictObject({
   feePermille: uintUpTo(1000),
   /** What this lease may cost at most; the board stops it there, even offline. */
   capMicro: amount,
-  /** The voucher of which that is a share. */
-  voucher: v.optional(hash),
+  /** The voucher of which that is a part. */
+  voucher: hash,
   onIsolation: v.picklist(['continue', 'stop']),
   /** There with `stop`, and only then. */
   guarded: v.optional(guarded),

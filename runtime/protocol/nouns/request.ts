@@ -84,10 +84,15 @@ export const requestNoun: Noun<Request> = noun('request', LIMITS.documentBytes, 
 export const requestIdOf = (crypto: Crypto, tenant: TenantId, requestName: string): RequestId =>
   derive<RequestId>(crypto, 'request', tenant, requestName);
 
-/** A tenant's promise to pay up to a cap; enforced by the board even offline, through the lease. */
+/**
+ * A tenant's promise to pay up to a cap for one of its requests. Each lease may cost a part of it, which the board enforces even
+ * offline; all of them together are never billed more.
+ */
 export const voucherSchema = v.strictObject({
   v: version1,
   tenant: tenantId,
+  /** Of the request that it pays for. */
+  name,
   serial: positive,
   currency,
   capMicro: amount,

@@ -178,6 +178,25 @@ describe('the bill', () => {
     expect(capped).toBeGreaterThan(RUNS.numRuns / 8);
   });
 
+  test('stays below the cap of each voucher, over all leases under it [metering-27]', () => {
+    let spent = 0;
+    fc.assert(
+      fc.property(
+        history(wild)
+          .chain((world) => fc.tuple(fc.constant(world), scattered(world.facts)))
+          .chain(([world, logs]) => fc.tuple(fc.constant(world), fc.constant(logs), closesOver(logs))),
+        ([{ leases, capMicro }, logs, closes]) => {
+          const debits = sumBy(statements(logs, closes).flatMap(postingsOf), ({ debitMicro }) => debitMicro);
+          const total = leases.reduce((sum, { lease }) => sum + (debits.get(lease) ?? 0n), 0n);
+          expect(total).toBeLessThanOrEqual(capMicro);
+          if (total === capMicro) spent++;
+        },
+      ),
+      RUNS,
+    );
+    expect(spent).toBeGreaterThan(RUNS.numRuns / 16);
+  });
+
   test('is the one that the auditor computes, bit for bit', () => {
     let [billed, cut] = [0, 0];
     fc.assert(

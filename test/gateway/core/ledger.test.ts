@@ -6,7 +6,8 @@ import { costMicro, ZERO } from '../../../runtime/protocol/money.ts';
 import { sealMany } from '../../../runtime/protocol/noun.ts';
 import type { Posting } from '../../../runtime/protocol/nouns/billing.ts';
 import type { Registers } from '../../../runtime/protocol/nouns/board.ts';
-import { rotationNoun } from '../../../runtime/protocol/nouns/request.ts';
+import type { Lease } from '../../../runtime/protocol/nouns/lease.ts';
+import { rotationNoun, voucherNoun } from '../../../runtime/protocol/nouns/request.ts';
 import { keyOf, testCrypto } from '../../support/crypto.ts';
 import * as on from '../../support/federation.ts';
 
@@ -389,6 +390,65 @@ describe('the cap', () => {
     const gratis = on.lease({ on: 'board 1', capMicro: 0n, rates: free, binding: 2 });
     const facts = [...on.groundwork(['board 1']), on.signedBinding('board 1', { version: 2, rates: free }), on.signedLease(gratis)];
     expect(one(run([...facts, ...useOf(gratis.lease, at(10))]))).toMatchObject({ debitMicro: 0n, reason: '', uncharged: ZERO });
+  });
+});
+
+describe('a voucher [metering-27]', () => {
+  const capMicro = cost(15);
+  const small = on.voucher({ serial: 2, capMicro });
+  const voucher = on.hashOf(voucherNoun, small);
+  const paid = [
+    ...on.groundwork(['board 1', 'board 2']),
+    on.signedVoucher({ serial: 2, capMicro }),
+    on.signedRequest({ sequence: 2, voucher }),
+  ];
+  const under = (board: string, more: Partial<Lease> = {}): Lease => on.lease({ on: board, voucher, capMicro, ...more });
+  /** From its beginning to an instant, at which it had used so much. */
+  const chain = (board: string, { lease }: Lease, from: number, to: number, used: number): on.Fact[] =>
+    on.usageChain(board, [
+      { lease, kind: 'open', wallMs: seconds(from) },
+      { lease, wallMs: seconds(to), registers: spent(used) },
+    ]);
+
+  test('pays once for all leases under it, the earlier term first', () => {
+    const [first, second] = [under('board 1'), under('board 2', { term: 2 })];
+    const facts = [
+      ...paid,
+      on.signedLease(first),
+      on.signedLease(second),
+      ...chain('board 1', first, 0, 10, 10),
+      ...chain('board 2', second, 20, 40, 20),
+    ];
+    const both = postings(run(facts));
+    const of = (lease: Lease) => both.find((posting) => posting.lease === lease.lease);
+    expect(of(first)).toMatchObject({ debitMicro: cost(10), reason: '', uncharged: ZERO });
+    expect(of(second)).toMatchObject({ debitMicro: cost(15) - cost(10), reason: 'cap' });
+  });
+
+  test('that is spent pays for nothing in later periods', () => {
+    const [first, second] = [under('board 1'), under('board 2', { term: 2 })];
+    const ground = [...paid, on.signedLease(first), on.signedLease(second)];
+    const late = one(run([...ground, ...chain('board 1', first, 0, 20, 20)], chain('board 2', second, 30, 40, 10)));
+    expect(late).toMatchObject({ lease: second.lease, debitMicro: 0n, reason: 'cap', uncharged: { ...ZERO, ...spent(10) } });
+  });
+
+  test('is shared by the instances of its request', () => {
+    const [first, beside] = [under('board 1'), under('board 2', { index: 1 })];
+    const facts = [
+      ...paid,
+      on.signedLease(first),
+      on.signedLease(beside),
+      ...chain('board 1', first, 0, 10, 10),
+      ...chain('board 2', beside, 0, 10, 10),
+    ];
+    expect(postings(run(facts)).reduce((sum, { debitMicro }) => sum + debitMicro, 0n)).toBe(capMicro);
+  });
+
+  test('pays for the request of its name only', () => {
+    const other = on.hashOf(voucherNoun, on.voucher({ name: 'other' }));
+    const facts = [...on.groundwork(['board 1']), on.signedVoucher({ name: 'other' }), on.signedRequest({ sequence: 2, voucher: other })];
+    const folded = run([...facts, on.signedLease(on.lease({ on: 'board 1', voucher: other }))]);
+    expect(reasons(folded).join()).toMatch(/no voucher of tenant/);
   });
 });
 

@@ -4,7 +4,7 @@ import { hex } from '../../../runtime/protocol/bytes.ts';
 import type { NetworkWish } from '../../../runtime/protocol/nouns/reach.ts';
 import type { Manifest } from '../../../runtime/protocol/nouns/release.ts';
 import type { Binding, Request } from '../../../runtime/protocol/nouns/request.ts';
-import { idOf, signedBinding, signedRequest } from '../../support/federation.ts';
+import { idOf, signedBinding, signedRequest, signedVoucher } from '../../support/federation.ts';
 import { type Cast, cast } from '../../support/gateway-cast.ts';
 import type { PaperBoard } from '../../support/paper-board.ts';
 import { smallRelease } from '../../support/small-release.ts';
@@ -27,7 +27,7 @@ const bind = ({ world }: Cast, at: number, grants: string[], version = 2): void 
 };
 const push = ({ world }: Cast, changes: Partial<Manifest>, asked: Partial<Request>) => {
   const release = smallRelease({ recipe: asked.name ?? 'echo', ...changes });
-  world.node(0).accept(release.document, ...release.content.values());
+  world.node(0).accept(release.document, ...release.content.values(), signedVoucher({ name: asked.name ?? 'echo' }).body);
   const said = world.node(0).push(signedRequest({ release: release.release, replicas: 1, ...asked }).body);
   world.pass(1500);
   return said;

@@ -1,11 +1,13 @@
 /** Where instances go, who says so, and when they go elsewhere. */
 import { describe, expect, test } from 'vitest';
 import { currentLease } from '../../../gateway/core/holding.ts';
+import { costMicro, ZERO } from '../../../runtime/protocol/money.ts';
 import type { Lease } from '../../../runtime/protocol/nouns/lease.ts';
 import { type Request, requestIdOf, voucherNoun } from '../../../runtime/protocol/nouns/request.ts';
 import { rendezvous } from '../../../runtime/protocol/rendezvous.ts';
 import { keyOf, testCrypto } from '../../support/crypto.ts';
 import {
+  demand,
   hashOf,
   idOf,
   RATES,
@@ -71,7 +73,7 @@ describe('an instance', () => {
     expect(boards.map(({ leases }) => leases.length)).toEqual([1, 1, 1]);
     expect(boards.flatMap(({ leases }) => leases.map(({ index }) => index)).sort()).toEqual([0, 1, 2]);
     expect(boards[0]!.leases[0]!.capMicro).toBe(voucher().capMicro / 3n);
-    world.node(0).accept(signedRequest({ name: 'second', replicas: 1 }).body);
+    world.node(0).accept(...demand('second', { replicas: 1 }));
     world.pass(1000);
     expect(boards.reduce((sum, { leases }) => sum + leases.length, 0)).toBe(4);
   });
@@ -141,7 +143,7 @@ describe('an instance', () => {
     world.pass(1000);
     expect(boards.map(({ leases }) => leases.length)).toEqual([0, 1, 0]);
     // A second one of the same size does not fit beside it.
-    node.accept(signedRequest({ name: 'second', release: release.release, replicas: 1 }).body);
+    node.accept(...demand('second', { release: release.release, replicas: 1 }));
     world.pass(1000);
     expect(boards.map(({ leases }) => leases.length)).toEqual([0, 1, 0]);
   });
@@ -160,7 +162,7 @@ describe('an instance', () => {
     expect(board.leases).toHaveLength(1);
     board.disconnect();
     world.pass(500);
-    world.node(0).accept(signedRequest({ name: 'second', replicas: 1, filter: { board: board.id } }).body);
+    world.node(0).accept(...demand('second', { replicas: 1, filter: { board: board.id } }));
     world.pass(1000);
     expect(count(world.node(0))).toBe(1);
     board.connect(world.node(1));
@@ -188,11 +190,53 @@ describe('an instance', () => {
     expect(other.leases).toHaveLength(1);
   });
 
+  test('is followed by one that may cost what is left, however often its request changes [metering-28]', () => {
+    const paid = { serial: 2, capMicro: 1_000_000n };
+    const { world, boards } = cast({ boards: BOARDS });
+    const named = hashOf(voucherNoun, voucher(paid));
+    const node = world.node(0).accept(signedVoucher(paid).body);
+    const updated = (sequence: number): PaperBoard | undefined => {
+      const release = smallRelease({ sequence, recipe: 'echo-again' });
+      node.accept(release.document, ...release.content.values());
+      node.accept(signedRequest({ sequence, replicas: 1, voucher: named, release: release.release }).body);
+      world.pass(1000);
+      return boards.find(({ leases }) => leases.length === 1);
+    };
+    let left = paid.capMicro;
+    for (const sequence of [2, 3, 4]) {
+      const board = updated(sequence)!;
+      const [lease] = board.leases as [Lease];
+      expect(lease).toMatchObject({ term: sequence - 1, capMicro: left });
+      board.use(lease, { kind: 'open' });
+      board.use(lease, { registers: { ...ZERO, cpuMicros: 5_000_000n } });
+      left -= costMicro({ ...ZERO, cpuMicros: 5_000_000n }, lease.rates);
+      world.pass(500);
+    }
+    const board = updated(5)!;
+    const [last] = board.leases as [Lease];
+    board.use(last, { kind: 'open' });
+    board.use(last, { registers: { ...ZERO, cpuMicros: 10n ** 12n } });
+    world.pass(500);
+    expect(updated(6), 'its voucher is spent').toBeUndefined();
+    expect((node.json('requests') as { lacks: string[] }[]).flatMap(({ lacks }) => lacks)).toEqual([
+      expect.stringMatching(/voucher .* is spent/),
+    ]);
+  });
+
+  test('is followed by one within its part when more replicas share the voucher [metering-28]', () => {
+    const { world, boards } = cast({ boards: BOARDS, request: { replicas: 1 } });
+    const caps = () => boards.flatMap(({ leases }) => leases.map(({ capMicro }) => capMicro));
+    expect(caps()).toEqual([voucher().capMicro]);
+    world.node(0).accept(signedRequest({ sequence: 2, replicas: 2 }).body);
+    world.pass(1000);
+    expect(caps()).toEqual([voucher().capMicro / 2n, voucher().capMicro / 2n]);
+  });
+
   test('waits for the voucher that pays for it, when the log with that comes later', () => {
     const { world } = cast({ at: [2] });
     const [a, b, c] = world.nodes as [Node, Node, Node];
-    const other = { serial: 2 };
     const name = guardedBy(c);
+    const other = { serial: 2, name };
     world.isolate(c);
     a.accept(signedVoucher(other).body);
     world.pass(2 * SILENCE_MS);
@@ -304,7 +348,7 @@ describe('a board is not taken', () => {
     const { world, boards } = cast();
     const node = world.node(0).accept(signedBinding('board 1', { version: 2, policy: { partitions: 1, labels: [] } }).body);
     for (const name of ['one', 'two']) {
-      node.accept(signedRequest({ name, replicas: 1 }).body);
+      node.accept(...demand(name, { replicas: 1 }));
       world.pass(1000);
     }
     expect(boards[0]!.leases).toHaveLength(1);
@@ -313,7 +357,7 @@ describe('a board is not taken', () => {
   test('beyond what it offers, counting all that it has', () => {
     const { world, boards } = cast({ offer: { memoryMib: 100 } });
     for (const name of ['one', 'two', 'three']) {
-      world.node(0).accept(signedRequest({ name, replicas: 1 }).body);
+      world.node(0).accept(...demand(name, { replicas: 1 }));
       world.pass(1000);
     }
     expect(boards[0]!.leases).toHaveLength(2);
@@ -333,12 +377,15 @@ describe('a board is not taken', () => {
   test('by what a voucher would have paid for before it ended', () => {
     const { world, boards } = cast();
     const ending = { serial: 2, notAfterMs: world.clock.now().wallMs + 10_000 };
-    const named = hashOf(voucherNoun, voucher(ending));
-    const node = world.node(0).accept(signedVoucher(ending).body, signedRequest({ name: 'in-time', voucher: named, replicas: 1 }).body);
+    const paid = (name: string) => [
+      signedVoucher({ ...ending, name }).body,
+      signedRequest({ name, voucher: hashOf(voucherNoun, voucher({ ...ending, name })), replicas: 1 }).body,
+    ];
+    const node = world.node(0).accept(...paid('in-time'));
     world.pass(1000);
     expect(boards[0]!.leases).toHaveLength(1);
     world.pass(10_000);
-    node.accept(signedRequest({ name: 'too-late', voucher: named, replicas: 1 }).body);
+    node.accept(...paid('too-late'));
     world.pass(1000);
     expect(boards[0]!.leases.map(({ name }) => name)).toEqual(['in-time']);
   });
@@ -399,7 +446,7 @@ describe('when a gateway dies', () => {
     const [a, , c] = world.nodes as [Node, Node, Node];
     world.isolate(c);
     world.pass(2 * SILENCE_MS);
-    a.accept(signedRequest({ name: guardedBy(a), replicas: 1 }).body);
+    a.accept(...demand(guardedBy(a), { replicas: 1 }));
     world.pass(1000);
     expect(signersOf(world)).toEqual([]);
     world.link(a, c);
@@ -520,8 +567,8 @@ describe('two guardians in a split', () => {
     world.pass(1000);
     const [a, b] = world.nodes as [Node, Node];
     for (const node of world.nodes) world.isolate(node);
-    a.accept(signedRequest({ name: 'one', replicas: 1 }).body);
-    b.accept(signedRequest({ name: 'two', replicas: 1 }).body);
+    a.accept(...demand('one', { replicas: 1 }));
+    b.accept(...demand('two', { replicas: 1 }));
     world.clock.pass(2 * SILENCE_MS);
     full.connect(b);
     full.connect(a);

@@ -9,7 +9,7 @@ import { usageNoun } from '../../../runtime/protocol/nouns/board.ts';
 import { chunk, usageBatch, want } from '../../../runtime/protocol/nouns/messages.ts';
 import { operatorNoun } from '../../../runtime/protocol/nouns/trust.ts';
 import { keyOf } from '../../support/crypto.ts';
-import { hashOf, operatorDoc, secondOperator, signedManifest, signedOperator, signedRequest } from '../../support/federation.ts';
+import { demand, hashOf, operatorDoc, secondOperator, signedManifest, signedOperator, signedRequest } from '../../support/federation.ts';
 import { cast } from '../../support/gateway-cast.ts';
 import type { GatewayWorld, Node } from '../../support/gateway-world.ts';
 import { PaperBoard } from '../../support/paper-board.ts';
@@ -206,7 +206,7 @@ describe('usage', () => {
     world.pass(1000);
     for (const other of world.nodes) expect(row(other, board)?.quarantined).toBe(true);
     expect(node.log().filter(({ kind }) => kind === 'usage')).toHaveLength(3);
-    world.node(1).accept(signedRequest({ name: 'other', replicas: 1 }).body);
+    world.node(1).accept(...demand('other', { replicas: 1 }));
     world.pass(1000);
     expect(board.leases.map(({ name }) => name)).toEqual(['echo']);
   });

@@ -153,9 +153,10 @@ const DEEDS: Record<string, Deed> = {
 
 /** A voucher that is over soon, and a request that it pays for; the clock may be ahead when it is looked at. */
 DEEDS['pays for a while'] = (given, { node, n }) => {
-  const ending = { serial: ++given.count, notAfterMs: given.world.clock.now().wallMs + 100 * n };
+  const name = `request-${n % 3}`;
+  const ending = { name, serial: ++given.count, notAfterMs: given.world.clock.now().wallMs + 100 * n };
   const named = hashOf(voucherNoun, voucher(ending));
-  const request = signedRequest({ name: `request-${n % 3}`, sequence: ++given.count, replicas: 2, patienceMs: 2000, voucher: named }).body;
+  const request = signedRequest({ name, sequence: ++given.count, replicas: 2, patienceMs: 2000, voucher: named }).body;
   node.push(seal(voucherNoun, voucher(ending), keyOf('tenant')));
   node.push(request);
 };

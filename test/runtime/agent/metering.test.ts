@@ -288,7 +288,7 @@ describe('a cap', () => {
   };
   const capMicro = costMicro(minute, RATES) * 2n;
 
-  test('that is reached stops the instance, also with no gateway in reach', () => {
+  test('that is reached stops the instance, also with no gateway in reach [metering-29]', () => {
     const { world, one } = running({ lease: { capMicro } });
     for (const gateway of world.gateways) gateway.up = false;
     world.cut();

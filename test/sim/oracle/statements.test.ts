@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Posting, Statement } from '../../../runtime/protocol/nouns/billing.ts';
 import type { Lease } from '../../../runtime/protocol/nouns/lease.ts';
+import { voucherNoun } from '../../../runtime/protocol/nouns/request.ts';
 import { keyOf } from '../../support/crypto.ts';
-import { idOf, secondOperator } from '../../support/federation.ts';
+import { hashOf, idOf, secondOperator, signedRequest, signedVoucher, voucher } from '../../support/federation.ts';
 import { Day, type DayBoard, HOUR, MINUTE, usedIn } from './day.ts';
 
 interface Held {
@@ -39,6 +40,23 @@ const bent =
     })),
   });
 
+/** Two boards after one another under a voucher that the second one finds nearly spent; the only statement is bent. */
+const sharing = (bend: (statement: Statement) => Statement = (statement) => statement): Day => {
+  const small = { serial: 2, capMicro: 60_000n };
+  const hash = hashOf(voucherNoun, voucher(small));
+  const day = new Day();
+  day.sign(signedVoucher(small));
+  const asked = day.sign(signedRequest({ sequence: 2, replicas: 8, voucher: hash }));
+  for (const [term, name] of ['board 1', 'board 2'].entries()) {
+    const board = day.board(name);
+    const one = day.lease({ on: name, term: term + 1, voucher: hash, capMicro: small.capMicro });
+    board.assign([one], asked).open(one);
+    run({ day, board, one }, 60);
+    board.assign([]).close(one).deliver();
+  }
+  return day.pass(HOUR).closePeriod(bend).settle();
+};
+
 /** Two periods; the second one's statement is bent. */
 const settled = (bend: (statement: Statement) => Statement = (statement) => statement, choice = {}): Day => {
   const held = morning(choice);
@@ -50,6 +68,9 @@ const settled = (bend: (statement: Statement) => Statement = (statement) => stat
   return day.pass(HOUR).closePeriod(bend).settle();
 };
 
+const reasonsOf = (day: Day): string[] =>
+  day.stated.flatMap(({ invoices }) => invoices.flatMap(({ postings }) => postings.map(({ reason }) => reason)));
+
 describe('statements that are right', () => {
   it('are acquitted', () => {
     expect(settled().found).toEqual([]);
@@ -58,10 +79,13 @@ describe('statements that are right', () => {
   it('are acquitted where a cap was reached', () => {
     const day = settled(undefined, { capMicro: 40_000n });
     expect(day.found).toEqual([]);
-    expect(day.stated.flatMap(({ invoices }) => invoices.flatMap(({ postings }) => postings.map(({ reason }) => reason)))).toEqual([
-      '',
-      'cap',
-    ]);
+    expect(reasonsOf(day)).toEqual(['', 'cap']);
+  });
+
+  it('are acquitted where a voucher was spent', () => {
+    const day = sharing();
+    expect(day.found).toEqual([]);
+    expect(reasonsOf(day).sort()).toEqual(['', 'cap']);
   });
 
   it('are acquitted in a currency that nobody pays', () => {
@@ -83,6 +107,16 @@ describe('statements that are right', () => {
 });
 
 describe('statements that are wrong', () => {
+  it('voucher-overspent: two leases together cost more than it pays', () => {
+    const bend = bent((posting) => (posting.reason === 'cap' ? { debitMicro: posting.debitMicro + 1n } : {}));
+    expect(sharing(bend).codes).toContain('voucher-overspent');
+  });
+
+  it('uncharged-without-reason: a voucher is said to be spent that is not', () => {
+    const bend = bent((posting) => (posting.reason === 'cap' ? { debitMicro: posting.debitMicro - 1n } : {}));
+    expect(sharing(bend).codes).toContain('uncharged-without-reason');
+  });
+
   it.each<[string, string[], Bend]>([
     ['a record charged a second time', ['billed-twice'], ({ fromSeq }) => ({ fromSeq: fromSeq - 2 })],
     ['records left out', ['usage-lost'], ({ fromSeq }) => ({ fromSeq: fromSeq + 1 })],
