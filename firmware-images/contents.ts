@@ -11,6 +11,7 @@ export const PROGRAMS: Record<string, string[]> = {
   iproute2: ['usr/bin/ip'],
   nftables: ['usr/sbin/nft'],
   'util-linux': ['usr/bin/nsenter', 'usr/bin/partx', 'usr/bin/unshare'],
+  xfsprogs: ['usr/sbin/xfs_quota'],
 };
 
 /** Not in any image: laid over one on a second disk when tests are run inside it. */

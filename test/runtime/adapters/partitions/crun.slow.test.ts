@@ -19,6 +19,9 @@ const FORBIDDEN: Record<string, { x64: number; arm64: number; args: string }> = 
   keyctl: { x64: 250, arm64: 219, args: '0, -3, 0, 0, 0' },
   bpf: { x64: 321, arm64: 280, args: '0, 0, 0' },
   userfaultfd: { x64: 323, arm64: 282, args: '0' },
+  // FS_IOC_SETFLAGS and FS_IOC_FSSETXATTR: whose project is a file of?
+  'ioctl-flags': { x64: 16, arm64: 29, args: '1, 0x40086602, 0' },
+  'ioctl-project': { x64: 16, arm64: 29, args: '1, 0x401c5820, 0' },
   mount: { x64: 165, arm64: 40, args: '0, 0, 0, 0, 0' },
 };
 

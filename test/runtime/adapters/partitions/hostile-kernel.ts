@@ -13,7 +13,7 @@ const POKES = `
   { try sysrq busybox sh -c 'echo h > /proc/sysrq-trigger'
     try core-pattern busybox sh -c 'echo "|/data/x" > /proc/sys/kernel/core_pattern'
     try hostname busybox sh -c 'echo x > /proc/sys/kernel/hostname'
-    try kcore busybox head -c 1 /proc/kcore
+    try kcore busybox sh -c 'busybox head -c 1 /proc/kcore | busybox grep .'
     try keys busybox grep . /proc/keys
     try uevent-helper busybox sh -c 'echo /data/x > /sys/kernel/uevent_helper'
     try release-agent busybox sh -c 'mkdir /tmp/c && busybox mount -t cgroup -o memory none /tmp/c'
