@@ -1,17 +1,19 @@
 /**
  * `/data` with an end where the card's own file system counts by project (ext4 or XFS, mounted with prjquota): no second file
  * system, no second cache, and the end may move. A project's number is the uid that its data belong to, which is one board's
- * alone and goes with them to an heir. xfs_quota(8) speaks the kernel's generic calls, so it serves ext4 as well (`-f`).
+ * alone and goes with them to an heir. xfs_quota(8) speaks the kernel's generic calls, so it limits ext4 as well (`-f`); files
+ * are put into a project by chattr(1), as xfs_quota marks them in a way that ext4 knows of directories only.
  *
  * Whoever owns a file may say which project it is of, outside of user namespaces: the filter of system calls keeps instances
  * from that (seccomp.ts).
  */
 import { chownSync, mkdirSync, rmSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { LichenError } from '../../protocol/errors.ts';
 import { type DataLimit, MIB } from '../../protocol/nouns/data.ts';
 import { must, run } from './run.ts';
 import { readText } from './state.ts';
+
+const KIB = 1024;
 
 /** A write over the end must fail where one within it went well. */
 const TRY = 'head -c 65536 /dev/zero > "$0/within" && ! head -c 2097152 /dev/zero > "$0/over" 2> /dev/null';
@@ -25,15 +27,16 @@ export const mountOf = (path: string, mounts: string): string | null =>
     .filter((at) => at !== '' && (at === '/' || path === at || path.startsWith(`${at}/`)))
     .reduce<string | null>((longest, at) => (longest === null || at.length >= longest.length ? at : longest), null);
 
-const named = (directory: string): string => {
-  // It splits its commands at blanks and knows no quoting.
-  if (/[\s"']/.test(directory)) throw new LichenError('engine-failed', `${directory} cannot be named to xfs_quota`);
-  return directory;
+const limitTo = async (directory: string, { blocks, files }: Room, bsize: number, project: number): Promise<void> => {
+  const mount = mountOf(directory, readText('/proc/self/mounts') ?? '') ?? '/';
+  const limit = `limit -p bhard=${(blocks * bsize) / KIB}k ihard=${files} ${project}`;
+  await must('xfs_quota', ['-x', '-f', '-c', limit, mount]);
 };
 
-const speak = async (directory: string, commands: string[]): Promise<void> => {
-  const mount = mountOf(directory, readText('/proc/self/mounts') ?? '') ?? '/';
-  await must('xfs_quota', ['-x', '-f', ...commands.flatMap((command) => ['-c', command]), mount]);
+/** Files that are there, and directories with the mark by which what is made in them follows. Pipes and the like take no room. */
+const putInto = async (directory: string, project: number): Promise<void> => {
+  await must('find', [directory, '-type', 'd', '-exec', 'chattr', '+P', '-p', String(project), '{}', '+']);
+  await must('find', [directory, '-type', 'f', '-exec', 'chattr', '-p', String(project), '{}', '+']);
 };
 
 interface Room {
@@ -55,9 +58,9 @@ export const holdProject = async (directory: string, limit: DataLimit, project: 
   const whole = statfsSync(dirname(directory));
   const [room, now] = [roomOf(limit, whole), statfsSync(directory)];
   if (now.blocks === room.blocks && now.files === room.files) return;
-  const ends = `bhard=${(room.blocks * whole.bsize) / 1024}k ihard=${room.files}`;
-  // The end last: while it does not show, whatever was cut before is done again.
-  await speak(directory, [`project -s -p ${named(directory)} ${project}`, `limit -p ${ends} ${project}`]);
+  // The end comes last: for as long as none shows, whatever was cut before is done again.
+  if (now.blocks === whole.blocks) await putInto(directory, project);
+  await limitTo(directory, room, whole.bsize, project);
 };
 
 /** What it takes of the card; null: no project holds it. */
@@ -72,7 +75,7 @@ export const heldByProject = (directory: string): bigint | null => {
 
 /** The data go, and the kernel is to remember nothing of them. */
 export const releaseProject = async (directory: string, project: number): Promise<void> => {
-  if (heldByProject(directory) !== null) await speak(directory, [`limit -p bhard=0 ihard=0 ${project}`]);
+  if (heldByProject(directory) !== null) await limitTo(directory, { blocks: 0, files: 0 }, 1, project);
 };
 
 /** Whether it holds, found by trying as somebody who has no say over quotas. */
