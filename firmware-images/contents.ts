@@ -6,11 +6,13 @@ export const PROGRAMS: Record<string, string[]> = {
   crun: ['usr/bin/crun'],
   // /bin/sh: busybox's own shell takes an applet of its own before a program of the same name, such as ip and mke2fs.
   dash: ['usr/bin/dash'],
-  e2fsprogs: ['usr/sbin/e2fsck', 'usr/sbin/mke2fs', 'usr/sbin/resize2fs'],
+  e2fsprogs: ['usr/bin/chattr', 'usr/sbin/e2fsck', 'usr/sbin/mke2fs', 'usr/sbin/resize2fs'],
   fdisk: ['usr/sbin/sfdisk'],
   iproute2: ['usr/bin/ip'],
   nftables: ['usr/sbin/nft'],
   'util-linux': ['usr/bin/nsenter', 'usr/bin/partx', 'usr/bin/unshare'],
+  // Its quotas of projects serve ext4 as well, and it needs no library of its own, where setquota brings Kerberos.
+  xfsprogs: ['usr/sbin/xfs_quota'],
 };
 
 /** Not in any image: laid over one on a second disk when tests are run inside it. */

@@ -2,6 +2,7 @@
 import { equal, hex } from '../../runtime/protocol/bytes.ts';
 import type { RequestId } from '../../runtime/protocol/ids.ts';
 import { dataMibOf } from '../../runtime/protocol/nouns/data.ts';
+import { limitsIo } from '../../runtime/protocol/nouns/io.ts';
 import { needsOf, publishedOf, targetsOf } from '../../runtime/protocol/nouns/reach.ts';
 import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
 import { type Request, requestIdOf } from '../../runtime/protocol/nouns/request.ts';
@@ -45,6 +46,7 @@ export const lackingFor = (rows: Rows, context: Pick<Context, 'crypto'>, request
   const together = nowhere.length > 0 || needs.length === 0 || lent.some((set) => needs.every((need) => set.has(need)));
   const dataMib = dataMibOf(manifest.limits);
   const most = Math.max(0, ...boards.all(rows).map(({ value: { offer } }) => offer?.dataMib ?? 0));
+  const anyLimitsIo = boards.all(rows).some(({ value: { offer } }) => offer?.enforces.io === true);
   const absent = [...targetsOf(manifest, request).values()].filter(
     (name) => currentLease(rows, requestIdOf(context.crypto, request.tenant, name), 0) === null,
   );
@@ -53,6 +55,7 @@ export const lackingFor = (rows: Rows, context: Pick<Context, 'crypto'>, request
     ...(together ? [] : [`no board lends ${needs.join(', ')} together`]),
     ...(dataMib === 0 || most >= dataMib ? [] : [`no board has ${dataMib} MiB for /data`]),
     ...voucherLacking(rows, requestIdOf(context.crypto, request.tenant, request.name), request),
+    ...(!limitsIo(manifest.limits) || anyLimitsIo ? [] : ['no board limits how fast its card is read and written']),
     ...portsLacking(rows, manifest, request),
     ...absent.map((name) => `it is to be beside ${name}, which has no board`),
   ];

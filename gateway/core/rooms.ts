@@ -2,6 +2,7 @@
 import type { BoardId, RequestId } from '../../runtime/protocol/ids.ts';
 import type { Offer } from '../../runtime/protocol/nouns/board.ts';
 import { dataLimitOf, dataMibOf } from '../../runtime/protocol/nouns/data.ts';
+import { limitsIo } from '../../runtime/protocol/nouns/io.ts';
 import type { Lease } from '../../runtime/protocol/nouns/lease.ts';
 import type { PortRange } from '../../runtime/protocol/nouns/reach.ts';
 import type { Binding } from '../../runtime/protocol/nouns/request.ts';
@@ -20,6 +21,8 @@ export interface Room {
   freeMemoryMib: number;
   freeCpuMillis: number;
   freePartitions: number;
+  /** Whether it can hold a release to a rate of reading and writing. */
+  limitsIo: boolean;
   /** For `/data` that has an end; null: the board can hold none to one. */
   freeDataMib: number | null;
 }
@@ -48,6 +51,7 @@ export const roomIn = (offer: Offer, binding: Binding, held: HeldLease[]): Room 
     freeMemoryMib: offer.memoryMib - sum((doc) => doc.limits.memoryMib + doc.limits.tmpMib),
     freeCpuMillis: offer.cpuMillis - sum((doc) => doc.limits.cpuMillis),
     freePartitions: Math.min(offer.partitions, binding.policy.partitions) - held.length,
+    limitsIo: offer.enforces.io === true,
     freeDataMib: offer.dataMib === undefined ? null : offer.dataMib - sum((doc) => dataMibOf(doc.limits)),
   };
 };
@@ -56,6 +60,7 @@ export const hasRoom = (room: Room, limits: Lease['limits']): boolean =>
   room.freePartitions >= 1 &&
   room.freeMemoryMib >= limits.memoryMib + limits.tmpMib &&
   room.freeCpuMillis >= limits.cpuMillis &&
+  (room.limitsIo || !limitsIo(limits)) &&
   (dataLimitOf(limits) === null || dataMibOf(limits) <= (room.freeDataMib ?? -1));
 
 /** What leaves the board or touches its hardware takes two words: that the board can give it, and that its owner does. */

@@ -3,6 +3,7 @@ import { refuse } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import type { Offer } from '../protocol/nouns/board.ts';
 import { dataLimitOf } from '../protocol/nouns/data.ts';
+import { limitsIo } from '../protocol/nouns/io.ts';
 import type { Lease } from '../protocol/nouns/lease.ts';
 import { grant, needsOf, type PortRange } from '../protocol/nouns/reach.ts';
 import type { Manifest } from '../protocol/nouns/release.ts';
@@ -77,6 +78,8 @@ export const checkDemands = (
   if (lacking.length > 0) refuse('not-offered', `the release needs ${lacking.join(', ')}, which this board does not offer`);
   if (dataMib === undefined && dataLimitOf(manifest.limits) !== null)
     refuse('not-offered', 'the release limits its /data, which this board does not hold to a limit');
+  if (limitsIo(manifest.limits) && enforces.io !== true)
+    refuse('not-offered', 'the release limits how fast it reads and writes, which this board does not hold it to');
   if (guarded !== undefined && !enforces.deadline) refuse('not-offered', 'nothing here ends an instance when the runtime hangs');
   if (builtFor !== 'any' && builtFor !== arch) refuse('not-offered', `the release is built for ${builtFor}, this board is ${arch}`);
   if (RANK[tier] < RANK[demands]) refuse('not-offered', `the release demands tier ${demands}, this board enforces ${tier}`);
@@ -92,6 +95,7 @@ interface Enforced {
   network: boolean;
   disk: boolean;
   deadline: boolean;
+  io: boolean;
   quota: boolean;
   grants: string[];
   publishes: boolean;
@@ -99,12 +103,12 @@ interface Enforced {
 
 /** `allowed`: what the owner sets free; of that, what can be given and kept from all others is offered. */
 export const offerOf = (enforced: Enforced, capacity: Capacity, arch: string, model: string, allowed: string[] = []): Offer => {
-  const { tier, engine, memory, cpu, pids, network, disk, deadline } = enforced;
+  const { tier, engine, memory, cpu, pids, network, disk, deadline, io } = enforced;
   if (arch !== 'x64' && arch !== 'arm64') return refuse('not-offered', `processors of kind ${arch} are not supported`);
   const { ports, dataMib, ...room } = capacity;
   const grants = enforced.grants.filter((one) => one === 'links' || allowed.includes(one));
   return {
-    ...{ tier, arch, ...room, enforces: { memory, cpu, pids, network, disk, deadline }, engine, model },
+    ...{ tier, arch, ...room, enforces: { memory, cpu, pids, network, disk, deadline, ...(io && { io }) }, engine, model },
     ...(grants.length > 0 && { grants }),
     ...(dataMib !== undefined && enforced.quota && { dataMib }),
     ...(ports !== undefined && enforced.publishes && { ports }),

@@ -42,6 +42,10 @@ export interface PartitionLimits {
   logKib?: number | undefined;
   /** Descriptors of each process; default and most `LIMITS.openFiles`. */
   openFiles?: number | undefined;
+  /** Of the card that `/data` lies on, in a second: KiB, and operations each way. */
+  readKibPerS?: number | undefined;
+  writeKibPerS?: number | undefined;
+  ioOpsPerS?: number | undefined;
 }
 
 /** What passes between an instance and the world; all else is denied. It may change while the instance runs. */
@@ -183,6 +187,8 @@ export interface Enforcement {
   deadline: boolean;
   /** Of the words of reach.ts, those that can be given here and be kept from whoever was not given them. */
   grants: string[];
+  /** Whether reading and writing of the card can be held to so much in a second. */
+  io: boolean;
   /** Whether `/data` can be held to bytes and inodes. */
   quota: boolean;
   /** Whether files can be given that no card and no neighbour sees. */

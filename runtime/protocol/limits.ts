@@ -61,6 +61,10 @@ export const LIMITS = {
   dataMib: 64,
   dataMaxMib: 262_144,
   dataInodes: 4_000_000,
+  /** Of a card in a second: KiB each way and operations each way, at least (below, nothing gets anywhere) and at most. */
+  ioMinPerS: 64,
+  ioKibPerS: 16_777_216,
+  ioOpsPerS: 1_000_000,
   /** Sealed secrets of a request: bytes of one box, boards that it is sealed to, files in it. */
   secretBoxBytes: 4096,
   secretBoards: 32,

@@ -90,6 +90,7 @@ export class VirtualKernel implements Partitions {
       engine: 'simulated',
       ...enforces,
       grants,
+      io: enforces.disk,
       quota: enforces.disk,
       secrets: false,
       publishes: enforces.network,

@@ -10,6 +10,8 @@ export const examineOffer = (court: Court, atMs: number, board: BoardCase, { tie
   const can = board.enforces;
   if (can === null) return;
   const more: string[] = ENFORCED.filter((limit) => enforces[limit] && !can[limit]);
+  // A kernel that counts what is written to a card can hold it back, and no other can.
+  if (enforces.io === true && !can.disk) more.push('io');
   more.push(...grants.filter((one) => !can.grants.includes(one)));
   if (TIERS.indexOf(tier) > TIERS.indexOf(can.tier)) more.push(`tier ${tier}`);
   if (more.length > 0)

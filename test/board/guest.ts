@@ -101,7 +101,7 @@ export const runInside = async (image: TestImage, files: string[]): Promise<Gues
   execFileSync('mkfs.erofs', ['--quiet', '-x-1', `--exclude-regex=${LEFT_OUT}`, bench, root]);
   const text = Buffer.from(firstScript(files));
   writeFileSync(script, Buffer.concat([text, Buffer.alloc(SECTOR - (text.length % SECTOR), '\n')]));
-  const commandLine = 'lichen.slot=a console=ttyS0 panic=-1 loglevel=4 init=/usr/bin/sh -- /dev/vdc';
+  const commandLine = 'lichen.slot=a console=ttyS0 panic=-1 loglevel=4 mitigations=off init=/usr/bin/sh -- /dev/vdc';
   const disks = [
     { path: card },
     { path: bench, readonly: true },

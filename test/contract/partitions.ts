@@ -503,8 +503,9 @@ export const partitionsContract = (subject: Subject): void => {
       if (tier === 'dev') expect(enforced).toMatchObject({ memory: false, cpu: false, pids: false, disk: false });
     });
     it('does not start what asks for more than it can hold or keep', async () => {
-      const { quota, secrets } = current().life.enforcement;
+      const { io, quota, secrets } = current().life.enforcement;
       const asked = [
+        { can: io, more: { limits: { writeKibPerS: 1024 } } },
         { can: quota, more: { limits: { dataMib: 4 } } },
         { can: secrets, more: { secrets: { key: new Uint8Array([1]) } } },
       ];

@@ -94,7 +94,19 @@ const manifest: Manifest = {
   },
   ...{
     parameters: { port: '8080', greeting: '' },
-    limits: { memoryMib: 64, cpuMillis: 500, pids: 32, tmpMib: 0, logKib: 64, openFiles: 256, dataMib: 512, dataInodes: 4096 },
+    limits: {
+      memoryMib: 64,
+      cpuMillis: 500,
+      pids: 32,
+      tmpMib: 0,
+      logKib: 64,
+      openFiles: 256,
+      dataMib: 512,
+      dataInodes: 4096,
+      readKibPerS: 4096,
+      writeKibPerS: 1024,
+      ioOpsPerS: 200,
+    },
     demands: 'reduced',
   },
   promises: [

@@ -41,6 +41,10 @@ export interface Backend {
   clear(partition: string): Promise<void>;
   /** Takes away cgroup, namespaces and counters. Idempotent. */
   discard(partition: string): Promise<void>;
+  /** All of it has ended: what it wrote and the kernel has not yet is written, and counted. */
+  settle(partition: string): Promise<void>;
+  /** Its data are about to go: what held them to an end lets go of them. */
+  releaseData(partition: string): Promise<void>;
   /** Synchronous; `null` when the kernel holds nothing of it. */
   counters(partition: string): Counters | null;
   /** Partitions of which the kernel still holds something, known or not. */

@@ -78,6 +78,12 @@ export class PartitionCgroup {
     }
   }
 
+  /** On the parent: what is written back after the workload has ended was its own. `line` is of card.ts. */
+  limitIo(line: string): void {
+    const directory = this.directory('cpuacct');
+    if (directory !== null && this.#layout.io) writeFileSync(`${directory}/io.max`, line);
+  }
+
   adoptReaper(pid: number): void {
     for (const directory of this.#reaperGroups()) writeFileSync(`${directory}/cgroup.procs`, String(pid));
   }
@@ -94,6 +100,12 @@ export class PartitionCgroup {
     const file = this.#layout.version === 2 ? 'memory.events' : 'memory.oom_control';
     const count = /^oom_kill (\d+)/m.exec(readText(`${directory}/${WORKLOAD}/${file}`) ?? '')?.[1];
     return count === undefined ? 0 : Number(count);
+  }
+
+  /** What the workload wrote and the kernel has not yet: it will be counted when it is. v2 only. */
+  unwrittenBytes(): number {
+    const stat = readText(`${this.directory('memory')}/${WORKLOAD}/memory.stat`) ?? '';
+    return [...stat.matchAll(/^file_(?:dirty|writeback) (\d+)/gm)].reduce((sum, [, bytes]) => sum + Number(bytes), 0);
   }
 
   /** The first process is the init of a pid namespace: its death is everyone's. The loop is for whatever is not in there. */

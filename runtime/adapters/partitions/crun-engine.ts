@@ -1,15 +1,18 @@
 /** The engine of a board: crun under conmon, own cgroups and network. Needs root. */
-import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import type { Counters, Exit, NetworkPolicy, PartitionSpec } from '../../ports/partitions.ts';
 import { LichenError } from '../../protocol/errors.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import { dataLimitOf } from '../../protocol/nouns/data.ts';
+import { limitsIo } from '../../protocol/nouns/io.ts';
 import type { Backend, Launched, Running } from './backend.ts';
+import { ioMaxOf } from './card.ts';
 import { PartitionCgroup, partitionsWithCgroups, WORKLOAD } from './cgroup.ts';
 import type { Layout } from './cgroup-layout.ts';
 import { configOf } from './config.ts';
 import { createUnderConmon, crunMust } from './conmon.ts';
 import { dataImage, heldIn, makeImage, withData } from './data-image.ts';
+import { heldByProject, holdProject, releaseProject } from './data-project.ts';
 import { type DeviceNode, type DeviceRoots, hiddenFrom, nodesOf } from './devices.ts';
 import { parseExit } from './exits.ts';
 import { asksAny } from './filter.ts';
@@ -21,7 +24,7 @@ import { boardName, isId } from './names.ts';
 import type { Network } from './network.ts';
 import { type Bind, nodeBinds } from './node-engine.ts';
 import { type AskedProbe, type Probed, type ProgramProbe, probedProgram, probeNetwork } from './probe.ts';
-import { run, toolPath } from './run.ts';
+import { must, run, toolPath } from './run.ts';
 import { giveSecrets, SECRETS_POINT } from './secrets.ts';
 import { isAlive, list, type ProcessId, readText, signal } from './state.ts';
 
@@ -34,6 +37,10 @@ export interface CrunOptions {
   nodePath: string;
   layout: Layout;
   enforced: { memory: boolean; pids: boolean };
+  /** Whether the card counts by project; else `/data` with an end lies in an image. */
+  projects: boolean;
+  /** The disk that `/data` lies on, where the kernel limits how fast it is read and written; else null. */
+  disk: string | null;
   /** `null` where network namespaces cannot be made. */
   network: Network | null;
   devices: DeviceRoots;
@@ -89,6 +96,7 @@ export class CrunEngine implements Backend {
     const cgroup = this.#cgroup(partition);
     cgroup.create();
     cgroup.limitCpu(spec.limits.cpuMillis);
+    this.#limitIo(cgroup, spec.limits);
     this.#checkNetwork(spec.network);
     const nodes = spec.devices.flatMap((kind) => this.#nodesOf(kind));
     const address = network === null ? null : await network.create(partition, spec.network);
@@ -161,6 +169,20 @@ export class CrunEngine implements Backend {
     await this.#options.network?.remove(partition);
   }
 
+  async settle(partition: string): Promise<void> {
+    const cgroup = this.#cgroup(partition);
+    if (!this.#options.layout.io || cgroup.unwrittenBytes() === 0) return;
+    // The limit was its own; whoever waits for the rest is the board.
+    if (this.#options.disk !== null) cgroup.limitIo(ioMaxOf(this.#options.disk, {}));
+    await must('sync', ['-f', this.#directory(partition)]);
+  }
+
+  async releaseData(partition: string): Promise<void> {
+    const data = `${this.#directory(partition)}/data`;
+    const owner = statSync(data, { throwIfNoEntry: false })?.uid;
+    if (this.#options.projects && owner !== undefined) await releaseProject(data, owner);
+  }
+
   counters(partition: string): Counters | null {
     let meter = this.#meters.get(partition);
     if (meter === undefined) {
@@ -170,7 +192,9 @@ export class CrunEngine implements Backend {
       this.#meters.set(partition, meter);
     }
     const read = meter.read();
-    return read === null ? null : { ...read, dataBytes: heldIn(dataImage(this.#directory(partition))) };
+    const directory = this.#directory(partition);
+    const held = this.#options.projects ? heldByProject(`${directory}/data`) : null;
+    return read === null ? null : { ...read, dataBytes: held ?? heldIn(dataImage(directory)) };
   }
 
   left(): string[] {
@@ -253,6 +277,12 @@ export class CrunEngine implements Backend {
     return binds;
   }
 
+  #limitIo(cgroup: PartitionCgroup, limits: PartitionSpec['limits']): void {
+    const { disk } = this.#options;
+    if (disk !== null) cgroup.limitIo(ioMaxOf(disk, limits));
+    else if (limitsIo(limits)) throw new LichenError('not-offered', 'this board limits no reading and writing');
+  }
+
   #checkNetwork(policy: NetworkPolicy | null): void {
     if (this.#options.network === null && asksAny(policy))
       throw new LichenError('not-offered', 'this board cannot give partitions a network');
@@ -273,7 +303,8 @@ export class CrunEngine implements Backend {
   async #crunWithData({ partition, limits }: PartitionSpec, uid: number): Promise<string[]> {
     const limit = dataLimitOf(limits);
     const [image, at] = [dataImage(this.#directory(partition)), `${this.#directory(partition)}/data`];
-    if (limit !== null) await makeImage(image, limit, uid, at);
+    if (limit !== null && this.#options.projects && !existsSync(image)) await holdProject(at, limit, uid);
+    else if (limit !== null) await makeImage(image, limit, uid, at);
     // What an earlier release kept in one stays there, and keeps its end.
     return existsSync(image) ? withData(image, at, this.#crun) : this.#crun;
   }

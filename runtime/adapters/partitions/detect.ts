@@ -6,10 +6,12 @@ import { mkdirSync, rmSync } from 'node:fs';
 import type { Enforcement } from '../../ports/partitions.ts';
 import { asLichenError, LichenError } from '../../protocol/errors.ts';
 import { NODE_INSIDE } from '../../protocol/program.ts';
+import { diskOf, ioMaxOf } from './card.ts';
 import { PartitionCgroup, WORKLOAD } from './cgroup.ts';
 import { findLayout, type Layout } from './cgroup-layout.ts';
 import { CrunEngine, runPathOf } from './crun-engine.ts';
 import { holdsData } from './data-image.ts';
+import { holdsProjects } from './data-project.ts';
 import { armDeadman, bootMs, disarm } from './deadman.ts';
 import { DevEngine, namespaceFlags } from './dev-engine.ts';
 import { type DeviceRoots, kindsPresent } from './devices.ts';
@@ -39,6 +41,7 @@ export interface DetectedCrun {
 /** An id that no lease can have: an id is a hash. */
 const TRIAL = 'trial'.padEnd(32, 'a');
 const TRIAL_LIMITS = { memoryMib: 64, cpuMillis: 500, pids: 32, tmpMib: 1 };
+const TRIAL_IO = { readKibPerS: 65_536, writeKibPerS: 65_536, ioOpsPerS: 4_096 };
 const TRIAL_UID = 65_534;
 const CRUN_MIN = [1, 21] as const;
 
@@ -158,6 +161,28 @@ const trial = async (
   }
 };
 
+/** The disk whose reading and writing this kernel limits, found by asking it to; null where it does not. */
+const limitedDisk = ({ board, dataPath }: Detection, layout: Layout): string | null => {
+  const disk = layout.io ? diskOf(dataPath) : null;
+  if (disk === null) return null;
+  const cgroup = new PartitionCgroup(layout, board, TRIAL);
+  try {
+    cgroup.create();
+    cgroup.limitIo(ioMaxOf(disk, TRIAL_IO));
+    const told = readText(`${cgroup.directory('cpuacct')}/io.max`) ?? '';
+    return told.split('\n').includes(ioMaxOf(disk, TRIAL_IO)) ? disk : null;
+  } catch {
+    return null;
+  }
+};
+
+/** How `/data` is held to an end. */
+const dataHeld = async ({ dataPath }: Detection): Promise<'project' | 'image' | null> => {
+  const directory = `${dataPath}/partitions/${TRIAL}`;
+  if (await holdsProjects(directory, TRIAL_UID)) return 'project';
+  return (await holdsData(directory)) ? 'image' : null;
+};
+
 type Held = Omit<Enforcement, 'tier' | 'engine' | 'lacks'>;
 
 const lacksOf = (layout: Layout, crun: string, held: Held, filter: boolean): string[] => {
@@ -175,6 +200,10 @@ const lacksOf = (layout: Layout, crun: string, held: Held, filter: boolean): str
   else if (!filter) lacks.push('Partitions can open connections to this board: install nftables and use a kernel with CONFIG_NFT_CT.');
   if (!held.quota)
     lacks.push('The size of /data is not limited: install e2fsprogs and use a kernel with CONFIG_BLK_DEV_LOOP and CONFIG_EXT4_FS.');
+  if (held.disk && !held.io)
+    lacks.push(
+      'Reading and writing of the card is not limited: keep the data on a file system of one disk and use a kernel with CONFIG_BLK_DEV_THROTTLING.',
+    );
   if (!held.deadline) lacks.push('Nothing ends an instance when the runtime hangs: a POSIX shell is needed as /bin/sh, with /proc/uptime.');
   if (!isRecent(crun))
     lacks.push(`crun ${crun} compiles its system call filter at every start: install crun 1.21 or newer (Debian 13 has it).`);
@@ -192,13 +221,14 @@ export const detectCrun = async (detection: Detection): Promise<DetectedCrun> =>
   const opened = await openNetwork(detection, nft != null);
   const { network } = opened;
   const enforced = { memory: layout.controllers.has('memory'), pids: layout.controllers.has('pids') };
-  const engine = new CrunEngine({ ...detection, layout, enforced, network });
+  const [disk, data] = [limitedDisk(detection, layout), await dataHeld(detection)];
+  const engine = new CrunEngine({ ...detection, layout, enforced, network, disk, projects: data === 'project' });
   try {
-    const held = { ...(await trial(detection, engine, layout)), network: network !== null, disk: layout.io };
-    const quota = await holdsData(`${detection.dataPath}/partitions/${TRIAL}`);
-    const given = { grants: grantsHeld(detection, layout, opened), quota, secrets: true, publishes: opened.outside };
+    const held = { ...(await trial(detection, engine, layout)), network: network !== null, disk: layout.io, io: disk !== null };
+    const given = { grants: grantsHeld(detection, layout, opened), quota: data !== null, secrets: true, publishes: opened.outside };
     const lacks = lacksOf(layout, crun, { ...held, ...given }, opened.filter);
-    const mode = layout.hybridPath === null ? `cgroup v${layout.version}` : 'hybrid cgroup v1';
+    const groups = layout.hybridPath === null ? `cgroup v${layout.version}` : 'hybrid cgroup v1';
+    const mode = data === 'project' ? `${groups}, project quotas` : groups;
     return {
       engine,
       enforcement: { tier: lacks.length === 0 ? 'full' : 'reduced', engine: `crun ${crun}, ${mode}`, ...held, ...given, lacks },
@@ -243,6 +273,7 @@ export const detectDev = async (detection: Detection, whyNotCrun: string): Promi
     network: false,
     disk: false,
     deadline: false,
+    io: false,
     grants: [],
     quota: false,
     secrets: false,

@@ -9,6 +9,7 @@ import type { Counters, Exit, NetworkPolicy, PartitionSpec } from '../../ports/p
 import { LichenError } from '../../protocol/errors.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import { dataLimitOf } from '../../protocol/nouns/data.ts';
+import { limitsIo } from '../../protocol/nouns/io.ts';
 import type { Backend, Launched, Running } from './backend.ts';
 import { ASK, INSIDE, REAPER } from './dev-script.ts';
 import { exitOf } from './exits.ts';
@@ -108,6 +109,8 @@ export class DevEngine implements Backend {
       throw new LichenError('not-offered', 'the dev engine keeps no secrets; run the instance on a board');
     if (dataLimitOf(spec.limits) !== null)
       throw new LichenError('not-offered', 'the dev engine holds no /data to a limit; run the instance on a board');
+    if (limitsIo(spec.limits))
+      throw new LichenError('not-offered', 'the dev engine limits no reading and writing; run the instance on a board');
     const loader = Object.keys(spec.env).find((name) => LOADER_VARIABLE.test(name));
     if (loader !== undefined)
       throw new LichenError('not-offered', `the dev engine does not pass ${loader} on; run the instance on a board`);
@@ -179,6 +182,12 @@ export class DevEngine implements Backend {
     for (const path of [`${this.exitsPath}/${partition}`, `${this.#directory(partition)}/spent`]) rmSync(path, { force: true });
     this.#forgetLog(partition);
   }
+
+  /** What is written is not counted. */
+  async settle(): Promise<void> {}
+
+  /** Nothing held them to an end. */
+  async releaseData(): Promise<void> {}
 
   logSource(partition: string): LogSource {
     return {

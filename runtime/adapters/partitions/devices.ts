@@ -39,7 +39,7 @@ export interface DeviceNode {
 }
 
 /** gnu_dev_major and gnu_dev_minor of the C library. */
-const numbersOf = (rdev: bigint): { major: number; minor: number } => ({
+export const numbersOf = (rdev: bigint): { major: number; minor: number } => ({
   major: Number(((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & ~0xfffn)),
   minor: Number((rdev & 0xffn) | ((rdev >> 12n) & ~0xffn)),
 });

@@ -42,9 +42,12 @@ const whole = (text: string | null): bigint => {
 
 const field = (text: string | null, name: string): bigint => whole(new RegExp(`^${name} (\\d+)`, 'm').exec(text ?? '')?.[1] ?? null);
 
-/** Sums `wbytes` over devices; a stacked device (dm over a card) would count twice, boards have none. */
+/**
+ * Sums `wbytes` over disks. What is written to a loop device (major number 7) is written a second time to the disk that its file
+ * lies on, and counted there.
+ */
 export const writtenIn = (ioStat: string | null): bigint =>
-  [...(ioStat ?? '').matchAll(/ wbytes=(\d+)/g)].reduce((sum, [, bytes]) => sum + BigInt(bytes ?? 0), 0n);
+  [...(ioStat ?? '').matchAll(/^(?!7:)\d+:\d+ .*?\bwbytes=(\d+)/gm)].reduce((sum, [, bytes]) => sum + BigInt(bytes ?? 0), 0n);
 
 export class Meter {
   readonly #files = new Map<string, KeptFile>();

@@ -26,12 +26,15 @@ export interface Ran {
 export interface RunOptions {
   input?: string;
   timeoutMs?: number;
+  /** As whom; by default as the runtime itself. */
+  uid?: number;
 }
 
-export const run = (file: string, args: string[], { input, timeoutMs = 20_000 }: RunOptions = {}): Promise<Ran> =>
+export const run = (file: string, args: string[], { input, timeoutMs = 20_000, uid }: RunOptions = {}): Promise<Ran> =>
   new Promise((resolve) => {
     const [program = file, ...rest] = withoutStrays([file, ...args], 2);
-    const child = spawn(program, rest, { cwd: '/', env: TOOL_ENV, stdio: ['pipe', 'pipe', 'pipe'] });
+    const as = uid === undefined ? {} : { uid, gid: uid };
+    const child = spawn(program, rest, { cwd: '/', env: TOOL_ENV, stdio: ['pipe', 'pipe', 'pipe'], ...as });
     const out = { stdout: '', stderr: '' };
     let timedOut = false;
     const timer = setTimeout(() => {

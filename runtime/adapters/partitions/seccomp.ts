@@ -29,7 +29,7 @@ const ALLOWED: Record<string, string[]> = {
     access cachestat chdir chmod chown close close_range copy_file_range creat dup dup2 dup3 faccessat faccessat2 fadvise64
     fallocate fchdir fchmod fchmodat fchmodat2 fchown fchownat fcntl fdatasync fgetxattr flistxattr flock fremovexattr fsetxattr
     fstat fstatfs fsync ftruncate futimesat getcwd getdents getdents64 getxattr getxattrat inotify_add_watch inotify_init
-    inotify_init1 inotify_rm_watch ioctl lchown lgetxattr link linkat listxattr listxattrat llistxattr lremovexattr lseek
+    inotify_init1 inotify_rm_watch lchown lgetxattr link linkat listxattr listxattrat llistxattr lremovexattr lseek
     lsetxattr lstat mkdir mkdirat mknod mknodat newfstatat open openat openat2 pipe pipe2 pread64 preadv preadv2 pwrite64
     pwritev pwritev2 read readahead readlink readlinkat readv removexattr removexattrat rename renameat renameat2 rmdir sendfile
     setxattr setxattrat splice stat statfs statx symlink symlinkat sync sync_file_range syncfs tee truncate umask unlink unlinkat
@@ -66,6 +66,28 @@ const ALLOWED: Record<string, string[]> = {
 /** AF_UNIX, AF_INET, AF_INET6, AF_NETLINK (getifaddrs needs it; without CAP_NET_ADMIN it only reads). */
 const SOCKET_FAMILIES = [1, 2, 10, 16];
 
+/**
+ * FS_IOC_SETFLAGS and FS_IOC_FSSETXATTR by type and number, the low 16 bits of a request: with them the owner of a file says which
+ * project it is of, so whose end of `/data` it is counted against, or nobody's (data-project.ts).
+ */
+const IOCTL_REFUSED = [0x6602, 0x5820];
+const IOCTL_BITS = 16;
+
+/** All numbers but these, as masks and what is left under them: libseccomp knows `allowed if`, and no `but not if`. */
+const allBut = (refused: number[], bit = IOCTL_BITS - 1, mask = 0, at = 0): { mask: number; at: number }[] => {
+  if (refused.length === 0) return [{ mask, at }];
+  if (bit < 0) return [];
+  const wider = mask | (1 << bit);
+  return [at, at | (1 << bit)].flatMap((side) =>
+    allBut(
+      refused.filter((one) => (one & wider) === side),
+      bit - 1,
+      wider,
+      side,
+    ),
+  );
+};
+
 /** CLONE_NEWNS | NEWCGROUP | NEWUTS | NEWIPC | NEWUSER | NEWPID | NEWNET: `clone` may set none of them. */
 const NAMESPACE_FLAGS = 0x7e02_0000;
 
@@ -90,6 +112,13 @@ export const seccompFor = (architecture: NodeJS.Architecture): Seccomp => {
     syscalls: [
       { names: Object.values(ALLOWED).flat(), action: 'SCMP_ACT_ALLOW' },
       ...SOCKET_FAMILIES.map((family) => only('socket', family)),
+      ...allBut(IOCTL_REFUSED).map(
+        ({ mask, at }): Rule => ({
+          names: ['ioctl'],
+          action: 'SCMP_ACT_ALLOW',
+          args: [{ index: 1, value: mask, valueTwo: at, op: 'SCMP_CMP_MASKED_EQ' }],
+        }),
+      ),
       ...PERSONALITIES.map((persona) => only('personality', persona)),
       {
         names: ['clone'],

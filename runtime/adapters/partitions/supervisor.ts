@@ -187,6 +187,7 @@ export class Supervisor {
         await this.#reaperGone(state.reaper);
         this.#settle(partition, state, this.#backend.readExit(partition));
       }
+      await this.#backend.settle(partition);
       return { exit: state.exit ?? UNKNOWN_EXIT, counters: this.#backend.counters(partition) ?? NO_COUNTERS };
     } finally {
       this.#stopping.delete(partition);
@@ -221,7 +222,9 @@ export class Supervisor {
     await this.#backend.discard(partition);
     for (const name of list(directory)) if (!KEPT.has(name)) rmSync(`${directory}/${name}`, { recursive: true, force: true });
     if (data && heir !== undefined) this.#bequeath(partition, heir);
-    if (data) rmSync(directory, { recursive: true, force: true });
+    if (!data) return;
+    await this.#backend.releaseData(partition);
+    rmSync(directory, { recursive: true, force: true });
   }
 
   counters(partition: string): Counters | null {

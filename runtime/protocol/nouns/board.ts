@@ -47,6 +47,8 @@ export const offerSchema = v.strictObject({
     disk: v.boolean(),
     /** What has to be over at a moment is, whatever becomes of the runtime. */
     deadline: v.boolean(),
+    /** How fast an instance reads and writes the card; without it, that is not limited here. */
+    io: v.optional(v.boolean()),
   }),
   engine: text,
   model: text,

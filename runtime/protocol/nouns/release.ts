@@ -39,6 +39,8 @@ export const promise = v.strictObject({
 });
 export type PromiseSpec = v.InferOutput<typeof promise>;
 
+const ioKibPerS = v.pipe(positive, v.minValue(LIMITS.ioMinPerS), v.maxValue(LIMITS.ioKibPerS));
+
 export const limits = v.strictObject({
   memoryMib: positive,
   cpuMillis: positive,
@@ -51,6 +53,10 @@ export const limits = v.strictObject({
   dataInodes: v.optional(v.pipe(positive, v.minValue(16), v.maxValue(LIMITS.dataInodes))),
   /** Of each of its processes. */
   openFiles: v.optional(v.pipe(positive, v.minValue(16), v.maxValue(LIMITS.openFiles))),
+  /** Of the card, all of its processes together: KiB that are read or written in a second, and operations of each of the two. */
+  readKibPerS: v.optional(ioKibPerS),
+  writeKibPerS: v.optional(ioKibPerS),
+  ioOpsPerS: v.optional(v.pipe(positive, v.minValue(LIMITS.ioMinPerS), v.maxValue(LIMITS.ioOpsPerS))),
 });
 
 /** A JSON Schema of the kind that docs/spec/instances.md describes, as JSON. */

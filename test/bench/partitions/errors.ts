@@ -2,8 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
+import { writtenIn } from '../../../runtime/adapters/partitions/meter.ts';
 import { boardName } from '../../../runtime/adapters/partitions/names.ts';
 import type { Counters } from '../../../runtime/ports/partitions.ts';
+import { boardCpuMicros } from '../../runtime/adapters/partitions/board-cpu.ts';
 import type { Row } from '../measure.ts';
 import { alone, BOARD, partitionOf, type Stage } from './stage.ts';
 
@@ -22,14 +24,13 @@ busybox cat /proc/net/dev > /data/told
 busybox mv /data/told /data/counted
 exec busybox sleep 1000`;
 
-const percent = (billed: bigint, counted: bigint): number => (Math.abs(Number(billed - counted)) / Number(counted)) * 100;
+/** Some of it is on the card at once, and some not before the writer has ended. */
+const WRITE = `i=0; while :; do
+  i=$((i+1)); busybox dd if=/dev/zero of=/data/f$((i % 4)) bs=64k count=16 2> /dev/null
+  [ $((i % 3)) -ne 0 ] || busybox sync /data/f$((i % 4)); echo $i > /data/ready; busybox sleep 0.05
+done`;
 
-/** Of the board's own group, in which every partition's group lies: the kernel keeps what those used that are gone. */
-const boardCpuMicros = (stage: Stage): bigint => {
-  const group = `${stage.layout.controllers.get('cpuacct')}/${boardName(BOARD)}`;
-  if (stage.layout.version === 1) return BigInt(readFileSync(`${group}/cpuacct.usage`, 'utf8').trim()) / 1000n;
-  return BigInt(/^usage_usec (\d+)/m.exec(readFileSync(`${group}/cpu.stat`, 'utf8'))?.[1] ?? 0);
-};
+const percent = (billed: bigint, counted: bigint): number => (Math.abs(Number(billed - counted)) / Number(counted)) * 100;
 
 /** Of each life of a partition, some of a moment and some longer, several at once. */
 const churn = async (stage: Stage, lives: number, live: (partition: string, number: number) => Promise<Counters>): Promise<Counters[]> => {
@@ -49,14 +50,14 @@ const cpuError = async (stage: Stage): Promise<number> => {
   // One that stays keeps the board's group, and its count, in being.
   const keeper = partitionOf(999);
   await stage.start(keeper, 'exec busybox sleep 1000');
-  const before = boardCpuMicros(stage);
+  const before = boardCpuMicros(stage.layout, BOARD);
   const kept = (await stage.life.do({ kind: 'sample', partitions: [keeper] })).counters.get(keeper)?.cpuMicros ?? 0n;
   const ended = await churn(stage, LIVES, async (partition, number) => {
     await stage.start(partition, BURN);
     await pause(200 + 100 * (number % 7));
     return stage.end(partition);
   });
-  const counted = boardCpuMicros(stage) - before;
+  const counted = boardCpuMicros(stage.layout, BOARD) - before;
   const keeps = await stage.end(keeper);
   return percent(sumOf(ended, ({ cpuMicros }) => cpuMicros) + keeps.cpuMicros - kept, counted);
 };
@@ -106,7 +107,28 @@ const netError = async (stage: Stage): Promise<number> => {
   );
 };
 
+/** What the kernel counted for the board's group, of those that are gone as well; with v1 it counts nothing of the kind. */
+export const ioError = async (stage: Stage): Promise<Row[]> => {
+  if (!stage.layout.io) return [];
+  const keeper = partitionOf(998);
+  await stage.start(keeper, 'exec busybox sleep 1000');
+  const group = `${stage.layout.controllers.get('cpuacct')}/${boardName(BOARD)}/io.stat`;
+  const written = (): bigint => writtenIn(readFileSync(group, 'utf8'));
+  const before = written();
+  const ended = await churn(stage, LIVES / 3, async (partition) => {
+    await stage.start(partition, WRITE);
+    await until(() => fileIn(stage, partition, 'ready') !== '');
+    await pause(400);
+    return stage.end(partition);
+  });
+  const counted = written() - before;
+  const keeps = await stage.end(keeper);
+  const billed = sumOf(ended, ({ diskWrittenBytes }) => diskWrittenBytes) + keeps.diskWrittenBytes;
+  return [alone('meter_error_percent_io', percent(billed, counted), '%')];
+};
+
 export const meterErrors = async (stage: Stage): Promise<Row[]> => [
   alone('meter_error_percent_cpu', await cpuError(stage), '%'),
   alone('meter_error_percent_net', await netError(stage), '%'),
+  ...(await ioError(stage)),
 ];

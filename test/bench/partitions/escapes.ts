@@ -7,7 +7,9 @@ import type { Row } from '../measure.ts';
 import { alone } from './stage.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
-const SUITES = ['crun', 'network'].map((name) => `test/runtime/adapters/partitions/${name}.slow.test.ts`);
+const SUITES = ['crun', 'data', 'hostile', 'io', 'network', 'questions'].map(
+  (name) => `test/runtime/adapters/partitions/${name}.slow.test.ts`,
+);
 const MARK = '[escape]';
 const MOST_MS = 10 * 60_000;
 

@@ -1,5 +1,5 @@
 /** What the shipped image enforces. Everything else that runs inside counts on it. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -7,6 +7,8 @@ import { openPartitions } from '../../../runtime/adapters/partitions/open.ts';
 
 test('a board is of tier full and lacks nothing', async () => {
   const dataPath = mkdtempSync(join(tmpdir(), 'lichen-tier-'));
+  // As a board's own is: partitions lead through it.
+  chmodSync(dataPath, 0o711);
   const logged: string[] = [];
   const options = { board: 'tier'.padEnd(32, 'a'), dataPath, nodePath: process.execPath };
   const partitions = await openPartitions({ ...options, log: (line) => logged.push(line) });
@@ -15,7 +17,7 @@ test('a board is of tier full and lacks nothing', async () => {
   const { tier, engine, lacks } = partitions.enforcement;
   expect({ tier, engine, lacks }, logged.join('\n')).toEqual({
     tier: 'full',
-    engine: expect.stringMatching(/^crun 1\.2\d.*, cgroup v2$/),
+    engine: expect.stringMatching(/^crun 1\.2\d.*, cgroup v2, project quotas$/),
     lacks: [],
   });
 });

@@ -6,6 +6,8 @@ export default defineConfig({
   test: {
     environment: 'node',
     pool: 'forks',
+    // Node reads the sources as it does in a runtime; to transform them takes an emulated board longer than to run some of them.
+    experimental: { viteModuleRunner: false },
     // An emulated board has two slow cores, and the runtime under test needs one.
     maxWorkers: 1,
     testTimeout: 120_000,

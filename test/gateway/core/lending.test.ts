@@ -6,7 +6,7 @@ import type { Manifest } from '../../../runtime/protocol/nouns/release.ts';
 import type { Binding, Request } from '../../../runtime/protocol/nouns/request.ts';
 import { idOf, signedBinding, signedRequest, signedVoucher } from '../../support/federation.ts';
 import { type Cast, cast } from '../../support/gateway-cast.ts';
-import type { PaperBoard } from '../../support/paper-board.ts';
+import { OFFER as PAPER_OFFER, type PaperBoard } from '../../support/paper-board.ts';
 import { smallRelease } from '../../support/small-release.ts';
 
 const NETWORK: NetworkWish = { outbound: [], dns: false, links: [], publish: [] };
@@ -61,6 +61,25 @@ describe('what is lent', () => {
     const asked = { name: 'reader', filter: { board: idOf<Request['filter']['board'] & string>('board 1') } };
     expect(push(found, { devices: ['camera'] }, asked)).toMatchObject({ ok: false, code: 'not-offered' });
     expect(push(found, { devices: ['gpio'], sequence: 2 }, asked)).toMatchObject({ ok: true });
+  });
+});
+
+describe('a rate of reading and writing', () => {
+  const { limits } = smallRelease().manifest;
+  const slow = { limits: { ...limits, writeKibPerS: 512 } };
+
+  test('is asked of boards whose kernel holds an instance to it', () => {
+    const found = lending([[]], { enforces: { ...PAPER_OFFER.enforces, io: true } });
+    expect(push(found, slow, { name: 'writer' })).toMatchObject({ ok: true });
+    expect(on(found.boards[0])).toEqual(['writer']);
+    expect(found.boards[0]?.leases[0]?.limits.writeKibPerS).toBe(512);
+  });
+
+  test('is said to be lacking where none does', () => {
+    const found = lending([[]]);
+    push(found, slow, { name: 'writer' });
+    expect(on(found.boards[0])).toEqual([]);
+    expect(lacksOf(found, 'writer')).toEqual(['no board limits how fast its card is read and written']);
   });
 });
 

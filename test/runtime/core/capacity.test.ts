@@ -45,6 +45,7 @@ describe('an offer', () => {
     network: true,
     disk: false,
     deadline: true,
+    io: false,
     grants: ['links', 'gpio', 'i2c'],
     quota: true,
     publishes: true,
@@ -100,6 +101,16 @@ describe('an offer', () => {
       expect(meets(changes)).not.toThrow();
     for (const changes of [{ arch: 'x64' as const }, { demands: 'full' as const }])
       expect(meets(changes)).toThrow(expect.objectContaining({ code: 'not-offered' }));
+  });
+
+  test('limits reading and writing where the kernel does, and does not meet a release that wants it elsewhere', () => {
+    const { manifest } = smallRelease();
+    const slow = { ...manifest, limits: { ...manifest.limits, writeKibPerS: 512 } };
+    const [holds, not] = [true, false].map((io) => offerOf({ ...enforced, io }, parseCapacity('', 1), 'arm64', ''));
+    expect(parse(offerSchema, holds, 'offer').enforces.io).toBe(true);
+    expect(not?.enforces).not.toHaveProperty('io');
+    expect(() => checkDemands(parse(offerSchema, holds, 'offer'), slow, {})).not.toThrow();
+    expect(() => checkDemands(parse(offerSchema, not, 'offer'), slow, {})).toThrow(expect.objectContaining({ code: 'not-offered' }));
   });
 
   test('is not made by a processor that no release is built for', () => {

@@ -38,6 +38,9 @@ const freshId = (salt: number): string => {
   }).join('');
 };
 
+/** By how much a machine is slower than a PC. */
+const SLOWNESS = Number(process.env.LICHEN_SLOWNESS ?? 1);
+
 let boards = 0;
 
 export class Bench {
@@ -137,9 +140,9 @@ export class Bench {
   }
 
   /** What the workload wrote there; waits until it has. */
-  async report(partition: string, name = 'report'): Promise<string> {
+  async report(partition: string, name = 'report', limitMs = 10_000): Promise<string> {
     const written = (): boolean => (statSync(this.data(partition, name), { throwIfNoEntry: false })?.size ?? 0) > 0;
-    expect(await until(written, 10_000), `${name} was written; log: ${this.log(partition)}`).toBe(true);
+    expect(await until(written, limitMs * SLOWNESS), `${name} was written; log: ${this.log(partition)}`).toBe(true);
     return readFileSync(this.data(partition, name), 'utf8');
   }
 

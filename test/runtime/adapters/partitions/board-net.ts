@@ -10,7 +10,7 @@ import { until } from '../../../../runtime/adapters/partitions/run.ts';
 const HOLD = `
   set -e
   mkdir -p "$0/cg" && mount --rbind /sys/fs/cgroup "$0/cg"
-  mount -t sysfs sysfs /sys && mount --rbind "$0/cg" /sys/fs/cgroup && umount -R -l "$0/cg"
+  mount -t sysfs sysfs /sys && mount --rbind "$0/cg" /sys/fs/cgroup && umount -l "$0/cg"
   cp /etc/hosts "$0/hosts" && mount --bind "$0/hosts" /etc/hosts
   ip link set lo up
   echo 1 > /proc/sys/net/ipv4/ip_forward

@@ -43,6 +43,9 @@ describe('cgroup layout', () => {
     expect(
       writtenIn('179:0 rbytes=90112 wbytes=4096 rios=22 wios=1 dbytes=0 dios=0\n8:16 rbytes=0 wbytes=18446744073709551615 rios=0 wios=9\n'),
     ).toBe(4_096n + 18_446_744_073_709_551_615n);
+    expect(writtenIn('7:0 rbytes=0 wbytes=8192 rios=0 wios=2\n254:0 rbytes=0 wbytes=8192 rios=0 wios=2\n'), 'a loop device once').toBe(
+      8_192n,
+    );
     expect(writtenIn(null)).toBe(0n);
   });
 });

@@ -130,6 +130,17 @@ describe('the system call table', () => {
     }
   });
 
+  it('lets devices be controlled, and no file be given to the project of another', () => {
+    const rules = seccompFor('x64').syscalls.filter(({ names }) => names.includes('ioctl'));
+    const allowed = (request: number): boolean =>
+      rules.some(({ args }) => args?.every(({ value, valueTwo }) => (request & value) === valueTwo) === true);
+    // TCGETS, FIONBIO, FIONREAD, FICLONE, FS_IOC_GETFLAGS, FS_IOC_FSGETXATTR, I2C_SLAVE
+    for (const request of [0x5401, 0x5421, 0x541b, 0x40049409, 0x80086601, 0x801c581f, 0x0703]) expect(allowed(request)).toBe(true);
+    // FS_IOC_SETFLAGS and FS_IOC_FSSETXATTR, also with bits above that the kernel does not look at
+    for (const request of [0x40086602, 0x401c5820, 0x40046602, 0x6602, 0x5820]) expect(allowed(request)).toBe(false);
+    for (let low = 0; low < 0x10000; low++) if (!allowed(low)) expect([0x6602, 0x5820]).toContain(low);
+  });
+
   it('names each call once and knows both architectures of boards', () => {
     const names = seccompFor('x64')
       .syscalls.filter(({ args }) => args === undefined)

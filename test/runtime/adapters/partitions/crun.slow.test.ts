@@ -1,14 +1,12 @@
 /** The engine of a board. What it holds is tried by workloads that do what it must not let them do, small and bounded. */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { linkOf } from '../../../../runtime/adapters/partitions/names.ts';
 import { until } from '../../../../runtime/adapters/partitions/run.ts';
 import { partitionsContract } from '../../../contract/partitions.ts';
 import type { Bench } from './bench.ts';
-import { hostileData } from './hostile-data.ts';
-import { hostileKernel } from './hostile-kernel.ts';
-import { busyboxPath } from './root.ts';
+import { onCrun } from './on-crun.ts';
 
 /** Number of each system call on x86-64 and on arm64, and what it is called with; all must be refused as if forbidden. */
 const FORBIDDEN: Record<string, { x64: number; arm64: number; args: string }> = {
@@ -19,6 +17,9 @@ const FORBIDDEN: Record<string, { x64: number; arm64: number; args: string }> = 
   keyctl: { x64: 250, arm64: 219, args: '0, -3, 0, 0, 0' },
   bpf: { x64: 321, arm64: 280, args: '0, 0, 0' },
   userfaultfd: { x64: 323, arm64: 282, args: '0' },
+  // FS_IOC_SETFLAGS and FS_IOC_FSSETXATTR: whose project is a file of?
+  'ioctl-flags': { x64: 16, arm64: 29, args: '1, 0x40086602, 0' },
+  'ioctl-project': { x64: 16, arm64: 29, args: '1, 0x401c5820, 0' },
   mount: { x64: 165, arm64: 40, args: '0, 0, 0, 0, 0' },
 };
 
@@ -80,109 +81,6 @@ const limits = (bench: () => Bench): void => {
     expect(await until(() => throttled() > 3, 10_000), 'it was throttled').toBe(true);
     expect(bench().log(partition).length).toBeLessThan(1024 * 1024);
     await bench().end(partition);
-  });
-};
-
-/** What it says is how it is asked: its `/data` lies in a file system that no path of the board leads to. */
-const heard = async (bench: Bench, partition: string, ends: string): Promise<string> => {
-  let text = '';
-  const came = async (): Promise<boolean> => {
-    ({ text } = await bench.life.do({ kind: 'log', partition, from: 0, tailBytes: 0, waitMs: 0, tag: '' }));
-    return text.includes(ends);
-  };
-  for (let tries = 0; tries < 80 && !(await came()); tries += 1) await new Promise((resolve) => setTimeout(resolve, 100));
-  expect(text).toContain(ends);
-  return text;
-};
-
-const imageOf = (bench: Bench, partition: string): string => `${bench.dataPath}/partitions/${partition}/data.img`;
-const loops = (): string =>
-  readdirSync('/sys/block')
-    .map((name) => {
-      const path = `/sys/block/${name}/loop/backing_file`;
-      return existsSync(path) ? readFileSync(path, 'utf8') : '';
-    })
-    .join('');
-
-/** What a hostile program does to a disk, against a limit that is small so that it costs the machine nothing. */
-const endsOfData = (bench: () => Bench): void => {
-  const start = (partition: string, script: string, limits = {}) =>
-    bench().life.do({
-      kind: 'start',
-      deadlineMonoMs: null,
-      spec: bench().spec(partition, script, { limits: { dataMib: 4, dataInodes: 64, ...limits } }),
-    });
-
-  it('hold bytes and inodes, without set-user-id programs and devices, and the neighbour has its own [escape]', async () => {
-    const [full, other] = [bench().partition(), bench().partition()];
-    const script = `
-      busybox grep ' /data ' /proc/mounts
-      busybox dd if=/dev/zero of=/data/big bs=64k count=256 2>&1 | busybox tail -n 1; busybox stat -c '%s bytes' /data/big
-      busybox ls /data
-      busybox rm /data/big
-      i=0; while [ $i -lt 400 ] && busybox touch /data/f$i 2> /dev/null; do i=$((i+1)); done; echo "made $i"
-      busybox touch /data/one-more 2> /dev/null && echo more; echo over; exec busybox sleep 1000`;
-    await start(full, script);
-    const text = await heard(bench(), full, 'over');
-    expect(text).toMatch(/ \/data ext4 rw,nosuid,nodev/);
-    expect(text).not.toContain('lost+found');
-    expect(Number(/ o (\d+) bytes/.exec(text)?.[1])).toBeLessThanOrEqual(4 * 1024 * 1024);
-    expect(Number(/made (\d+)/.exec(text)?.[1])).toBeLessThanOrEqual(64);
-    expect(Number(/made (\d+)/.exec(text)?.[1])).toBeGreaterThan(32);
-    expect(text).not.toContain(' more');
-    expect(statSync(imageOf(bench(), full)).blocks * 512).toBeLessThanOrEqual(4 * 1024 * 1024);
-    expect((await bench().counters(full)).dataBytes).toBeGreaterThan(0n);
-    expect((await bench().counters(full)).dataBytes).toBeLessThanOrEqual(4n * 1024n * 1024n);
-    await start(other, 'echo moin > /data/x && busybox cat /data/x; exec busybox sleep 1000');
-    await heard(bench(), other, 'moin');
-    await bench().end(full);
-    await bench().end(other);
-    expect(loops()).not.toContain(bench().dataPath);
-  });
-
-  it('are of its own uid, stay through a restart of the instance, of the runtime and a removal, and lie nowhere else', async () => {
-    const partition = bench().partition();
-    const script =
-      'echo x >> /data/kept; echo "lines $(busybox wc -l < /data/kept) by $(busybox stat -c %u /data) $(busybox id -u)"; exec busybox sleep 1000';
-    await start(partition, script);
-    const [, owner, own] = / by (\d+) (\d+)/.exec(await heard(bench(), partition, 'lines 1 ')) ?? [];
-    expect(owner).toBe(own);
-    expect(readFileSync('/proc/self/mounts', 'utf8')).not.toContain(bench().dataPath);
-    await bench().restart();
-    await bench().life.do({ kind: 'survey' });
-    await bench().life.do({ kind: 'stop', partition, graceMs: 0 });
-    await start(partition, script);
-    await heard(bench(), partition, 'lines 2 ');
-    await bench().life.do({ kind: 'stop', partition, graceMs: 0 });
-    await bench().life.do({ kind: 'remove', partition, data: false });
-    expect(readdirSync(`${bench().dataPath}/partitions/${partition}`).sort()).toEqual(['data', 'data.img']);
-    await start(partition, script);
-    await heard(bench(), partition, 'lines 3 ');
-    await bench().end(partition);
-    expect(existsSync(imageOf(bench(), partition))).toBe(false);
-    expect(loops()).not.toContain(bench().dataPath);
-  });
-
-  it('are got by an heir with what was kept without one, and keep it when he asks for none', async () => {
-    const [without, within, after] = [bench().partition(), bench().partition(), bench().partition()];
-    const leave = async (partition: string, heir: string) => {
-      await bench().life.do({ kind: 'stop', partition, graceMs: 0 });
-      await bench().life.do({ kind: 'remove', partition, data: true, heir });
-    };
-    const read = 'busybox cat /data/kept; busybox grep -c " /data ext4 rw,nosuid" /proc/mounts; echo over; exec busybox sleep 1000';
-    await bench().life.do({
-      ...{ kind: 'start', deadlineMonoMs: null },
-      spec: bench().spec(without, 'echo of old > /data/kept; echo over; exec busybox sleep 1000'),
-    });
-    await heard(bench(), without, 'over');
-    await leave(without, within);
-    await start(within, read);
-    expect(await heard(bench(), within, 'over')).toMatch(/of old\n.* 1\n/s);
-    await leave(within, after);
-    await bench().life.do({ kind: 'start', deadlineMonoMs: null, spec: bench().spec(after, read) });
-    expect(await heard(bench(), after, 'over')).toMatch(/of old\n.* 1\n/s);
-    await bench().end(after);
-    expect(loops()).not.toContain(bench().dataPath);
   });
 };
 
@@ -255,11 +153,7 @@ const walls = (bench: () => Bench): void => {
   });
 };
 
-if (process.getuid?.() !== 0) {
-  describe('partitions: crun', () => it.skip('needs root: cgroups and namespaces of the machine', () => undefined));
-} else if (busyboxPath() === null || !existsSync('/usr/bin/crun') || !existsSync('/usr/bin/conmon')) {
-  describe('partitions: crun', () => it.skip('needs apt-get install crun conmon busybox-static', () => undefined));
-} else {
+onCrun('partitions: crun', () =>
   partitionsContract({
     name: 'crun',
     tier: 'best',
@@ -274,10 +168,7 @@ if (process.getuid?.() !== 0) {
           quota: true,
         }));
       limits(bench);
-      hostileKernel(bench);
-      endsOfData(bench);
       walls(bench);
-      hostileData(bench);
     },
-  });
-}
+  }),
+);

@@ -1,12 +1,10 @@
 /** Devices inside partitions: harmless numbers under names of buses, in a directory that stands for the board's /dev. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { DeviceRoots } from '../../../../runtime/adapters/partitions/devices.ts';
-import { Bench } from './bench.ts';
-import { remainsOf } from './driver.ts';
-import { busyboxPath } from './root.ts';
+import { onCrun, withBench } from './on-crun.ts';
 
 /** Numbers that do no harm to anybody: those of /dev/full and /dev/zero. */
 const FULL = ['1', '7'];
@@ -22,7 +20,7 @@ const rootsIn = (directory: string): DeviceRoots => {
     ['ttyAMA0', FULL],
     ['bus/usb/001/004', FULL],
   ] as const)
-    execFileSync('mknod', [join(roots.dev, name), 'c', ...numbers]);
+    execFileSync('busybox', ['mknod', join(roots.dev, name), 'c', ...numbers]);
   symlinkSync('ttyAMA0', join(roots.dev, 'serial0'));
   for (const [name, text] of [
     ['idVendor', '0403'],
@@ -35,28 +33,19 @@ const rootsIn = (directory: string): DeviceRoots => {
 };
 
 const suite = (): void => {
-  let bench: Bench;
-  beforeAll(async () => {
-    bench = new Bench({ name: 'crun', tier: 'best', uid: null, devices: rootsIn });
-    await bench.open();
-  });
-  afterAll(async () => {
-    const { board, dataPath } = bench;
-    await bench.close();
-    expect(remainsOf(board, dataPath, [])).toEqual([]);
-  });
+  const current = withBench({ devices: rootsIn });
 
   const start = async (devices: string[]): Promise<string> => {
-    const partition = bench.partition();
-    const spec = bench.spec(partition, 'exec busybox sleep 1000', { devices });
-    await bench.life.do({ kind: 'start', deadlineMonoMs: null, spec });
+    const partition = current().partition();
+    const spec = current().spec(partition, 'exec busybox sleep 1000', { devices });
+    await current().life.do({ kind: 'start', deadlineMonoMs: null, spec });
     return partition;
   };
   const says = async (partition: string, script: string): Promise<string> =>
-    (await bench.inside(partition, ['/bin/busybox', 'sh', '-c', script])).detail;
+    (await current().inside(partition, ['/bin/busybox', 'sh', '-c', script])).detail;
 
   it('offers the kinds that the board has, and no others', () => {
-    const { grants } = bench.life.enforcement;
+    const { grants } = current().life.enforcement;
     expect(grants).toEqual(expect.arrayContaining(['gpio', 'i2c', 'serial', 'usb:0403:6001']));
     for (const kind of ['spi', 'camera']) expect(grants).not.toContain(kind);
   });
@@ -69,7 +58,7 @@ const suite = (): void => {
     // /dev/full reads as zeros and takes no byte: the driver answered, so the device was opened.
     expect(await says(partition, 'busybox head -c 3 /dev/gpiochip0 | busybox wc -c')).toContain('3');
     expect(await says(partition, '(echo x > /dev/gpiochip0) 2>&1; true')).toContain('No space left');
-    await bench.end(partition);
+    await current().end(partition);
   });
 
   it('gives none without a grant, and none can be made', async () => {
@@ -78,14 +67,14 @@ const suite = (): void => {
     expect(await says(partition, 'busybox mknod /tmp/x c 1 7 2>&1; busybox mknod /data/x c 1 7 2>&1; true')).toMatch(
       /not permitted[\s\S]*not permitted/,
     );
-    await bench.end(partition);
+    await current().end(partition);
   });
 
   it('has a rule beside the node: what gets into /dev in another way is not opened [network-12]', async () => {
     const [granted, other] = [await start(['gpio']), await start(['serial'])];
     // By root of the board, with a capability that nothing inside has; only the device controller is left to refuse.
-    const { first } = JSON.parse(execFileSync('cat', [join(bench.dataPath, 'partitions', other, 'state.json')], { encoding: 'utf8' }));
-    const uid = execFileSync('stat', ['-c', '%u', bench.data(other)], { encoding: 'utf8' }).trim();
+    const { first } = JSON.parse(readFileSync(join(current().dataPath, 'partitions', other, 'state.json'), 'utf8'));
+    const uid = String(statSync(current().data(other)).uid);
     for (const [name, numbers] of [
       ['smuggled', ['10', '183']],
       ['again', ['10', '229']],
@@ -95,24 +84,22 @@ const suite = (): void => {
       expect(await says(other, `(busybox head -c 1 /dev/${name} > /dev/null) 2>&1; true`)).toContain('Operation not permitted');
     }
     expect(await says(granted, 'busybox head -c 1 /dev/gpiochip0 | busybox wc -c')).toContain('1');
-    for (const partition of [granted, other]) await bench.end(partition);
+    for (const partition of [granted, other]) await current().end(partition);
   });
 
   it('follows the names that programs know, and refuses what was unplugged', async () => {
     const partition = await start(['serial']);
     expect(await says(partition, 'busybox ls /dev')).toMatch(/serial0[\s\S]*ttyAMA0/);
-    await bench.end(partition);
-    rmSync(join(bench.directory, 'dev/bus/usb/001/004'));
-    const gone = bench.partition();
-    const spec = bench.spec(gone, 'exec busybox sleep 1000', { devices: ['usb:0403:6001'] });
-    await expect(bench.life.do({ kind: 'start', deadlineMonoMs: null, spec })).rejects.toMatchObject({
+    await current().end(partition);
+    rmSync(join(current().directory, 'dev/bus/usb/001/004'));
+    const gone = current().partition();
+    const spec = current().spec(gone, 'exec busybox sleep 1000', { devices: ['usb:0403:6001'] });
+    await expect(current().life.do({ kind: 'start', deadlineMonoMs: null, spec })).rejects.toMatchObject({
       code: 'not-offered',
       detail: expect.stringContaining('usb:0403:6001'),
     });
-    await bench.life.do({ kind: 'remove', partition: gone, data: true });
+    await current().life.do({ kind: 'remove', partition: gone, data: true });
   });
 };
 
-if (process.getuid?.() === 0 && busyboxPath() !== null && existsSync('/usr/bin/crun') && existsSync('/usr/bin/conmon'))
-  describe('devices of partitions', suite);
-else describe('devices of partitions', () => it.skip('needs root, and apt-get install crun conmon busybox-static', () => undefined));
+onCrun('devices of partitions', () => describe('that were granted', suite));
