@@ -38,7 +38,7 @@ describe('content', () => {
     expect(inside(longer, frameOf(longer))).toBeNull();
   });
 
-  test('that is itself a frame stays one (encoding-18)', () => {
+  test('that is itself a frame stays one [encoding-18]', () => {
     const frame = frameOf(new Uint8Array(5000).fill(3));
     expect(mayBePacked(frame)).toBe(true);
     expect(inside(frame, frame)).toEqual(frame);
