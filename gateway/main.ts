@@ -7,6 +7,7 @@ import { nodeCrypto } from '../runtime/adapters/crypto.ts';
 import { kernelEntropy } from '../runtime/adapters/entropy.ts';
 import { openKeyFile } from '../runtime/adapters/keyfile.ts';
 import { openLmdbStore } from '../runtime/adapters/lmdb-store.ts';
+import { unpackZstd } from '../runtime/adapters/zstd.ts';
 import type { CallName } from '../runtime/protocol/api.ts';
 import { hex } from '../runtime/protocol/bytes.ts';
 import { ERRORS, type LichenError, refuse } from '../runtime/protocol/errors.ts';
@@ -125,6 +126,7 @@ export const runGateway = async (options: GatewayOptions): Promise<RunningGatewa
     region: options.region,
     address: options.address,
     entropy: (length) => kernelEntropy.bytes(length),
+    unpack: unpackZstd,
     software: SOFTWARE,
   };
   const replies = new Map<number, (answer: ApiAnswer | LichenError) => void>();

@@ -19,6 +19,7 @@ import { wearOf } from './adapters/partitions/log-keep.ts';
 import { openPartitions } from './adapters/partitions/open.ts';
 import { forgetClaim, importSetup, readSetup } from './adapters/setup.ts';
 import { dialThrough } from './adapters/tunnel.ts';
+import { unpackZstd } from './adapters/zstd.ts';
 import { boardCore } from './agent/agent.ts';
 import type { Board, Effect, Event, Of, Pace } from './agent/events.ts';
 import { openRetelling } from './agent/retell.ts';
@@ -185,7 +186,7 @@ const run = async (given: Values): Promise<void> => {
   const route = typeof values.proxy === 'string' ? { dial: dialThrough(values.proxy) } : {};
   const link = new MqttLink({ identity, keepaliveS: number(values, 'keepalive-s'), timeoutMs: pace.patienceMs, ...route });
   const board: Board = {
-    ...{ crypto: nodeCrypto, sealer: nodeSealer, opener, signer: key.signer, entropy: kernelEntropy },
+    ...{ crypto: nodeCrypto, unpack: unpackZstd, sealer: nodeSealer, opener, signer: key.signer, entropy: kernelEntropy },
     ...{ id, bootId: bootId(), software: SOFTWARE, offer, pace },
   };
   const retell = openRetelling({

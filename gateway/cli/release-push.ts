@@ -5,12 +5,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
-import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
+import { unpackZstd } from '../../runtime/adapters/zstd.ts';
+import { type Bytes, fromHex, hex } from '../../runtime/protocol/bytes.ts';
 import { LichenError, refuse } from '../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { unseal } from '../../runtime/protocol/noun.ts';
 import { manifestNoun } from '../../runtime/protocol/nouns/release.ts';
 import { publisherNoun } from '../../runtime/protocol/nouns/trust.ts';
+import { contentIn } from '../../runtime/protocol/packing.ts';
 import { openTrust, readAs } from './documents.ts';
 import type { Pusher } from './push.ts';
 
@@ -35,13 +37,15 @@ export const readRelease = (directory: string): Release => {
   return { directory, hash: hex(hash), recipe: value.recipe, sequence: value.sequence, manifest: bytes };
 };
 
-/** Error: `missing-content` for a piece that is absent or torn. */
+const PIECE_MAX = Math.max(LIMITS.pageBytes, LIMITS.chunkMaxBytes);
+
+/** As it lies there, packed or not. Error: `missing-content` for a piece that is absent or torn. */
 const readPiece = ({ directory }: Release, hash: string): Bytes => {
   const path = [`page-${hash}`, `chunk-${hash}`].map((name) => join(directory, name)).find(existsSync);
   if (path === undefined) return refuse('missing-content', `${directory} holds no piece ${hash}; build the release again`);
   const bytes = new Uint8Array(readFileSync(path));
-  const whole = bytes.length <= Math.max(LIMITS.pageBytes, LIMITS.chunkMaxBytes) && hex(nodeCrypto.sha256(bytes)) === hash;
-  return whole ? bytes : refuse('missing-content', `${path} is not what its name says; build the release again`);
+  const isWhole = bytes.length <= PIECE_MAX && contentIn(nodeCrypto, unpackZstd, fromHex(hash), bytes, PIECE_MAX) !== null;
+  return isWhole ? bytes : refuse('missing-content', `${path} is not what its name says; build the release again`);
 };
 
 /** A publisher's document that the gateway has a newer version of is no reason to stop. */

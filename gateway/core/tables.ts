@@ -60,6 +60,8 @@ export const publishers = watched(table('publisher', v.strictObject({ doc: publi
 /** Hash of a payload → the signed document, for boards that ask. */
 export const documents = bytesTable('document', LIMITS.packetBytes);
 export const blobs = bytesTable('blob', LIMITS.packetBytes);
+/** Content that is held as it came, packed → how long it is. What is not listed is held plain. */
+export const packed = table('packed', uint);
 
 export const parties = table('party', v.strictObject({ key: publicKey, name: text }));
 export const claims = table('claim', v.strictObject({ owner: ownerId, expiresMs: wallMs, usedBy: v.nullable(publicKey) }));

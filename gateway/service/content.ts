@@ -10,6 +10,7 @@ import { entriesOf, openPage } from '../../runtime/protocol/pages.ts';
 import { checkProgramHead, programOf } from '../../runtime/protocol/program.ts';
 import { blobs, manifests, releases, wanted } from '../core/tables.ts';
 import type { Service, Work } from './events.ts';
+import { asContent, type Came, keep, lengthOf, plainOf } from './pieces.ts';
 
 const NOBODY: { asPage: string[]; asChunk: string[]; bytes: number } = { asPage: [], asChunk: [], bytes: 0 };
 
@@ -23,7 +24,7 @@ const checkLengths = (work: Work, refs: ChunkRef[]): void => {
   for (const [hash, bytes] of refs) {
     const key = hex(hash);
     const row = waitingFor(work, key);
-    const known = seen.get(key) ?? blobs.get(work, key)?.length ?? (row.asChunk.length > 0 ? row.bytes : bytes);
+    const known = seen.get(key) ?? lengthOf(work, key) ?? (row.asChunk.length > 0 ? row.bytes : bytes);
     if (known !== bytes) refuse('bad-schema', `chunk ${key} has ${known} bytes, the page says ${bytes}`);
     seen.set(key, bytes);
   }
@@ -53,16 +54,16 @@ const manifestOf = (work: Work, release: string): Manifest =>
 /** The pages that are held; `last` is on its way into the store. */
 const heldPages = (work: Work, service: Service, manifest: Manifest, last: Bytes | null): Bytes[] => {
   const lastKey = last === null ? '' : hex(service.crypto.sha256(last));
-  return manifest.pages.flatMap((hash) => (hex(hash) === lastKey ? last : blobs.get(work, hex(hash))) ?? []);
+  return manifest.pages.flatMap((hash) => (hex(hash) === lastKey ? last : plainOf(work, service, hex(hash))) ?? []);
 };
 
 /** As far as its content is here: `last` is on its way into the store. */
-const checkProgram = (work: Work, manifest: Manifest, entries: Entry[], last: { key: string; body: Bytes } | null): void => {
+const checkProgram = (work: Work, service: Service, manifest: Manifest, entries: Entry[], last: Came | null): void => {
   const program = programOf(manifest, entries);
   const first = program?.chunks[0]?.[0];
   if (program === null) return;
   if (first === undefined) return refuse('bad-release', `${program.path} is empty`);
-  const head = hex(first) === last?.key ? last.body : blobs.get(work, hex(first));
+  const head = hex(first) === last?.key ? last.plain : plainOf(work, service, hex(first));
   if (head !== null) checkProgramHead(`/${program.path}`, head, manifest.arch);
 };
 
@@ -75,7 +76,7 @@ export const awaitRelease = (work: Work, service: Service, release: string): Byt
   const pages = heldPages(work, service, manifest, null);
   const isWhole = pages.length === manifest.pages.length;
   const entries = isWhole ? entriesOf(manifest, pages) : pages.flatMap(openPage);
-  if (isWhole) checkProgram(work, manifest, entries, null);
+  if (isWhole) checkProgram(work, service, manifest, entries, null);
   const refs = refsOf(entries);
   checkLengths(work, refs);
   return wait(work, release, manifest.pages, refs);
@@ -109,19 +110,20 @@ const checkPageOf = (work: Work, service: Service, release: string, page: Bytes)
   checkLengths(work, refsOf(openPage(page)));
   const manifest = manifestOf(work, release);
   if (releases.get(work, release)?.missingPages !== 1) return;
-  checkProgram(work, manifest, entriesOf(manifest, heldPages(work, service, manifest, page)), null);
+  checkProgram(work, service, manifest, entriesOf(manifest, heldPages(work, service, manifest, page)), null);
 };
 
 /** The last piece of a release shows whether its program can run. */
-const checkLast = (work: Work, service: Service, release: string, last: { key: string; body: Bytes }): void => {
+const checkLast = (work: Work, service: Service, release: string, last: Came): void => {
   const held = releases.get(work, release);
   if (held?.missing !== 1 || held.missingPages !== 0) return;
   const manifest = manifestOf(work, release);
-  checkProgram(work, manifest, entriesOf(manifest, heldPages(work, service, manifest, null)), last);
+  checkProgram(work, service, manifest, entriesOf(manifest, heldPages(work, service, manifest, null)), last);
 };
 
 /** Why a release cannot take this body; null: it can. */
-const judge = (work: Work, service: Service, body: Bytes, key: string): Map<string, LichenError> => {
+const judge = (work: Work, service: Service, came: Came): Map<string, LichenError> => {
+  const { key, plain } = came;
   const row = waitingFor(work, key);
   const objections = new Map<string, LichenError>();
   const check = (release: string, says: () => void): void => {
@@ -130,31 +132,31 @@ const judge = (work: Work, service: Service, body: Bytes, key: string): Map<stri
   };
   for (const release of row.asChunk) {
     check(release, () => {
-      if (body.length !== row.bytes) refuse('bad-schema', `chunk ${key} has ${body.length} bytes, a page says ${row.bytes}`);
-      checkLast(work, service, release, { key, body });
+      if (plain.length !== row.bytes) refuse('bad-schema', `chunk ${key} has ${plain.length} bytes, a page says ${row.bytes}`);
+      checkLast(work, service, release, came);
     });
   }
-  for (const release of row.asPage) check(release, () => checkPageOf(work, service, release, body));
+  for (const release of row.asPage) check(release, () => checkPageOf(work, service, release, plain));
   return objections;
 };
 
 /**
  * Stores content that is waited for, and waits for what it turns out to name. A release that it cannot belong to is
- * refused; if that leaves nobody who waits, so is the content. Errors: `not-found` when nobody waits, and those of pages.
+ * refused; if that leaves nobody who waits, so is the content. Errors: those of pages.
  */
-export const takeContent = (work: Work, service: Service, body: Bytes): Bytes[] => {
-  const key = hex(service.crypto.sha256(body));
+export const takeContent = (work: Work, service: Service, came: Came): Bytes[] => {
+  const { key, plain } = came;
   if (blobs.get(work, key) !== null) return [];
-  const row = wanted.get(work, key) ?? refuse('not-found', `no release that is known here names content ${key}; push its manifest first`);
-  const objections = judge(work, service, body, key);
+  const row = wanted.get(work, key) ?? refuse('internal', `content ${key} without anybody who waits`);
+  const objections = judge(work, service, came);
   const [first] = objections.values();
   const good = (release: string): boolean => !objections.has(release);
   if (first !== undefined && ![...row.asPage, ...row.asChunk].some(good)) throw first;
   for (const [release, error] of objections) refuseRelease(work, release, error);
-  blobs.put(work, body, key);
+  keep(work, came);
   wanted.remove(work, key);
   for (const release of row.asChunk.filter(good)) lessMissing(work, release, 0);
-  const refs = row.asPage.some(good) ? refsOf(openPage(body)) : [];
+  const refs = row.asPage.some(good) ? refsOf(openPage(plain)) : [];
   const missing = row.asPage.filter(good).flatMap((release) => {
     lessMissing(work, release, 1);
     return wait(work, release, [], refs);
@@ -169,13 +171,13 @@ const lessMissing = (work: Work, release: string, pages: 0 | 1): void => {
 
 /** A peer had it, so what is wrong with it is not the peer's fault but the release's. */
 export const takeFromPeer = (work: Work, service: Service, body: Bytes): void => {
-  const key = hex(service.crypto.sha256(body));
-  const row = wanted.get(work, key);
-  if (row === null) return;
-  const objections = judge(work, service, body, key);
+  const came = asContent(work, service, body);
+  const row = came === null ? null : wanted.get(work, came.key);
+  if (came === null || row === null) return;
+  const objections = judge(work, service, came);
   if ([...row.asPage, ...row.asChunk].every((release) => objections.has(release))) {
     for (const [release, error] of objections) refuseRelease(work, release, error);
-  } else takeContent(work, service, body);
+  } else takeContent(work, service, came);
 };
 
 /** Hashes of what a release still waits for, at most `limit`. */

@@ -6,6 +6,7 @@ import type { LichenError } from '../../runtime/protocol/errors.ts';
 import type { PeerFrame } from '../../runtime/protocol/nouns/log.ts';
 import type { Paired } from '../../runtime/protocol/nouns/messages.ts';
 import type { GatewayEntry } from '../../runtime/protocol/nouns/trust.ts';
+import type { Unpack } from '../../runtime/protocol/packing.ts';
 import type { TopicName } from '../../runtime/protocol/topics.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import type { Draft } from '../../runtime/turn/draft.ts';
@@ -47,6 +48,7 @@ export interface Service extends Context {
   /** Where boards reach it, `host:port`; goes into claims. */
   address: string;
   entropy: (length: number) => Bytes;
+  unpack: Unpack;
   software: string;
 }
 

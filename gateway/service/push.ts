@@ -18,10 +18,11 @@ import { isWithdrawn, openBinding, openManifest, openRequest } from '../core/app
 import { checkCircle } from '../core/links.ts';
 import { checkPorts } from '../core/ports.ts';
 import { lentBy } from '../core/rooms.ts';
-import { bindings, blobs, boards, manifests, releases, requests, vouchers, wanted } from '../core/tables.ts';
+import { bindings, boards, manifests, releases, requests, vouchers } from '../core/tables.ts';
 import { accept, acceptOnce, wasAccepted } from './accept.ts';
 import { awaitRelease, missingOf, takeContent } from './content.ts';
 import type { Service, Work } from './events.ts';
+import { asContent } from './pieces.ts';
 
 /** Of what is missing, as many hashes as an answer holds; the manifest pushed again names the next ones. */
 const MISSING_TOLD = 1024;
@@ -117,10 +118,11 @@ const SAID_ELSEWHERE = new Set(
 /** Returns content still missing for a release. Throws why it is refused. */
 export const push: Push = (work, service, body, now) => {
   // Content is any bytes, some of which begin like a document: what is waited for is content first.
-  const key = hex(service.crypto.sha256(body));
-  const awaited = wanted.get(work, key) !== null || blobs.get(work, key) !== null;
-  const typ = awaited ? null : typOf(body);
-  if (typ === null) return takeContent(work, service, body);
+  const came = asContent(work, service, body);
+  if (came !== null) return takeContent(work, service, came);
+  const typ =
+    typOf(body) ??
+    refuse('not-found', `no release that is known here names content ${hex(service.crypto.sha256(body))}; push its manifest first`);
   const handle = PUSH[typ] ?? refuse(SAID_ELSEWHERE.has(typ) ? 'wrong-signer' : 'bad-schema', `a ${typ} cannot be pushed`);
   return handle(work, service, body, now);
 };

@@ -1,14 +1,18 @@
 /**
  * A release on its way: the signed manifest, its index pages and its chunks. As a folder it is one file a piece, each
- * small enough to be pushed as one MQTT message, by any client, in any order and any number of times.
+ * small enough to be pushed as one MQTT message, by any client, in any order and any number of times. A piece is packed
+ * where that pays: once, here, for all links that it will ever cross.
  */
 import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
+import { packZstd, unpackZstd } from '../../runtime/adapters/zstd.ts';
 import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
 import { refuse } from '../../runtime/protocol/errors.ts';
+import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { decodeAs, unseal } from '../../runtime/protocol/noun.ts';
 import { type Manifest, manifestNoun, pageSchema } from '../../runtime/protocol/nouns/release.ts';
+import { contentIn } from '../../runtime/protocol/packing.ts';
 
 export interface Bundle {
   /** Hash of the manifest's payload: the release's identity. */
@@ -63,14 +67,24 @@ export const writeBundle = ({ manifest, pages, chunks }: Bundle, directory: stri
   const held = new Set(present);
   for (const name of namesOf(directory)) if (!pieces.has(name)) rmSync(join(directory, name));
   // A piece is named by its hash, but a crash may have torn what stands under that name.
-  for (const [name, bytes] of pieces) if (!held.has(name) || !isWhole(directory, name)) writePiece(directory, name, bytes);
+  for (const [name, bytes] of pieces)
+    if (!held.has(name) || readPiece(directory, name) === null) writePiece(directory, name, packZstd(bytes));
   writePiece(directory, MANIFEST_FILE, manifest);
 };
 
-const isWhole = (directory: string, name: string): boolean =>
-  hex(nodeCrypto.sha256(readFileSync(join(directory, name)))) === PIECE.exec(name)?.[2];
-
 const plain = ({ buffer, byteOffset, length }: Buffer): Bytes => new Uint8Array(buffer, byteOffset, length);
+
+/** Null when the file is torn. */
+const readPiece = (directory: string, name: string): Bytes | null => {
+  const hash = Uint8Array.from(Buffer.from(PIECE.exec(name)?.[2] ?? '', 'hex'));
+  return contentIn(
+    nodeCrypto,
+    unpackZstd,
+    hash,
+    plain(readFileSync(join(directory, name))),
+    Math.max(LIMITS.pageBytes, LIMITS.chunkMaxBytes),
+  );
+};
 
 /** Hashes of all chunks that the pages name, in the order of the tree. */
 const chunksNamed = (pages: Bytes[]): Set<string> => {
@@ -101,8 +115,8 @@ export const readBundle = (directory: string): Bundle => {
     const pieces = new Map<string, Bytes>();
     for (const hash of hashes) {
       const name = `${kind}-${hash}`;
-      const bytes = names.has(name) ? plain(readFileSync(join(directory, name))) : null;
-      if (bytes !== null && hex(nodeCrypto.sha256(bytes)) === hash) pieces.set(hash, bytes);
+      const bytes = names.has(name) ? readPiece(directory, name) : null;
+      if (bytes !== null) pieces.set(hash, bytes);
       else lost.push(name);
     }
     return pieces;

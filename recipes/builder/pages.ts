@@ -1,6 +1,6 @@
 /**
- * Entries into index pages. A page ends where the path of the next entry says so and not where it happens to be full,
- * so that a release with one more file shares most of its pages with the one before.
+ * Entries into index pages. A page ends where the next entry says so and not where it happens to be full, so that a
+ * release with one more file, or one more chunk in a long one, shares most of its pages with the one before.
  */
 import { type Bytes, concat, utf8 } from '../../runtime/protocol/bytes.ts';
 import { encode } from '../../runtime/protocol/cbor.ts';
@@ -10,19 +10,31 @@ import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { encodeAs } from '../../runtime/protocol/noun.ts';
 import { type ChunkRef, type Entry, type Page, pageSchema } from '../../runtime/protocol/nouns/release.ts';
 
-/** At most 40 bytes each, so three entries of this length fit into a page. */
-const CHUNKS_PER_ENTRY = 512;
-/** A page may end from here on ... */
-const PAGE_FLOOR_BYTES = LIMITS.pageBytes / 2;
-/** ... before an entry whose path hash has this many leading zero bits: on average every 32nd. */
+/** At most 40 bytes each, so several entries of this length fit into a page. */
+const CHUNKS_PER_ENTRY = 256;
+/** An entry of a long file may end from here on, after a chunk whose hash says so: every 64th. */
+const CHUNKS_FLOOR = 32;
+const ENTRY_END_BITS = 6;
+/** A page may end from here on: an edit costs one, so it is not to be larger than the chunk that it is about ... */
+const PAGE_FLOOR_BYTES = 8 * 1024;
+/** ... before an entry whose path hash has this many leading zero bits: on average every 32nd; in a long file before every other. */
 const PAGE_END_BITS = 5;
+
+const endsWith = (hash: Bytes, zeros: number): boolean => ((hash.at(-1) ?? 0) & ((1 << zeros) - 1)) === 0;
 
 /** A file with many chunks goes on in `more` entries, each of which fits into a page. */
 export const splitLong = (entries: Entry[]): Entry[] =>
   entries.flatMap((entry): Entry[] => {
     if (entry.kind !== 'file' || entry.chunks.length <= CHUNKS_PER_ENTRY) return [entry];
     const parts: ChunkRef[][] = [];
-    for (let at = 0; at < entry.chunks.length; at += CHUNKS_PER_ENTRY) parts.push(entry.chunks.slice(at, at + CHUNKS_PER_ENTRY));
+    for (let from = 0, at = 0; at < entry.chunks.length; at++) {
+      const [hash] = entry.chunks[at] ?? [new Uint8Array()];
+      const length = at + 1 - from;
+      const isEnd = length === CHUNKS_PER_ENTRY || (length >= CHUNKS_FLOOR && endsWith(hash, ENTRY_END_BITS));
+      if (!isEnd && at + 1 < entry.chunks.length) continue;
+      parts.push(entry.chunks.slice(from, at + 1));
+      from = at + 1;
+    }
     const [first = [], ...others] = parts;
     return [{ ...entry, chunks: first }, ...others.map((chunks): Entry => ({ kind: 'more', path: entry.path, chunks }))];
   });
@@ -36,7 +48,9 @@ const pageOf = (entries: Entry[]): Bytes => {
 const OVERHEAD_BYTES = pageOf([]).length + 2;
 
 const mayEndBefore = (crypto: Pick<Crypto, 'sha256'>, entry: Entry): boolean =>
-  entry.kind !== 'more' && (crypto.sha256(concat(utf8('lichen.page.1\n'), utf8(entry.path)))[0] ?? 0) >> (8 - PAGE_END_BITS) === 0;
+  entry.kind === 'more'
+    ? ((entry.chunks[0]?.[0][0] ?? 0) & 1) === 0
+    : (crypto.sha256(concat(utf8('lichen.page.1\n'), utf8(entry.path)))[0] ?? 0) >> (8 - PAGE_END_BITS) === 0;
 
 interface Sized {
   entry: Entry;

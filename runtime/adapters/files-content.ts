@@ -1,27 +1,31 @@
 /** Sealed files and those on their way: one file for each hash and mode, written in pieces, believed when its hash is right. */
 import { createHash } from 'node:crypto';
 import { lstatSync, readdirSync, type Stats, unlinkSync } from 'node:fs';
-import { chmod, constants, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { constants, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Bytes, hex } from '../protocol/bytes.ts';
 import { refuse } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
-import type { FileRef } from '../protocol/nouns/release.ts';
-import { codeOf, pacer, removeTree, syncPath } from './disk.ts';
+import type { FileRef, Jigsaw, Place } from '../protocol/nouns/release.ts';
+import { pacer, syncPath } from './disk.ts';
+import { gatherFile, openIfAny, writeAt } from './files-gather.ts';
 
 export interface ContentStore {
   missing(files: FileRef[]): Promise<FileRef[]>;
+  gather(files: Jigsaw[]): Promise<Place[]>;
   write(file: FileRef, offset: number, bytes: Bytes): Promise<void>;
   seal(file: FileRef, bytes: number): Promise<void>;
   /** Path and size of a sealed file; `null` when it is not held. */
   held(file: FileRef): { path: string; bytes: number } | null;
-  /** Removes files that no root links to, and all that was on its way. Answers with their number. */
-  sweep(): Promise<number>;
-  clearIncoming(): Promise<void>;
+  /** Removes files that no root links to and nobody waits for, whole or on their way. Answers with their number. */
+  sweep(awaited: FileRef[]): Promise<number>;
 }
 
 /** One buffer serves a whole file; hashed in one go, so it also bounds how long the loop stands still. */
 const READ_BYTES = 128 * 1024;
+
+/** What came is on the card after so many bytes at the latest: it is not fetched again after a power cut. */
+const SYNC_BYTES = 1024 * 1024;
 
 /** The file's name, from bytes of a fixed number: no name from outside ever reaches the disk. */
 const nameOf = ({ hash, executable }: FileRef): string => {
@@ -40,34 +44,22 @@ const hashOf = async (handle: FileHandle): Promise<string> => {
   }
 };
 
-const writeAt = async (handle: FileHandle, bytes: Bytes, offset: number): Promise<void> => {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, offset + done);
-    done += bytesWritten;
-  }
-};
-
-const openIfAny = async (path: string, flags: number): Promise<FileHandle | null> => {
-  try {
-    return await open(path, flags);
-  } catch (thrown) {
-    if (codeOf(thrown) === 'ENOENT') return null;
-    throw thrown;
-  }
-};
-
 export const openContent = (filesPath: string, incomingPath: string): ContentStore => {
   const shelfOf = (name: string): string => join(filesPath, name.slice(0, 2));
   const sealedPath = (name: string): string => join(shelfOf(name), name);
   const statOf = (name: string): Stats | undefined => lstatSync(sealedPath(name), { throwIfNoEntry: false });
 
-  /** Refuses unless the received bytes are those that were meant; they are only the right ones or worth nothing. */
+  const unsynced = new Map<string, number>();
+
+  /** Refuses unless the received bytes are those that were meant. Which of them are not is found out piece by piece. */
   const checkReceived = async (handle: FileHandle | null, name: string, bytes: number): Promise<void> => {
     const wanted = name.slice(0, 64);
+    // What lies beyond was nobody's.
+    if (handle !== null && (await handle.stat()).size > bytes) await handle.truncate(bytes);
     const size = handle === null ? 0 : (await handle.stat()).size;
-    if (size !== bytes) refuse('missing-content', `the file ${wanted} has ${bytes} bytes, of which ${size} arrived; it was thrown away`);
+    if (size !== bytes) refuse('missing-content', `the file ${wanted} has ${bytes} bytes, of which ${size} arrived`);
     const found = handle === null ? createHash('sha256').digest('hex') : await hashOf(handle);
-    if (found !== wanted) refuse('missing-content', `what arrived as file ${wanted} has the hash ${found}; it was thrown away`);
+    if (found !== wanted) refuse('missing-content', `what arrived as file ${wanted} has the hash ${found}`);
   };
 
   const seal = async (file: FileRef, bytes: number): Promise<void> => {
@@ -80,10 +72,8 @@ export const openContent = (filesPath: string, incomingPath: string): ContentSto
       await checkReceived(handle, name, bytes);
       await handle?.chmod(file.executable ? 0o555 : 0o444);
       await handle?.sync();
-    } catch (thrown) {
-      await rm(incoming, { force: true });
-      throw thrown;
     } finally {
+      unsynced.delete(name);
       await handle?.close();
     }
     if ((await mkdir(shelfOf(name), { recursive: true, mode: 0o700 })) !== undefined) await syncPath(filesPath);
@@ -102,18 +92,22 @@ export const openContent = (filesPath: string, incomingPath: string): ContentSto
     const handle = await open(join(incomingPath, name), O_WRONLY | O_CREAT | O_NOFOLLOW, 0o600);
     try {
       await writeAt(handle, bytes, offset);
+      const since = (unsynced.get(name) ?? 0) + bytes.length;
+      unsynced.set(name, since % SYNC_BYTES);
+      if (since >= SYNC_BYTES) await handle.datasync();
     } finally {
       await handle.close();
     }
   };
 
-  const sweep = async (): Promise<number> => {
+  const sweep = async (awaited: FileRef[]): Promise<number> => {
     const pace = pacer();
+    const stays = new Set(awaited.map(nameOf));
     let removed = 0;
     for (const shelf of readdirSync(filesPath)) {
       for (const name of readdirSync(join(filesPath, shelf))) {
         const path = join(filesPath, shelf, name);
-        if (lstatSync(path).nlink === 1) {
+        if (lstatSync(path).nlink === 1 && !stays.has(name)) {
           unlinkSync(path);
           removed++;
         }
@@ -121,7 +115,9 @@ export const openContent = (filesPath: string, incomingPath: string): ContentSto
       }
     }
     for (const name of readdirSync(incomingPath)) {
+      if (stays.has(name)) continue;
       unlinkSync(join(incomingPath, name));
+      unsynced.delete(name);
       removed++;
     }
     return removed;
@@ -137,6 +133,15 @@ export const openContent = (filesPath: string, incomingPath: string): ContentSto
       }
       return missing;
     },
+    gather: async (files) => {
+      const lacks: Place[] = [];
+      for (const jigsaw of files) {
+        const name = nameOf(jigsaw.file);
+        const offsets = await gatherFile(join(incomingPath, name), jigsaw, ({ file }) => sealedPath(nameOf(file)));
+        lacks.push(...offsets.map((offset) => ({ file: jigsaw.file, offset })));
+      }
+      return lacks;
+    },
     write,
     seal,
     held: (file) => {
@@ -145,10 +150,5 @@ export const openContent = (filesPath: string, incomingPath: string): ContentSto
       return stat === undefined ? null : { path: sealedPath(name), bytes: stat.size };
     },
     sweep,
-    clearIncoming: async () => {
-      await removeTree(incomingPath);
-      await mkdir(incomingPath, { recursive: true });
-      await chmod(incomingPath, 0o700);
-    },
   };
 };

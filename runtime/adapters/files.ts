@@ -3,7 +3,8 @@
  * links to such files: no second copy, and the kernel counts for us which files are still in use.
  *
  *   files/<aa>/<hash>[x]   sealed, mode 0444, with `x` 0555: the mode belongs to the file and not to its name in a tree
- *   incoming/<hash>[x]     being written; believed by nobody before it is sealed, and thrown away at every start
+ *   incoming/<hash>[x]     being written; believed by nobody before it is sealed. What of it is right is found out by the
+ *                          hashes of its pieces, so it may be torn, and outlives whatever interrupts it
  *   roots/<release>/root   a planted tree; `planted` beside it says that it is whole
  *
  * Steps run one after the other, so that a seal sees every write that was asked for before it.
@@ -25,6 +26,8 @@ const run = async (step: FilesStep, content: ContentStore, roots: Roots): Promis
   switch (step.kind) {
     case 'check':
       return { kind: 'checked', missing: await content.missing(step.files) };
+    case 'gather':
+      return { kind: 'gathered', lacks: await content.gather(step.files) };
     case 'write':
       await content.write(step.file, step.offset, step.bytes);
       return { kind: 'written', file: step.file, offset: step.offset };
@@ -35,7 +38,7 @@ const run = async (step: FilesStep, content: ContentStore, roots: Roots): Promis
       return { kind: 'planted', release: step.release, rootPath: await roots.plant(step.release, step.entries) };
     case 'sweep':
       await roots.keepOnly(step.keep);
-      return { kind: 'swept', files: await content.sweep() };
+      return { kind: 'swept', files: await content.sweep(step.awaited) };
   }
 };
 
@@ -53,7 +56,7 @@ export const openFiles = ({ path }: FilesOptions): Files => {
   const roots = openRoots(places.roots, content);
   const refused = (step: FilesStep, error: LichenError): FilesEvent => ({ kind: 'files-refused', step, error });
   /** What an earlier life left half done; steps wait for it. A failure is met again, and told, by the step that minds. */
-  let queue: Promise<unknown> = Promise.allSettled([content.clearIncoming(), roots.clearDrafts()]);
+  let queue: Promise<unknown> = Promise.allSettled([roots.clearDrafts()]);
   return {
     perform: (step, answer) => {
       const done = queue.then(() => run(step, content, roots)).catch((thrown: unknown) => refused(step, asLichenError(diskError(thrown))));

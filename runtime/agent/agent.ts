@@ -1,6 +1,6 @@
 /** The board as one core around the shared turn. */
 
-import { chains, flows, instances, lastReports, links, looks, ONE, outbox, probes, runs } from '../core/tables.ts';
+import { chains, flows, instances, lastReports, links, looks, ONE, outbox, pairings, probes, runs } from '../core/tables.ts';
 import { type LichenError, refuse } from '../protocol/errors.ts';
 import type { Instant } from '../turn/clock.ts';
 import type { Core } from '../turn/turn.ts';
@@ -8,18 +8,18 @@ import { desired, freshRun } from './assignment.ts';
 import { type Concerns, conclude, tick } from './attention.ts';
 import { beginBoot } from './chain.ts';
 import {
-  askLate,
+  askLateChunks,
   checked,
   filesRefused,
+  gathered,
   gotChunk,
-  lateMoments,
+  isFetching,
   type ManifestOf,
   planted,
   sealed,
-  sweepIdle,
-  sweepMoments,
   written,
 } from './content.ts';
+import { askDocuments, documentMoments } from './documents.ts';
 import type { Board, Effect, Event, Of, Work } from './events.ts';
 import {
   advanceAll,
@@ -55,6 +55,7 @@ import {
   welcome,
 } from './session.ts';
 import { stuck, unlessStuck } from './stuck.ts';
+import { sweepForRoom, sweepIdle, sweepLater, sweepMoments } from './sweeping.ts';
 import { manifestOf } from './verified.ts';
 
 const message = (work: Work, board: Board, event: Of<'message'>, now: Instant): void => {
@@ -76,14 +77,26 @@ const manifestFor =
   (work, release) =>
     manifestOf(work, board, release);
 
+/** What has not come in time is asked for again. */
+const askLate = (work: Work, board: Board, now: Instant): void => {
+  askDocuments(work, now.monoMs - board.pace.patienceMs, now);
+  askLateChunks(work, board, manifestFor(board), now);
+};
+
+/** At which `askLate` may do what it would not do before. */
+const lateMoments = (work: Work, board: Board, now: Instant): number[] => [
+  ...documentMoments(work, board),
+  ...(isFetching(work) ? [now.monoMs] : []),
+];
+
 /** In the order in which they act. */
 const CONCERNS: Concerns = {
   tick: [
     { act: keepLink, moments: linkMoments },
     { act: (work, _board, now) => tickSurvey(work, now), moments: surveyMoments },
-    { act: (work, board, now) => askLate(work, board, manifestFor(board), now), moments: lateMoments },
+    { act: askLate, moments: lateMoments },
     { act: (work, _board, now) => settle(work, now), moments: settleMoments, reads: [flows.name, chains.name, outbox.name] },
-    { act: (work, _board, now) => sweepIdle(work, now), moments: sweepMoments },
+    { act: (work, board, now) => sweepIdle(work, manifestFor(board), now), moments: sweepMoments },
     { act: tickMeters, moments: meterMoments },
   ],
   turn: [
@@ -104,6 +117,7 @@ const decide = (work: Work, board: Board, event: Event, now: Instant): void => {
       for (const { key } of instances.all(work)) runs.put(work, freshRun('unknown'), key);
       beginBoot(work, board);
       signAnew(work, board);
+      if (pairings.get(work, ONE) !== null) sweepLater(work, now);
       return survey(work);
     case 'paired':
       return paired(work, board, event, now);
@@ -138,7 +152,9 @@ const decide = (work: Work, board: Board, event: Event, now: Instant): void => {
       if (event.step === 'look' && event.partition !== null) unlooked(work, event.partition);
       return stepRefused(work, board, event, now);
     case 'checked':
-      return checked(work, event, manifest, now);
+      return checked(work, board, event, manifest, now);
+    case 'gathered':
+      return gathered(work, event, manifest, now);
     case 'written':
       return written(work, event, manifest, now);
     case 'file-sealed':
@@ -157,6 +173,7 @@ const decide = (work: Work, board: Board, event: Event, now: Instant): void => {
     case 'swept':
       return;
     case 'files-refused':
+      sweepForRoom(work, event, now);
       return filesRefused(work, board, event, now);
   }
 };

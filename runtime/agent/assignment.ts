@@ -13,7 +13,7 @@ import { desiredNoun, type Lease, leaseNoun } from '../protocol/nouns/lease.ts';
 import type { Request } from '../protocol/nouns/request.ts';
 import type { Instant } from '../turn/clock.ts';
 import { closedBy } from './chain.ts';
-import { needDocuments } from './content.ts';
+import { needDocuments } from './documents.ts';
 import type { Board, Work } from './events.ts';
 import { fromHome, listed as listedGateways } from './session.ts';
 

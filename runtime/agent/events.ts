@@ -8,6 +8,7 @@ import type { Crypto, Opener, Sealer, Signer } from '../protocol/crypto.ts';
 import type { BoardId, OperatorId } from '../protocol/ids.ts';
 import type { Offer } from '../protocol/nouns/board.ts';
 import type { GatewayEntry } from '../protocol/nouns/trust.ts';
+import type { Unpack } from '../protocol/packing.ts';
 import type { TopicName } from '../protocol/topics.ts';
 import type { Instant } from '../turn/clock.ts';
 import type { Draft } from '../turn/draft.ts';
@@ -53,6 +54,7 @@ export interface Pace {
 
 export interface Board {
   crypto: Crypto;
+  unpack: Unpack;
   signer: Signer;
   sealer: Sealer;
   opener: Opener;

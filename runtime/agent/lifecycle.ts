@@ -20,13 +20,15 @@ import { asLichenError, type LichenError, refuse } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import type { Instant } from '../turn/clock.ts';
 import { freshRun, obey } from './assignment.ts';
-import { fetchRelease, needDocuments, sweepLater } from './content.ts';
+import { fetchRelease } from './content.ts';
+import { needDocuments } from './documents.ts';
 import type { Board, Handler, Of, Work } from './events.ts';
 import { digestFor, givenNow, wantedBy } from './given.ts';
 import { rebase, record, take } from './metering.ts';
 import { forgetProbes, freshPromises, probeAnew } from './promises.ts';
 import { forgetReach, unconnected } from './reach.ts';
 import { adopt, deadlineOf, isHeld, partingMoments } from './renewal.ts';
+import { sweepLater } from './sweeping.ts';
 import { forgetUnverified, manifestFor, manifestOf, publisherChain } from './verified.ts';
 
 /** Unless its manifest says otherwise. */

@@ -29,7 +29,8 @@ import { type GatewayEntry, type OperatorDoc, operatorNoun, unsealOperator } fro
 import type { Instant } from '../turn/clock.ts';
 import { ordinal } from '../turn/table.ts';
 import { chainOf, isOwn, ownUp } from './chain.ts';
-import { askAgain, needDocuments } from './content.ts';
+import { askChunks } from './content.ts';
+import { askDocuments, needDocuments } from './documents.ts';
 import type { Board, Handler, Of, Work } from './events.ts';
 
 const BATCH_RECORDS = 256;
@@ -224,7 +225,8 @@ export const welcome = (work: Work, board: Board, payload: Bytes, now: Instant):
   const from = remembers ? Math.max(value.known.seq, pruned) : pruned;
   links.put(work, { ...link, phase: 'welcomed', attempt: 0, atMonoMs: now.monoMs }, ONE);
   flows.put(work, { sent: from, stored: from, sentAtMonoMs: now.monoMs }, ONE);
-  askAgain(work, now);
+  askDocuments(work, Number.POSITIVE_INFINITY, now);
+  askChunks(work, now);
   settle(work, now);
 };
 

@@ -1,7 +1,7 @@
-/** What has to be fetched of a release, worked out from its pages. */
+/** What has to be fetched of a release, and what of it lies in files that are held, worked out from its pages. */
 import { hex } from '../protocol/bytes.ts';
 import { refuse } from '../protocol/errors.ts';
-import type { ChunkRef, Entry, FileRef } from '../protocol/nouns/release.ts';
+import type { ChunkRef, Entry, FileRef, Jigsaw, Place } from '../protocol/nouns/release.ts';
 import type { Target } from './tables.ts';
 
 export const fileKey = (file: FileRef): string => `${hex(file.hash)}${file.executable ? 'x' : ''}`;
@@ -11,6 +11,15 @@ interface FileChunks {
   bytes: number;
   chunks: ChunkRef[];
 }
+
+const checkLengths = (files: FileChunks[]): void => {
+  const lengths = new Map<string, number>();
+  for (const [hash, bytes] of files.flatMap(({ chunks }) => chunks)) {
+    const known = lengths.get(hex(hash)) ?? bytes;
+    if (known !== bytes) refuse('bad-schema', `chunk ${hex(hash)} is said to have ${known} bytes and ${bytes}`);
+    lengths.set(hex(hash), bytes);
+  }
+};
 
 /** Each distinct file once, with all its chunks. Error: `bad-schema` when one content is said to have two lengths. */
 export const filesOf = (entries: Entry[]): FileChunks[] => {
@@ -27,19 +36,49 @@ export const filesOf = (entries: Entry[]): FileChunks[] => {
     } else if (entry.kind === 'more') open?.chunks.push(...entry.chunks);
     else open = null;
   }
+  checkLengths([...out.values()]);
   return [...out.values()];
 };
 
-export const targetsOf = (files: FileChunks[], missing: FileRef[]): Target[] => {
-  const wanted = new Set(missing.map(fileKey));
-  return files
-    .filter(({ file }) => wanted.has(fileKey(file)))
-    .flatMap(({ file, bytes, chunks }) => {
-      let offset = 0;
-      return chunks.map((chunk) => {
-        const target: Target = { file, bytes, offset, chunk };
-        offset += chunk[1];
-        return target;
-      });
+/** Adds where chunks of `wanted` lie in these files, of each chunk the first place. */
+export const findPlaces = (files: FileChunks[], wanted: ReadonlySet<string>, places: Map<string, Place>): void => {
+  for (const { file, chunks } of files) {
+    let offset = 0;
+    for (const [hash, bytes] of chunks) {
+      const key = hex(hash);
+      if (wanted.has(key) && !places.has(key)) places.set(key, { file, offset });
+      offset += bytes;
+    }
+  }
+};
+
+/** Files that are not held, piece by piece. */
+export const jigsawsOf = (files: FileChunks[], places: ReadonlyMap<string, Place>): Jigsaw[] =>
+  files.map(({ file, bytes, chunks }) => {
+    let offset = 0;
+    const pieces = chunks.map((chunk) => {
+      const piece = { offset, chunk, from: places.get(hex(chunk[0])) ?? null };
+      offset += chunk[1];
+      return piece;
     });
+    return { file, bytes, pieces };
+  });
+
+/** Chunk → all its places that are still empty. A chunk that is needed in several is fetched once. */
+export const targetsOf = (files: readonly Jigsaw[], lacks: readonly Place[]): Map<string, Target[]> => {
+  const empty = new Map<string, Set<number>>();
+  for (const { file, offset } of lacks) {
+    const offsets = empty.get(fileKey(file)) ?? new Set();
+    empty.set(fileKey(file), offsets.add(offset));
+  }
+  const targets = new Map<string, Target[]>();
+  for (const { file, bytes, pieces } of files) {
+    const offsets = empty.get(fileKey(file));
+    for (const { offset, chunk } of pieces) {
+      if (offsets?.has(offset) !== true) continue;
+      const key = hex(chunk[0]);
+      targets.set(key, [...(targets.get(key) ?? []), { file, bytes, offset, chunkBytes: chunk[1] }]);
+    }
+  }
+  return targets;
 };

@@ -5,7 +5,7 @@ import { LIMITS } from '../protocol/limits.ts';
 import { type Registers, type Report, registers } from '../protocol/nouns/board.ts';
 import { chainPoint, leaseSchema } from '../protocol/nouns/lease.ts';
 import type { Published } from '../protocol/nouns/reach.ts';
-import type { ChunkRef, FileRef, Manifest } from '../protocol/nouns/release.ts';
+import type { Jigsaw, Manifest, Place } from '../protocol/nouns/release.ts';
 import { gatewayEntry, operatorSchema } from '../protocol/nouns/trust.ts';
 import { bytes, gatewayId, hash, kept, leaseId, operatorId, positive, text, uint, wallMs } from '../protocol/schema.ts';
 import { bytesTable, table, volatileTable } from '../turn/table.ts';
@@ -179,26 +179,33 @@ export const manifests = volatileTable<Manifest>('manifest');
 /** operator → hash of the newest document shown, while versions before it are on their way. */
 export const operatorGoals = volatileTable<Bytes>('operator-goal');
 
-/** One chunk's place in one file. */
-export interface Target {
-  file: FileRef;
+/** A chunk's place in a file of so many bytes. */
+export interface Target extends Place {
   bytes: number;
-  offset: number;
-  chunk: ChunkRef;
+  chunkBytes: number;
 }
 
 export interface Content {
-  phase: 'pages' | 'checking' | 'fetching' | 'planting' | 'held' | 'refused';
-  targets: Target[];
-  /** The next target to ask for. */
+  phase: 'pages' | 'checking' | 'gathering' | 'fetching' | 'planting' | 'held' | 'refused';
+  /** Files that are not held, while they are gathered and fetched. */
+  files: readonly Jigsaw[];
+  /** Chunk that has to be fetched → its places. */
+  targets: ReadonlyMap<string, Target[]>;
+  /** These chunks, in the order in which they are asked for, and the next of them. */
+  queue: readonly string[];
   cursor: number;
-  inflight: Map<string, { target: Target; askedMonoMs: number }>;
-  /** File → chunks still to be written. */
-  left: Map<string, number>;
+  /** Chunk → when it was asked for. */
+  inflight: ReadonlyMap<string, number>;
+  /** File → chunks still to be written, and its size. */
+  left: ReadonlyMap<string, { chunks: number; bytes: number }>;
+  /** Files all of which was here already, chunk by chunk. */
+  found: ReadonlySet<string>;
   unsealed: number;
   window: number;
   rootPath: string | null;
   error: string;
+  /** Chunks of it were not to be had. */
+  lacks: boolean;
   /** When it last moved; one that stands still makes way for the next. */
   movedMonoMs: number;
 }

@@ -3,6 +3,7 @@
  * battery and its radio outlive its power; its partitions outlive its runtime.
  */
 import { nodeSealer, openerFromSeed } from '../../runtime/adapters/hpke.ts';
+import { unpackZstd } from '../../runtime/adapters/zstd.ts';
 import { boardCore } from '../../runtime/agent/agent.ts';
 import type { Board, Effect, Event, Of } from '../../runtime/agent/events.ts';
 import { openRetelling } from '../../runtime/agent/retell.ts';
@@ -194,6 +195,7 @@ export class VirtualBoard {
     this.power.setLoad(nowMs, 0);
     const lost = this.card.cut(nowMs, chance.fork(`cut ${nowMs}`));
     if (lost > 0 && this.disk.forget(lost) > 0) witness.forgot(this);
+    this.shelf.cut();
     carrier.end(this.at, 'gone');
     this.#around.listens(this.at, false);
     witness.powered(this, false);
@@ -254,17 +256,11 @@ export class VirtualBoard {
       ...{ keepaliveMs: pace.keepaliveMs, timeoutMs: pace.boardPatienceMs },
     });
     const board: Board = {
-      ...{ crypto: people.keys.crypto, sealer: nodeSealer, opener: OPENER, signer: this.signer, entropy },
+      ...{ crypto: people.keys.crypto, unpack: unpackZstd, sealer: nodeSealer, opener: OPENER, signer: this.signer, entropy },
       ...{ id: this.id, software: 'simulated' },
       bootId: `boot ${this.#boots} of ${this.at}`,
       offer: offerOf(partitions.enforcement, this.spec.capacity, this.hardware.arch, this.hardware.model, kindsOf(this.hardware)),
-      pace: {
-        tickMs: pace.tickMs,
-        meterMs: pace.meterMs,
-        recordMs: pace.recordMs,
-        reportMs: pace.reportMs,
-        patienceMs: pace.boardPatienceMs,
-      },
+      pace: { ...pace, patienceMs: pace.boardPatienceMs },
     };
     let dialled = '';
     const release = (effect: Effect): void => {

@@ -1,7 +1,9 @@
 /** A gateway of the virtual world: the real service around the real turn, over virtual doors. It can be killed and lose its disk. */
+
 import type { ApiAnswer, ApiInput, Effect, Event, Service } from '../../gateway/service/events.ts';
 import { admitSession } from '../../gateway/service/gatekeeper.ts';
 import { gatewayCore } from '../../gateway/service/gateway.ts';
+import { unpackZstd } from '../../runtime/adapters/zstd.ts';
 import type { CallName } from '../../runtime/protocol/api.ts';
 import { type Bytes, utf8 } from '../../runtime/protocol/bytes.ts';
 import type { Signer } from '../../runtime/protocol/crypto.ts';
@@ -81,7 +83,14 @@ export class VirtualGateway {
     const own = machineClock(clock, hands, alive);
     const entropy = entropyOf(chance.fork(`life ${life}`));
     const service: Service = {
-      ...{ crypto: people.keys.crypto, signer: this.signer, me: this.id, operator: people.operator, silenceMs: pace.silenceMs },
+      ...{
+        crypto: people.keys.crypto,
+        unpack: unpackZstd,
+        signer: this.signer,
+        me: this.id,
+        operator: people.operator,
+        silenceMs: pace.silenceMs,
+      },
       ...{ name: this.spec.name, region: this.spec.region, address: `${this.spec.name}.example:${PORT}`, software: 'simulated' },
       entropy: (length) => entropy.bytes(length),
     };

@@ -2,6 +2,7 @@
 
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { nodeSealer, openerFromSeed } from '../../runtime/adapters/hpke.ts';
+import { unpackZstd } from '../../runtime/adapters/zstd.ts';
 import { boardCore } from '../../runtime/agent/agent.ts';
 import type { Board, Effect, Event, Pace } from '../../runtime/agent/events.ts';
 import { openRetelling } from '../../runtime/agent/retell.ts';
@@ -71,6 +72,7 @@ export class BoardWorld {
     const board: Board = {
       ...{
         crypto: nodeCrypto,
+        unpack: unpackZstd,
         sealer: nodeSealer,
         opener: OPENER,
         signer: keyOf('board 1'),

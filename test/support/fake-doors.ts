@@ -4,7 +4,7 @@ import type { Files, FilesEvent, FilesStep } from '../../runtime/ports/files.ts'
 import type { Counters, Exit, NetworkPolicy, PartitionEvent, PartitionSpec, PartitionStep } from '../../runtime/ports/partitions.ts';
 import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
 import { LichenError } from '../../runtime/protocol/errors.ts';
-import type { FileRef } from '../../runtime/protocol/nouns/release.ts';
+import type { FileRef, Jigsaw, Piece, Place } from '../../runtime/protocol/nouns/release.ts';
 import { testCrypto } from './crypto.ts';
 import type { ManualClock } from './world.ts';
 
@@ -173,7 +173,8 @@ const nameOf = (file: FileRef): string => `${hex(file.hash)}${file.executable ? 
 /** Checks what it is given as strictly as a disk would. */
 export class FakeFiles implements Files {
   readonly steps: FilesStep[] = [];
-  readonly sealed = new Set<string>();
+  /** By their names, with their content. */
+  readonly sealed = new Map<string, Bytes>();
   readonly roots = new Set<string>();
   full = false;
   readonly #open = new Map<string, Bytes>();
@@ -192,21 +193,19 @@ export class FakeFiles implements Files {
     switch (step.kind) {
       case 'check':
         return { kind: 'checked', missing: step.files.filter((file) => !this.sealed.has(nameOf(file))) };
+      case 'gather':
+        return { kind: 'gathered', lacks: step.files.flatMap((jigsaw) => this.#gather(jigsaw)) };
       case 'write': {
         if (this.full) return { kind: 'files-refused', step, error: new LichenError('storage-full', 'as told') };
-        const before = this.#open.get(nameOf(step.file)) ?? new Uint8Array(0);
-        const after = new Uint8Array(Math.max(before.length, step.offset + step.bytes.length));
-        after.set(before);
-        after.set(step.bytes, step.offset);
-        this.#open.set(nameOf(step.file), after);
+        this.#put({ file: step.file, offset: step.offset }, step.bytes);
         return { kind: 'written', file: step.file, offset: step.offset };
       }
       case 'seal': {
         const bytes = this.#open.get(nameOf(step.file)) ?? new Uint8Array(0);
-        this.#open.delete(nameOf(step.file));
         if (bytes.length !== step.bytes || hex(testCrypto.sha256(bytes)) !== hex(step.file.hash))
-          return { kind: 'files-refused', step, error: new LichenError('bad-signature', 'not the file') };
-        this.sealed.add(nameOf(step.file));
+          return { kind: 'files-refused', step, error: new LichenError('missing-content', 'not the file') };
+        this.#open.delete(nameOf(step.file));
+        this.sealed.set(nameOf(step.file), bytes);
         return { kind: 'file-sealed', file: step.file };
       }
       case 'plant':
@@ -218,6 +217,32 @@ export class FakeFiles implements Files {
         return { kind: 'swept', files: 0 };
       }
     }
+  }
+
+  #put({ file, offset }: Place, bytes: Bytes): void {
+    const before = this.#open.get(nameOf(file)) ?? new Uint8Array(0);
+    const after = new Uint8Array(Math.max(before.length, offset + bytes.length));
+    after.set(before);
+    after.set(bytes, offset);
+    this.#open.set(nameOf(file), after);
+  }
+
+  #gather({ file, pieces }: Jigsaw): Place[] {
+    const isIt = (bytes: Bytes | undefined, offset: number, [hash, length]: Piece['chunk']): boolean =>
+      bytes !== undefined && hex(testCrypto.sha256(bytes.subarray(offset, offset + length))) === hex(hash);
+    return pieces.flatMap(({ offset, chunk, from }) => {
+      if (isIt(this.#open.get(nameOf(file)), offset, chunk)) return [];
+      const other = from === null ? undefined : this.sealed.get(nameOf(from.file));
+      if (from === null || other === undefined || !isIt(other, from.offset, chunk)) return [{ file, offset }];
+      this.#put({ file, offset }, other.subarray(from.offset, from.offset + chunk[1]));
+      return [];
+    });
+  }
+
+  /** Something on the card turned over. */
+  rot(file: FileRef): void {
+    const bytes = this.#open.get(nameOf(file));
+    if (bytes !== undefined) bytes[0] = (bytes[0] ?? 0) ^ 1;
   }
 
   count(kind: FilesStep['kind']): number {

@@ -6,6 +6,7 @@
 import type { ApiAnswer, ApiInput, Effect, Event, Service } from '../../gateway/service/events.ts';
 import { gatewayCore } from '../../gateway/service/gateway.ts';
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
+import { unpackZstd } from '../../runtime/adapters/zstd.ts';
 import type { CallName } from '../../runtime/protocol/api.ts';
 import { type Bytes, hex, utf8 } from '../../runtime/protocol/bytes.ts';
 import { parseClaim } from '../../runtime/protocol/claim.ts';
@@ -77,7 +78,7 @@ export class Node {
         region: 'north',
         address: `${name}:1`,
       },
-      ...{ entropy: (length) => entropy.bytes(length), software: 'test' },
+      ...{ unpack: unpackZstd, entropy: (length) => entropy.bytes(length), software: 'test' },
     };
     this.driven = this.#start();
   }

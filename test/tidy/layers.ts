@@ -22,7 +22,7 @@ export const rooms: Room[] = [
   // What a client of the federation needs, a board or a person's machine: keys, certificates, TLS and MQTT.
   {
     name: 'runtime/client',
-    at: ['crypto', 'entropy', 'keyfile', 'certificate', 'hpke', 'tls', 'frames', 'mqtt-header', 'mqtt-session'].map(
+    at: ['crypto', 'entropy', 'keyfile', 'certificate', 'hpke', 'tls', 'frames', 'mqtt-header', 'mqtt-session', 'zstd'].map(
       (file) => `runtime/adapters/${file}.ts`,
     ),
     sees: ['runtime/protocol', 'runtime/turn'],

@@ -123,5 +123,25 @@ export interface FileRef {
   executable: boolean;
 }
 
+/** A stretch of a file begins there. */
+export interface Place {
+  file: FileRef;
+  offset: number;
+}
+
+/** One chunk of a file, and where it is said to lie in a file that is held. */
+export interface Piece {
+  offset: number;
+  chunk: ChunkRef;
+  from: Place | null;
+}
+
+/** A file with all its pieces, in order. */
+export interface Jigsaw {
+  file: FileRef;
+  bytes: number;
+  pieces: Piece[];
+}
+
 export const pageSchema = v.strictObject({ v: version1, entries: v.array(entry) });
 export type Page = v.InferOutput<typeof pageSchema>;

@@ -2,6 +2,7 @@
  * What a full look would find at the end of a turn, beside what looking at the touched alone finds. Both look at copies,
  * so that no look mends what the other should see.
  */
+
 import { agendaOf } from '../../../gateway/core/agenda.ts';
 import type { Context } from '../../../gateway/core/context.ts';
 import { boardsTouched } from '../../../gateway/core/holding.ts';
@@ -14,6 +15,7 @@ import { touchAll, touched } from '../../../gateway/core/touched.ts';
 import { sendDesired } from '../../../gateway/service/desired.ts';
 import type { Effect, Service } from '../../../gateway/service/events.ts';
 import { dropSessions } from '../../../gateway/service/sessions.ts';
+import { unpackZstd } from '../../../runtime/adapters/zstd.ts';
 import { hex } from '../../../runtime/protocol/bytes.ts';
 import { unseal } from '../../../runtime/protocol/noun.ts';
 import { usageNoun } from '../../../runtime/protocol/nouns/board.ts';
@@ -62,7 +64,7 @@ const contextOf = (node: Node): Context => ({
 
 export const serviceOf = (node: Node): Service => ({
   ...contextOf(node),
-  ...{ name: node.name, region: 'north', address: '', entropy: () => new Uint8Array(), software: 'test' },
+  ...{ name: node.name, region: 'north', address: '', unpack: unpackZstd, entropy: () => new Uint8Array(), software: 'test' },
 });
 
 /** What is found by either look. */

@@ -1,10 +1,14 @@
 /** What tenants, owners and publishers may not push, and that nothing of it is kept. */
+
 import { describe, expect, test } from 'vitest';
+import { packZstd } from '../../../runtime/adapters/zstd.ts';
 import { hex, utf8 } from '../../../runtime/protocol/bytes.ts';
 import type { TenantId } from '../../../runtime/protocol/ids.ts';
 import { seal } from '../../../runtime/protocol/noun.ts';
+import type { Entry } from '../../../runtime/protocol/nouns/release.ts';
 import { bindingNoun, type Request, requestNoun, voucherNoun } from '../../../runtime/protocol/nouns/request.ts';
-import { keyOf } from '../../support/crypto.ts';
+import { mayBePacked } from '../../../runtime/protocol/packing.ts';
+import { keyOf, testCrypto } from '../../support/crypto.ts';
 import {
   binding,
   hashOf,
@@ -57,6 +61,33 @@ describe('content', () => {
     const before = node.disk.dump();
     expect(node.push(piece(release.chunks[0]!))).toMatchObject({ ok: true });
     expect(node.disk.dump()).toEqual(before);
+  });
+
+  test('may come packed, is handed on as it came, and is no less checked', () => {
+    const node = fresh();
+    const release = smallRelease();
+    const sent = [...release.content.values()].map(packZstd);
+    expect(sent.filter((bytes) => mayBePacked(bytes)).length).toBeGreaterThan(2);
+    node.accept(release.document, ...sent);
+    expect(node.json('releases')).toMatchObject([{ missing: 0, refused: '' }]);
+    expect(node.push(release.content.get(release.chunks[0]!)!)).toMatchObject({ ok: true, missing: [] });
+    const held = Object.values(node.disk.dump());
+    for (const bytes of sent) expect(held).toContain(hex(bytes));
+    for (const key of release.chunks.slice(0, 2)) expect(held).not.toContain(hex(release.content.get(key)!));
+    refused(node, packZstd(new Uint8Array(5000)), 'not-found');
+    refused(node, packZstd(new Uint8Array(100_000)), 'not-found');
+  });
+
+  test('that is packed and of another length than its page says refuses its release', () => {
+    const [long, short] = [new Uint8Array(6000).fill(35), new Uint8Array(77).fill(1)];
+    const entry = (path: string, bytes: Uint8Array, says: number): Entry => ({
+      ...{ kind: 'file', path, executable: true, hash: testCrypto.sha256(bytes), bytes: says },
+      chunks: [[testCrypto.sha256(bytes), says]],
+    });
+    const node = fresh();
+    const release = smallRelease({ args: ['/a'] }, { tree: [[entry('a', long, 5000), entry('b', short, 77)]] });
+    node.accept(release.document, release.content.get(hex(release.manifest.pages[0]!))!);
+    refused(node, packZstd(long), 'bad-schema');
   });
 
   test('that is left out is named again when the manifest is pushed again', () => {

@@ -1,5 +1,6 @@
 /** Recipes into releases: the same bytes anywhere, everything checked before it is signed, folders that can be pushed. */
 import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   cpSync,
@@ -310,6 +311,14 @@ describe('a bundle in a folder', () => {
     expect(names[0]).toBe('000000-manifest.cose');
     for (const name of names.slice(1)) expect(name).toMatch(/^(page|chunk)-[0-9a-f]{64}$/);
     for (const name of names) expect(statSync(join(out, name)).size).toBeLessThanOrEqual(LIMITS.packetBytes);
+  });
+
+  test('is packed where that pays', async () => {
+    const { bundle, out } = await written();
+    const [[name, bytes] = ['', new Uint8Array()]] = bundle.chunks;
+    expect(statSync(join(out, `chunk-${name}`)).size).toBeLessThan(bytes.length / 100);
+    const random = await written(`#!${randomBytes(20_000).toString('latin1')}`);
+    for (const [key, piece] of random.bundle.chunks) expect(statSync(join(out, `chunk-${key}`)).size).toBeLessThanOrEqual(piece.length);
   });
 
   test('takes the place of an earlier one, mends what is torn, and rewrites nothing else', async () => {

@@ -54,7 +54,7 @@ describe('pages', () => {
   });
 
   test('are filled to the last byte and never past it', () => {
-    // No page ends before a continuation unless it is full, and each length of a path moves the end by a byte.
+    // No page ends before a continuation with this chunk unless it is full, and each length of a path moves the end by a byte.
     const longest = Array.from({ length: 64 }, (_, length) => {
       const path = 'p'.repeat(length + 1);
       const [, ...rest] = Array.from({ length: 1200 }, (): Entry => ({ kind: 'more', path, chunks: chunksOf('same', 1) }));
@@ -79,6 +79,19 @@ describe('pages', () => {
     ).map((page) => hex(nodeCrypto.sha256(page)));
     expect(before.size).toBeGreaterThan(10);
     expect(after.filter((page) => !before.has(page)).length).toBeLessThanOrEqual(2);
+  });
+
+  test('of a long file with one more chunk in it are almost all the same', () => {
+    const chunks = chunksOf('long', 8000);
+    const hashes = (refs: ChunkRef[]): string[] =>
+      pagesOf(nodeCrypto, splitLong([file('long', refs)])).map((page) => hex(nodeCrypto.sha256(page)));
+    const before = new Set(hashes(chunks));
+    expect(before.size).toBeGreaterThan(20);
+    for (const at of [1000, 4000, 7000]) {
+      const after = hashes([...chunks.slice(0, at), [hashOf(`new ${at}`), 5000], ...chunks.slice(at)]);
+      // The first page says how long the file is.
+      expect(after.filter((page) => !before.has(page)).length).toBeLessThanOrEqual(4);
+    }
   });
 
   test('are packed tighter when there would be too many, and refused when they are full', () => {

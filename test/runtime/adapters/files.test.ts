@@ -26,7 +26,7 @@ import type { Files, FilesEvent, FilesStep } from '../../../runtime/ports/files.
 import { type Bytes, hex, utf8 } from '../../../runtime/protocol/bytes.ts';
 import type { ErrorCode } from '../../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../../runtime/protocol/limits.ts';
-import type { Entry, FileRef } from '../../../runtime/protocol/nouns/release.ts';
+import type { ChunkRef, Entry, FileRef, Jigsaw, Place } from '../../../runtime/protocol/nouns/release.ts';
 
 const sha256 = (bytes: Bytes): Bytes => new Uint8Array(createHash('sha256').update(bytes).digest());
 const refOf = (bytes: Bytes, executable = false): FileRef => ({ hash: sha256(bytes), executable });
@@ -42,7 +42,7 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
-  await perform({ kind: 'sweep', keep: [] });
+  await perform({ kind: 'sweep', keep: [], awaited: [] });
   rmSync(path, { recursive: true, force: true });
 });
 
@@ -132,26 +132,26 @@ describe('a file', () => {
   });
 
   const wrong: [string, Bytes | null, number, RegExp][] = [
-    ['another content', utf8('evil'), 4, /has the hash [0-9a-f]{64}; it was thrown away/],
+    ['another content', utf8('evil'), 4, /has the hash [0-9a-f]{64}$/],
     ['too few bytes', utf8('goo'), 4, /has 4 bytes, of which 3 arrived/],
-    ['too many bytes', utf8('good!'), 4, /has 4 bytes, of which 5 arrived/],
     ['a size that is not that of the hash', utf8('good'), 5, /has 5 bytes, of which 4 arrived/],
     ['no byte at all', null, 4, /has 4 bytes, of which 0 arrived/],
     ['nothing where something was meant', null, 0, /has the hash e3b0c442/],
   ];
-  test.each(wrong)('with %s is refused and thrown away', async (_name, bytes, size, why) => {
+  test.each(wrong)('with %s is refused, and can still become right', async (_name, bytes, size, why) => {
     const file = refOf(utf8('good'));
     if (bytes !== null) await perform({ kind: 'write', file, offset: 0, bytes });
     expect(await refusal({ kind: 'seal', file, bytes: size })).toEqual({ code: 'missing-content', detail: expect.stringMatching(why) });
-    expect(holdings()).toEqual([]);
+    expect(await perform({ kind: 'check', files: [file] })).toEqual({ kind: 'checked', missing: [file] });
     await put(utf8('good'));
+    expect(holdings()).toEqual([`files/${hex(file.hash).slice(0, 2)}/${hex(file.hash)}`]);
   });
 
   test('with a hole is refused', async () => {
     const bytes = utf8('0123456789');
     await perform({ kind: 'write', file: refOf(bytes), offset: 6, bytes: bytes.subarray(6) });
     expect(await refusal({ kind: 'seal', file: refOf(bytes), bytes: 10 })).toMatchObject({ code: 'missing-content' });
-    expect(holdings()).toEqual([]);
+    expect(await perform({ kind: 'check', files: [refOf(bytes)] })).toEqual({ kind: 'checked', missing: [refOf(bytes)] });
   });
 
   const nonsense: [string, Partial<{ hash: Bytes; offset: number }>, ErrorCode][] = [
@@ -176,6 +176,79 @@ describe('a file', () => {
     symlinkSync(victim, join(path, 'incoming', hex(file.hash)));
     expect(await refusal({ kind: 'write', file, offset: 0, bytes: utf8('x') })).toMatchObject({ code: 'storage-broken' });
     expect(readFileSync(victim, 'utf8')).toBe('mine');
+  });
+});
+
+describe('what is here of a file', () => {
+  const whole = utf8('one two three four');
+  const [one, two, three] = [whole.subarray(0, 4), whole.subarray(4, 8), whole.subarray(8)];
+  const jigsaw = (from: (Place | null)[] = [null, null, null]): Jigsaw => {
+    let offset = 0;
+    const pieces = [one, two, three].map((bytes, at) => {
+      const piece = { offset, chunk: [sha256(bytes), bytes.length] as ChunkRef, from: from[at] ?? null };
+      offset += bytes.length;
+      return piece;
+    });
+    return { file: refOf(whole), bytes: whole.length, pieces };
+  };
+  const lacks = async (of: Jigsaw): Promise<number[]> => {
+    const event = await perform({ kind: 'gather', files: [of] });
+    return event.kind === 'gathered' ? event.lacks.map(({ offset }) => offset) : expect.unreachable(event.kind);
+  };
+
+  test('is nothing at first, and makes no file', async () => {
+    expect(await lacks(jigsaw())).toEqual([0, 4, 8]);
+    expect(holdings()).toEqual([]);
+  });
+
+  test('is what came before, in another life, but for what was torn', async () => {
+    const file = refOf(whole);
+    await perform({ kind: 'write', file, offset: 8, bytes: three });
+    await perform({ kind: 'write', file, offset: 4, bytes: utf8('tw0 ') });
+    files = openFiles({ path });
+    expect(await lacks(jigsaw())).toEqual([0, 4]);
+    await perform({ kind: 'write', file, offset: 0, bytes: one });
+    await perform({ kind: 'write', file, offset: 4, bytes: two });
+    expect(await lacks(jigsaw())).toEqual([]);
+    expect(await perform({ kind: 'seal', file, bytes: whole.length })).toEqual({ kind: 'file-sealed', file });
+  });
+
+  test('is copied from files that are held, where they hold it', async () => {
+    const [older, other] = [await put(utf8('zero two three four')), await put(utf8('one'))];
+    const gone = refOf(utf8('gone'));
+    expect(
+      await lacks(
+        jigsaw([
+          { file: gone, offset: 0 },
+          { file: older, offset: 5 },
+          { file: other, offset: 0 },
+        ]),
+      ),
+    ).toEqual([0, 8]);
+    expect(await lacks(jigsaw([null, null, { file: older, offset: 9 }]))).toEqual([0]);
+    await perform({ kind: 'write', file: refOf(whole), offset: 0, bytes: one });
+    expect(await perform({ kind: 'seal', file: refOf(whole), bytes: whole.length })).toMatchObject({ kind: 'file-sealed' });
+  });
+
+  test('stays while it is awaited, and goes with the next sweep', async () => {
+    const file = refOf(whole);
+    await perform({ kind: 'write', file, offset: 0, bytes: one });
+    const sealed = await put(utf8('sealed, and not planted yet'));
+    expect(await perform({ kind: 'sweep', keep: [], awaited: [file, sealed] })).toEqual({ kind: 'swept', files: 0 });
+    expect(await lacks(jigsaw())).toEqual([4, 8]);
+    expect(await perform({ kind: 'sweep', keep: [], awaited: [] })).toEqual({ kind: 'swept', files: 2 });
+    expect(holdings()).toEqual([]);
+  });
+
+  test('is never read through a link, nor anything written', async () => {
+    const victim = join(path, 'victim');
+    writeFileSync(victim, whole);
+    await perform({ kind: 'check', files: [] });
+    symlinkSync(victim, join(path, 'incoming', hex(sha256(whole))));
+    expect(await refusal({ kind: 'gather', files: [jigsaw()] })).toMatchObject({ code: 'storage-broken' });
+    expect(await refusal({ kind: 'gather', files: [{ ...jigsaw(), file: { hash: utf8('../x'), executable: false } }] })).toMatchObject({
+      code: 'bad-schema',
+    });
   });
 });
 
@@ -322,7 +395,7 @@ describe('a root', () => {
 
   test('is named by a whole hash', async () => {
     expect(await refusal({ kind: 'plant', release: utf8('../../evil'), entries: [] })).toMatchObject({ code: 'bad-schema' });
-    expect(await refusal({ kind: 'sweep', keep: [utf8('../../evil')] })).toMatchObject({ code: 'bad-schema' });
+    expect(await refusal({ kind: 'sweep', keep: [utf8('../../evil')], awaited: [] })).toMatchObject({ code: 'bad-schema' });
   });
 });
 
@@ -334,12 +407,12 @@ describe('a sweep', () => {
     const root = await plant(RELEASE);
     await plant(OTHER, [fileEntry('text', text)]);
     // The unused file and the one on its way; the shared one stays with the other root.
-    expect(await perform({ kind: 'sweep', keep: [OTHER] })).toEqual({ kind: 'swept', files: 3 });
+    expect(await perform({ kind: 'sweep', keep: [OTHER], awaited: [] })).toEqual({ kind: 'swept', files: 3 });
     expect(existsSync(root)).toBe(false);
     expect([shared, own, unused].map((file) => existsSync(sealedPath(file)))).toEqual([true, false, false]);
     expect(readdirSync(join(path, 'roots'))).toEqual([hex(OTHER)]);
-    expect(await perform({ kind: 'sweep', keep: [OTHER] })).toEqual({ kind: 'swept', files: 0 });
-    expect(await perform({ kind: 'sweep', keep: [] })).toEqual({ kind: 'swept', files: 1 });
+    expect(await perform({ kind: 'sweep', keep: [OTHER], awaited: [] })).toEqual({ kind: 'swept', files: 0 });
+    expect(await perform({ kind: 'sweep', keep: [], awaited: [] })).toEqual({ kind: 'swept', files: 1 });
     expect(holdings()).toEqual([]);
   });
 
@@ -351,7 +424,7 @@ describe('a sweep', () => {
     mkdirSync(join(root, 'proc'));
     writeFileSync(join(root, 'proc', 'node'), '', { mode: 0o444 });
     chmodSync(join(root, 'proc'), 0o555);
-    await perform({ kind: 'sweep', keep: [] });
+    await perform({ kind: 'sweep', keep: [], awaited: [] });
     expect(holdings()).toEqual([]);
   });
 
@@ -359,14 +432,14 @@ describe('a sweep', () => {
     const outside = mkdtempSync(join(tmpdir(), 'lichen-outside-'));
     writeFileSync(join(outside, 'mine'), '');
     await plant(RELEASE, [{ kind: 'link', path: 'out', target: outside }]);
-    await perform({ kind: 'sweep', keep: [] });
+    await perform({ kind: 'sweep', keep: [], awaited: [] });
     expect(readdirSync(outside)).toEqual(['mine']);
     rmSync(outside, { recursive: true });
   });
 });
 
 describe('a start', () => {
-  test('throws away what was on its way and what was half planted, and keeps the rest', async () => {
+  test('throws away what was half planted, and keeps the rest, also what was on its way', async () => {
     const file = await put(text);
     await put(tool, true);
     const root = await plant();
@@ -376,7 +449,7 @@ describe('a start', () => {
     files = openFiles({ path });
     expect(await perform({ kind: 'check', files: [file, refOf(tool, true)] })).toEqual({ kind: 'checked', missing: [] });
     expect(readdirSync(join(path, 'roots'))).toEqual([hex(RELEASE)]);
-    expect(readdirSync(join(path, 'incoming'))).toEqual([]);
+    expect(readdirSync(join(path, 'incoming'))).toEqual([hex(OTHER)]);
     expect(await plant()).toBe(root);
   });
 
@@ -430,9 +503,9 @@ describe('on a disk that is small', () => {
         return event.kind === 'planted' ? event.kind : event.error.code;
       };
       const said = [await put(big(1)), await plant(1), await put(big(2)), await put(new Uint8Array(100).fill(3)), await plant(2), readdirSync('roots').length];
-      await perform({ kind: 'sweep', keep: [new Uint8Array(32).fill(1)] });
+      await perform({ kind: 'sweep', keep: [new Uint8Array(32).fill(1)], awaited: [] });
       said.push(await put(new Uint8Array(100).fill(3)), await plant(2));
-      await perform({ kind: 'sweep', keep: [] });
+      await perform({ kind: 'sweep', keep: [], awaited: [] });
       said.push(await put(big(2)));
       process.stdout.write(JSON.stringify(said));
     `;
@@ -480,6 +553,7 @@ describe('a power cut', () => {
       ['d0', 'd0/link', 'd0/one', 'd1', 'd1/link', 'd1/one', 'd2', 'd2/link', 'd2/one'],
     ]).toContainEqual(found);
     expect(readdirSync(join(path, 'roots'))).toEqual(['00'.repeat(32)]);
+    await perform({ kind: 'sweep', keep: [new Uint8Array(32)], awaited: [] });
     expect(readdirSync(join(path, 'incoming'))).toEqual([]);
   });
 });
@@ -526,7 +600,7 @@ describe('without the rights of root', () => {
     const body = `
       await put(new Uint8Array([1]));
       const entries = [{ kind: 'dir', path: 'd' }, { kind: 'file', path: 'd/one', ...refOf(new Uint8Array([1])), bytes: 1, chunks: [] }];
-      const steps = [{ kind: 'plant', release: new Uint8Array(32), entries }, { kind: 'sweep', keep: [] }];
+      const steps = [{ kind: 'plant', release: new Uint8Array(32), entries }, { kind: 'sweep', keep: [], awaited: [] }];
       for (const step of steps) {
         const { kind, error } = await perform(step);
         process.stdout.write(kind + ' ');

@@ -7,6 +7,7 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { nodeSealer, openerFromSeed } from '../../../runtime/adapters/hpke.ts';
+import { unpackZstd } from '../../../runtime/adapters/zstd.ts';
 import { type Concern, conclude, tick } from '../../../runtime/agent/attention.ts';
 import type { Board, Effect, Event } from '../../../runtime/agent/events.ts';
 import { attentions, docWants, flows, ONE, probes } from '../../../runtime/core/tables.ts';
@@ -345,7 +346,15 @@ describe('a concern', () => {
   const turns = (tickActs: Partial<Concern>[], turnActs: Partial<Concern>[]) => {
     const memory: Memory = new Map();
     const board: Board = {
-      ...{ crypto: testCrypto, sealer: nodeSealer, opener: OPENER, signer: keyOf('board 1'), entropy: seededEntropy('board 1'), id: BOARD },
+      ...{
+        crypto: testCrypto,
+        unpack: unpackZstd,
+        sealer: nodeSealer,
+        opener: OPENER,
+        signer: keyOf('board 1'),
+        entropy: seededEntropy('board 1'),
+        id: BOARD,
+      },
       ...{ bootId: 'boot', software: 'test', offer: OFFER, pace: PACE },
     };
     let log: string[] = [];

@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { nodeSealer, openerFromSeed } from '../../../runtime/adapters/hpke.ts';
+import { unpackZstd } from '../../../runtime/adapters/zstd.ts';
 import { beginBoot, chainOf, closedBy, isOwn, noteClosed, ownUp } from '../../../runtime/agent/chain.ts';
 import type { Board, Effect, Work } from '../../../runtime/agent/events.ts';
 import { chains, ONE } from '../../../runtime/core/tables.ts';
@@ -22,6 +23,7 @@ const boot = (work: Work, bootId: string, seed = bootId): void => {
     ...{
       crypto: testCrypto,
       sealer: nodeSealer,
+      unpack: unpackZstd,
       opener: OPENER,
       entropy: seededEntropy(seed),
       id: idOf('board 1'),

@@ -1,5 +1,6 @@
 /** Fetching a release over a link that loses things, from gateways that lie, onto a card that is full. */
 import { describe, expect, test } from 'vitest';
+import { packZstd } from '../../../runtime/adapters/zstd.ts';
 import { fromHex, hex } from '../../../runtime/protocol/bytes.ts';
 import { LIMITS } from '../../../runtime/protocol/limits.ts';
 import { encodeAs } from '../../../runtime/protocol/noun.ts';
@@ -127,6 +128,112 @@ describe('a piece', () => {
     world.assign(one).pass(3000);
     expect(world.state(one.lease)?.state).toBe('running');
     expect(world.files.count('write')).toBe(3);
+  });
+});
+
+describe('what is here already', () => {
+  const [one, two, three, four] = ['one', 'two', 'three', 'four'].map((word) => new TextEncoder().encode(`#!${word} `.repeat(60)));
+  const fileOf = (path: string, pieces: Uint8Array[], hash?: Uint8Array): Entry => ({
+    ...{ kind: 'file', path, executable: true, hash: hash ?? testCrypto.sha256(Buffer.concat(pieces)) },
+    bytes: pieces.reduce((sum, { length }) => sum + length, 0),
+    chunks: pieces.map((piece) => [testCrypto.sha256(piece), piece.length]),
+  });
+  const of = (sequence: number, entries: Entry[]): Placed['release'] => {
+    const release = smallRelease({ recipe: 'many', sequence, args: ['/big'] }, { tree: [entries] });
+    const content = [one!, two!, three!, four!, encodeAs(pageSchema, { v: 1, entries }, 'page')];
+    for (const piece of content) release.content.set(hex(testCrypto.sha256(piece)), piece);
+    return release;
+  };
+  const keyOf = (piece: Uint8Array): string => hex(testCrypto.sha256(piece));
+  const asked = (world: BoardWorld): string[] =>
+    wants(world).filter((key) => [one!, two!, three!, four!].some((piece) => keyOf(piece) === key));
+  const first = of(1, [fileOf('big', [one!, two!, three!])]);
+  const second = of(2, [fileOf('big', [four!, one!, three!, one!]), fileOf('same', [three!, two!])]);
+
+  test('is not fetched: of a new release only the chunks that no file holds', () => {
+    const world = paired();
+    const before = placed(world, { release: first });
+    world.assign(before).pass(3000);
+    expect(asked(world)).toHaveLength(3);
+    const after = placed(world, { release: second, lease: { term: 2 }, request: { sequence: 2 } });
+    world.assign(after).pass(6000);
+    expect(world.state(after.lease)?.state).toBe('running');
+    expect(asked(world).slice(3)).toEqual([keyOf(four!)]);
+  });
+
+  test('is asked for once where it belongs to several places', () => {
+    const world = paired();
+    const only = placed(world, { release: second });
+    world.assign(only).pass(3000);
+    expect(world.state(only.lease)?.state).toBe('running');
+    expect(asked(world).sort()).toEqual([one!, two!, three!, four!].map(keyOf).sort());
+  });
+
+  test('outlives the power and a change of gateways, and is not fetched twice', () => {
+    const world = paired();
+    const only = placed(world, { release: second });
+    takeAway(world, keyOf(two!));
+    world.assign(only).pass(3000);
+    expect(asked(world)).toHaveLength(4);
+    world.home.up = false;
+    world.reboot();
+    world.hold();
+    for (const gateway of world.gateways) gateway.shelf.held.set(keyOf(two!), two!);
+    world.pass(20_000);
+    expect(world.state(only.lease)?.state).toBe('running');
+    expect(asked(world).slice(4)).toEqual([keyOf(two!)]);
+  });
+
+  test('is asked for again where the card turned it over, and only that', () => {
+    const world = paired();
+    const only = placed(world, { release: second });
+    takeAway(world, keyOf(two!));
+    world.assign(only).pass(3000);
+    world.files.rot({ hash: testCrypto.sha256(Buffer.concat([four!, one!, three!, one!])), executable: true });
+    world.home.shelf.held.set(keyOf(two!), two!);
+    world.reboot().pass(20_000);
+    expect(world.state(only.lease)?.state).toBe('running');
+    expect(asked(world).slice(4).sort()).toEqual([keyOf(two!)]);
+  });
+
+  test('makes no file of another content: a release whose pages lie is refused, and fetched no second time', () => {
+    const world = paired();
+    const lie = of(3, [fileOf('big', [one!, two!], testCrypto.sha256(four!))]);
+    const only = placed(world, { release: lie });
+    world.assign(only).pass(5 * PACE.patienceMs);
+    expect(asked(world)).toHaveLength(2);
+    expect(world.state(only.lease)).toMatchObject({ state: 'fetching', detail: expect.stringMatching(/^bad-release: /) });
+    const checks = world.files.count('check');
+    const other = placed(world, { lease: { index: 1 }, request: { name: 'other' } });
+    world.assign(only, other).pass(3000);
+    expect(world.state(other.lease)?.state).toBe('running');
+    expect(world.files.count('check')).toBe(checks + 1);
+  });
+
+  test('starts with no link, whatever else waits for one', () => {
+    const world = paired();
+    const waits = placed(world, { release: second });
+    const ready = placed(world, { lease: { index: 1 }, request: { name: 'other' } });
+    world.assign(ready).pass(3000);
+    takeAway(world, keyOf(two!));
+    world.assign(waits, ready).pass(3000);
+    for (const gateway of world.gateways) gateway.up = false;
+    world.reboot().pass(5000);
+    expect([...world.engine.cells.values()].filter(({ running }) => running)).toHaveLength(1);
+    expect(world.files.count('check')).toBeLessThan(9);
+  });
+
+  test('comes packed as well, and a frame that holds something else is refused', () => {
+    const { world, one: lacks, key } = lacking();
+    const right = lacks.release.content.get(key)!;
+    const send = (bytes: Uint8Array): void => world.message('chunk', encodeAs(chunk, { v: 1, hash: fromHex(key), bytes }, 'chunk'));
+    send(packZstd(new Uint8Array(right.length).fill(35)));
+    world.pass(1000);
+    expect(said(world, /chunk refused: bad-signature/)).toBe(true);
+    expect(packZstd(right).length).toBeLessThan(right.length / 4);
+    send(packZstd(right));
+    world.pass(1000);
+    expect(world.state(lacks.lease)?.state).toBe('running');
   });
 });
 

@@ -1,10 +1,10 @@
 /** What a board makes of a release's pages. That pages are what they say is asked of protocol/pages. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { fileKey, filesOf, targetsOf } from '../../../runtime/core/content.ts';
-import type { Bytes } from '../../../runtime/protocol/bytes.ts';
+import { fileKey, filesOf, findPlaces, jigsawsOf, targetsOf } from '../../../runtime/core/content.ts';
+import { type Bytes, hex } from '../../../runtime/protocol/bytes.ts';
 import { encodeAs } from '../../../runtime/protocol/noun.ts';
-import { type ChunkRef, type Entry, type Manifest, pageSchema } from '../../../runtime/protocol/nouns/release.ts';
+import { type ChunkRef, type Entry, type Manifest, type Place, pageSchema } from '../../../runtime/protocol/nouns/release.ts';
 import { entriesOf } from '../../../runtime/protocol/pages.ts';
 import { runs } from '../../support/properties.ts';
 
@@ -108,43 +108,70 @@ describe('the files of a release', () => {
 
   test('are refused when one content is said to have two lengths', () => {
     expect(() => filesOf([file('a', 1, [chunk(2, 3)]), file('b', 1, [chunk(2, 300)])])).toThrow(refusal('bad-schema'));
+    expect(() => filesOf([file('a', 1, [chunk(2, 3)]), file('b', 4, [chunk(2, 4)])])).toThrow(refusal('bad-schema'));
   });
 });
 
 describe('what has to be fetched', () => {
-  test('are the chunks of the files that are missing, each with its place', () => {
-    const files = filesOf([file('a', 1, [chunk(2, 3)]), file('b', 2, [chunk(3, 4), chunk(4, 5), chunk(3, 4)]), file('empty', 3, [])]);
-    expect(targetsOf(files, [])).toEqual([]);
-    const wanted = files[1]!.file;
-    expect(targetsOf(files, [wanted, files[2]!.file])).toEqual([
-      { file: wanted, bytes: 13, offset: 0, chunk: chunk(3, 4) },
-      { file: wanted, bytes: 13, offset: 4, chunk: chunk(4, 5) },
-      { file: wanted, bytes: 13, offset: 9, chunk: chunk(3, 4) },
+  const files = filesOf([file('a', 1, [chunk(2, 3)]), file('b', 2, [chunk(3, 4), chunk(4, 5), chunk(3, 4)]), file('empty', 3, [])]);
+
+  test('are the pieces that are nowhere here, a chunk once for all its places', () => {
+    const jigsaws = jigsawsOf(files.slice(1), new Map());
+    const [b] = jigsaws;
+    expect(jigsaws.map(({ pieces }) => pieces.map(({ offset }) => offset))).toEqual([[0, 4, 9], []]);
+    const at = (offset: number) => ({ file: b!.file, offset });
+    expect(targetsOf(jigsaws, [])).toEqual(new Map());
+    expect([...targetsOf(jigsaws, [at(0), at(4), at(9)])]).toEqual([
+      [
+        hex(hashOf(3)),
+        [
+          { ...at(0), bytes: 13, chunkBytes: 4 },
+          { ...at(9), bytes: 13, chunkBytes: 4 },
+        ],
+      ],
+      [hex(hashOf(4)), [{ ...at(4), bytes: 13, chunkBytes: 5 }]],
+    ]);
+    expect([...targetsOf(jigsaws, [at(9)]).values()]).toEqual([[{ ...at(9), bytes: 13, chunkBytes: 4 }]]);
+  });
+
+  test('is looked for in other files, and each piece says where it may lie', () => {
+    const places = new Map<string, Place>();
+    findPlaces(files, new Set([3, 4, 7].map((n) => hex(hashOf(n)))), places);
+    const b = files[1]!.file;
+    expect(places).toEqual(
+      new Map([
+        [hex(hashOf(3)), { file: b, offset: 0 }],
+        [hex(hashOf(4)), { file: b, offset: 4 }],
+      ]),
+    );
+    const newer = filesOf([file('n', 9, [chunk(7, 1), chunk(4, 5)])]);
+    expect(jigsawsOf(newer, places)[0]!.pieces).toEqual([
+      { offset: 0, chunk: chunk(7, 1), from: null },
+      { offset: 1, chunk: chunk(4, 5), from: { file: b, offset: 4 } },
     ]);
   });
 
   test('covers each missing file from its first byte to its last, without gap or overlap (property)', () => {
-    const chunks = fc.array(fc.tuple(fc.nat(255), fc.integer({ min: 1, max: 65_536 })), { minLength: 1, maxLength: 6 });
+    const chunks = fc.array(fc.nat(255), { minLength: 1, maxLength: 6 });
     fc.assert(
       fc.property(fc.array(chunks, { maxLength: 5 }), (given) => {
-        const files = filesOf(
+        const all = filesOf(
           given.map((refs, i) =>
             file(
               `f${i}`,
               i,
-              refs.map(([n, bytes]) => chunk(n, bytes)),
+              refs.map((n) => chunk(n, 1 + n * 257)),
             ),
           ),
         );
-        const targets = targetsOf(
-          files,
-          files.map(({ file: ref }) => ref),
-        );
-        for (const { file: ref, bytes } of files) {
+        const jigsaws = jigsawsOf(all, new Map());
+        const empty = jigsaws.flatMap(({ file: ref, pieces }) => pieces.map(({ offset }) => ({ file: ref, offset })));
+        const targets = [...targetsOf(jigsaws, empty).values()].flat();
+        for (const { file: ref, bytes } of all) {
           let at = 0;
-          for (const target of targets.filter((one) => fileKey(one.file) === fileKey(ref))) {
+          for (const target of targets.filter((one) => fileKey(one.file) === fileKey(ref)).sort((a, b) => a.offset - b.offset)) {
             expect(target.offset).toBe(at);
-            at += target.chunk[1];
+            at += target.chunkBytes;
           }
           expect(at).toBe(bytes);
         }

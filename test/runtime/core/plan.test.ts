@@ -39,14 +39,18 @@ const run = (process: Process, changes: Partial<Run> = {}): Run => ({
 const content = (phase: Content['phase']): Content => ({
   ...{
     phase,
-    targets: [],
+    files: [],
+    targets: new Map(),
+    queue: [],
     cursor: 0,
     inflight: new Map(),
     left: new Map(),
+    found: new Set<string>(),
     unsealed: 0,
     window: 8,
     rootPath: null,
     error: '',
+    lacks: false,
     movedMonoMs: 0,
   },
 });

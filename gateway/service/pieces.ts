@@ -1,0 +1,42 @@
+/** Pages and chunks as they are held and handed on: plain, or packed as they came. A gateway packs nothing itself. */
+import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
+import { refuse } from '../../runtime/protocol/errors.ts';
+import { LIMITS } from '../../runtime/protocol/limits.ts';
+import { mayBePacked } from '../../runtime/protocol/packing.ts';
+import { blobs, packed, wanted } from '../core/tables.ts';
+import type { Service, Work } from './events.ts';
+
+const PIECE_MAX = Math.max(LIMITS.chunkMaxBytes, LIMITS.pageBytes);
+
+/** `body` is what came, `plain` what is in it, `key` the hash of that. */
+export interface Came {
+  key: string;
+  plain: Bytes;
+  body: Bytes;
+}
+
+const isKnown = (work: Work, key: string): boolean => wanted.get(work, key) !== null || blobs.get(work, key) !== null;
+
+/** Any bytes are content if somebody waits for them, or for what is packed in them; null: they are nobody's. */
+export const asContent = (work: Work, service: Service, body: Bytes): Came | null => {
+  const key = hex(service.crypto.sha256(body));
+  if (isKnown(work, key)) return { key, plain: body, body };
+  const plain = mayBePacked(body) ? service.unpack(body, PIECE_MAX) : null;
+  if (plain === null) return null;
+  const inside = hex(service.crypto.sha256(plain));
+  return isKnown(work, inside) ? { key: inside, plain, body } : null;
+};
+
+export const keep = (work: Work, { key, plain, body }: Came): void => {
+  blobs.put(work, body, key);
+  if (body !== plain) packed.put(work, plain.length, key);
+};
+
+/** Of content that is held; null: it is not. */
+export const lengthOf = (work: Work, key: string): number | null => packed.get(work, key) ?? blobs.get(work, key)?.length ?? null;
+
+export const plainOf = (work: Work, service: Service, key: string): Bytes | null => {
+  const [bytes, length] = [blobs.get(work, key), packed.get(work, key)];
+  if (bytes === null || length === null) return bytes;
+  return service.unpack(bytes, length) ?? refuse('storage-broken', `content ${key} cannot be unpacked any more`);
+};

@@ -1,0 +1,49 @@
+/** Freeing what no instance needs: releases that have ended, files on their way to nobody, their documents. */
+import { filesOf } from '../core/content.ts';
+import { contents, documents, instances, schedules } from '../core/tables.ts';
+import { type Bytes, fromHex, hex } from '../protocol/bytes.ts';
+import type { FileRef } from '../protocol/nouns/release.ts';
+import { entriesOf } from '../protocol/pages.ts';
+import type { Instant } from '../turn/clock.ts';
+import { BUSY, type ManifestOf, neededBy } from './content.ts';
+import type { Of, Work } from './events.ts';
+
+const SWEEP = 'sweep';
+
+/** A release that is wanted again soon after need not be fetched again. */
+const SWEEP_AFTER_MS = 10 * 60_000;
+
+/** An instance went, and with it perhaps the last that needed some release; or a life ended in the middle of something. */
+export const sweepLater = (work: Work, now: Instant): void => schedules.put(work, now.monoMs + SWEEP_AFTER_MS, SWEEP);
+
+/** When there was no room, whatever can go goes now. */
+export const sweepForRoom = (work: Work, { step, error }: Of<'files-refused'>, now: Instant): void => {
+  if (error.code === 'storage-full' && step.kind !== 'sweep') schedules.put(work, now.monoMs, SWEEP);
+};
+
+/** Of releases that are not whole yet, all files: what came of them stays. */
+const awaitedOf = (work: Work, releases: Iterable<string>, manifestOf: ManifestOf): FileRef[] => {
+  const awaited: FileRef[] = [];
+  for (const release of releases) {
+    if (contents.get(work, release)?.phase === 'held') continue;
+    const manifest = manifestOf(work, release);
+    const pages = manifest?.pages.map((page) => documents.get(work, hex(page))) ?? [];
+    const held = pages.filter((page): page is Bytes => page !== null);
+    if (manifest !== null && held.length === pages.length) awaited.push(...filesOf(entriesOf(manifest, held)).map(({ file }) => file));
+  }
+  return awaited;
+};
+
+/** What is being fetched is seen to its end, or given up, by itself. */
+export const sweepIdle = (work: Work, manifestOf: ManifestOf, now: Instant): void => {
+  const due = schedules.get(work, SWEEP);
+  if (due === null || now.monoMs < due) return;
+  schedules.remove(work, SWEEP);
+  const busy = contents.all(work).flatMap(({ key, value }) => (BUSY.has(value.phase) ? [key] : []));
+  const keep = new Set([...instances.all(work).flatMap(({ value }) => neededBy(value)), ...busy]);
+  for (const { key } of contents.all(work)) if (!keep.has(key)) contents.remove(work, key);
+  work.emit({ kind: 'files', step: { kind: 'sweep', keep: [...keep].map(fromHex), awaited: awaitedOf(work, keep, manifestOf) } });
+};
+
+/** At which `sweepIdle` may do what it would not do before. */
+export const sweepMoments = (work: Work): number[] => [schedules.get(work, SWEEP) ?? Number.POSITIVE_INFINITY];
