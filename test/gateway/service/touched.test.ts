@@ -1,11 +1,13 @@
 /** Turns look at what was touched only. Whatever happens in whatever order, a full look would find the same. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { ZERO } from '../../../runtime/protocol/money.ts';
 import { seal, sealMany } from '../../../runtime/protocol/noun.ts';
 import { type Request, voucherNoun } from '../../../runtime/protocol/nouns/request.ts';
 import { operatorNoun } from '../../../runtime/protocol/nouns/trust.ts';
 import { keyOf } from '../../support/crypto.ts';
 import {
+  demand,
   hashOf,
   idOf,
   operatorDoc,
@@ -57,7 +59,7 @@ const use = (board: PaperBoard): void => {
     board.use(lease, { kind: 'open' });
     board.opened.add(lease);
   }
-  for (const lease of board.opened) board.use(lease);
+  for (const lease of board.opened) board.use(lease, { registers: { ...ZERO, cpuMicros: BigInt(board.end.seq) * 200_000n } });
 };
 
 const FILTERS: Request['filter'][] = [{}, {}, { board: idOf('board 2') }, { region: 'south' }, { tier: 'full' }];
@@ -70,14 +72,10 @@ interface Chance {
 }
 type Deed = (cast: Cast, chance: Chance) => void;
 
-const ask = (given: Cast, node: Node, n: number, changes: Partial<Request>): void =>
-  void node.push(
-    signedRequest({
-      name: `request-${n % 3}`,
-      ...{ sequence: ++given.count, replicas: 1 + (n % 4), patienceMs: 1000 + 500 * (n % 5), filter: FILTERS[n % 5]! },
-      ...changes,
-    }).body,
-  );
+const ask = (given: Cast, node: Node, n: number, changes: Partial<Request>): void => {
+  const terms = { sequence: ++given.count, replicas: 1 + (n % 4), patienceMs: 1000 + 500 * (n % 5), filter: FILTERS[n % 5]! };
+  for (const body of demand(`request-${n % 3}`, { ...terms, ...changes })) node.push(body);
+};
 
 const DEEDS: Record<string, Deed> = {
   comes: (_given, { board, node }) => void board.connect(node),
@@ -151,10 +149,11 @@ const DEEDS: Record<string, Deed> = {
   'all is heard': ({ world }) => void world.pass(500),
 };
 
-/** A voucher that is over soon, and a request that it pays for; the clock may be ahead when it is looked at. */
+/** A voucher that is over soon, or soon spent, and a request that it pays for; the clock may be ahead when it is looked at. */
 DEEDS['pays for a while'] = (given, { node, n }) => {
   const name = `request-${n % 3}`;
-  const ending = { name, serial: ++given.count, notAfterMs: given.world.clock.now().wallMs + 100 * n };
+  const capMicro = n % 2 === 0 ? voucher().capMicro : 40n;
+  const ending = { name, capMicro, serial: ++given.count, notAfterMs: given.world.clock.now().wallMs + 100 * n };
   const named = hashOf(voucherNoun, voucher(ending));
   const request = signedRequest({ name, sequence: ++given.count, replicas: 2, patienceMs: 2000, voucher: named }).body;
   node.push(seal(voucherNoun, voucher(ending), keyOf('tenant')));
