@@ -10,7 +10,7 @@ import { ioMaxOf } from './card.ts';
 import { PartitionCgroup, partitionsWithCgroups, WORKLOAD } from './cgroup.ts';
 import type { Layout } from './cgroup-layout.ts';
 import { configOf } from './config.ts';
-import { createUnderConmon, crunMust } from './conmon.ts';
+import { type Created, createUnderConmon, crunMust } from './conmon.ts';
 import { dataImage, heldIn, makeImage, withData } from './data-image.ts';
 import { heldByProject, holdProject, releaseProject } from './data-project.ts';
 import { type DeviceNode, type DeviceRoots, hiddenFrom, nodesOf } from './devices.ts';
@@ -48,8 +48,10 @@ export interface CrunOptions {
 
 export const runPathOf = (board: string): string => `/run/${boardName(board)}`;
 
+const plainCrun = (board: string): string[] => [toolPath('crun'), '--root', `${runPathOf(board)}/crun`];
+
 export const crunCommand = (board: string, layout: Layout): string[] => {
-  const crun = [toolPath('crun'), '--root', `${runPathOf(board)}/crun`];
+  const crun = plainCrun(board);
   if (layout.hybridPath === null) return crun;
   return [toolPath('unshare'), '--mount', '--propagation', 'slave', 'sh', '-c', HIDE, layout.hybridPath, ...crun];
 };
@@ -77,6 +79,8 @@ export class CrunEngine implements Backend {
   readonly runPath: string;
   readonly #options: CrunOptions;
   readonly #crun: string[];
+  /** Whoever only lets a made container begin looks at no cgroup. */
+  readonly #plainCrun: string[];
   readonly #meters = new Map<string, Meter>();
   #nodeBinds: Promise<Bind[]> | null = null;
   #probes = 0;
@@ -87,19 +91,45 @@ export class CrunEngine implements Backend {
     this.exitsPath = `${this.runPath}/exits`;
     this.logsPath = `${this.runPath}/logs`;
     this.#crun = crunCommand(options.board, options.layout);
+    this.#plainCrun = plainCrun(options.board);
     for (const path of [this.exitsPath, this.logsPath, `${this.runPath}/crun`]) mkdirSync(path, { recursive: true, mode: 0o700 });
   }
 
   async launch(spec: PartitionSpec, uid: number, created: (first: ProcessId) => Promise<void>): Promise<Launched> {
     const { partition } = spec;
-    const { layout, network, enforced } = this.#options;
+    const { layout, network } = this.#options;
     const cgroup = this.#cgroup(partition);
     cgroup.create();
     cgroup.limitCpu(spec.limits.cpuMillis);
     this.#limitIo(cgroup, spec.limits);
     this.#checkNetwork(spec.network);
     const nodes = spec.devices.flatMap((kind) => this.#nodesOf(kind));
-    const address = network === null ? null : await network.create(partition, spec.network);
+    // Its network is wired while its container is made: nothing runs in there before both are whole.
+    const namespace = Promise.withResolvers<void>();
+    const wired = network === null ? Promise.resolve(null) : network.create(partition, spec.network, namespace.resolve);
+    const settled = wired.catch(() => undefined);
+    try {
+      await this.#configure(spec, uid, cgroup, nodes);
+      const crun = await this.#crunWithData(spec, uid);
+      await Promise.race([namespace.promise, wired]);
+      const made = await this.#create(spec, crun);
+      cgroup.adoptReaper(made.reaper.pid);
+      const address = await wired;
+      this.#meters.get(partition)?.close();
+      this.#meters.set(partition, new Meter(layout, cgroup, network === null ? null : network.link(partition)));
+      giveSecrets(spec, made.first, uid);
+      await created(made.first);
+      await crunMust(this.#plainCrun, 'start', partition);
+      return { ...made, address };
+    } finally {
+      // What is undone next is not still being made.
+      await settled;
+    }
+  }
+
+  async #configure(spec: PartitionSpec, uid: number, cgroup: PartitionCgroup, nodes: DeviceNode[]): Promise<void> {
+    const { partition } = spec;
+    const { network, enforced } = this.#options;
     const binds = await this.#bindsOf(spec);
     const directory = this.#directory(partition);
     mkdirSync(`${directory}/bundle`, { recursive: true, mode: 0o700 });
@@ -118,19 +148,15 @@ export class CrunEngine implements Backend {
       hidden: hiddenFrom(this.#options.devices, spec.devices),
     });
     writeFileSync(`${directory}/bundle/config.json`, JSON.stringify(config), { mode: 0o600 });
+  }
+
+  #create({ partition, limits }: PartitionSpec, crun: string[]): Promise<Created> {
     const logPath = this.#rawLog(partition);
     rmSync(logPath, { force: true });
-    const made = await createUnderConmon({
-      ...{ partition, directory, runPath: this.runPath, exitsPath: this.exitsPath, crun: await this.#crunWithData(spec, uid) },
-      ...{ logPath, logBytesMax: ((spec.limits.logKib ?? LIMITS.logKib) * 1024) / 2 },
+    return createUnderConmon({
+      ...{ partition, directory: this.#directory(partition), runPath: this.runPath, exitsPath: this.exitsPath, crun },
+      ...{ logPath, logBytesMax: ((limits.logKib ?? LIMITS.logKib) * 1024) / 2 },
     });
-    cgroup.adoptReaper(made.reaper.pid);
-    this.#meters.get(partition)?.close();
-    this.#meters.set(partition, new Meter(layout, cgroup, network === null ? null : network.link(partition)));
-    giveSecrets(spec, made.first, uid);
-    await created(made.first);
-    await crunMust(this.#crun, 'start', partition);
-    return { ...made, address };
   }
 
   async connect(partition: string, policy: NetworkPolicy): Promise<void> {

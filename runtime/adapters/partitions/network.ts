@@ -25,7 +25,7 @@ import { must, run } from './run.ts';
 import { list, readText } from './state.ts';
 import { Wirings } from './wirings.ts';
 
-/** Runs in the new namespace, which is held by the time it ends. */
+/** Runs in the new namespace. */
 const WITHIN =
   'printf %s "$0" | ip -6 -batch - && { [ -z "$1" ] || printf %s "$1" | ip -4 -batch -; } && { [ -z "$2" ] || printf %s "$2" | nft -f -; }';
 
@@ -98,15 +98,23 @@ export class Network {
       );
   }
 
-  /** Idempotent: a network that is whole is kept, with its counters; half of one is made anew. */
-  create(partition: string, policy: NetworkPolicy | null): Promise<string> {
+  /**
+   * Idempotent: a network that is whole is kept, with its counters; half of one is made anew. `there` is called as soon as the
+   * namespace can be entered and its files can be bound, though neither says anything yet.
+   */
+  create(partition: string, policy: NetworkPolicy | null, there: () => void = () => undefined): Promise<string> {
     return this.#next(async () => {
       this.#check(policy);
       const before = this.#wirings.get(partition);
       const isWhole =
         readText(`/sys/class/net/${this.link(partition)}/operstate`)?.trim() === 'up' && this.#isMounted(this.file(partition));
       const isKept = isWhole && before !== undefined && (policy === null || !this.#options.families.v4 || before.address4 !== null);
-      const wiring = isKept ? { ...before, policy } : await this.#make(partition, policy);
+      const enter = (): void => {
+        this.#wirings.open(partition);
+        there();
+      };
+      if (isKept) enter();
+      const wiring = isKept ? { ...before, policy } : await this.#make(partition, policy, enter);
       await this.#rewire(partition, wiring, before);
       return wiring.address;
     });
@@ -130,12 +138,14 @@ export class Network {
   }
 
   /** `nodad`: there is nobody else on the link, and a second of "tentative" would fail the first promise. */
-  async #make(partition: string, policy: NetworkPolicy | null): Promise<Wiring> {
+  async #make(partition: string, policy: NetworkPolicy | null, enter: () => void): Promise<Wiring> {
     const { board, filter, families } = this.#options;
     const [file, link, address] = [this.file(partition), this.link(partition), addressOf(board, partition)];
     await this.#unmake(partition);
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
     closeSync(openSync(file, 'w', 0o600));
+    await must('unshare', [`--net=${file}`, 'true']);
+    enter();
     const address4 = policy !== null && families.v4 ? await this.#free4(partition) : null;
     const wiring: Wiring = { link, address, address4, policy, pairs: [] };
     const within = [
@@ -151,7 +161,7 @@ export class Network {
     // The board's end needs no IPv4 address for this (RFC 5549).
     const within4 = address4 === null ? [] : [`addr add ${address4}/32 dev eth0`, 'route add default via inet6 fe80::1 dev eth0'];
     const table = filter ? insideTable(this.#insideOf(partition, { ...wiring, policy: null })) : '';
-    await must('unshare', [`--net=${file}`, 'sh', '-c', WITHIN, lines(within), within4.length === 0 ? '' : lines(within4), table]);
+    await must('nsenter', [`--net=${file}`, 'sh', '-c', WITHIN, lines(within), within4.length === 0 ? '' : lines(within4), table]);
     const without = [`addr add fe80::1/64 dev ${link} nodad`, `link set ${link} up`, `route add ${address}/128 dev ${link}`];
     await must('ip', ['-6', '-batch', '-'], { input: lines(without) });
     if (address4 !== null) await must('ip', ['-4', 'route', 'add', `${address4}/32`, 'dev', link]);

@@ -1,5 +1,5 @@
 /** How partitions are wired, kept where the namespaces are: a next life of the runtime writes the same filters. */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import * as v from 'valibot';
 import { outboundRule, port, protocol } from '../../protocol/nouns/reach.ts';
 import { takes } from '../../protocol/schema.ts';
@@ -58,6 +58,12 @@ export class Wirings {
     mkdirSync(`${this.#directory}/${partition}`, { recursive: true, mode: 0o711 });
     writeFileSync(`${this.#directory}/${partition}/wiring.json`, JSON.stringify(wiring), { mode: 0o600 });
     this.#held.set(partition, wiring);
+  }
+
+  /** Empty at first; what is there stays. */
+  open(partition: string): void {
+    mkdirSync(`${this.#directory}/${partition}`, { recursive: true, mode: 0o711 });
+    for (const name of ['hosts', 'resolv.conf'] as const) appendFileSync(this.file(partition, name), '', { mode: 0o644 });
   }
 
   /** In place: the file is bound into a running partition, where one of another number would not be seen. */
