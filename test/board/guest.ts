@@ -8,7 +8,7 @@
  * forgotten. What
  * is in the image is there, besides Debian's bash, perl and strace; busybox knows the rest.
  *
- * `LICHEN_BOARD=inside/NAME npm run test:board -- inside` runs only files whose path has that in it, and `LICHEN_SERIAL=1`
+ * `LICHEN_BOARD=inside/NAME npm run test:board -- inside` runs only files whose path matches that, and `LICHEN_SERIAL=1`
  * shows what the board says meanwhile.
  */
 import { execFileSync } from 'node:child_process';

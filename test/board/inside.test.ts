@@ -10,8 +10,8 @@ const suites = (names: string[]): string[] => names.map((name) => `test/runtime/
 
 /** A board each, side by side: an emulated one has one processor, and takes one of this machine's. */
 const PARTS: string[][] = [
-  suites(['crun']),
-  [...here.map((name) => `test/board/inside/${name}`), ...suites(['data', 'io', 'devices', 'questions', 'network', 'hostile'])],
+  suites(['crun', 'hostile']),
+  [...here.map((name) => `test/board/inside/${name}`), ...suites(['data', 'io', 'devices', 'questions', 'network'])],
 ];
 const parts = PARTS.map((part) => part.filter((file) => new RegExp(process.env.LICHEN_BOARD ?? '').test(file))).filter(
   (part) => part.length > 0,

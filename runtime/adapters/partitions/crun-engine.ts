@@ -24,9 +24,12 @@ import { boardName, isId } from './names.ts';
 import type { Network } from './network.ts';
 import { type Bind, nodeBinds } from './node-engine.ts';
 import { type AskedProbe, type Probed, type ProgramProbe, probedProgram, probeNetwork } from './probe.ts';
-import { must, run, toolPath } from './run.ts';
+import { run, toolPath, until } from './run.ts';
 import { giveSecrets, SECRETS_POINT } from './secrets.ts';
 import { isAlive, list, type ProcessId, readText, signal } from './state.ts';
+
+/** How long the end of an instance waits for what it has not written yet. */
+const SETTLE_LIMIT_MS = 10_000;
 
 /** crun refuses a hybrid machine for as long as it sees the empty v2 tree; only crun itself is led into that view. */
 const HIDE = 'umount "$0" && exec "$@"';
@@ -200,13 +203,19 @@ export class CrunEngine implements Backend {
     if (!this.#options.layout.io || cgroup.unwrittenBytes() === 0) return;
     // The limit was its own; whoever waits for the rest is the board.
     if (this.#options.disk !== null) cgroup.limitIo(ioMaxOf(this.#options.disk, {}));
-    await must('sync', ['-f', this.#directory(partition)]);
+    let over = false;
+    void run('sync', ['-f', this.#directory(partition)]).finally(() => {
+      over = true;
+    });
+    // Of a card that takes longer, the rest is not charged.
+    await until(() => over, SETTLE_LIMIT_MS);
   }
 
   async releaseData(partition: string): Promise<void> {
     const data = `${this.#directory(partition)}/data`;
     const owner = statSync(data, { throwIfNoEntry: false })?.uid;
-    if (this.#options.projects && owner !== undefined) await releaseProject(data, owner);
+    // What cannot be taken back is one record of a project that has no files: no reason to keep the data.
+    if (this.#options.projects && owner !== undefined) await releaseProject(data, owner).catch(() => undefined);
   }
 
   counters(partition: string): Counters | null {

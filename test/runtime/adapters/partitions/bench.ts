@@ -77,7 +77,7 @@ export class Bench {
   }
 
   /** Runs it inside, and says what it said. */
-  async inside(partition: string, args: string[], timeoutMs = 5_000): Promise<{ ok: boolean; detail: string }> {
+  async inside(partition: string, args: string[], timeoutMs = 5_000 * SLOWNESS): Promise<{ ok: boolean; detail: string }> {
     const { ok, detail } = await this.life.do({ kind: 'probe', partition, probe: { kind: 'exec', args }, timeoutMs });
     return { ok, detail };
   }

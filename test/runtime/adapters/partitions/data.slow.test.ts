@@ -124,19 +124,20 @@ const projects = (bench: () => Bench): void => {
     const { blocks, bsize } = statfsSync(bench().data(partition));
     return blocks * bsize;
   };
-  const FILL = 'busybox dd if=/dev/zero of=/data/big bs=64k count=256 2> /dev/null; echo "filled $(busybox stat -c %s /data/big)"';
+  const fill = (word: string): string =>
+    `busybox dd if=/dev/zero of=/data/big bs=64k count=256 2> /dev/null; echo "${word} $(busybox stat -c %s /data/big)"`;
 
   it('move with the next release, for what is there already', async (context) => {
     if (!byProject(bench())) context.skip('this card does not count by project');
     const partition = bench().partition();
-    await start(partition, `${FILL}; exec busybox sleep 1000`, 4);
-    await heard(bench(), partition, 'filled');
+    await start(partition, `${fill('first')}; exec busybox sleep 1000`, 4);
+    await heard(bench(), partition, 'first');
     expect(end(partition)).toBe(4 << 20);
     expect((await bench().counters(partition)).dataBytes).toBeGreaterThan(3n << 20n);
     await bench().life.do({ kind: 'stop', partition, graceMs: 0 });
-    await start(partition, `${FILL}; exec busybox sleep 1000`, 6);
-    const text = await heard(bench(), partition, 'filled');
-    expect(Number(/filled (\d+)/.exec(text)?.[1])).toBeGreaterThan(4 << 20);
+    await start(partition, `${fill('second')}; exec busybox sleep 1000`, 6);
+    const text = await heard(bench(), partition, 'second');
+    expect(Number(/second (\d+)/.exec(text)?.[1])).toBeGreaterThan(4 << 20);
     expect(end(partition)).toBe(6 << 20);
     await bench().end(partition);
   });
@@ -146,7 +147,7 @@ const projects = (bench: () => Bench): void => {
     const partition = bench().partition();
     // Whoever may set flags takes the mark off /data with which its files come into the project.
     const flags = 'open(my $d, "<", "/data"); my $f = pack("l", 0); print ioctl($d, 0x40086602, $f) ? "freed\n" : "held $!\n"';
-    await start(partition, `/usr/bin/perl -e '${flags}'; ${FILL}; exec busybox sleep 1000`, 4);
+    await start(partition, `/usr/bin/perl -e '${flags}'; ${fill('filled')}; exec busybox sleep 1000`, 4);
     const text = await heard(bench(), partition, 'filled');
     expect(text).toMatch(/held Operation not permitted/);
     expect(Number(/filled (\d+)/.exec(text)?.[1])).toBeLessThanOrEqual(4 << 20);

@@ -155,7 +155,9 @@ const suite = (): void => {
     const flag = join(bench.directory, 'go');
     const talk = `(echo one; while [ ! -e ${flag} ]; do busybox sleep 0.05; done; echo two; busybox sleep 2) | busybox nc ${BOARD.v4} 8000`;
     const talking = new Promise<void>((resolve) => {
-      const visitor = spawn('nsenter', ['-t', String(bench.net.worldPid), '-n', 'timeout', '6', 'sh', '-c', talk], { stdio: 'ignore' });
+      const visitor = spawn('nsenter', ['-t', String(bench.net.worldPid), '-n', 'busybox', 'timeout', '20', 'sh', '-c', talk], {
+        stdio: 'ignore',
+      });
       visitor.once('exit', () => resolve());
     });
     expect(await bench.report(partition)).toBe('one\n');
