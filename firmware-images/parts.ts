@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { constants, zstdCompressSync } from 'node:zlib';
 import { fetchPackages } from './archive.ts';
 import { bootTree } from './boot-partition.ts';
-import { BOOT_FOLDER, BOOT_PACKAGE } from './contents.ts';
 import { cpioOf } from './cpio.ts';
-import { type LockedPackage, readLock } from './lock.ts';
-import { chooseModules, kernelIn, moduleTree } from './modules.ts';
+import { kernelIn } from './kernel.ts';
+import { readLock } from './lock.ts';
+import { chooseModules, moduleTree } from './modules.ts';
 import { bundleRuntime, strippedNode } from './programs.ts';
-import { benchPrograms, firstTree, rootTree } from './root.ts';
+import { benchClosure, firstTree, rootTree } from './root.ts';
 import type { Tree } from './tree.ts';
 import { unpackPackages } from './unpack.ts';
 import type { Work } from './work.ts';
@@ -25,30 +25,27 @@ export interface Parts {
   bench: Tree;
 }
 
-export const isKernel = ({ name }: LockedPackage): boolean => /^linux-image-\d/.test(name);
-
 export const gatherParts = async (work: Work): Promise<Parts> => {
   const { board, cachePath, say } = work;
   mkdirSync(cachePath, { recursive: true });
   const packages = readLock(board);
   const trees = await unpackPackages(await fetchPackages(packages, work), cachePath);
-  const kernel = kernelIn(trees.get(packages.find(isKernel)?.name ?? '') ?? '');
+  const kernel = kernelIn(trees);
   say(`kernel ${kernel.version}: choosing modules`);
   const [store, draft] = [join(cachePath, 'modules', kernel.version), join(cachePath, `draft-${process.pid}`)];
   const modules = await moduleTree(kernel, await chooseModules(kernel, board.modules, store), draft);
   const early = await moduleTree(kernel, await chooseModules(kernel, board.earlyModules, store), draft);
   rmSync(draft, { recursive: true, force: true });
   say('runtime: bundling');
-  const root = rootTree({ trees, node: strippedNode(work), runtime: await bundleRuntime(work), modules });
+  const root = rootTree({ trees, node: await strippedNode(work), runtime: await bundleRuntime(work), modules });
   const first = zstdCompressSync(cpioOf(firstTree(trees, early)), { params: { [constants.ZSTD_c_compressionLevel]: 15 } });
-  const loader = join(trees.get(BOOT_PACKAGE) ?? '', BOOT_FOLDER, board.loader);
   const commandLine = ['lichen.slot=a', ...board.commandLine].join(' ');
   return {
-    boot: bootTree(board, { kernelPath: kernel.image, first, loader, commandLine }),
+    boot: bootTree(board, { trees, kernel, first, commandLine }),
     root,
     first,
     kernelPath: kernel.image,
     commandLine,
-    bench: benchPrograms(trees).tree,
+    bench: benchClosure(board, trees).tree,
   };
 };
