@@ -3,16 +3,19 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { constants, zstdCompressSync } from 'node:zlib';
 import { fetchPackages } from './archive.ts';
+import type { Sources } from './beside/materials.ts';
+import type { Board } from './boards/board.ts';
 import { bootTree } from './boot-partition.ts';
 import { cpioOf } from './cpio.ts';
-import { kernelIn } from './kernel.ts';
-import { readLock } from './lock.ts';
+import { isKernel, kernelIn } from './kernel.ts';
+import { type LockedPackage, readLock } from './lock.ts';
+import { lockedPackage } from './locked-package.ts';
 import { chooseModules, moduleTree } from './modules.ts';
 import { bundleRuntime, strippedNode } from './programs.ts';
-import { benchClosure, firstTree, rootTree } from './root.ts';
+import { benchClosure, firstTree, programsOf, rootTree } from './root.ts';
 import type { Tree } from './tree.ts';
 import { unpackPackages } from './unpack.ts';
-import type { Work } from './work.ts';
+import { projectPath, type Work } from './work.ts';
 
 export interface Parts {
   boot: Tree;
@@ -23,6 +26,7 @@ export interface Parts {
   commandLine: string;
   /** For tests that run inside. */
   bench: Tree;
+  sources: Sources;
 }
 
 export const gatherParts = async (work: Work): Promise<Parts> => {
@@ -37,7 +41,8 @@ export const gatherParts = async (work: Work): Promise<Parts> => {
   const early = await moduleTree(kernel, await chooseModules(kernel, board.earlyModules, store), draft);
   rmSync(draft, { recursive: true, force: true });
   say('runtime: bundling');
-  const root = rootTree({ trees, node: await strippedNode(work), runtime: await bundleRuntime(work), modules });
+  const [node, runtime] = [await strippedNode(work), await bundleRuntime(work)];
+  const root = rootTree({ trees, node, runtime, modules });
   const first = zstdCompressSync(cpioOf(firstTree(trees, early)), { params: { [constants.ZSTD_c_compressionLevel]: 15 } });
   const commandLine = ['lichen.slot=a', ...board.commandLine].join(' ');
   return {
@@ -47,5 +52,25 @@ export const gatherParts = async (work: Work): Promise<Parts> => {
     kernelPath: kernel.image,
     commandLine,
     bench: benchClosure(board, trees).tree,
+    sources: await sourcesOf({ board, packages, trees, node, runtime }),
+  };
+};
+
+interface Taken {
+  board: Board;
+  packages: LockedPackage[];
+  trees: Map<string, string>;
+  node: string;
+  runtime: Uint8Array;
+}
+
+/** Without what only tests want. */
+const sourcesOf = async ({ board, packages, trees, node, runtime }: Taken): Promise<Sources> => {
+  const taken = new Set([...programsOf({ trees, node }).packages, ...board.firmware.packages]);
+  const name = `node-linux-${board.arch}`;
+  return {
+    ...{ trees, runtime, node: { name, folder: await lockedPackage(name) } },
+    packages: packages.filter((one) => taken.has(one.name) || isKernel(one)),
+    npmFolder: (one) => join(projectPath, 'node_modules', one),
   };
 };

@@ -1,6 +1,7 @@
 /** `lichen image lock`: resolves everything anew, and pins what is really taken of it. */
 import { mkdirSync } from 'node:fs';
 import { fetchPackages, resolvePackages } from './archive.ts';
+import { copyrightHolder } from './beside/materials.ts';
 import { benchPrograms, PROGRAMS } from './contents.ts';
 import { isKernel } from './kernel.ts';
 import { type LockedPackage, writeLock } from './lock.ts';
@@ -27,7 +28,8 @@ export const refreshLock = async (work: Work): Promise<LockedPackage[]> => {
     ...benchClosure(board, trees).packages,
     ...[...board.firmware.packages, ...candidates.filter(isKernel).map(({ name }) => name)],
   ]);
-  const pinned = candidates.filter(({ name }) => taken.has(name));
+  const holders = [...taken].map((name) => copyrightHolder(name, trees.get(name) ?? ''));
+  const pinned = candidates.filter(({ name }) => taken.has(name) || holders.includes(name));
   writeLock(board, pinned);
   return pinned;
 };

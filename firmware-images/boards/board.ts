@@ -15,6 +15,8 @@ export interface Board {
   firmware: Firmware;
   /** Words of the kernel's command line besides the slot's. */
   commandLine: string[];
+  /** As Raspberry Pi Imager tells its boards apart. */
+  imagerDevices?: string[];
   /** Patterns of paths below `kernel/`; what these modules need comes along. */
   modules: string[];
   /** Of these, what stands between the firmware and the root. */

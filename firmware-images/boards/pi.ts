@@ -62,6 +62,7 @@ export const pi: Board = {
   firmware: raspberryPi,
   // The pins of the 3 and 4 are the second serial line, the socket beside the HDMI of the 5 is another; which are there the kernel knows.
   commandLine: ['console=ttyAMA10,115200', 'console=ttyS1,115200', 'console=tty0', 'panic=10', 'loglevel=4'],
+  imagerDevices: ['pi3-64bit', 'pi4-64bit', 'pi5-64bit'],
   modules: [...STORAGE, ...FILE_SYSTEMS, ...PARTITIONS, ...WIRED, ...WORLD, 'crypto/{crc32c_generic,sha256_generic}.ko.xz'],
   earlyModules: [...STORAGE, ...FILE_SYSTEMS, 'crypto/**', 'lib/**', 'drivers/hid/**', 'drivers/watchdog/bcm2835_wdt.ko.xz'],
 };

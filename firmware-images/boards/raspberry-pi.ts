@@ -38,6 +38,9 @@ export const raspberryPi: Firmware = {
       ['lichen/a/words.txt', text(`${commandLine}\n`)],
     ]);
     for (const name of PROGRAMS) tree.set(name, { kind: 'file', mode: 0o644, from: join(trees.get(PACKAGE) ?? '', FOLDER, name) });
+    // Its licence goes wherever it goes.
+    const licence = join(trees.get(PACKAGE) ?? '', 'usr/share/doc', PACKAGE, 'copyright');
+    tree.set(`lichen/${PACKAGE}.txt`, { kind: 'file', mode: 0o644, from: licence });
     const folder = join(kernel.tables, 'broadcom');
     for (const name of readdirSync(folder).filter((path) => TABLES.test(basename(path))))
       tree.set(`lichen/a/${name}`, { kind: 'file', mode: 0o644, from: join(folder, name) });

@@ -1,5 +1,6 @@
 /** The main job on a shipped image, started by firmware as on a real machine: paired, given software, billed. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +14,8 @@ import { PC, VIRT } from './hardware.ts';
 import { putOn, type TestImage, testImage, writeCard } from './image.ts';
 import { GATE, Machine } from './machine.ts';
 
+/** Behind the tables, the boot partition and two slots. */
+const DATA_AT = (1 + 128 + 256 + 256) * 1024 ** 2;
 const HELLO = fileURLToPath(new URL('../../recipes/hello-sensor', import.meta.url));
 /** A hang, also where other things are done at the same time. */
 const BOOT_LIMIT_MS = 240_000;
@@ -52,6 +55,9 @@ const prepareCard = async (): Promise<void> => {
   const { claim } = await told<{ claim: string }>(['board', 'claim', '--owner-key', 'owner.key'], place);
   writeFileSync(at('lichen.json'), JSON.stringify({ claim, hostname: 'beech' }));
   writeCard(image, at('card'));
+  // The card was another board's before.
+  const former = ['-q', '-F', '-t', 'ext4', '-L', 'former', '-E', `offset=${DATA_AT}`, at('card'), '512M'];
+  execFileSync('mke2fs', former, { env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` } });
   putOn(at('card'), at('lichen.json'), 'lichen.json');
 };
 
@@ -79,6 +85,12 @@ describe.each([
   test('starts from its firmware, makes its data partition and takes its setup', async () => {
     await machine.line(/making the data partition/, BOOT_LIMIT_MS);
     await machine.line(/imported: claim, hostname/, BOOT_LIMIT_MS);
+    // Nothing of the former board: ext4 has its label 120 bytes into its first block (ext4's "Disk Layout", s_volume_name).
+    const label = Buffer.alloc(16);
+    const card = openSync(at('card'), 'r');
+    readSync(card, label, 0, label.length, DATA_AT + 1024 + 120);
+    closeSync(card);
+    expect(label.toString('latin1').replaceAll('\0', '')).toBe('lichen-data');
   });
 
   test('is paired over TLS at tier full', async () => {

@@ -88,7 +88,7 @@ test('a Raspberry Pi finds its own programs, a packed kernel, its words, and the
   for (const name of tables.slice(4)) expect([...tree.keys()]).not.toContain(`${prefix}${name}`);
   const kernel = tree.get('lichen/a/linux');
   expect(kernel?.kind === 'file' && 'bytes' in kernel && gunzipSync(kernel.bytes).toString()).toBe('usr/lib/modules/7.3/vmlinuz');
-  expect([...tree.keys()]).toEqual(expect.arrayContaining(['bootcode.bin', 'start.elf', 'start4.elf']));
+  expect([...tree.keys()]).toEqual(expect.arrayContaining(['bootcode.bin', 'start.elf', 'start4.elf', 'lichen/raspi-firmware.txt']));
 });
 
 test('a table for a firmware that reads no GPT names the first partition as FAT, and says that a GPT follows', () => {
