@@ -8,7 +8,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { basename, delimiter, dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -127,6 +127,8 @@ const imagePackages = [
 const boardPackages = [
   { name: 'qemu-system-x86', binary: 'qemu-system-x86_64', why: 'is the board' },
   { name: 'ovmf', binary: '/usr/share/OVMF/OVMF_CODE_4M.fd', why: 'is its firmware' },
+  { name: 'qemu-system-arm', binary: 'qemu-system-aarch64', why: 'is the Arm boards' },
+  { name: 'qemu-efi-aarch64', binary: '/usr/share/AAVMF/AAVMF_CODE.fd', why: 'is firmware for Arm' },
   { name: 'busybox-static', binary: 'busybox', why: 'is the wire between it and this machine' },
 ];
 
@@ -235,7 +237,7 @@ async function bundle(args) {
   if (!entry !== !outfile) throw new Failure('--entry and --outfile go together.', 64);
   const wanted = entry ? [{ entry, outfile }] : programs.filter((program) => existsSync(join(root, program.entry)));
   const { build } = await import('esbuild');
-  const define = { ...embedAddon(arch), ...embedSimFiles() };
+  const define = { ...(await embedAddon(arch)), ...embedSimFiles() };
   for (const program of wanted) {
     await build({
       absWorkingDir: root,
@@ -297,9 +299,11 @@ function slim() {
 }
 
 /** lmdb's addon for `arch` as two string constants of native-lmdb.ts. */
-function embedAddon(arch) {
+async function embedAddon(arch) {
+  const { loadablePart } = await import('./firmware-images/elf.ts');
+  const { lockedPackage } = await import('./firmware-images/locked-package.ts');
   const { zstdCompressSync, constants } = process.getBuiltinModule('node:zlib');
-  const bytes = loadablePart(readFileSync(join(addonPackage(arch), 'node.napi.glibc.node')));
+  const bytes = loadablePart(readFileSync(join(await lockedPackage(`@lmdb/lmdb-linux-${arch}`), 'node.napi.glibc.node')));
   const packed = zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: 19 } });
   return {
     LICHEN_LMDB_ADDON: JSON.stringify(packed.toString('base64')),
@@ -315,45 +319,6 @@ function embedSimFiles() {
   );
   const files = paths.filter((path) => wanted.some((one) => one.test(path)) && statSync(join(root, path)).isFile()).sort();
   return { LICHEN_SIM_FILES: JSON.stringify(Object.fromEntries(files.map((path) => [path, readFileSync(join(root, path), 'utf8')]))) };
-}
-
-/**
- * A shared object without its symbols and debug sections, four fifths of it: only what its program headers name is ever mapped.
- * Not strip(1), which knows foreign processors only by accident and whose output differs between versions. Offsets: elf(5), ELF64.
- */
-function loadablePart(elf) {
-  if (elf.readUInt32BE(0) !== 0x7f454c46 || elf[4] !== 2 || elf[5] !== 1)
-    throw new Failure('The addon is not a 64-bit little-endian ELF file.', 65);
-  const [headers, size, count] = [Number(elf.readBigUInt64LE(32)), elf.readUInt16LE(54), elf.readUInt16LE(56)];
-  let end = headers + size * count;
-  for (let at = headers; at < headers + size * count; at += size) {
-    end = Math.max(end, Number(elf.readBigUInt64LE(at + 8) + elf.readBigUInt64LE(at + 32)));
-  }
-  const kept = Buffer.from(elf.subarray(0, end));
-  kept.writeBigUInt64LE(0n, 40); // e_shoff
-  kept.fill(0, 58, 64); // e_shentsize, e_shnum, e_shstrndx
-  return kept;
-}
-
-/** Directory of lmdb's addon package for `arch`; one for a foreign processor is fetched and compared with the lockfile. */
-function addonPackage(arch) {
-  const name = `@lmdb/lmdb-linux-${arch}`;
-  const installed = join(modules, name);
-  if (existsSync(installed)) return installed;
-  const locked = readJson(join(root, 'package-lock.json')).packages[`node_modules/${name}`];
-  if (!locked) throw new Failure(`There is no storage addon for ${arch}.`, 64);
-  const cache = join(modules, '.cache', 'lichen', `lmdb-linux-${arch}-${locked.version}`);
-  if (existsSync(join(cache, 'package'))) return join(cache, 'package');
-  mkdirSync(cache, { recursive: true });
-  const [command, ...prefix] = npmCommand();
-  const flags = ['pack', `${name}@${locked.version}`, '--pack-destination', cache, '--loglevel=error', '--silent'];
-  const packed = spawnSync(command, [...prefix, ...flags], { cwd: root, stdio: ['ignore', 'pipe', 2], encoding: 'utf8' });
-  const archive = join(cache, (packed.stdout ?? '').trim());
-  if (packed.status !== 0 || !existsSync(archive)) throw new Failure(`${name}@${locked.version} could not be fetched.`, 69);
-  const integrity = `sha512-${createHash('sha512').update(readFileSync(archive)).digest('base64')}`;
-  if (integrity !== locked.integrity) throw new Failure(`${name}@${locked.version} is not what package-lock.json pins.`, 69);
-  if (spawnSync('tar', ['-xzf', archive, '-C', cache], { stdio: ['ignore', 2, 2] }).status !== 0) throw new Failure('tar failed.', 71);
-  return join(cache, 'package');
 }
 
 // ---- small things ---------------------------------------------------------------------------------------------------------------
@@ -394,7 +359,7 @@ function say(text) {
 try {
   process.exitCode = await main();
 } catch (error) {
-  if (!(error instanceof Failure)) throw error;
+  if (!(error instanceof Failure) && error.name !== 'LichenError') throw error;
   say(`build: ${error.message}`);
-  process.exitCode = error.status;
+  process.exitCode = error.status ?? 69;
 }

@@ -27,9 +27,14 @@ const findMirror = async (given?: string): Promise<Mirror> => {
 
 export const sha256Of = (path: string): string => createHash('sha256').update(readFileSync(path)).digest('hex');
 
-const sourcesOf = (mirror: Mirror): string =>
-  [`${mirror.debian} ${SUITE}`, `${mirror.debian} ${SUITE}-updates`, `${mirror['debian-security']} ${SUITE}-security`]
-    .map((source) => `deb [signed-by=${KEYRING}] ${source} main\n`)
+const sourcesOf = (mirror: Mirror, more: string[]): string =>
+  [
+    `${mirror.debian} ${SUITE} main`,
+    `${mirror.debian} ${SUITE}-updates main`,
+    `${mirror['debian-security']} ${SUITE}-security main`,
+    ...more.map((source) => `${mirror.debian} ${source}`),
+  ]
+    .map((source) => `deb [signed-by=${KEYRING}] ${source}\n`)
     .join('');
 
 /** `'<uri>' <file name> <bytes> SHA256:<hex>`, a line of apt-get's --print-uris. */
@@ -37,12 +42,12 @@ const URI_LINE = /^'([^']+)' ([^_\s]+)_([^_\s]+)_([^_\s]+)\.deb (\d+) SHA256:([0
 
 /** The newest packages of these names with all that they depend on. The archive's signature is checked by apt. */
 export const resolvePackages = async (names: string[], { board, cachePath, mirror: given }: Work): Promise<LockedPackage[]> => {
-  const { debianArch } = board;
+  const { name: boardName, debianArch, sources } = board;
   const mirror = await findMirror(given);
-  const home = join(cachePath, 'apt', debianArch);
+  const home = join(cachePath, 'apt', boardName);
   for (const directory of ['state/lists/partial', 'cache/archives/partial']) mkdirSync(join(home, directory), { recursive: true });
   writeFileSync(join(home, 'status'), '');
-  writeFileSync(join(home, 'sources.list'), sourcesOf(mirror));
+  writeFileSync(join(home, 'sources.list'), sourcesOf(mirror, sources));
   const words: Record<string, string> = {
     'Dir::Etc::sourcelist': join(home, 'sources.list'),
     'Dir::Etc::sourceparts': '/dev/null',

@@ -2,9 +2,13 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { refuse } from '../runtime/protocol/errors.ts';
+import { type Wanted, writeBeside } from './beside/beside.ts';
+import { materialsOf } from './beside/materials.ts';
 import type { Board } from './boards/board.ts';
 import { BOARDS } from './boards/boards.ts';
+import { flashImage } from './flash.ts';
 import { buildImage } from './image.ts';
+import { inspectImage } from './inspect.ts';
 import { lockPath } from './lock.ts';
 import { refreshLock } from './refresh.ts';
 import { defaultCache, type Work } from './work.ts';
@@ -18,7 +22,21 @@ interface Flags {
   cache?: string;
   mirror?: string;
   out?: string;
+  key?: string;
+  url?: string;
+  date?: string;
+  signer?: string;
   json?: boolean;
+}
+
+/** What it printed last is for programs, in exactly these words. */
+interface Made {
+  board: string;
+  image: string;
+  downloadBytes: number;
+  rootBytes: number;
+  sha256: string;
+  seconds: number;
 }
 
 const boardNamed = (name: string): Board =>
@@ -37,29 +55,51 @@ const workOf = (name: string, flags: Flags, say: (line: string) => void): Work =
 };
 
 const addVerb = (noun: Command, usage: string, says: string, example: string): Command =>
-  noun
-    .command(usage)
-    .description(says)
-    .addHelpText('before', `Example:\n  lichen ${example}\n`)
-    .option('--cache <folder>', 'where fetched and packed parts are kept')
-    .option('--mirror <url>', "a Debian mirror (else this machine's own)")
-    .option('--json', 'print one JSON line');
+  noun.command(usage).description(says).addHelpText('before', `Example:\n  lichen ${example}\n`).option('--json', 'print one JSON line');
 
-export const registerImage = (image: Command, { print, say }: Terminal): void => {
+const withStore = (verb: Command): Command =>
+  verb
+    .option('--cache <folder>', 'where fetched and packed parts are kept')
+    .option('--mirror <url>', "a Debian mirror (else this machine's own)");
+
+const imagerOf = ({ url, date }: Flags): Wanted['imager'] => {
+  if (url === undefined) return undefined;
+  if (date === undefined || !/^\d{4}-\d\d-\d\d$/.test(date)) return refuse('bad-usage', '--url goes with --date YYYY-MM-DD');
+  return { url, date };
+};
+
+const make = async (work: Work, flags: Flags): Promise<Made> => {
+  const started = process.hrtime.bigint();
+  const { board, say } = work;
+  const imager = imagerOf(flags);
+  const { parts, report } = await buildImage(work, resolve(flags.out ?? 'images'));
+  const { image, rootBytes, sha256 } = report;
+  const materials = materialsOf(parts.sources);
+  const downloadBytes = await writeBeside({ board, image, sha256, materials, keyPath: flags.key, imager, say });
+  const seconds = Number((process.hrtime.bigint() - started) / 1_000_000n) / 1000;
+  return { board: board.name, image, downloadBytes, rootBytes, sha256, seconds };
+};
+
+const MIB = 2 ** 20;
+const inMib = (bytes: number): string => `${(bytes / MIB).toFixed(1)} MiB`;
+
+const registerBuild = (image: Command, { print, say }: Terminal): void => {
   const boards = BOARDS.map(({ name, says }) => `  ${name.padEnd(16)}${says}`).join('\n');
-  addVerb(image, 'build <board>', 'make an image that can be written to a card or a disk', 'image build generic-amd64 --out images')
+  withStore(
+    addVerb(image, 'build <board>', 'make an image that can be written to a card or a disk', 'image build generic-amd64 --out images'),
+  )
     .option('--out <folder>', 'where the image goes', 'images')
+    .option('--key <file>', 'signs the sums of the image')
+    .option('--url <address>', 'where the files will be: writes a list for Raspberry Pi Imager')
+    .option('--date <day>', 'the day that this list says, YYYY-MM-DD')
     .addHelpText('after', `\nBoards:\n${boards}`)
     .action(async (name: string, flags: Flags) => {
-      const { report } = await buildImage(workOf(name, flags, say), resolve(flags.out ?? 'images'));
-      const { image: path, imageBytes, sha256, seconds } = report;
-      print(
-        flags.json === true
-          ? JSON.stringify(report)
-          : `${path}\n${(imageBytes / 2 ** 20).toFixed(0)} MiB, SHA-256 ${sha256}, ${seconds.toFixed(1)} s\nWrite it to a card, put lichen.json on its first partition, and start the board.`,
-      );
+      const made = await make(workOf(name, flags, say), flags);
+      if (flags.json === true) return print(JSON.stringify(made));
+      print(`${made.image}\n${inMib(made.downloadBytes)} packed, SHA-256 ${made.sha256}, ${made.seconds.toFixed(1)} s`);
+      print('Write it to a card, put lichen.json on its first partition, and start the board.');
     });
-  addVerb(image, 'lock <board>', 'pin the newest Debian packages that the image is made of', 'image lock generic-amd64').action(
+  withStore(addVerb(image, 'lock <board>', 'pin the newest Debian packages that the image is made of', 'image lock generic-amd64')).action(
     async (name: string, flags: Flags) => {
       const work = workOf(name, flags, say);
       const packages = await refreshLock(work);
@@ -71,4 +111,44 @@ export const registerImage = (image: Command, { print, say }: Terminal): void =>
       );
     },
   );
+};
+
+const registerUse = (image: Command, { print, say }: Terminal): void => {
+  addVerb(
+    image,
+    'inspect <file>',
+    'say what an image is, and whether it is what the sums beside it say',
+    'image inspect images/lichen-pi.img',
+  )
+    .option('--signer <hex>', 'the key that signed these sums')
+    .action(async (file: string, flags: Flags) => {
+      const found = await inspectImage(resolve(file), flags.signer);
+      if (flags.json === true) return print(JSON.stringify(found));
+      print(`${found.board ?? 'no image of ours that this version knows, or packed'}, ${inMib(found.bytes)}, SHA-256 ${found.sha256}`);
+      for (const { name, start, bytes } of found.parts) print(`  ${name.padEnd(14)} ${inMib(bytes).padStart(10)} at ${inMib(start)}`);
+      print(
+        `sums beside it: ${found.sum ?? 'none'}${found.signed === null ? '' : found.signed ? ', signed by that key' : ', NOT signed by that key'}`,
+      );
+      if (found.sum === 'different' || found.signed === false) refuse('image-failed', `${file} is not what it should be: fetch it anew`);
+    });
+  addVerb(
+    image,
+    'flash <file> <device>',
+    'write an image to a card or a drive, and read it back',
+    'image flash images/lichen-pi.img.xz /dev/sdX',
+  )
+    .addHelpText('after', '\nAll that is on the device is lost, and nothing is asked. What is mounted or otherwise in use is refused.')
+    .action(async (file: string, device: string, flags: Flags) => {
+      const flashed = await flashImage({ image: resolve(file), device: resolve(device), say });
+      print(
+        flags.json === true
+          ? JSON.stringify(flashed)
+          : `${flashed.device} holds it, read back: ${inMib(flashed.bytes)}, SHA-256 ${flashed.sha256}`,
+      );
+    });
+};
+
+export const registerImage = (image: Command, terminal: Terminal): void => {
+  registerBuild(image, terminal);
+  registerUse(image, terminal);
 };

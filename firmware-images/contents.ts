@@ -1,5 +1,7 @@
 /** What an image is made of besides the runtime: programs by the package that brings them. Their libraries follow by themselves. */
 
+import type { Board } from './boards/board.ts';
+
 export const PROGRAMS: Record<string, string[]> = {
   'busybox-static': ['usr/bin/busybox'],
   conmon: ['usr/bin/conmon'],
@@ -15,18 +17,17 @@ export const PROGRAMS: Record<string, string[]> = {
   xfsprogs: ['usr/sbin/xfs_quota'],
 };
 
+/** Where Debian puts the libraries of one processor, below `usr/lib`. */
+const LIBRARIES: Record<Board['debianArch'], string> = { amd64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' };
+
 /** Not in any image: laid over one on a second disk when tests are run inside it. */
-export const BENCH_PROGRAMS: Record<string, string[]> = {
+export const benchPrograms = ({ debianArch }: Board): Record<string, string[]> => ({
   bash: ['usr/bin/bash'],
   // What Vitest's own libraries need of the C library, and nothing in an image does.
-  libc6: ['usr/lib/x86_64-linux-gnu/librt.so.1'],
+  libc6: [`usr/lib/${LIBRARIES[debianArch]}/librt.so.1`],
   'perl-base': ['usr/bin/perl'],
   strace: ['usr/bin/strace'],
-};
-
-/** In the package, and not part of the root: the kernel's own loader, for the partition that the firmware reads. */
-export const BOOT_PACKAGE = 'systemd-boot-efi';
-export const BOOT_FOLDER = 'usr/lib/systemd/boot/efi';
+});
 
 /** Packages whose files nobody names in a header, by what asks for them: mke2fs reads its defaults. */
 export const FILES: Record<string, string[]> = { e2fsprogs: ['etc/mke2fs.conf'] };

@@ -94,8 +94,37 @@ const copyInto = (disk: number, path: string, at: number): void => {
   closeSync(source);
 };
 
+const [ENTRY_AT, ENTRY_BYTES] = [446, 16];
+const [FAT32_LBA, GPT_FOLLOWS] = [0x0c, 0xee];
+
+/**
+ * The sector before a GPT as a table for a firmware that reads no GPT: the first part as FAT, then the entry by which everybody else
+ * knows that a GPT follows (UEFI 2.10, section 5.2.3, has the latter alone). Heads and cylinders are "beyond what can be said".
+ */
+export const oldTable = (sector: Buffer, mebibytes: number): Buffer => {
+  const table = Buffer.from(sector);
+  const entry = (row: number, type: number, start: number, sectors: number): void => {
+    const at = ENTRY_AT + row * ENTRY_BYTES;
+    table.fill(0, at, at + ENTRY_BYTES);
+    for (const corner of [at + 1, at + 5]) table.set([0xfe, 0xff, 0xff], corner);
+    table[at + 4] = type;
+    table.writeUInt32LE(start, at + 8);
+    table.writeUInt32LE(sectors, at + 12);
+  };
+  entry(0, FAT32_LBA, MIB / SECTOR, (mebibytes * MIB) / SECTOR);
+  entry(1, GPT_FOLLOWS, 1, MIB / SECTOR - 1);
+  return table;
+};
+
+export interface Disk {
+  board: string;
+  parts: Part[];
+  /** For a firmware that reads no GPT. */
+  oldTable: boolean;
+}
+
 /** GPT, each part on a whole mebibyte. */
-export const makeDisk = async (board: string, parts: Part[], path: string): Promise<void> => {
+export const makeDisk = async ({ board, parts, oldTable: withOldTable }: Disk, path: string): Promise<void> => {
   mkdirSync(dirname(path), { recursive: true });
   rmSync(path, { force: true });
   const total = parts.reduce((sum, part) => sum + part.mebibytes, 0) + 2;
@@ -111,6 +140,15 @@ export const makeDisk = async (board: string, parts: Part[], path: string): Prom
   }
   closeSync(disk);
   await runTool('sfdisk', ['--quiet', '--no-reread', '--no-tell-kernel', path], { input: `${lines.join('\n')}\n` });
+  if (withOldTable) addOldTable(path, parts[0]?.mebibytes ?? 0);
+};
+
+const addOldTable = (path: string, mebibytes: number): void => {
+  const disk = openSync(path, 'r+');
+  const sector = Buffer.alloc(SECTOR);
+  readSync(disk, sector, 0, SECTOR, 0);
+  writeSync(disk, oldTable(sector, mebibytes), 0, SECTOR, 0);
+  closeSync(disk);
 };
 
 export const mebibytesOf = (path: string): number => Math.ceil(statSync(path).size / MIB);

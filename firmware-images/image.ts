@@ -75,14 +75,11 @@ export const buildImage = async (work: Work, outPath: string): Promise<Built> =>
   mkdirSync(outPath, { recursive: true });
   const [boot, image] = [join(outPath, `lichen-${board.name}.boot`), join(outPath, `lichen-${board.name}.img`)];
   await makeFat(parts.boot, 'LICHEN', BOOT_MIB, boot);
-  await makeDisk(
-    board.name,
-    [
-      { name: 'lichen-boot', type: 'uefi', mebibytes: BOOT_MIB, path: boot },
-      { name: 'lichen-root-a', type: 'linux', mebibytes: SLOT_MIB, path: root },
-    ],
-    `${image}.part`,
-  );
+  const layout = [
+    { name: 'lichen-boot', type: 'uefi', mebibytes: BOOT_MIB, path: boot },
+    { name: 'lichen-root-a', type: 'linux', mebibytes: SLOT_MIB, path: root },
+  ];
+  await makeDisk({ board: board.name, parts: layout, oldTable: board.firmware.oldTable }, `${image}.part`);
   rmSync(boot);
   renameSync(`${image}.part`, image);
   const seconds = Number((process.hrtime.bigint() - started) / 1_000_000n) / 1000;

@@ -1,4 +1,4 @@
-/** What an image is made of, pinned: one file a processor, written by `lichen image lock` and read by every build. */
+/** What an image is made of, pinned: one file a board, written by `lichen image lock` and read by every build. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
@@ -20,7 +20,7 @@ export type LockedPackage = v.InferOutput<typeof locked>;
 
 const folder = join(import.meta.dirname, 'locks');
 
-export const lockPath = ({ debianArch }: Board): string => join(folder, `${debianArch}.json`);
+export const lockPath = ({ name }: Board): string => join(folder, `${name}.json`);
 
 export const readLock = (board: Board): LockedPackage[] => {
   const path = lockPath(board);

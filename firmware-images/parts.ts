@@ -3,16 +3,19 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { constants, zstdCompressSync } from 'node:zlib';
 import { fetchPackages } from './archive.ts';
+import type { Sources } from './beside/materials.ts';
+import type { Board } from './boards/board.ts';
 import { bootTree } from './boot-partition.ts';
-import { BOOT_FOLDER, BOOT_PACKAGE } from './contents.ts';
 import { cpioOf } from './cpio.ts';
+import { isKernel, kernelIn } from './kernel.ts';
 import { type LockedPackage, readLock } from './lock.ts';
-import { chooseModules, kernelIn, moduleTree } from './modules.ts';
+import { lockedPackage } from './locked-package.ts';
+import { chooseModules, moduleTree } from './modules.ts';
 import { bundleRuntime, strippedNode } from './programs.ts';
-import { benchPrograms, firstTree, rootTree } from './root.ts';
+import { benchClosure, firstTree, programsOf, rootTree } from './root.ts';
 import type { Tree } from './tree.ts';
 import { unpackPackages } from './unpack.ts';
-import type { Work } from './work.ts';
+import { projectPath, type Work } from './work.ts';
 
 export interface Parts {
   boot: Tree;
@@ -23,32 +26,51 @@ export interface Parts {
   commandLine: string;
   /** For tests that run inside. */
   bench: Tree;
+  sources: Sources;
 }
-
-export const isKernel = ({ name }: LockedPackage): boolean => /^linux-image-\d/.test(name);
 
 export const gatherParts = async (work: Work): Promise<Parts> => {
   const { board, cachePath, say } = work;
   mkdirSync(cachePath, { recursive: true });
   const packages = readLock(board);
   const trees = await unpackPackages(await fetchPackages(packages, work), cachePath);
-  const kernel = kernelIn(trees.get(packages.find(isKernel)?.name ?? '') ?? '');
+  const kernel = kernelIn(trees);
   say(`kernel ${kernel.version}: choosing modules`);
   const [store, draft] = [join(cachePath, 'modules', kernel.version), join(cachePath, `draft-${process.pid}`)];
   const modules = await moduleTree(kernel, await chooseModules(kernel, board.modules, store), draft);
   const early = await moduleTree(kernel, await chooseModules(kernel, board.earlyModules, store), draft);
   rmSync(draft, { recursive: true, force: true });
   say('runtime: bundling');
-  const root = rootTree({ trees, node: strippedNode(work), runtime: await bundleRuntime(work), modules });
+  const [node, runtime] = [await strippedNode(work), await bundleRuntime(work)];
+  const root = rootTree({ trees, node, runtime, modules });
   const first = zstdCompressSync(cpioOf(firstTree(trees, early)), { params: { [constants.ZSTD_c_compressionLevel]: 15 } });
-  const loader = join(trees.get(BOOT_PACKAGE) ?? '', BOOT_FOLDER, board.loader);
   const commandLine = ['lichen.slot=a', ...board.commandLine].join(' ');
   return {
-    boot: bootTree(board, { kernelPath: kernel.image, first, loader, commandLine }),
+    boot: bootTree(board, { trees, kernel, first, commandLine }),
     root,
     first,
     kernelPath: kernel.image,
     commandLine,
-    bench: benchPrograms(trees).tree,
+    bench: benchClosure(board, trees).tree,
+    sources: await sourcesOf({ board, packages, trees, node, runtime }),
+  };
+};
+
+interface Taken {
+  board: Board;
+  packages: LockedPackage[];
+  trees: Map<string, string>;
+  node: string;
+  runtime: Uint8Array;
+}
+
+/** Without what only tests want. */
+const sourcesOf = async ({ board, packages, trees, node, runtime }: Taken): Promise<Sources> => {
+  const taken = new Set([...programsOf({ trees, node }).packages, ...board.firmware.packages]);
+  const name = `node-linux-${board.arch}`;
+  return {
+    ...{ trees, runtime, node: { name, folder: await lockedPackage(name) } },
+    packages: packages.filter((one) => taken.has(one.name) || isKernel(one)),
+    npmFolder: (one) => join(projectPath, 'node_modules', one),
   };
 };

@@ -1,17 +1,20 @@
 /** The two programs of an image that are not Debian's: Node, and the runtime as one file. */
-import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { refuse } from '../runtime/protocol/errors.ts';
+import * as v from 'valibot';
 import { loadablePart } from './elf.ts';
+import { lockedPackage } from './locked-package.ts';
 import { runTool } from './tool.ts';
 import { projectPath, type Work } from './work.ts';
 
+const pinned = v.object({ version: v.string() });
+
 /** Without its symbols, once a version. */
-export const strippedNode = ({ board, cachePath }: Work): string => {
-  const source = join(projectPath, 'node_modules', `node-linux-${board.arch}`, 'bin/node');
-  if (!existsSync(source)) refuse('image-failed', `there is no ${source}: run "npm ci" in the project's folder`);
-  const { size, mtimeMs } = statSync(source);
-  const path = join(cachePath, `node-${board.arch}-${size}-${Math.trunc(mtimeMs)}`);
+export const strippedNode = async ({ board, cachePath }: Work): Promise<string> => {
+  const folder = await lockedPackage(`node-linux-${board.arch}`);
+  const source = join(folder, 'bin/node');
+  const { version } = v.parse(pinned, JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')));
+  const path = join(cachePath, `node-${board.arch}-${version}`);
   if (!existsSync(path)) {
     writeFileSync(`${path}.part`, loadablePart(readFileSync(source)), { mode: 0o755 });
     renameSync(`${path}.part`, path);
@@ -20,9 +23,11 @@ export const strippedNode = ({ board, cachePath }: Work): string => {
 };
 
 /** As it is in the sources now. */
-export const bundleRuntime = async ({ board, cachePath }: Work): Promise<string> => {
+export const bundleRuntime = async ({ board, cachePath }: Work): Promise<Buffer> => {
   const path = join(cachePath, `lichen-runtime-${board.arch}-${process.pid}.mjs`);
   const words = ['bundle', '--arch', board.arch, '--entry', 'runtime/main.ts', '--outfile', path];
   await runTool(`/${process.execPath.slice(1)}`, [join(projectPath, 'build.mjs'), ...words], { cwd: projectPath });
-  return path;
+  const bundled = readFileSync(path);
+  rmSync(path);
+  return bundled;
 };

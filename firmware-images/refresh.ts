@@ -1,11 +1,12 @@
 /** `lichen image lock`: resolves everything anew, and pins what is really taken of it. */
 import { mkdirSync } from 'node:fs';
 import { fetchPackages, resolvePackages } from './archive.ts';
-import { BENCH_PROGRAMS, BOOT_PACKAGE, PROGRAMS } from './contents.ts';
+import { copyrightHolder } from './beside/materials.ts';
+import { benchPrograms, PROGRAMS } from './contents.ts';
+import { isKernel } from './kernel.ts';
 import { type LockedPackage, writeLock } from './lock.ts';
-import { isKernel } from './parts.ts';
 import { strippedNode } from './programs.ts';
-import { benchPrograms, programsOf } from './root.ts';
+import { benchClosure, programsOf } from './root.ts';
 import { needTools } from './tool.ts';
 import { unpackPackages } from './unpack.ts';
 import type { Work } from './work.ts';
@@ -17,15 +18,18 @@ export const refreshLock = async (work: Work): Promise<LockedPackage[]> => {
   needTools(['apt-get', 'dpkg-deb']);
   mkdirSync(work.cachePath, { recursive: true });
   work.say('packages: resolving');
-  const names = [...Object.keys(PROGRAMS), ...Object.keys(BENCH_PROGRAMS), BOOT_PACKAGE, work.board.kernel, ...NODE_NEEDS];
+  const { board } = work;
+  const own = [...board.firmware.packages, board.kernel];
+  const names = [...Object.keys(PROGRAMS), ...Object.keys(benchPrograms(board)), ...own, ...NODE_NEEDS];
   const candidates = await resolvePackages(names, work);
   const trees = await unpackPackages(await fetchPackages(candidates, work), work.cachePath);
   const taken = new Set([
-    ...programsOf({ trees, node: strippedNode(work) }).packages,
-    ...benchPrograms(trees).packages,
-    ...[BOOT_PACKAGE, ...candidates.filter(isKernel).map(({ name }) => name)],
+    ...programsOf({ trees, node: await strippedNode(work) }).packages,
+    ...benchClosure(board, trees).packages,
+    ...[...board.firmware.packages, ...candidates.filter(isKernel).map(({ name }) => name)],
   ]);
-  const pinned = candidates.filter(({ name }) => taken.has(name));
-  writeLock(work.board, pinned);
+  const holders = [...taken].map((name) => copyrightHolder(name, trees.get(name) ?? ''));
+  const pinned = candidates.filter(({ name }) => taken.has(name) || holders.includes(name));
+  writeLock(board, pinned);
   return pinned;
 };

@@ -1,7 +1,8 @@
 /** The tree of the root, and that of the first root from which the kernel finds it. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { APPLETS, BENCH_PROGRAMS, FILES, PROGRAMS } from './contents.ts';
+import type { Board } from './boards/board.ts';
+import { APPLETS, benchPrograms, FILES, PROGRAMS } from './contents.ts';
 import { type Closure, closeOver } from './libraries.ts';
 import { type Tree, text } from './tree.ts';
 
@@ -46,9 +47,9 @@ const skeleton = (): Tree => {
 export interface RootParts {
   /** Unpacked packages by name. */
   trees: Map<string, string>;
-  /** Files of this machine: Node, and the runtime as one file. */
+  /** A file of this machine. */
   node: string;
-  runtime: string;
+  runtime: Uint8Array;
   modules: Tree;
 }
 
@@ -65,7 +66,7 @@ export const programsOf = ({ trees, node }: Pick<RootParts, 'trees' | 'node'>): 
   closeOver(new Map([['usr/bin/node', { package: 'node', from: node }], ...wantedOf(PROGRAMS, trees)]), trees);
 
 /** What tests want besides (contents.ts). */
-export const benchPrograms = (trees: Map<string, string>): Closure => closeOver(wantedOf(BENCH_PROGRAMS, trees), trees);
+export const benchClosure = (board: Board, trees: Map<string, string>): Closure => closeOver(wantedOf(benchPrograms(board), trees), trees);
 
 export const rootTree = (parts: RootParts): Tree => {
   const tree: Tree = new Map([...skeleton(), ...programsOf(parts).tree, ...parts.modules]);
@@ -75,7 +76,7 @@ export const rootTree = (parts: RootParts): Tree => {
   for (const name of readdirSync(files).filter((name) => name !== FIRST && name !== TABLE))
     tree.set(`${HOME}/${name}`, { kind: 'file', mode: 0o755, from: join(files, name) });
   tree.set('etc/inittab', { kind: 'file', mode: 0o644, from: join(files, TABLE) });
-  tree.set(`${HOME}/lichen-runtime.mjs`, { kind: 'file', mode: 0o755, from: parts.runtime });
+  tree.set(`${HOME}/lichen-runtime.mjs`, { kind: 'file', mode: 0o755, bytes: parts.runtime });
   return tree;
 };
 

@@ -212,9 +212,9 @@ const run = async (given: Values): Promise<void> => {
   partitions.watch(turn.submit);
   link.watch(turn.submit);
   turn.submit({ kind: 'boot' });
-  const isPaired = pairings.get(new Draft<Effect>(store.snapshot(), new Map()), ONE) !== null;
-  if (isPaired) forgetClaim(data);
+  if (pairings.get(new Draft<Effect>(store.snapshot(), new Map()), ONE) !== null) forgetClaim(data);
   else if (typeof values.claim === 'string') turn.submit(await pairWith(values.claim, identity, id, clock));
+  else askToBePaired(id);
   const lacks = [...enforcement.lacks, ...notGiven(enforcement, lent.capacity, lent.grants)];
   journal('running', { board: id, tier: offer.tier, engine: offer.engine, lacks });
   const tick = (): void => {
@@ -251,6 +251,11 @@ const evict = async (partitions: Partitions): Promise<void> => {
     await performed(partitions, { kind: 'remove', partition, data: true });
     journal(`partition ${partition} taken away`);
   }
+};
+
+const askToBePaired = (board: BoardId): void => {
+  const ways = '"claim" in lichen.json on the first partition of its image, or --claim';
+  journal('unpaired', { board, next: `this board asks to be paired: give it the line that "lichen board claim" prints, by ${ways}` });
 };
 
 const PAIR_RETRY_MS = 5_000;

@@ -1,19 +1,42 @@
 /** What tells one kind of image from another. */
+import type { Kernel } from '../kernel.ts';
+import type { Tree } from '../tree.ts';
+
 export interface Board {
   name: string;
   says: string;
   /** As Node says it, and as Debian does. */
   arch: 'x64' | 'arm64';
   debianArch: 'amd64' | 'arm64';
-  /** Debian's package that stands for the newest kernel. */
+  /** Debian's package that stands for the newest kernel, and of which suite it is if not the stable one. */
   kernel: string;
-  /** What UEFI starts when nothing else was chosen (UEFI 2.10, section 3.5.1.1), and the loader that is put there. */
-  efiName: string;
-  loader: string;
+  /** Besides the stable suite's `main`: suite and component. */
+  sources: string[];
+  firmware: Firmware;
   /** Words of the kernel's command line besides the slot's. */
   commandLine: string[];
+  /** As Raspberry Pi Imager tells its boards apart. */
+  imagerDevices?: string[];
   /** Patterns of paths below `kernel/`; what these modules need comes along. */
   modules: string[];
   /** Of these, what stands between the firmware and the root. */
   earlyModules: string[];
+}
+
+/** What starts a machine, and what it wants to find on the first partition. */
+export interface Firmware {
+  /** Packages that the files come from. */
+  packages: string[];
+  /** It reads no GPT, and finds the first partition in the table that was used before. */
+  oldTable: boolean;
+  tree(parts: BootParts): Tree;
+}
+
+export interface BootParts {
+  /** Unpacked packages by name. */
+  trees: Map<string, string>;
+  kernel: Kernel;
+  /** The first root, packed. */
+  first: Buffer;
+  commandLine: string;
 }

@@ -1,5 +1,6 @@
 import type { Board } from './board.ts';
 import { ETHERNET, FILE_SYSTEMS, PARTITIONS, STORAGE, WORLD } from './modules.ts';
+import { uefi } from './uefi.ts';
 
 export const genericAmd64: Board = {
   name: 'generic-amd64',
@@ -7,8 +8,8 @@ export const genericAmd64: Board = {
   arch: 'x64',
   debianArch: 'amd64',
   kernel: 'linux-image-amd64',
-  efiName: 'BOOTX64.EFI',
-  loader: 'systemd-bootx64.efi',
+  sources: [],
+  firmware: uefi('BOOTX64.EFI', 'systemd-bootx64.efi'),
   // The last console is where the system speaks; the first hears the kernel, and the board's own journal goes to both.
   commandLine: ['console=ttyS0,115200', 'console=tty0', 'panic=10', 'loglevel=4'],
   modules: [

@@ -42,7 +42,12 @@ export const ERRORS = {
     'What the instance publishes is not what its release declares.',
     'Mend the program or the connection schema of its recipe.',
   ),
-  'image-failed': row(71, 500, 'The image cannot be made.', 'Mend what the detail names and build again; what is ready is kept.'),
+  'image-failed': row(
+    71,
+    500,
+    'The image cannot be made, read or written.',
+    'Mend what the detail names and try again; what is ready is kept.',
+  ),
   'too-large': row(65, 413, 'The input is over its limit.', 'Split it, or see the limits in docs/reference.md.'),
   'too-many': row(75, 429, 'Too much is asked for at once.', 'Wait for an answer before asking more.'),
   'bad-packet': row(

@@ -1,12 +1,16 @@
 /** The image that all board tests start from, built as a person builds it, and cards made of it. */
+import { execFileSync } from 'node:child_process';
 import { constants, copyFileSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Board } from '../../firmware-images/boards/board.ts';
 import { genericAmd64 } from '../../firmware-images/boards/generic-amd64.ts';
 import { makeErofs } from '../../firmware-images/disk.ts';
 import { buildImage } from '../../firmware-images/image.ts';
 import { defaultCache } from '../../firmware-images/work.ts';
 
 const CARD_BYTES = 4 * 1024 ** 3;
+/** Where the first partition of an image begins, as mtools say it. */
+const BOOT_AT = '@@1M';
 
 export interface TestImage {
   path: string;
@@ -16,12 +20,12 @@ export interface TestImage {
   benchPath: string;
 }
 
-export const testImage = async (): Promise<TestImage> => {
+export const testImage = async (board: Board = genericAmd64): Promise<TestImage> => {
   const cachePath = defaultCache();
-  const out = join(cachePath, 'board-tests');
+  const out = join(cachePath, 'board-tests', board.name);
   mkdirSync(out, { recursive: true });
   const say = (line: string): void => void process.stderr.write(`image: ${line}\n`);
-  const { parts, report } = await buildImage({ board: genericAmd64, cachePath, say }, out);
+  const { parts, report } = await buildImage({ board, cachePath, say }, out);
   const firstPath = join(out, 'first');
   writeFileSync(firstPath, parts.first);
   const benchPath = join(out, 'bench');
@@ -30,7 +34,13 @@ export const testImage = async (): Promise<TestImage> => {
 };
 
 /** A card is larger than the image that is written to it. */
-export const writeCard = ({ path }: TestImage, card: string): void => {
+export const writeCard = ({ path }: TestImage, card: string, bytes = CARD_BYTES): void => {
   copyFileSync(path, card, constants.COPYFILE_FICLONE);
-  truncateSync(card, CARD_BYTES);
+  truncateSync(card, bytes);
 };
+
+/** Onto the first partition, and from it, as any computer does it. */
+export const putOn = (card: string, from: string, name: string): void =>
+  void execFileSync('mcopy', ['-o', '-i', `${card}${BOOT_AT}`, from, `::${name}`]);
+export const takeFrom = (card: string, name: string, to: string): void =>
+  void execFileSync('mcopy', ['-n', '-i', `${card}${BOOT_AT}`, `::${name}`, to]);

@@ -1,55 +1,29 @@
 /** A board in QEMU, in software: what it says on its serial line is an event, and nothing here waits for time to pass. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { type Direct, type Hardware, PC } from './hardware.ts';
 
 export interface MachineOptions {
   /** Raw disks in their order; the first is the board's own and is written to. */
   disks: { path: string; readonly?: boolean }[];
   memoryMib?: number;
-  /** Started by the machine itself, without firmware: seconds are saved where these are not what is looked at. */
-  direct?: { kernelPath: string; firstPath: string; commandLine: string };
+  /** Seconds are saved where the firmware is not what is looked at. */
+  direct?: Direct;
+  /** A PC, if nothing is said. */
+  hardware?: Hardware;
   /** TCP ports of this machine's loopback that the board reaches at GATE; it reaches nothing else. */
   reaches?: number[];
 }
 
 /** The host as the board sees it. */
 export const GATE = '10.0.2.100';
-const FIRMWARE = '/usr/share/OVMF/OVMF_CODE_4M.fd';
-const VARIABLES = '/usr/share/OVMF/OVMF_VARS_4M.fd';
 
-const withFirmware = (folder: string): string[] => {
-  execFileSync('cp', [VARIABLES, join(folder, 'variables')]);
-  return [
-    ...['-drive', `if=pflash,format=raw,unit=0,readonly=on,file=${FIRMWARE}`],
-    ...['-drive', `if=pflash,format=raw,unit=1,file=${join(folder, 'variables')}`],
-  ];
-};
-
-/**
- * What Debian and Node need, and no more: what is wider than 128 bits is emulated by slow helpers, and programs choose it where it is.
- * By AMD, so that the kernel guards against nothing that only Intel's suffer from.
- */
-const PROCESSOR = 'Nehalem,vendor=AuthenticAMD';
-
-/** One processor: with two, QEMU 7.2 now and then runs a kernel's breakpoint that was taken away already, and the kernel panics. */
-const argumentsOf = ({ disks, memoryMib = 1024, direct, reaches = [] }: MachineOptions, folder: string): string[] => [
-  ...['-nodefaults', '-display', 'none', '-no-reboot', '-machine', 'q35', '-accel', 'tcg', '-cpu', PROCESSOR],
-  ...['-m', String(memoryMib), '-serial', 'stdio', '-serial', `file:${join(folder, 'result')}`, '-device', 'virtio-rng-pci'],
-  ...disks.flatMap(({ path, readonly }) => [
-    '-drive',
-    `if=virtio,format=raw,cache=unsafe,file=${path}${readonly === true ? ',readonly=on' : ''}`,
-  ]),
-  ...['-device', 'virtio-net-pci,netdev=wire'],
-  '-netdev',
-  // `restrict`: no way out but the ports that are named.
-  ['user,id=wire,restrict=on', ...reaches.map((port) => `guestfwd=tcp:${GATE}:${port}-cmd:busybox nc 127.0.0.1 ${port}`)].join(','),
-  ...(direct === undefined
-    ? withFirmware(folder)
-    : ['-kernel', direct.kernelPath, '-initrd', direct.firstPath, '-append', direct.commandLine]),
-];
+/** `restrict`: no way out but the ports that are named. */
+const wireTo = (ports: number[]): string =>
+  ['user,id=wire,restrict=on', ...ports.map((port) => `guestfwd=tcp:${GATE}:${port}-cmd:busybox nc 127.0.0.1 ${port}`)].join(',');
 
 export class Machine {
   readonly #folder = mkdtempSync(join(tmpdir(), 'lichen-machine-'));
@@ -58,8 +32,9 @@ export class Machine {
   readonly #watchers = new Set<() => void>();
   #over = false;
 
-  constructor(options: MachineOptions) {
-    this.#child = spawn('qemu-system-x86_64', argumentsOf(options, this.#folder), { stdio: ['ignore', 'pipe', 'pipe'] });
+  constructor({ disks, memoryMib = 1024, direct, hardware = PC, reaches = [] }: MachineOptions) {
+    const wanted = { disks, memoryMib, direct, folder: this.#folder, wire: wireTo(reaches) };
+    this.#child = spawn(hardware.emulator, hardware.arguments(wanted), { stdio: ['ignore', 'pipe', 'pipe'] });
     const wake = (): void => {
       for (const look of this.#watchers) look();
     };

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BOARDS } from '../../firmware-images/boards/boards.ts';
-import { BENCH_PROGRAMS, BOOT_PACKAGE, PROGRAMS } from '../../firmware-images/contents.ts';
+import { benchPrograms, PROGRAMS } from '../../firmware-images/contents.ts';
 import { cpioOf } from '../../firmware-images/cpio.ts';
 import { uuidOf } from '../../firmware-images/disk.ts';
 import { loadablePart, neededBy } from '../../firmware-images/elf.ts';
@@ -82,7 +82,9 @@ describe('a lock', () => {
   test.each(BOARDS)('of $name pins all that is named, and nothing twice', (board) => {
     const names = readLock(board).map(({ name }) => name);
     expect(names).toEqual([...new Set(names)].sort());
-    expect(names).toEqual(expect.arrayContaining([...Object.keys(PROGRAMS), ...Object.keys(BENCH_PROGRAMS), BOOT_PACKAGE]));
+    expect(names).toEqual(
+      expect.arrayContaining([...Object.keys(PROGRAMS), ...Object.keys(benchPrograms(board)), ...board.firmware.packages]),
+    );
     expect(names.filter((name) => /^linux-image-\d/.test(name))).toHaveLength(1);
   });
 });

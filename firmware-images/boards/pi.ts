@@ -1,0 +1,68 @@
+import type { Board } from './board.ts';
+import { FILE_SYSTEMS, PARTITIONS } from './modules.ts';
+import { raspberryPi } from './raspberry-pi.ts';
+
+/** Cards, drives at USB (and at PCIe on the 5), and what stands before them. */
+const STORAGE = [
+  'drivers/block/loop.ko.xz',
+  'drivers/mmc/core/mmc_block.ko.xz',
+  'drivers/mmc/host/{bcm2835,sdhci-iproc,sdhci-brcmstb}.ko.xz',
+  'drivers/nvme/host/{nvme,nvme-core}.ko.xz',
+  'drivers/irqchip/irq-bcm2712-mip.ko.xz',
+  'drivers/clk/clk-rp1.ko.xz',
+  'drivers/misc/rp1/*',
+  'drivers/pinctrl/pinctrl-rp1.ko.xz',
+  'drivers/pinctrl/bcm/*',
+  'drivers/regulator/{fixed,gpio-regulator}.ko.xz',
+  'drivers/reset/reset-raspberrypi.ko.xz',
+  'drivers/scsi/sd_mod.ko.xz',
+  'drivers/usb/dwc2/*',
+  'drivers/usb/dwc3/dwc3.ko.xz',
+  'drivers/usb/host/xhci-{hcd,pci,pci-renesas,plat-hcd}.ko.xz',
+  'drivers/usb/phy/phy-generic.ko.xz',
+  'drivers/usb/storage/{usb-storage,uas}.ko.xz',
+];
+
+const WIRED = [
+  'drivers/net/ethernet/broadcom/genet/*',
+  'drivers/net/ethernet/cadence/macb.ko.xz',
+  'drivers/net/mdio/mdio-bcm-unimac.ko.xz',
+  'drivers/net/phy/{bcm-phy-lib,broadcom,microchip,smsc}.ko.xz',
+  'drivers/net/usb/{asix,ax88179_178a,cdc_ether,cdc_ncm,r8152,rndis_host,smsc95xx,lan78xx,usbnet}.ko.xz',
+];
+
+const WORLD = [
+  'drivers/char/hw_random/{bcm2835-rng,iproc-rng200}.ko.xz',
+  'drivers/cpufreq/raspberrypi-cpufreq.ko.xz',
+  'drivers/gpio/{gpio-brcmstb,gpio-pca953x}.ko.xz',
+  'drivers/gpu/drm/vc4/*',
+  'drivers/hid/{hid,hid-generic}.ko.xz',
+  'drivers/hid/usbhid/usbhid.ko.xz',
+  'drivers/i2c/{i2c-dev,i2c-smbus}.ko.xz',
+  'drivers/i2c/busses/{i2c-bcm2835,i2c-designware*}.ko.xz',
+  'drivers/input/evdev.ko.xz',
+  'drivers/rtc/{rtc-ds1307,rtc-pcf8523,rtc-rpi}.ko.xz',
+  'drivers/spi/{spi-bcm2835,spi-bcm2835aux,spi-dw*,spidev}.ko.xz',
+  'drivers/thermal/broadcom/*',
+  'drivers/usb/class/cdc-acm.ko.xz',
+  'drivers/usb/serial/{usbserial,cp210x,ftdi_sio,ch341,pl2303}.ko.xz',
+  'drivers/w1/masters/{ds2490,w1-gpio}.ko.xz',
+  'drivers/w1/slaves/w1_therm.ko.xz',
+  'drivers/watchdog/bcm2835_wdt.ko.xz',
+];
+
+export const pi: Board = {
+  name: 'pi',
+  says: 'Raspberry Pi Zero 2 W, 3 B, 3 B+, 4 B and 5',
+  arch: 'arm64',
+  debianArch: 'arm64',
+  // The stable suite's kernel finds no card on a 5.
+  kernel: 'linux-image-arm64/trixie-backports',
+  sources: ['trixie non-free-firmware', 'trixie-backports main'],
+  firmware: raspberryPi,
+  // The pins of the 3 and 4 are the second serial line, the socket beside the HDMI of the 5 is another; which are there the kernel knows.
+  commandLine: ['console=ttyAMA10,115200', 'console=ttyS1,115200', 'console=tty0', 'panic=10', 'loglevel=4'],
+  imagerDevices: ['pi3-64bit', 'pi4-64bit', 'pi5-64bit'],
+  modules: [...STORAGE, ...FILE_SYSTEMS, ...PARTITIONS, ...WIRED, ...WORLD, 'crypto/{crc32c_generic,sha256_generic}.ko.xz'],
+  earlyModules: [...STORAGE, ...FILE_SYSTEMS, 'crypto/**', 'lib/**', 'drivers/hid/**', 'drivers/watchdog/bcm2835_wdt.ko.xz'],
+};

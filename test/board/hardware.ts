@@ -1,0 +1,104 @@
+/** The machines that QEMU plays, in software. Each hears the board on its first file and is heard on its standard output. */
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+
+/** Started by the machine itself, without firmware. */
+export interface Direct {
+  kernelPath: string;
+  firstPath: string;
+  commandLine: string;
+  /** A device tree, where the machine brings none. */
+  tablePath?: string;
+}
+
+export interface Wanted {
+  disks: { path: string; readonly?: boolean }[];
+  memoryMib: number;
+  direct: Direct | undefined;
+  /** Where the machine keeps what it remembers besides its disks. */
+  folder: string;
+  /** The network, as QEMU's `-netdev` has it, named `wire`. */
+  wire: string;
+}
+
+export interface Hardware {
+  emulator: string;
+  arguments(wanted: Wanted): string[];
+}
+
+const QUIET = ['-nodefaults', '-display', 'none', '-no-reboot'];
+
+const firmware = (code: string, variables: string, folder: string): string[] => {
+  execFileSync('cp', [variables, join(folder, 'variables')]);
+  return [
+    ...['-drive', `if=pflash,format=raw,unit=0,readonly=on,file=${code}`],
+    ...['-drive', `if=pflash,format=raw,unit=1,file=${join(folder, 'variables')}`],
+  ];
+};
+
+const started = ({ kernelPath, firstPath, commandLine, tablePath }: Direct): string[] => [
+  ...['-kernel', kernelPath, '-initrd', firstPath, '-append', commandLine],
+  ...(tablePath === undefined ? [] : ['-dtb', tablePath]),
+];
+
+const virtioDisks = ({ disks }: Wanted): string[] =>
+  disks.flatMap(({ path, readonly }, at) => [
+    ...['-drive', `if=none,id=disk${at},format=raw,cache=unsafe,file=${path}${readonly === true ? ',readonly=on' : ''}`],
+    ...['-device', `virtio-blk-pci,drive=disk${at}`],
+  ]);
+
+const virtioRest = ({ memoryMib, wire }: Wanted): string[] => [
+  ...['-m', String(memoryMib), '-device', 'virtio-rng-pci', '-netdev', wire, '-device', 'virtio-net-pci,netdev=wire'],
+];
+
+/**
+ * What Debian and Node need, and no more: what is wider than 128 bits is emulated by slow helpers, and programs choose it where it is.
+ * By AMD, so that the kernel guards against nothing that only Intel's suffer from.
+ */
+const PROCESSOR = 'Nehalem,vendor=AuthenticAMD';
+
+/** One processor: with two, QEMU 7.2 now and then runs a kernel's breakpoint that was taken away already, and the kernel panics. */
+export const PC: Hardware = {
+  emulator: 'qemu-system-x86_64',
+  arguments: (wanted) => [
+    ...[
+      ...QUIET,
+      '-machine',
+      'q35',
+      '-accel',
+      'tcg',
+      '-cpu',
+      PROCESSOR,
+      '-serial',
+      'stdio',
+      '-serial',
+      `file:${join(wanted.folder, 'result')}`,
+    ],
+    ...[...virtioDisks(wanted), ...virtioRest(wanted)],
+    ...(wanted.direct === undefined
+      ? firmware('/usr/share/OVMF/OVMF_CODE_4M.fd', '/usr/share/OVMF/OVMF_VARS_4M.fd', wanted.folder)
+      : started(wanted.direct)),
+  ],
+};
+
+/** An Arm machine that exists nowhere else; `max` would sign pointers, which is slow to play. */
+export const VIRT: Hardware = {
+  emulator: 'qemu-system-aarch64',
+  arguments: (wanted) => [
+    ...[...QUIET, '-machine', 'virt', '-accel', 'tcg', '-cpu', 'cortex-a72', '-serial', 'stdio'],
+    ...[...virtioDisks(wanted), ...virtioRest(wanted)],
+    ...(wanted.direct === undefined
+      ? firmware('/usr/share/AAVMF/AAVMF_CODE.fd', '/usr/share/AAVMF/AAVMF_VARS.fd', wanted.folder)
+      : started(wanted.direct)),
+  ],
+};
+
+/** A Raspberry Pi 3 B from its kernel on: QEMU has none of the firmware, one size of memory, and cards of powers of two. */
+export const PI_3B: Hardware = {
+  emulator: 'qemu-system-aarch64',
+  arguments: ({ disks, direct, wire }) => [
+    ...[...QUIET, '-machine', 'raspi3b', '-accel', 'tcg', '-serial', 'null', '-serial', 'stdio'],
+    ...disks.flatMap(({ path }) => ['-drive', `if=sd,format=raw,cache=unsafe,file=${path}`]),
+    ...['-netdev', wire, '-device', 'usb-net,netdev=wire', ...(direct === undefined ? [] : started(direct))],
+  ],
+};

