@@ -30,6 +30,7 @@ describe('a request', () => {
         cap: '5.25',
         currency: 'EUR',
         valid: '30d',
+        bake: '1m',
       },
       ...{ patience: '90s', onIsolation: 'continue', out: join(directory, 'museum.request') },
     };
