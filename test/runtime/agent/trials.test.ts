@@ -39,7 +39,7 @@ const unsound = (world: BoardWorld, ...bad: SmallRelease[]): void => {
 const trialOf = (world: BoardWorld, { lease }: Placed) => world.instance(lease)?.trial;
 
 describe('a release on trial', () => {
-  test('that holds its promises for as long as was asked has passed, and is past falling back', () => {
+  test('that holds its promises for as long as was asked has passed, and is past falling back [instances-15]', () => {
     const world = paired();
     const { after } = updated(world);
     world.pass(BAKE_MS - 10_000);
@@ -159,7 +159,7 @@ describe('a release on trial', () => {
     for (let i = 1; i < of.length; i++) expect(of[i]!.registers.cpuMicros).toBeGreaterThanOrEqual(of[i - 1]!.registers.cpuMicros);
   });
 
-  test('keeps the release to which it may have to return, whatever is swept', () => {
+  test('keeps the release to which it may have to return, whatever is swept [instances-17]', () => {
     const world = paired();
     const { after } = updated(world);
     world.pass(1_500_000);
@@ -168,7 +168,7 @@ describe('a release on trial', () => {
 });
 
 describe('what ran before', () => {
-  test('goes on until the update can begin, however long its content takes', () => {
+  test('goes on until the update can begin, however long its content takes [instances-16]', () => {
     const world = paired();
     const late = fresh({ recipe: 'late' });
     const before = placed(world, { release: old });
