@@ -115,6 +115,8 @@ const request = v.object({
   /** Why replicas have no board, where it is not for want of room. */
   lacks: v.optional(v.array(text), []),
   holdMs: v.nullable(uint),
+  /** What takes the place of the release where that does not hold its promises. */
+  fallback: v.optional(v.nullable(v.object({ release: hash, bakeMs: uint })), null),
   /** How often its tenant has let all its instances begin anew. */
   bang: uint,
   /** Why no gateway acts upon it; empty: they do. */
@@ -130,6 +132,8 @@ const report = v.object({
   detail: text,
   /** What it publishes of how it is reached, as JSON. */
   connection: v.nullable(v.string()),
+  /** The release that runs in the place of the lease's, which did not do. */
+  instead: v.optional(v.nullable(hash), null),
   atMs: uint,
 });
 

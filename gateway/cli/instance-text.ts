@@ -8,6 +8,7 @@ export const instanceText = ({ name, index, lease, board, report, opened }: Inst
   const why = report.detail === '' ? '' : ` (${report.detail})`;
   const lines = [
     `${head}: ${report.state}${why}, promise ${report.promise}, ${report.restarts} restarts`,
+    ...(report.instead === null ? [] : [`  runs release ${report.instead}, to which it fell back`]),
     ...(report.address === null ? [] : [`  address ${report.address}`]),
     ...(report.connection === null ? [] : [`  connection ${report.connection}`]),
   ];

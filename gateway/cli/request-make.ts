@@ -1,6 +1,6 @@
 /** A request from the words of a command line, with the voucher that pays for it, and the next sequence of one. */
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
-import { type Bytes, fromHex, hex } from '../../runtime/protocol/bytes.ts';
+import { type Bytes, equal, fromHex, hex } from '../../runtime/protocol/bytes.ts';
 import type { Signer } from '../../runtime/protocol/crypto.ts';
 import { refuse } from '../../runtime/protocol/errors.ts';
 import { fingerprint, type TenantId } from '../../runtime/protocol/ids.ts';
@@ -8,7 +8,15 @@ import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { unseal } from '../../runtime/protocol/noun.ts';
 import { linkTargets, publishedPorts } from '../../runtime/protocol/nouns/reach.ts';
 import { holdMs } from '../../runtime/protocol/nouns/release.ts';
-import { filter as filterSchema, type Request, requestIdOf, requestSchema, voucherNoun } from '../../runtime/protocol/nouns/request.ts';
+import {
+  type Fallback,
+  fallback,
+  filter as filterSchema,
+  type Request,
+  requestIdOf,
+  requestSchema,
+  voucherNoun,
+} from '../../runtime/protocol/nouns/request.ts';
 import type { SealedSecrets } from '../../runtime/protocol/nouns/secrets.ts';
 import { amount, currency as currencySchema, name as nameSchema } from '../../runtime/protocol/schema.ts';
 import type { StandingRequest } from './answers.ts';
@@ -41,6 +49,8 @@ export interface MakeFlags extends ApiFlags {
   patience: string;
   onIsolation: string;
   hold?: string;
+  fallback?: string;
+  bake: string;
   out?: string;
 }
 
@@ -110,6 +120,11 @@ const secretsOf = async (flags: MakeFlags, whose: Parameters<typeof sealSecrets>
   return { secrets: sealSecrets(files, whose, await openClient(flags).ask('boards'), say) };
 };
 
+export const fallbackTo = (release: Bytes, bake: string): Fallback => ({
+  release,
+  bakeMs: word(fallback.entries.bakeMs, duration(bake, '--bake'), '--bake'),
+});
+
 /** All words are read before the gateway is asked and before anything is written. */
 export const makeFiles = async (flags: MakeFlags): Promise<Made> => {
   const { signer } = readKey(flags.tenantKey);
@@ -129,6 +144,7 @@ export const makeFiles = async (flags: MakeFlags): Promise<Made> => {
     patienceMs: word(FIELDS.patienceMs, duration(flags.patience, '--patience'), '--patience'),
     ...(flags.link && { links: word(linkTargets, pairs(flags.link, '--link'), '--link') }),
     ...(flags.publish && { publish: word(publishedPorts, numbers(pairs(flags.publish, '--publish'), '--publish'), '--publish') }),
+    ...(flags.fallback !== undefined && { fallback: fallbackTo(hexBytes(flags.fallback, '--fallback'), flags.bake) }),
     ...(flags.hold !== undefined && { holdMs: word(holdMs, duration(flags.hold, '--hold'), '--hold') }),
   };
   const secrets = await secretsOf(flags, { tenant, name: terms.name, filter: terms.filter });
@@ -148,7 +164,26 @@ export interface Change {
   parameters?: Record<string, string>;
   /** All instances begin anew. */
   bang?: true;
+  /** Another release, which falls back to the present one if it does not hold for so long; `null`: to none. */
+  update?: { release: Bytes; bake: string | null };
+  /** To the release that the present one would fall back to. */
+  rollback?: true;
 }
+
+/** `failed`: some board has had to fall back from the present release, so that nothing is to fall back to it. */
+const releasesOf = (held: StandingRequest, { update, rollback }: Change, failed: boolean): { release: Bytes; fallback?: Fallback } => {
+  const standing = held.fallback === null ? undefined : { release: fromHex(held.fallback.release), bakeMs: held.fallback.bakeMs };
+  if (rollback === true) {
+    if (standing === undefined)
+      return refuse('not-found', `${held.name} names no release to fall back to; say which: \`request set --release HEX\``);
+    return { release: standing.release };
+  }
+  const release = fromHex(held.release);
+  const good = failed && standing !== undefined ? standing.release : release;
+  const isBaked = update !== undefined && update.bake !== null && !equal(good, update.release);
+  if (update !== undefined) return { release: update.release, ...(isBaked && { fallback: fallbackTo(good, update.bake ?? '') }) };
+  return { release, ...(standing !== undefined && { fallback: standing }) };
+};
 
 /** The newest request of that name with something changed, signed. Error: `not-found`. */
 export const nextOf = async (
@@ -161,6 +196,7 @@ export const nextOf = async (
   const tenant = fingerprint<TenantId>(nodeCrypto, signer.publicKey);
   const held = (await standing(client, tenant, name)) ?? refuse('not-found', `tenant ${tenant} has no request ${name} at ${client.url}`);
   const { replicas, filter, priceCap, currency, onIsolation, patienceMs, links, publish, request } = held;
+  const failed = (await client.ask('instances')).some((one) => one.request === request && (one.report?.instead ?? null) !== null);
   const sequence = held.sequence + 1;
   const state = change.state ?? held.state;
   const bang = held.bang + (change.bang === true ? 1 : 0);
@@ -176,7 +212,7 @@ export const nextOf = async (
     name,
     sequence,
     state,
-    release: fromHex(held.release),
+    ...releasesOf(held, change, failed),
     voucher: fromHex(held.voucher),
     ...kept,
   });

@@ -9,7 +9,7 @@ import { brief, emit, type JsonFlag, table } from './output.ts';
 import { PUSHED, type PushFlags, pushFiles, withPusher } from './push.ts';
 import { type Change, type MakeFlags, makeFiles, nextOf } from './request-make.ts';
 import { addApi, addPush, addVerb } from './verbs.ts';
-import { misused, pairs, word } from './words.ts';
+import { hexBytes, misused, pairs, word } from './words.ts';
 
 const make = async (flags: MakeFlags & JsonFlag): Promise<void> => {
   const made = await makeFiles(flags);
@@ -55,9 +55,20 @@ export const change = async (name: string, by: Change, flags: PushFlags & JsonFl
   emit(flags, { request, name, sequence, state }, () => `${name} is to be ${state} (sequence ${sequence})`);
 };
 
-const set = (name: string, flags: PushFlags & JsonFlag & { param?: string[] }): Promise<void> => {
-  if (flags.param === undefined) misused('--param KEY=VALUE is needed: what is to be another');
-  return change(name, { parameters: word(requestSchema.entries.parameters, pairs(flags.param ?? [], '--param'), '--param') }, flags);
+interface SetFlags extends PushFlags, JsonFlag {
+  param?: string[];
+  release?: string;
+  bake: string;
+  /** False with `--no-fallback`. */
+  fallback: boolean;
+}
+
+const set = (name: string, flags: SetFlags): Promise<void> => {
+  const { param, release, bake, fallback } = flags;
+  if (param === undefined && release === undefined) misused('--param KEY=VALUE or --release HEX is needed: what is to be another');
+  const parameters = word(requestSchema.entries.parameters, pairs(param ?? [], '--param'), '--param');
+  const update = release === undefined ? {} : { update: { release: hexBytes(release, '--release'), bake: fallback ? bake : null } };
+  return change(name, { parameters, ...update }, flags);
 };
 
 /** What is wished, what of it is refused, and what its instances say of how they are reached. */
@@ -101,6 +112,8 @@ const addMakeOptions = (command: Command): Command =>
     .option('--patience <duration>', 'how long a board may be out of reach before another takes over', '5m')
     .option('--on-isolation <what>', 'continue or stop', 'continue')
     .option('--hold <duration>', 'how long an instance may hold off another release; by default as long as its own says')
+    .option('--fallback <hex>', 'a release that takes the place of this one where this one does not hold its promises')
+    .option('--bake <duration>', 'with --fallback: for how long they have to hold', '1m')
     .option('--out <file>', 'where the signed request goes; by default NAME-SEQUENCE.request');
 
 export const register = (noun: Command): void => {
@@ -141,13 +154,27 @@ export const register = (noun: Command): void => {
   addPush(
     addVerb(noun, {
       usage: 'set <name>',
-      says: 'change parameters; its instances are told, or begin anew, on the leases that they have',
-      examples: ['request set museum --param greeting=moin --tenant-key tenant.key'],
+      says: 'change parameters or the release; where a new release does not hold its promises, the present one takes its place again',
+      examples: [
+        'request set museum --param greeting=moin --tenant-key tenant.key',
+        'request set museum --release HEX --bake 5m --tenant-key tenant.key',
+      ],
       gives: { keys: ['request', 'name', 'sequence', 'state'] },
     }),
   )
     .option('--param <key=value...>', 'a parameter that the release declares; the others stay')
+    .option('--release <hex>', 'another release from now on')
+    .option('--bake <duration>', 'with --release: for how long its promises have to hold', '1m')
+    .option('--no-fallback', 'with --release: go on with it, whatever becomes of it')
     .action(set);
+  addPush(
+    addVerb(noun, {
+      usage: 'rollback <name>',
+      says: 'ask for the release to which the present one would fall back, under a new sequence',
+      examples: ['request rollback museum --tenant-key tenant.key'],
+      gives: { keys: ['request', 'name', 'sequence', 'state'] },
+    }),
+  ).action((name: string, flags: PushFlags & JsonFlag) => change(name, { rollback: true }, flags));
   addApi(
     addVerb(noun, {
       usage: 'show <name>',

@@ -3,6 +3,7 @@ import { hex } from '../../runtime/protocol/bytes.ts';
 import type { RequestId } from '../../runtime/protocol/ids.ts';
 import { NOT_PAYABLE } from '../../runtime/protocol/money.ts';
 import { type Lease, leaseIdOf, type Terms } from '../../runtime/protocol/nouns/lease.ts';
+import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
 import type { Request } from '../../runtime/protocol/nouns/request.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import type { Context, Rows } from './context.ts';
@@ -18,6 +19,25 @@ export interface Instance {
   request: Request;
   index: number;
 }
+
+/** Room for the release, and for the one that may have to take its place; of `/data` there is one, as the release wants it. */
+export const leasedLimits = (rows: Rows, { fallback }: Request, { limits }: Manifest): Manifest['limits'] => {
+  const other = fallback === undefined ? undefined : manifests.get(rows, hex(fallback.release))?.doc.limits;
+  if (other === undefined) return limits;
+  const most = (key: 'logKib' | 'openFiles'): Partial<Manifest['limits']> => {
+    const [a, b] = [limits[key], other[key]];
+    return a === undefined && b === undefined ? {} : { [key]: Math.max(a ?? 0, b ?? 0) };
+  };
+  return {
+    ...limits,
+    memoryMib: Math.max(limits.memoryMib, other.memoryMib),
+    cpuMillis: Math.max(limits.cpuMillis, other.cpuMillis),
+    pids: Math.max(limits.pids, other.pids),
+    tmpMib: Math.max(limits.tmpMib, other.tmpMib),
+    ...most('logKib'),
+    ...most('openFiles'),
+  };
+};
 
 /** Null while nobody pays for it. */
 export const contract = (
@@ -47,7 +67,7 @@ export const contract = (
     binding: binding.version,
     release: request.release,
     publisher: manifest.publisher,
-    limits: manifest.doc.limits,
+    limits: leasedLimits(rows, request, manifest.doc),
     rates: binding.rates,
     currency: chosen.tier === 'dev' ? NOT_PAYABLE : binding.currency,
     feePermille: gatewayById(rows, context, context.me)?.feePermille ?? 0,

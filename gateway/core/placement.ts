@@ -15,7 +15,7 @@ import { agendaOf, inOrder } from './agenda.ts';
 import { setAlarm } from './alarms.ts';
 import { isWithdrawn, objectionTo } from './apply-demand.ts';
 import type { Context, Rows } from './context.ts';
-import { contract } from './contract.ts';
+import { contract, leasedLimits } from './contract.ts';
 import { holdsKey } from './directory.ts';
 import { canRenew, guardiansFor, isGuarded } from './grants.ts';
 import { currentLease, type HeldLease, leasesFor } from './holding.ts';
@@ -48,19 +48,21 @@ interface Wish {
   id: RequestId;
   request: Request;
   manifest: Manifest;
+  /** As they will be leased. */
+  limits: Manifest['limits'];
   /** What its board must lend. */
   needs: string[];
   /** Requests whose instances must be on its board. */
   beside: RequestId[];
 }
 
-const fits = (candidate: Candidate, { request, manifest, needs, beside }: Wish): boolean => {
+const fits = (candidate: Candidate, { request, manifest, limits, needs, beside }: Wish): boolean => {
   const { filter } = request;
   // What is run unprivileged is posted in XTS whatever the tariff says, so it answers any currency.
   const currency = candidate.tier === 'dev' || candidate.binding.currency === request.currency;
   return (
     currency &&
-    hasRoom(candidate, manifest.limits) &&
+    hasRoom(candidate, limits) &&
     (request.onIsolation === 'continue' || candidate.deadline) &&
     needs.every((need) => candidate.grants.has(need)) &&
     (request.secrets === undefined || request.secrets.some(({ board }) => board === candidate.board)) &&
@@ -111,7 +113,14 @@ const wishOf = (rows: Rows, context: Context, key: string, now: Instant): Wish |
   if (content.refused !== '' || !actsFor(rows, context, id, now) || isWithdrawn(rows, release)) return null;
   const manifest = manifests.get(rows, release)?.doc;
   if (manifest === undefined || objectionTo(request, manifest) !== null) return null;
-  return { id, request, manifest, needs: needsOf(manifest), beside: linkedRequests(context.crypto, manifest, request) };
+  return {
+    id,
+    request,
+    manifest,
+    limits: leasedLimits(rows, request, manifest),
+    needs: needsOf(manifest),
+    beside: linkedRequests(context.crypto, manifest, request),
+  };
 };
 
 /** A guarded lease that nobody would renew moves nothing, it only ends the one before; and others are asked whether that is over. */
@@ -167,7 +176,7 @@ export const placements = (rows: Rows, context: Context, touched: Touched, now: 
     if (chosen === undefined || lease === null) return wait(rows, instance, board);
     waitNoMore(rows, instance, board);
     out.push(lease);
-    boardsOf().reserve(chosen, manifest.limits, id, publishedOf(manifest, request).map(placeOfPort));
+    boardsOf().reserve(chosen, wish.limits, id, publishedOf(manifest, request).map(placeOfPort));
   };
 
   const waiting = changed.size === 0 ? [] : waitingFor(rows);

@@ -183,6 +183,8 @@ export interface InstanceReport {
   detail: string;
   /** What it publishes, as JSON. */
   connection: string | null;
+  /** The release that runs in the place of the lease's. */
+  instead: string | null;
   atMs: number;
 }
 /** lease → its board's newest word. */

@@ -102,14 +102,24 @@ const report: Handler<Message> = (work, service, event, now) => {
   const board = boards.get(work, event.id);
   if (value.board !== event.id || board === null || !equal(signer, board.key))
     refuse('wrong-signer', 'the report is not signed by the board of this session');
-  for (const { lease, state, promise, address, restarts, detail, connection } of value.instances) {
+  for (const { lease, state, promise, address, restarts, detail, connection, instead } of value.instances) {
     const leased = leases.get(work, lease)?.doc.board;
     if (leased !== undefined && leased !== value.board) refuse('wrong-signer', `lease ${lease} is another board's`);
     // Its guardian's log may come later than the board.
     if (leased === undefined) continue;
     reports.put(
       work,
-      { board: event.id, state, promise, address, restarts, detail, connection: connection ?? null, atMs: now.wallMs },
+      {
+        board: event.id,
+        state,
+        promise,
+        address,
+        restarts,
+        detail,
+        connection: connection ?? null,
+        instead: instead === undefined ? null : hex(instead),
+        atMs: now.wallMs,
+      },
       lease,
     );
   }

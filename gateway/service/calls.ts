@@ -150,6 +150,7 @@ const listRequests: Answer = (work, service) =>
       links: doc.links ?? {},
       publish: doc.publish ?? {},
       holdMs: doc.holdMs ?? null,
+      fallback: doc.fallback === undefined ? null : { release: hex(doc.fallback.release), bakeMs: doc.fallback.bakeMs },
       bang: doc.bang ?? 0,
       /** Why it is not acted upon; empty: it is. */
       refused: refusalOf(work, doc),

@@ -2,7 +2,7 @@
  * What tenants, publishers and owners push, over MQTT or HTTP: any signed document, or a page or chunk of a release
  * whose manifest came first. Content that nobody waits for is refused, so the door is no free storage.
  */
-import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
+import { type Bytes, equal, hex } from '../../runtime/protocol/bytes.ts';
 import { typOf } from '../../runtime/protocol/cose.ts';
 import { type LichenError, refuse, tell } from '../../runtime/protocol/errors.ts';
 import { encodeAs } from '../../runtime/protocol/noun.ts';
@@ -11,7 +11,7 @@ import { type Answer, answer as answerSchema } from '../../runtime/protocol/noun
 import { checkChoices, needsOf } from '../../runtime/protocol/nouns/reach.ts';
 import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
 import { type Request, requestIdOf } from '../../runtime/protocol/nouns/request.ts';
-import { givenTo } from '../../runtime/protocol/parameters.ts';
+import { givenTo, knownTo } from '../../runtime/protocol/parameters.ts';
 import { checkManifest } from '../../runtime/protocol/soundness.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { isWithdrawn, openBinding, openManifest, openRequest } from '../core/apply-demand.ts';
@@ -54,6 +54,17 @@ const checkLent = (work: Work, manifest: Manifest, { filter, state }: Request): 
   if (lacking.length > 0) refuse('not-offered', `the release needs ${lacking.join(', ')}, which board ${board} or its owner does not lend`);
 };
 
+/** What takes the place of a release has to be one that may run there, with what is asked of both. */
+const checkFallback = (work: Work, manifest: Manifest, { fallback, release, parameters }: Request): void => {
+  if (fallback === undefined) return;
+  const key = hex(fallback.release);
+  const other = manifests.get(work, key)?.doc ?? refuse('not-found', `release ${key} to fall back to is not known here; push it first`);
+  if (equal(fallback.release, release)) refuse('bad-schema', 'a release cannot fall back to itself');
+  if (other.publisher !== manifest.publisher) refuse('wrong-publisher', `release ${key} to fall back to is of another publisher`);
+  if (isWithdrawn(work, key)) refuse('revoked-key', 'the publisher has revoked the key that signed the release to fall back to');
+  givenTo(other, knownTo(other, parameters));
+};
+
 const pushRequest: Push = (work, service, body, now) => {
   const { value } = openRequest(work, service, body);
   const held = requests.get(work, requestIdOf(service.crypto, value.tenant, value.name));
@@ -69,6 +80,7 @@ const pushRequest: Push = (work, service, body, now) => {
   const refused = releases.get(work, hex(value.release))?.refused ?? '';
   if (refused !== '') refuse('bad-release', `release ${hex(value.release)} is refused: ${refused}`);
   givenTo(manifest.doc, value.parameters);
+  if (value.state !== 'destroyed') checkFallback(work, manifest.doc, value);
   const id = requestIdOf(service.crypto, value.tenant, value.name);
   checkChoices(manifest.doc, value);
   checkCircle(work, service.crypto, manifest.doc, value);

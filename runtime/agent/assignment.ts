@@ -16,6 +16,7 @@ import { closedBy } from './chain.ts';
 import { needDocuments } from './documents.ts';
 import type { Board, Work } from './events.ts';
 import { fromHome, listed as listedGateways } from './session.ts';
+import { forgetRelease } from './trials.ts';
 
 export const freshRun = (process: Run['process']): Run => ({
   process,
@@ -143,6 +144,11 @@ const newInstance = (board: Board): Omit<Instance, 'lease' | 'request'> => ({
   banged: 0,
   supersededMonoMs: null,
   holdMs: null,
+  fallback: null,
+  trial: 'open',
+  failure: '',
+  begun: 0,
+  began: null,
 });
 
 /** Digest of the parameters that an instance is given upon a request; empty while its release is not known. Throws what is wrong with them. */
@@ -166,6 +172,13 @@ export const obey = (work: Work, board: Board, id: string, instance: Instance, d
   }
 };
 
+/** Whoever asks again, whatever for, has the release that failed tried again. */
+const retriedBy = (work: Work, instance: Instance, { sequence }: Request): Instance => {
+  if (sequence <= instance.sequence || instance.trial !== 'failed') return instance;
+  forgetRelease(work, instance.lease.lease);
+  return { ...instance, trial: 'open', failure: '', begun: 0 };
+};
+
 /** An older request than was obeyed before is not obeyed. */
 const obeyed = (work: Work, board: Board, instance: Instance, named: Bytes, digestOf: DigestOf): Instance => {
   const document = documents.get(work, hex(named)) ?? refuse('internal', 'document');
@@ -173,7 +186,11 @@ const obeyed = (work: Work, board: Board, instance: Instance, named: Bytes, dige
   if (request.sequence < instance.sequence)
     refuse('stale', `sequence ${instance.sequence} of ${request.name} was obeyed, this is ${request.sequence}`);
   const wanted = request.state === 'destroyed' ? 'gone' : request.state;
-  const wants = wanted === 'gone' ? instance.wants : digestOf(instance, request);
+  const retried = retriedBy(work, instance, request);
+  const wants = wanted === 'gone' ? instance.wants : digestOf(retried, request);
   const bang = Math.max(instance.bang, request.bang ?? 0);
-  return { ...instance, request: named, asked: null, sequence: request.sequence, wanted, wants, bang, holdMs: request.holdMs ?? null };
+  return {
+    ...{ ...retried, request: named, asked: null, sequence: request.sequence, wanted, wants, bang },
+    ...{ holdMs: request.holdMs ?? null, fallback: request.fallback ?? null },
+  };
 };

@@ -40,8 +40,9 @@ export const BUSY: ReadonlySet<Content['phase']> = new Set(['checking', 'gatheri
 /** Without a chunk for this many patiences, a release gives way for as long. */
 const STANDSTILL = 10;
 
-/** Releases whose content an instance needs. */
-export const neededBy = ({ lease }: Instance): string[] => [hex(lease.release)];
+/** Releases whose content an instance needs, or may need at once. */
+export const neededBy = ({ lease, fallback }: Instance): string[] =>
+  [lease.release, ...(fallback === null ? [] : [fallback.release])].map(hex);
 
 const pagesOf = (work: Work, manifest: Manifest): Bytes[] =>
   manifest.pages.map((page) => documents.get(work, hex(page)) ?? refuse('missing-content', `page ${hex(page)}`));

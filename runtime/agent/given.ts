@@ -1,11 +1,13 @@
 /** What an instance is started with: its release's words, with the parameters that its request sets. */
 import { contents, documents, type Instance } from '../core/tables.ts';
+import { leaseToRun, releaseOf } from '../core/trial.ts';
 import { openRequest } from '../core/trust.ts';
 import type { PartitionSpec } from '../ports/partitions.ts';
 import { hex, utf8 } from '../protocol/bytes.ts';
 import { refuse } from '../protocol/errors.ts';
+import type { Manifest } from '../protocol/nouns/release.ts';
 import type { Request } from '../protocol/nouns/request.ts';
-import { type Given, givenTo } from '../protocol/parameters.ts';
+import { type Given, givenTo, knownTo } from '../protocol/parameters.ts';
 import type { DigestOf } from './assignment.ts';
 import type { Board, Work } from './events.ts';
 import { policyOf } from './reach.ts';
@@ -15,15 +17,19 @@ import { manifestFor } from './verified.ts';
 const requestOf = (work: Work, board: Board, { lease, request }: Instance): Request =>
   openRequest(board.crypto, lease, request, documents.get(work, hex(request)) ?? refuse('missing-content', 'request'));
 
+/** What is asked of a release need not be known to the one that it fell back to. */
+const askedOf = (instance: Instance, manifest: Manifest, { parameters }: Request): Record<string, string> =>
+  instance.trial === 'failed' ? knownTo(manifest, parameters) : parameters;
+
 const sorted = (texts: Record<string, string>): [string, string][] => Object.entries(texts).sort(([a], [b]) => (a < b ? -1 : 1));
 
 const digest = (board: Board, { texts }: Given): string => hex(board.crypto.sha256(utf8(JSON.stringify(sorted(texts)))));
 
 export const digestFor =
   (work: Work, board: Board): DigestOf =>
-  ({ lease }, request) => {
-    const manifest = manifestFor(work, board, lease);
-    return manifest === null ? '' : digest(board, givenTo(manifest, request.parameters));
+  (instance, request) => {
+    const manifest = manifestFor(work, board, leaseToRun(instance));
+    return manifest === null ? '' : digest(board, givenTo(manifest, askedOf(instance, manifest, request)));
   };
 
 /** Digest of the parameters that the request which is obeyed asks for. */
@@ -35,10 +41,10 @@ const variablesOf = (texts: Record<string, string>): Record<string, string> =>
 
 /** Errors: `bad-parameter`, and those of a request. */
 export const givenNow = (work: Work, board: Board, instance: Instance): { spec: PartitionSpec; digest: string } => {
-  const manifest = manifestFor(work, board, instance.lease) ?? refuse('missing-content', 'manifest');
+  const manifest = manifestFor(work, board, leaseToRun(instance)) ?? refuse('missing-content', 'manifest');
   const request = requestOf(work, board, instance);
-  const given = givenTo(manifest, request.parameters);
-  const rootPath = contents.get(work, hex(instance.lease.release))?.rootPath ?? refuse('missing-content', 'root');
+  const given = givenTo(manifest, askedOf(instance, manifest, request));
+  const rootPath = contents.get(work, hex(releaseOf(instance)))?.rootPath ?? refuse('missing-content', 'root');
   const { texts, typed } = given;
   const { lease } = instance;
   const { engine, devices = [] } = manifest;

@@ -15,6 +15,7 @@ import {
   runs,
   schedules,
 } from '../core/tables.ts';
+import { isOther, leaseToRun, releaseOf } from '../core/trial.ts';
 import { hex } from '../protocol/bytes.ts';
 import { asLichenError, type LichenError, refuse } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
@@ -29,6 +30,7 @@ import { forgetProbes, freshPromises, probeAnew } from './promises.ts';
 import { forgetReach, unconnected } from './reach.ts';
 import { adopt, deadlineOf, isHeld, partingMoments } from './renewal.ts';
 import { sweepLater } from './sweeping.ts';
+import { judge, judgeMoments } from './trials.ts';
 import { forgetUnverified, manifestFor, manifestOf, publisherChain } from './verified.ts';
 
 /** Unless its manifest says otherwise. */
@@ -64,6 +66,7 @@ export const advanceMoments = (work: Work): number[] => [
   ...runs.all(work).map(({ value }) => value.retryMonoMs),
   ...contents.all(work).map(({ value }) => value.movedMonoMs),
   ...partingMoments(work),
+  ...judgeMoments(work),
   ...instances.all(work).flatMap(({ key, value }) => holdsOff(work, key, value) ?? []),
 ];
 
@@ -77,12 +80,21 @@ const holdsOff = (work: Work, id: string, instance: Instance): number | null => 
 const successorOf = (work: Work, { lease }: Instance): { key: string; value: Instance } | null =>
   instances.all(work).find(({ value }) => value.wanted !== 'gone' && follows(value.lease, lease)) ?? null;
 
+/** While what is to take its place cannot begin yet, it goes on: an update over a bad link takes its time. */
+const bridges = (work: Work, instance: Instance, run: Run): boolean => {
+  const isUp = run.process === 'running' && instance.opened && !instance.closed;
+  const next = isUp && instance.supersededMonoMs !== null ? successorOf(work, instance)?.value : undefined;
+  if (next === undefined || (next.wanted !== 'started' && next.wanted !== 'unknown')) return false;
+  return contents.get(work, hex(releaseOf(next)))?.phase !== 'held' || (runs.get(work, next.lease.lease)?.error ?? '') !== '';
+};
+
 const factsOf = (work: Work, board: Board, id: string, instance: Instance, run: Run, now: Instant): Facts => ({
   verified: isVerified(work, board, instance, run),
   held: isHeld(work, id, instance, now),
-  content: contents.get(work, hex(instance.lease.release)),
+  content: contents.get(work, hex(releaseOf(instance))),
   reloads: manifests.get(work, id)?.reload !== undefined,
-  holdsOff: now.monoMs < (holdsOff(work, id, instance) ?? Number.NEGATIVE_INFINITY),
+  isOther: isOther(instance),
+  holdsOff: bridges(work, instance, run) || now.monoMs < (holdsOff(work, id, instance) ?? Number.NEGATIVE_INFINITY),
   waits: instances.all(work).some(({ value }) => value.wanted === 'gone' && follows(instance.lease, value.lease)),
 });
 
@@ -90,8 +102,10 @@ const factsOf = (work: Work, board: Board, id: string, instance: Instance, run: 
 const advanceOne = (work: Work, board: Board, id: string, first: Instance, now: Instant): void => {
   let instance: Instance | null = first;
   for (let step: Step | null = 'open'; instance !== null && (step === 'open' || step === 'close'); instance = instances.get(work, id)) {
-    const run = runs.get(work, id);
-    if (run === null) return;
+    const before = runs.get(work, id);
+    if (before === null) return;
+    instance = judge(work, id, instance, before, now);
+    const run = runs.get(work, id) ?? before;
     const facts = factsOf(work, board, id, instance, run, now);
     if (facts.verified) instance = learn(work, board, id, instance);
     step = plan(instance, run, facts, now.monoMs);
@@ -100,8 +114,9 @@ const advanceOne = (work: Work, board: Board, id: string, first: Instance, now: 
 };
 
 /** Throws why it may not run: once, and not when it is on its way out anyway. */
-const isVerified = (work: Work, board: Board, { lease, request, wanted }: Instance, { error }: Run): boolean =>
-  wanted === 'gone' || (error === '' && documents.get(work, hex(request)) !== null && manifestFor(work, board, lease) !== null);
+const isVerified = (work: Work, board: Board, instance: Instance, { error }: Run): boolean =>
+  instance.wanted === 'gone' ||
+  (error === '' && documents.get(work, hex(instance.request)) !== null && manifestFor(work, board, leaseToRun(instance)) !== null);
 
 /** Its request may have been obeyed before its release was known: what that says of its parameters comes to light now. */
 const learn = (work: Work, board: Board, id: string, instance: Instance): Instance => {
@@ -114,13 +129,13 @@ const learn = (work: Work, board: Board, id: string, instance: Instance): Instan
 type Act = (work: Work, board: Board, id: string, instance: Instance, now: Instant) => void;
 
 const STEPS: Record<Step, Act> = {
-  verify: (work, board, _id, { lease, request }, now) => {
-    const { missing } = publisherChain(work, board, lease.publisher);
-    needDocuments(work, [lease.release, request, ...(missing === null ? [] : [missing])], now);
+  verify: (work, board, _id, instance, now) => {
+    const { missing } = publisherChain(work, board, instance.lease.publisher);
+    needDocuments(work, [releaseOf(instance), instance.request, ...(missing === null ? [] : [missing])], now);
   },
-  fetch: (work, board, _id, { lease }, now) => {
-    const manifest = manifestFor(work, board, lease);
-    if (manifest !== null) fetchRelease(work, manifest, lease.release, now);
+  fetch: (work, board, _id, instance, now) => {
+    const manifest = manifestFor(work, board, leaseToRun(instance));
+    if (manifest !== null) fetchRelease(work, manifest, releaseOf(instance), now);
   },
   // The zero record is durable before anything can be used: it accepts the lease and starts its registers.
   open: (work, board, id, _instance, now) => record(work, board, id, 'open', now),
@@ -129,7 +144,8 @@ const STEPS: Record<Step, Act> = {
     patch(work, id, { process: 'starting', busy: true, startedMonoMs: now.monoMs, over: '', endedMonoMs: null });
     // What passed between the zero record and now was not granted.
     const since = { bootId: board.bootId, recordedMonoMs: Math.round(now.monoMs) };
-    instances.put(work, { ...instance, ...since, wants: digest, given: digest, banged: instance.bang }, id);
+    const begins = { begun: instance.begun + 1, began: releaseOf(instance) };
+    instances.put(work, { ...instance, ...since, ...begins, wants: digest, given: digest, banged: instance.bang }, id);
     work.emit({ kind: 'partition', step: { kind: 'start', spec, deadlineMonoMs: deadlineOf(work, id) } });
   },
   reload: (work, board, id, instance) => {
@@ -138,8 +154,11 @@ const STEPS: Record<Step, Act> = {
     patch(work, id, { busy: true, giving: digest });
     work.emit({ kind: 'partition', step: { kind: 'reload', partition: id, parameters: spec.parameters, signal } });
   },
-  stop: (work, _board, id, { lease }) => {
+  stop: (work, _board, id, instance) => {
+    const { lease } = instance;
     patch(work, id, { process: 'stopping', busy: true });
+    // It did not end by itself.
+    instances.put(work, { ...instance, begun: Math.max(0, instance.begun - 1) }, id);
     const { signal, graceMs } = manifests.get(work, id)?.stop ?? STOP;
     // Whatever it asks for, what is guarded is over when its lease is.
     const kindly = lease.guarded === undefined ? graceMs : Math.min(graceMs, STOP.graceMs);
@@ -181,8 +200,9 @@ export const reloaded: Handler<Of<'reloaded'>> = (work, _board, event) => {
 export const started: Handler<Of<'started'>> = (work, board, event, now) => {
   const instance = instances.get(work, event.partition);
   if (instance === null) return;
-  const manifest = manifestOf(work, board, hex(instance.lease.release));
-  patch(work, event.partition, { process: 'running', busy: false, address: event.address, promises: freshPromises(manifest), ...UNSAID });
+  const manifest = manifestOf(work, board, hex(releaseOf(instance)));
+  const promises = freshPromises(manifest, now);
+  patch(work, event.partition, { process: 'running', busy: false, address: event.address, promises, ...UNSAID });
   probeAnew(work, event.partition);
   const over = runs.get(work, event.partition)?.over ?? '';
   if (over !== '') end(work, event.partition, over, now);
@@ -272,11 +292,11 @@ export const surveyed: Handler<Of<'surveyed'>> = (work, board, event, now) => {
       instances.put(work, { ...instance, base: instance.registers, bootId: board.bootId, recordedMonoMs: Math.round(now.monoMs) }, id);
       runs.put(work, freshRun('none'), id);
     } else {
-      const manifest = manifestOf(work, board, hex(instance.lease.release));
+      const manifest = manifestOf(work, board, hex(releaseOf(instance)));
       const running = alive.running && run.over === '';
       adopt(work, id, alive.deadlineMonoMs);
       // When it ended is not known: the time since its last record is not charged.
-      runs.put(work, { ...freshRun(running ? 'running' : 'stopped'), promises: freshPromises(manifest), busy: !running }, id);
+      runs.put(work, { ...freshRun(running ? 'running' : 'stopped'), promises: freshPromises(manifest, now), busy: !running }, id);
       probeAnew(work, id);
       if (!running) work.emit({ kind: 'partition', step: { kind: 'stop', partition: id, graceMs: 0 } });
     }

@@ -1,14 +1,17 @@
 /** Promises: probed while an instance runs, held or broken, and told in the report. */
 
 import { instances, manifests, type Probing, type PromiseState, probes, type Run, runs } from '../core/tables.ts';
+import { releaseOf } from '../core/trial.ts';
 import { hex } from '../protocol/bytes.ts';
 import type { Manifest } from '../protocol/nouns/release.ts';
 import type { Instant } from '../turn/clock.ts';
 import type { ManifestOf } from './content.ts';
 import type { Of, Work } from './events.ts';
 
-export const freshPromises = (manifest: Manifest | null): Record<string, PromiseState> =>
-  Object.fromEntries((manifest?.promises ?? []).map(({ name }) => [name, { held: null, everHeld: false, detail: '' }]));
+export const freshPromises = (manifest: Manifest | null, now: Instant): Record<string, PromiseState> =>
+  Object.fromEntries(
+    (manifest?.promises ?? []).map(({ name }) => [name, { held: null, everHeld: false, sinceMonoMs: now.monoMs, detail: '' }]),
+  );
 
 const NEVER_PROBED: Probing = { name: null, dueMonoMs: new Map() };
 
@@ -25,7 +28,7 @@ export const tickPromises = (work: Work, manifestFor: ManifestOf, now: Instant):
     const due = Object.keys(run.promises).find((name) => now.monoMs >= (probing.dueMonoMs.get(name) ?? 0));
     const instance = due === undefined ? null : instances.get(work, id);
     if (instance === null) continue;
-    const manifest = manifests.get(work, id) ?? manifestFor(work, hex(instance.lease.release));
+    const manifest = manifests.get(work, id) ?? manifestFor(work, hex(releaseOf(instance)));
     const promise = manifest?.promises.find(({ name }) => name === due);
     if (promise === undefined) continue;
     const dueMonoMs = new Map(probing.dueMonoMs).set(promise.name, now.monoMs + promise.intervalMs);
@@ -60,14 +63,21 @@ export const probed = (work: Work, event: Of<'probed'>, manifestFor: ManifestOf,
   const instance = instances.get(work, id);
   const state = name === null || run === null ? undefined : run.promises[name];
   if (run === null || instance === null || name === null || state === undefined) return;
-  const manifest = manifests.get(work, id) ?? manifestFor(work, hex(instance.lease.release));
+  const manifest = manifests.get(work, id) ?? manifestFor(work, hex(releaseOf(instance)));
   const promise = manifest?.promises.find((candidate) => candidate.name === name);
   const eager = !event.ok && !state.everHeld && now.monoMs - run.startedMonoMs < (promise?.graceMs ?? 0);
   if (eager) {
     probes.put(work, { name: null, dueMonoMs: new Map(dueMonoMs).set(name, now.monoMs + EAGER_MS) }, id);
     work.emit({ kind: 'wake', afterMs: EAGER_MS });
   }
-  const next: PromiseState = { held: event.ok, everHeld: state.everHeld || event.ok, detail: event.detail.slice(0, 200) };
+  // What was not known yet and does not hold has not held since the start.
+  const turned = event.ok !== (state.held ?? false);
+  const next: PromiseState = {
+    held: event.ok,
+    everHeld: state.everHeld || event.ok,
+    sinceMonoMs: turned ? now.monoMs : state.sinceMonoMs,
+    detail: event.detail.slice(0, 200),
+  };
   const isSame = next.held === state.held && next.everHeld === state.everHeld && next.detail === state.detail;
   if (!isSame) runs.put(work, { ...run, promises: { ...run.promises, [name]: next } }, id);
 };

@@ -2,6 +2,7 @@
 
 import { STEADY_MS } from '../core/plan.ts';
 import { contents, type Instance, instances, lastReports, links, ONE, type Run, reaches, runs } from '../core/tables.ts';
+import { releaseOf } from '../core/trial.ts';
 import { hex } from '../protocol/bytes.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { seal } from '../protocol/noun.ts';
@@ -28,7 +29,7 @@ const stateOf = (work: Work, instance: Instance, run: Run): InstanceState => {
   // What was stopped to begin anew did not crash.
   if (run.process === 'stopped' && instance.wanted === 'started') return run.streak > 0 ? 'crashed' : 'starting';
   if (run.process === 'none' && instance.wanted === 'stopped') return 'stopped';
-  if (run.process === 'none' && contents.get(work, hex(instance.lease.release))?.phase === 'held') return 'starting';
+  if (run.process === 'none' && contents.get(work, hex(releaseOf(instance)))?.phase === 'held') return 'starting';
   return STATE[run.process];
 };
 
@@ -50,14 +51,14 @@ const endOf = ({ process, streak, lastEnd, startedMonoMs }: Run, now: Instant): 
 
 /**
  * The first that is so: why it is refused, how it ended, which promise is broken, what it does not reach, what it
- * publishes amiss, what its content lacks.
+ * publishes amiss, what its content lacks, why another release runs in the place of its own.
  */
 const detailOf = (work: Work, id: string, instance: Instance, run: Run, now: Instant): string => {
   const failing = Object.entries(run.promises).find(([, state]) => state.held === false);
   const broken = failing === undefined ? '' : `${failing[0]}: ${failing[1].detail}`;
   const lacks = run.process === 'running' ? (reaches.get(work, id)?.lacks.join('; ') ?? '') : '';
-  const content = contents.get(work, hex(instance.lease.release))?.error ?? '';
-  const first = [run.error, endOf(run, now), broken, lacks, run.unfit, content].find((text) => text !== '');
+  const content = contents.get(work, hex(releaseOf(instance)))?.error ?? '';
+  const first = [run.error, endOf(run, now), broken, lacks, run.unfit, content, instance.failure].find((text) => text !== '');
   return (first ?? '').slice(0, DETAIL_MAX);
 };
 
@@ -72,7 +73,8 @@ const reportOf = (work: Work, now: Instant): Report['instances'] => {
     const state = stateOf(work, instance, run);
     const { restarts, address, connection } = run;
     const told = { lease: instance.lease.lease, state, promise, restarts, address, detail: detailOf(work, key, instance, run, now) };
-    return [connection === null ? told : { ...told, connection }];
+    const instead = instance.trial === 'failed' ? { instead: releaseOf(instance) } : {};
+    return [{ ...told, ...(connection !== null && { connection }), ...instead }];
   });
 };
 
@@ -85,6 +87,7 @@ const isSame = (a: Told, b: Told | undefined): boolean =>
   a.restarts === b.restarts &&
   a.address === b.address &&
   a.connection === b.connection &&
+  (a.instead === undefined) === (b.instead === undefined) &&
   a.detail === b.detail;
 
 export const tickReport = (work: Work, board: Board, now: Instant): void => {

@@ -1,5 +1,7 @@
 /** What a board's store holds, for `--status`: read without a turn, while the runtime is down or from a copy. */
 import { chains, homes, instances, ONE, outbox } from '../core/tables.ts';
+import { releaseOf } from '../core/trial.ts';
+import { hex } from '../protocol/bytes.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import type { Work } from './events.ts';
 
@@ -11,8 +13,9 @@ export const statusOf = (board: string, work: Work) => {
     recordsSigned: chain?.end.seq ?? 0,
     recordsReplicated: chain?.pruned ?? 0,
     recordsHeld: outbox.page(work, '', LIMITS.outboxRecords).length,
-    instances: instances
-      .all(work)
-      .map(({ key, value }) => ({ lease: key, name: value.lease.name, wanted: value.wanted, opened: value.opened, closed: value.closed })),
+    instances: instances.all(work).map(({ key, value }) => ({
+      ...{ lease: key, name: value.lease.name, wanted: value.wanted, opened: value.opened, closed: value.closed },
+      ...{ release: hex(releaseOf(value)), trial: value.trial, failure: value.failure },
+    })),
   };
 };

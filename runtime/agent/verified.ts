@@ -1,6 +1,7 @@
 /** What stands behind an instance, once all that signed it was verified. */
 import { checkDemands } from '../core/capacity.ts';
 import { documents, instances, manifests } from '../core/tables.ts';
+import { leaseToRun, releaseOf } from '../core/trial.ts';
 import { openManifest } from '../core/trust.ts';
 import { type Bytes, hex } from '../protocol/bytes.ts';
 import { asLichenError } from '../protocol/errors.ts';
@@ -29,9 +30,9 @@ export const manifestFor = (work: Work, board: Board, lease: Lease): Manifest | 
 /** That of any lease of a release: one that may not run does not hide the others. */
 export const manifestOf = (work: Work, board: Board, release: string): Manifest | null => {
   for (const { value } of instances.all(work)) {
-    if (hex(value.lease.release) !== release) continue;
+    if (hex(releaseOf(value)) !== release) continue;
     try {
-      const found = manifestFor(work, board, value.lease);
+      const found = manifestFor(work, board, leaseToRun(value));
       if (found !== null) return found;
     } catch (thrown) {
       if (asLichenError(thrown).code === 'internal') throw thrown;

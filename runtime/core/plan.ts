@@ -23,7 +23,9 @@ export interface Facts {
   content: Content | null;
   /** It can be told of other parameters while it runs. */
   reloads: boolean;
-  /** It holds off an update, and may. */
+  /** What runs is another release than is to run. */
+  isOther: boolean;
+  /** It holds off an update, and may; or the update cannot begin yet. */
   holdsOff: boolean;
   /** Its former lease on this board has not ended yet. */
   waits: boolean;
@@ -36,7 +38,8 @@ const outdated = ({ given, wants, bang, banged }: Instance): 'given' | 'bang' | 
   return wants !== '' && wants !== given ? 'given' : null;
 };
 
-const renewing = (instance: Instance, run: Run, { reloads }: Facts, monoMs: number): Step | null => {
+const renewing = (instance: Instance, run: Run, { reloads, isOther }: Facts, monoMs: number): Step | null => {
+  if (isOther) return stopping(run, monoMs);
   const why = outdated(instance);
   if (why === null) return null;
   if (why === 'bang' || !reloads) return stopping(run, monoMs);

@@ -6,6 +6,7 @@ import { type Registers, type Report, registers } from '../protocol/nouns/board.
 import { chainPoint, leaseSchema } from '../protocol/nouns/lease.ts';
 import type { Published } from '../protocol/nouns/reach.ts';
 import type { Jigsaw, Manifest, Place } from '../protocol/nouns/release.ts';
+import { fallback } from '../protocol/nouns/request.ts';
 import { gatewayEntry, operatorSchema } from '../protocol/nouns/trust.ts';
 import { bytes, gatewayId, hash, kept, leaseId, operatorId, positive, text, uint, wallMs } from '../protocol/schema.ts';
 import { bytesTable, table, volatileTable } from '../turn/table.ts';
@@ -68,6 +69,14 @@ export const instanceSchema = v.strictObject({
   /** Since when another release is to take its place, while it runs; how long its tenant lets it hold that off. */
   supersededMonoMs: v.nullable(uint),
   holdMs: v.nullable(uint),
+  /** What its tenant lets take the place of its release when that does not do. */
+  fallback: v.nullable(fallback),
+  /** Whether its release has shown that it does, and why it does not; how often it was begun without having shown it. */
+  trial: v.picklist(['open', 'passed', 'failed']),
+  failure: text,
+  begun: uint,
+  /** The release with which it was begun last. */
+  began: v.nullable(hash),
 });
 export type Instance = v.InferOutput<typeof instanceSchema>;
 export const instances = table('instance', instanceSchema);
@@ -98,6 +107,8 @@ export const flows = volatileTable<Flow>('flow');
 export interface PromiseState {
   held: boolean | null;
   everHeld: boolean;
+  /** Since when it is as it is. */
+  sinceMonoMs: number;
   detail: string;
 }
 

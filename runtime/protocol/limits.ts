@@ -128,6 +128,8 @@ export const LIMITS = {
   pids: 32_768,
   /** From the signal that asks a program to end until it is killed. */
   stopGraceMs: 60_000,
+  /** How long a new release has to hold its promises, at most, before it is past falling back. */
+  bakeMs: 24 * 3_600_000,
   /** How long an instance may hold off an update of its release. */
   holdMs: 24 * 3_600_000,
   textBytes: 1024,

@@ -39,6 +39,12 @@ export const checkDefaults = (manifest: Manifest, schema: JsonSchema): void => {
   if (objection !== null) refuse('bad-release', `a default is not what the schema of the parameters says: ${objection}`);
 };
 
+/** Of what is asked, that which this release knows: it may have been asked of another. */
+export const knownTo = (manifest: Manifest, asked: Texts): Texts => {
+  const known = declared(manifest, schemaOf(manifest));
+  return Object.fromEntries(Object.entries(asked).filter(([name]) => known.includes(name)));
+};
+
 /** What an instance is given when a request says `asked`. Errors: `bad-parameter`, `bad-release`. */
 export const givenTo = (manifest: Manifest, asked: Texts): Given => {
   const schema = schemaOf(manifest);

@@ -27,6 +27,8 @@ import type { Witness } from './witness.ts';
 export interface Wish {
   spec: WorkloadSpec;
   release: Release;
+  /** The last that did well before it. */
+  good: Release | null;
   sequence: number;
   state: 'started' | 'stopped' | 'destroyed' | 'unasked';
 }
@@ -219,7 +221,7 @@ export class Fleet {
 
   wish(spec: WorkloadSpec): void {
     const release = this.#build(spec, 1, spec);
-    const wish: Wish = { spec, release, sequence: 1, state: 'unasked' };
+    const wish: Wish = { spec, release, good: null, sequence: 1, state: 'unasked' };
     this.wishes.set(spec.name, wish);
     this.clock.at(spec.asksMs, () => this.ask(spec.name, 'started'));
   }
@@ -230,7 +232,7 @@ export class Fleet {
     if (wish === undefined || wish.state === 'destroyed') return done();
     wish.state = state;
     const voucher = this.people.voucher(wish.spec);
-    const request = this.people.request(wish.spec, wish.release, state);
+    const request = this.people.request(wish.spec, wish.release, wish.good, state);
     const { document, content } = wish.release;
     this.errands.run(() => [push(this.people.publisherDocument), pushRelease(document, content), push(voucher), push(request)], done);
   }
@@ -240,6 +242,7 @@ export class Fleet {
     const wish = this.wishes.get(name);
     if (wish === undefined || wish.state === 'destroyed') return done();
     wish.sequence++;
+    if (wish.release.behaviour.fails === null) wish.good = wish.release;
     wish.release = this.#build(wish.spec, wish.sequence, behaviour);
     this.ask(name, 'started', done);
   }

@@ -133,7 +133,7 @@ export class People {
   }
 
   /** Each is the next in its sequence. */
-  request(workload: WorkloadSpec, release: Release, state: Request['state']): Bytes {
+  request(workload: WorkloadSpec, release: Release, good: Release | null, state: Request['state']): Bytes {
     const sequence = (this.#sequences.get(workload.name) ?? 0) + 1;
     this.#sequences.set(workload.name, sequence);
     const bang = this.#bangs.get(workload.name);
@@ -143,6 +143,7 @@ export class People {
       voucher: this.keys.crypto.sha256(payloadOf(voucherNoun, this.#voucher(workload))),
       ...{ onIsolation: workload.onIsolation, patienceMs: workload.patienceMs },
       ...(bang !== undefined && { bang }),
+      ...(good !== null && workload.bakeMs !== null && { fallback: { release: good.hash, bakeMs: workload.bakeMs } }),
     };
     return this.#sign(seal(requestNoun, request, this.signerOf('tenant')));
   }

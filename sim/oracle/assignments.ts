@@ -21,6 +21,8 @@ export interface Assignments {
   heardInSession(atMs: number, board: BoardCase, gateway: string): void;
   /** Why a program that ran since then may be stopped; null: for no reason that the board can know. */
   reasonToStop(board: BoardCase, lease: LeaseCase, sinceMs: number): string | null;
+  /** It may have been stopped, after so long, for the release that its request names in its place. */
+  mayFallBack(board: BoardCase, lease: LeaseCase, ranMs: number): boolean;
 }
 
 /** The session is over, and what was last said in it may not have been taken. */
@@ -127,6 +129,16 @@ const reasonOf = (court: Court, board: BoardCase, lease: LeaseCase, sinceMs: num
   return reachedCap(court, lease) ? 'cap' : null;
 };
 
+/** Whether promises held only the board knows; how long it may wait for them, and watch them, all know. */
+const fallsBack = (court: Court, board: BoardCase, { id, document }: LeaseCase, ranMs: number): boolean => {
+  const told = board.told.get(id);
+  const fallback = told === undefined ? undefined : newestOf(court, told)?.fallback;
+  const manifest = document === null ? undefined : court.archive.manifest(hex(document.release));
+  if (fallback === undefined || manifest === undefined) return false;
+  const waits = manifest.value.promises.map(({ graceMs, timeoutMs, intervalMs }) => graceMs + timeoutMs + intervalMs);
+  return ranMs <= fallback.bakeMs + 2 * Math.max(0, ...waits) + court.limits.stepMs;
+};
+
 export const openAssignments = (court: Court): Assignments => {
   const trusting = believing(court.crypto);
   return {
@@ -159,5 +171,6 @@ export const openAssignments = (court: Court): Assignments => {
       confirm(court, board);
     },
     reasonToStop: (board, lease, sinceMs) => reasonOf(court, board, lease, sinceMs),
+    mayFallBack: (board, lease, ranMs) => fallsBack(court, board, lease, ranMs),
   };
 };

@@ -48,7 +48,8 @@ export const openSteady = (court: Court, assignments: Assignments, guard: Guard)
     },
     ended: (atMs, board, lease, why, sinceMs) => {
       if (why === 'stopped' || why === 'deadline') {
-        if (assignments.reasonToStop(board, lease, sinceMs) === null && !guard.isLapsing(atMs, lease))
+        const isAsked = assignments.reasonToStop(board, lease, sinceMs) !== null || assignments.mayFallBack(board, lease, atMs - sinceMs);
+        if (!isAsked && !guard.isLapsing(atMs, lease))
           docket.accuse(
             'stopped-without-reason',
             atMs,

@@ -19,11 +19,11 @@ const isAssigned = (court: Court, told: Told): boolean => {
   return told.isAssigned;
 };
 
-const objectToManifest = (court: Court, lease: Lease): Objection | null => {
+const objectToManifest = (court: Court, lease: Lease, release: string): Objection | null => {
   const { archive } = court;
-  const manifest = archive.manifest(hex(lease.release));
+  const manifest = archive.manifest(release);
   const publisher = archive.publisher(hex(lease.publisher));
-  if (manifest === undefined) return ['ran-unsigned', `nobody signed release ${hex(lease.release)}`];
+  if (manifest === undefined) return ['ran-unsigned', `nobody signed release ${release}`];
   if (publisher === undefined || publisher.publisher !== manifest.value.publisher)
     return ['ran-unsigned', 'the lease names no document of the publisher'];
   const isListed = publisher.keys.some((key) => hex(key) === manifest.signer);
@@ -39,15 +39,18 @@ const filled = ({ args, parameters: defaults }: Manifest, { parameters }: Reques
 const isTenants = (court: Court, lease: Lease, { value, signer }: Signed<Request>): boolean =>
   value.tenant === lease.tenant && value.name === lease.name && fingerprint(court.crypto, fromHex(signer)) === value.tenant;
 
-const objectToRequest = (court: Court, lease: Lease, told: Told, args: string[]): Objection | null => {
+/** Asked for, or named for where what is asked for does not do. */
+const names = ({ release, fallback }: Request, lease: Lease, content: string): boolean =>
+  hex(release) === hex(lease.release) && (content === hex(release) || (fallback !== undefined && content === hex(fallback.release)));
+
+const objectToRequest = (court: Court, lease: Lease, content: string, told: Told, args: string[]): Objection | null => {
   const { archive } = court;
   const asked = [...told.requests.keys()].flatMap((hash) => archive.request(hash) ?? []);
   const fitting = asked.filter(
-    (request) =>
-      isTenants(court, lease, request) && request.value.state !== 'destroyed' && hex(request.value.release) === hex(lease.release),
+    (request) => isTenants(court, lease, request) && request.value.state !== 'destroyed' && names(request.value, lease, content),
   );
   if (fitting.length === 0) return ['ran-unrequested', `no request of tenant ${lease.tenant} that the board heard of asks for it`];
-  const manifest = archive.manifest(hex(lease.release));
+  const manifest = archive.manifest(content);
   const isFilled = fitting.some(({ value }) => manifest !== undefined && filled(manifest.value, value).join('\0') === args.join('\0'));
   return isFilled ? null : ['ran-unsigned', `its arguments are not those of the release with the tenant's parameters: ${args.join(' ')}`];
 };
@@ -59,13 +62,18 @@ const objectTo = (court: Court, board: BoardCase, found: LeaseCase, content: Byt
     return ['ran-unassigned', 'no gateway of its federation assigned it to this board'];
   if (lease.board !== board.id) return ['ran-elsewhere', `the lease is for board ${lease.board}`];
   if (!court.archive.isProven(found)) return ['ran-unassigned', `gateway ${lease.guardian} that the lease names did not sign it`];
-  if (hex(content) !== hex(lease.release)) return ['ran-other-release', `it ran ${hex(content)}, leased is ${hex(lease.release)}`];
+  const isNamed = [...told.requests.keys()].some((hash) => {
+    const request = court.archive.request(hash)?.value;
+    return request !== undefined && names(request, lease, hex(content));
+  });
+  if (hex(content) !== hex(lease.release) && !isNamed)
+    return ['ran-other-release', `it ran ${hex(content)}, leased is ${hex(lease.release)}, and no request names it`];
   if (told.unwanted !== null && !board.card.isCloned) {
     return told.unwanted === 'dropped'
       ? ['ran-unassigned', 'the board had long been told that it is not assigned any more']
       : ['ran-unrequested', 'the board had long been told that its tenant wants it stopped'];
   }
-  return objectToManifest(court, lease) ?? objectToRequest(court, lease, told, args);
+  return objectToManifest(court, lease, hex(content)) ?? objectToRequest(court, lease, hex(content), told, args);
 };
 
 /** At the moment at which a program begins. */

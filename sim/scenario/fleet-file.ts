@@ -244,6 +244,11 @@ const workloadMap = object({
     'continue',
     'stop: never in two places, and nowhere while no majority of its guardians can be asked',
   ),
+  bake: may(
+    orNull(quantity('ms', { most: DAY_MS })),
+    null,
+    'how long a newer release has to hold its promises, or else the last good one takes its place again; null: it does not',
+  ),
   region: may(orNull(placed(reference)), null, 'only on boards that are at home there'),
   cap: usually(quantity('micro', { least: 1, most: LIMITS.capMicro }), '1000000 units', 'what the tenant pays at most'),
 });

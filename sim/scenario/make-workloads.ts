@@ -78,6 +78,7 @@ const workloadOf = (around: Surroundings, name: string, row: WorkloadRow): Workl
       patienceMs: row.patience,
       onIsolation: row['on-isolation'] ?? 'continue',
       region: row.region?.value ?? null,
+      bakeMs: row.bake,
     },
     capMicro: Number.isNaN(row.cap) ? 0n : BigInt(row.cap),
   };

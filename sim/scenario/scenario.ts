@@ -106,6 +106,8 @@ export interface WorkloadSpec extends Behaviour {
   /** What becomes of an instance that no gateway reaches. */
   onIsolation: 'continue' | 'stop';
   region: string | null;
+  /** How long a newer release is on trial before the last good one; null: it is not. */
+  bakeMs: number | null;
   /** Micro-units; what the voucher pays at most. */
   capMicro: bigint;
 }

@@ -53,7 +53,16 @@ const board = (i: number): BoardSpec => ({
 
 const workload = (i: number): WorkloadSpec => ({
   ...{ name: `load-${i}`, recipe: 'load', recipeText: RECIPE, replicas: Math.min(REPLICAS, boards - (i >> 1) * REPLICAS) },
-  ...{ contentBytes: 4096, reads: [], asksMs: 5000, onIsolation: 'continue', patienceMs: 30 * MINUTE, region: null, capMicro: 10n ** 14n },
+  ...{
+    contentBytes: 4096,
+    reads: [],
+    asksMs: 5000,
+    onIsolation: 'continue',
+    patienceMs: 30 * MINUTE,
+    region: null,
+    bakeMs: null,
+    capMicro: 10n ** 14n,
+  },
   ...behaviour,
 });
 

@@ -34,6 +34,8 @@ export class FakeEngine {
   /** Their program is for another processor. */
   readonly unfit = new Set<string>();
   probesOk = true;
+  /** Whether the program in this root does what it promises. */
+  sound: (rootPath: string) => boolean = () => true;
   /** Held in `/data` by each. */
   dataBytes = 0n;
   /** By every partition. */
@@ -99,7 +101,7 @@ export class FakeEngine {
           counters: new Map(step.partitions.filter((id) => this.cells.has(id)).map((id) => [id, this.counters(id)])),
         };
       case 'probe':
-        return { kind: 'probed', partition: step.partition, ok: this.probesOk, detail: this.probesOk ? '' : 'no answer' };
+        return this.#probe(step.partition);
       case 'log': {
         const { partition, tag } = step;
         const from = step.from ?? Math.max(0, this.said.length - step.tailBytes);
@@ -115,6 +117,11 @@ export class FakeEngine {
       const isStill = this.cells.get(partition) === cell && cell.running && cell.deadlineMonoMs === deadlineMonoMs;
       if (isStill) this.crash(partition, { code: null, signal: 'SIGKILL', oomKilled: false });
     });
+  }
+
+  #probe(partition: string): PartitionEvent {
+    const ok = this.probesOk && this.sound(this.cells.get(partition)?.spec.rootPath ?? '');
+    return { kind: 'probed', partition, ok, detail: ok ? '' : 'no answer' };
   }
 
   #start(spec: PartitionSpec, deadlineMonoMs: number | null): PartitionEvent {

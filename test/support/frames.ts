@@ -69,6 +69,7 @@ const report: Report = {
     {
       ...{ lease: on.lease({ on: 'board 1', index: 2 }).lease, state: 'running', promise: 'held', restarts: 0, address: null, detail: '' },
       connection: '{"url":"mqtt://[fd00::1]"}',
+      instead: fill(5),
     },
   ],
 };
@@ -203,6 +204,7 @@ export const SIGNED: SignedFrame[] = [
     '/filtered',
   ),
   one(requestNoun, on.request({ links: { db: 'stock' }, publish: { web: 8080 } }), 'tenant', '/reaching'),
+  one(requestNoun, on.request({ fallback: { release: fill(5), bakeMs: 60_000 } }), 'tenant', '/fallback'),
   one(requestNoun, on.request({ secrets: [{ board, box: fill(4, 100) }] }), 'tenant', '/sealed'),
   one(watchNoun, { ...watched, lease: null, from: null }, 'tenant'),
   one(watchNoun, { ...watched, lease: lease.lease, from: 12 }, 'tenant', '/on'),

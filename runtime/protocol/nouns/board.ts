@@ -101,6 +101,8 @@ export const reportSchema = v.strictObject({
         detail: text,
         /** What it publishes, as JSON that its release's schema takes. */
         connection: v.optional(connectionText),
+        /** The release that runs in the place of the lease's, which did not do. */
+        instead: v.optional(hash),
       }),
     ),
     v.maxLength(LIMITS.partitionsPerBoard),

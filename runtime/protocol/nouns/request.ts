@@ -20,6 +20,7 @@ import {
   text,
   tier,
   uint,
+  uintUpTo,
   version1,
   wallMs,
 } from '../schema.ts';
@@ -46,6 +47,10 @@ export const filter = v.pipe(
     region: v.optional(name),
   }),
 );
+
+/** What may run in the place of the release, and for how long that has to hold its promises before it is past that. */
+export const fallback = v.strictObject({ release: hash, bakeMs: uintUpTo(LIMITS.bakeMs) });
+export type Fallback = v.InferOutput<typeof fallback>;
 
 export const requestSchema = v.strictObject({
   v: version1,
@@ -74,6 +79,8 @@ export const requestSchema = v.strictObject({
   secrets: v.optional(sealedSecrets),
   /** How long its instances may hold off another release, at most; without it, as long as their own release says. */
   holdMs: v.optional(holdMs),
+  /** A release of the same publisher that takes the place of this one where this one does not hold its promises. */
+  fallback: v.optional(fallback),
   /** One more than before: all instances begin anew. */
   bang: v.optional(positive),
 });

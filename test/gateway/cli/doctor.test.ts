@@ -149,7 +149,7 @@ describe('the gateway', () => {
       onIsolation: 'continue',
       patienceMs: 1000,
       ...{ links: {}, publish: {}, lacks: [] },
-      ...{ holdMs: null, bang: 0, refused: '' },
+      ...{ holdMs: null, fallback: null, bang: 0, refused: '' },
     };
     expect(judge({ requests: [request] })).toEqual(['requests lacks']);
     const told = judgeGateway({ ...status, wallMs: 1_000_000 }, [], [], [{ ...request, lacks: ['no board lends gpio'] }], 1_000_000);

@@ -8,7 +8,7 @@ const instance: Instance = { ...{ lease, request, name, index, term, tenant, boa
 
 test('says how an instance is and how it is reached', () => {
   const report = {
-    ...{ board: instance.board, state: 'running', promise: 'held', address: 'fd00::1', restarts: 2, detail: '', atMs: 0 },
+    ...{ board: instance.board, state: 'running', promise: 'held', address: 'fd00::1', restarts: 2, detail: '', instead: null, atMs: 0 },
     connection: '{"url":"a:b"}',
   };
   expect(
@@ -17,6 +17,8 @@ test('says how an instance is and how it is reached', () => {
       .slice(1),
   ).toEqual(['  address fd00::1', '  connection {"url":"a:b"}']);
   expect(instanceText({ ...instance, report })).toContain('running, promise held, 2 restarts');
+  const back = 'ab'.repeat(32);
+  expect(instanceText({ ...instance, report: { ...report, instead: back } })).toContain(`runs release ${back}, to which it fell back`);
   const bad = { ...report, state: 'refused', detail: 'bad-parameter: port', address: null, connection: null };
   expect(instanceText({ ...instance, report: bad })).toContain('refused (bad-parameter: port)');
 });

@@ -3,12 +3,17 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ANY_PRICE } from '../../../gateway/cli/ceremony.ts';
+import type { Client } from '../../../gateway/cli/client.ts';
 import { readDocument } from '../../../gateway/cli/documents.ts';
-import { type MakeFlags, makeFiles } from '../../../gateway/cli/request-make.ts';
+import { readKey } from '../../../gateway/cli/keys.ts';
+import { type Change, type MakeFlags, makeFiles, nextOf } from '../../../gateway/cli/request-make.ts';
+import { nodeCrypto } from '../../../runtime/adapters/crypto.ts';
 import { openKeyFile } from '../../../runtime/adapters/keyfile.ts';
-import { fingerprint } from '../../../runtime/protocol/ids.ts';
+import { fromHex, hex } from '../../../runtime/protocol/bytes.ts';
+import { fingerprint, type TenantId } from '../../../runtime/protocol/ids.ts';
 import { unseal } from '../../../runtime/protocol/noun.ts';
-import { requestNoun, voucherNoun } from '../../../runtime/protocol/nouns/request.ts';
+import { type Request, requestIdOf, requestNoun, voucherNoun } from '../../../runtime/protocol/nouns/request.ts';
 import { testCrypto } from '../../support/crypto.ts';
 
 describe('a request', () => {
@@ -30,6 +35,7 @@ describe('a request', () => {
         cap: '5.25',
         currency: 'EUR',
         valid: '30d',
+        bake: '1m',
       },
       ...{ patience: '90s', onIsolation: 'continue', out: join(directory, 'museum.request') },
     };
@@ -103,5 +109,76 @@ describe('a request', () => {
       detail: expect.stringContaining(flag),
     });
     expect([existsSync(out), existsSync(`${out}.voucher`)]).toEqual([false, false]);
+  });
+});
+
+describe('the next sequence of a request', () => {
+  const [present, before, newer] = ['11', '22', '33'].map((byte) => byte.repeat(32));
+  let directory = '';
+  let keyFile = '';
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), 'lichen-next-'));
+    keyFile = join(directory, 'tenant.key');
+    openKeyFile(keyFile);
+  });
+  afterAll(() => rmSync(directory, { recursive: true }));
+
+  /** `fellBack`: some board runs another release in its place. */
+  const next = async (change: Change, { fallback = null as string | null, fellBack = false } = {}): Promise<Request> => {
+    const { signer } = readKey(keyFile);
+    const tenant = fingerprint<TenantId>(nodeCrypto, signer.publicKey);
+    const request = requestIdOf(nodeCrypto, tenant, 'museum');
+    const row = {
+      ...{ request, tenant, name: 'museum', sequence: 3, state: 'started', release: present, replicas: 1, parameters: { a: 'b' } },
+      ...{
+        filter: {},
+        priceCap: ANY_PRICE,
+        currency: 'EUR',
+        voucher: before,
+        onIsolation: 'continue',
+        patienceMs: 1000,
+        links: {},
+        publish: {},
+      },
+      ...{
+        secrets: [],
+        lacks: [],
+        holdMs: null,
+        bang: 0,
+        refused: '',
+        leases: [],
+        fallback: fallback === null ? null : { release: fallback, bakeMs: 5 },
+      },
+    };
+    const instances = [{ request, report: { instead: fellBack ? fallback : null } }];
+    const client = { url: 'http://test', ask: async (call: string) => (call === 'requests' ? [row] : instances) };
+    const { document } = await nextOf('museum', change, keyFile, client as unknown as Client);
+    return unseal(nodeCrypto, requestNoun, document).value;
+  };
+  const releases = ({ release, fallback }: Request): (string | undefined)[] => [hex(release), fallback && hex(fallback.release)];
+  const update = { release: fromHex(newer!), bake: '90s' };
+
+  test('keeps the releases when something else changes', async () => {
+    expect(releases(await next({ state: 'stopped' }))).toEqual([present, undefined]);
+    expect(releases(await next({ state: 'stopped' }, { fallback: before! }))).toEqual([present, before]);
+  });
+
+  test('of another release falls back to the present one, unless that has failed itself, or nobody wants it', async () => {
+    const updated = await next({ update });
+    expect([...releases(updated), updated.fallback?.bakeMs, updated.sequence]).toEqual([newer, present, 90_000, 4]);
+    expect(releases(await next({ update }, { fallback: before!, fellBack: true }))).toEqual([newer, before]);
+    expect(releases(await next({ update: { ...update, bake: null } }, { fallback: before! }))).toEqual([newer, undefined]);
+    expect(releases(await next({ update: { ...update, release: fromHex(before!) } }, { fallback: before!, fellBack: true }))).toEqual([
+      before,
+      undefined,
+    ]);
+  });
+
+  test('goes back to what the present one would fall back to, and says when there is nothing', async () => {
+    expect(releases(await next({ rollback: true }, { fallback: before! }))).toEqual([before, undefined]);
+    await expect(next({ rollback: true })).rejects.toMatchObject({
+      code: 'not-found',
+      detail: expect.stringContaining('request set --release'),
+    });
   });
 });

@@ -116,6 +116,20 @@ describe('an instance', () => {
     expect(board.leases.map(({ term }) => term)).toEqual([2]);
   });
 
+  test('that may fall back to another release has room for the larger of both, and one /data', () => {
+    const { world, boards } = cast({ boards: ['board 1'], request: { replicas: 1 } });
+    const node = world.node(0);
+    const limits = { memoryMib: 16, cpuMillis: 900, pids: 4, tmpMib: 1, dataInodes: 100, openFiles: 64 };
+    const [one, two] = [smallRelease({ sequence: 2 }), smallRelease({ sequence: 3, limits })];
+    for (const { document, content } of [one, two]) node.accept(document, ...content.values());
+    const fallback = { release: two.release, bakeMs: 1000 };
+    node.accept(signedRequest({ sequence: 2, replicas: 1, release: one.release, fallback }).body);
+    world.pass(1000);
+    expect(boards[0]!.leases.map(({ limits: leased }) => leased)).toEqual([
+      { memoryMib: 32, cpuMillis: 900, pids: 16, tmpMib: 8, openFiles: 64 },
+    ]);
+  });
+
   test('waits for a release that is not whole', () => {
     const { world, boards } = cast();
     const release = smallRelease({ recipe: 'other' });

@@ -26,7 +26,13 @@ import {
 } from '../../support/federation.ts';
 import { GatewayWorld, type Node } from '../../support/gateway-world.ts';
 import { PaperBoard } from '../../support/paper-board.ts';
-import { nextPublisher, publisherDoc, signedPublisher as publisherOf, smallRelease } from '../../support/small-release.ts';
+import {
+  nextPublisher,
+  publisherDoc,
+  signedPublisher as publisherOf,
+  type SmallRelease,
+  smallRelease,
+} from '../../support/small-release.ts';
 
 /** A gateway that knows a tenant, a publisher and a paired board. */
 const fresh = (): Node => {
@@ -95,6 +101,39 @@ describe('content', () => {
     const release = smallRelease();
     node.accept(release.document, ...release.manifest.pages.map((page) => release.content.get(hex(page))!));
     expect(node.push(release.document).missing.map(hex).sort()).toEqual([...release.chunks].sort());
+  });
+});
+
+describe('a request that names a release to fall back to', () => {
+  const world = (): { node: Node; one: SmallRelease; two: SmallRelease } => {
+    const node = fresh().accept(signedVoucher().body);
+    const [one, two] = [smallRelease(), smallRelease({ sequence: 2, parameters: { ...smallRelease().manifest.parameters, more: '' } })];
+    for (const { document, content } of [one, two]) node.accept(document, ...content.values());
+    return { node, one, two };
+  };
+  const asking = (changes: Partial<Request>): Uint8Array => seal(requestNoun, request({ parameters: {}, ...changes }), keyOf('tenant'));
+
+  test('is refused when nobody knows that, or it is the same or of another publisher [instances-14]', () => {
+    const { node, two } = world();
+    const to = (release: Uint8Array) => ({ release: two.release, fallback: { release, bakeMs: 1 } });
+    refused(node, asking(to(new Uint8Array(32))), 'not-found');
+    refused(node, asking(to(two.release)), 'bad-schema');
+  });
+
+  test('is taken with parameters that only the newer one knows, and not with what the older one refuses', () => {
+    const typed = '{"type":"object","properties":{"greeting":{"type":"string","maxLength":4}}}';
+    const { node, one, two } = world();
+    const strict = smallRelease({ sequence: 3, parameterSchema: typed, parameters: { greeting: 'moin' } });
+    node.accept(strict.document, ...strict.content.values());
+    const fallback = (release: Uint8Array) => ({ release, bakeMs: 1000 });
+    refused(
+      node,
+      asking({ release: two.release, parameters: { greeting: 'good day' }, fallback: fallback(strict.release) }),
+      'bad-parameter',
+    );
+    const good = asking({ release: two.release, parameters: { more: 'x' }, fallback: fallback(one.release) });
+    expect(node.push(good)).toMatchObject({ ok: true });
+    expect(node.json('requests')).toMatchObject([{ fallback: { release: hex(one.release), bakeMs: 1000 } }]);
   });
 });
 

@@ -61,6 +61,34 @@ describe('content', () => {
 });
 
 describe('a frame', () => {
+  test('with anything before or behind it is none, and so are two', () => {
+    const bytes = new TextEncoder().encode('leaves of lichen '.repeat(300));
+    const packed = packZstd(bytes);
+    for (const more of [new Uint8Array(1), new Uint8Array(60_000), packed]) {
+      expect(inside(bytes, concat(packed, more))).toBeNull();
+      expect(inside(bytes, concat(more, packed))).toBeNull();
+    }
+  });
+
+  test('is known for one whatever wrote it, and of whichever content (property)', () => {
+    const params = fc.record({ level: fc.constantFrom(-5, 1, 3, 12, 19), checks: fc.nat(1), sized: fc.nat(1) });
+    const bytes = fc.oneof(
+      fc.uint8Array({ maxLength: 3000 }),
+      fc.tuple(fc.nat(255), fc.nat(65_536)).map(([byte, n]) => new Uint8Array(n).fill(byte)),
+    );
+    fc.assert(
+      fc.property(bytes, params, (content, { level, checks, sized }) => {
+        const frame = frameOf(content, {
+          ...{ [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: checks },
+          ...{ [constants.ZSTD_c_contentSizeFlag]: sized, [constants.ZSTD_c_windowLog]: 16 },
+        });
+        expect(mayBePacked(frame)).toBe(true);
+        expect(inside(content, frame)).toEqual(content);
+      }),
+      runs(100),
+    );
+  });
+
   test('of gigabytes is given up at the limit, in little memory', () => {
     // 1 GiB of zeros in frames one after the other, and in one frame that names its size.
     const million = frameOf(new Uint8Array(1 << 20));

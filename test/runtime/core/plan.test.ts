@@ -17,6 +17,7 @@ const instance = (changes: Partial<Instance> = {}): Instance => ({
   },
   ...{ registers: ZERO, base: ZERO, bootId: 'boot', recordedMonoMs: 0 },
   ...{ wants: '', given: '', bang: 0, banged: 0, supersededMonoMs: null, holdMs: null },
+  ...{ fallback: null, trial: 'open', failure: '', begun: 0, began: null },
   ...changes,
 });
 const run = (process: Process, changes: Partial<Run> = {}): Run => ({
@@ -65,11 +66,12 @@ interface Given {
   held?: boolean;
   nowMs?: number;
   reloads?: boolean;
+  isOther?: boolean;
   holdsOff?: boolean;
   waits?: boolean;
 }
 
-const CALM = { reloads: false, holdsOff: false, waits: false };
+const CALM = { reloads: false, isOther: false, holdsOff: false, waits: false };
 
 const next = (
   process: Process,
@@ -88,6 +90,12 @@ const WANTED = ['unknown', 'started', 'stopped', 'gone'] as const;
 const RESTING = ['none', 'running', 'stopped'] as const;
 const UNDER_WAY: Process[] = ['unknown', 'starting', 'stopping', 'removing'];
 const ROWS = WANTED.flatMap((wanted) => RESTING.map((process) => [wanted, process, TABLE[wanted][process]] as const));
+
+test('an instance that runs another release than is to run is stopped first, whatever it could be told', () => {
+  expect(next('running', { isOther: true, reloads: true })).toBe('stop');
+  expect(next('stopped', { isOther: true })).toBe('remove');
+  expect(next('none', { isOther: true })).toBe('start');
+});
 
 describe('an instance that runs with what is not asked for any more', () => {
   const outdated = { given: 'one', wants: 'two' };
