@@ -5,6 +5,8 @@
  */
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import * as v from 'valibot';
+import { takes } from '../../runtime/protocol/schema.ts';
 
 export interface Facts {
   platform: string;
@@ -17,6 +19,8 @@ export interface Facts {
   userNamespaces: boolean;
   /** What the kernel passes on between interfaces. */
   forwards: { v4: boolean; v6: boolean };
+  /** Chains of the machine's own firewall that drop what it passes on unless a rule says otherwise, as Docker's do: family, table, chain. */
+  forwardDrops: string[];
 }
 
 export interface Check {
@@ -38,13 +42,17 @@ const readText = (path: string): string => {
 
 const PROBE_MS = 2_000;
 
-const versionOf = (program: string, flag: string): Promise<string | null> =>
+/** What a program says, or null when it is not there or does not end well. */
+const saidBy = (program: string, ...args: string[]): Promise<string | null> =>
   new Promise((resolve) => {
     const env = { ...process.env, LC_ALL: 'C', PATH: `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin` };
-    execFile(program, [flag], { env, timeout: PROBE_MS }, (error, stdout, stderr) => {
-      resolve(error === null ? (/\d+(\.\d+)+/.exec(stdout + stderr)?.[0] ?? '') : null);
-    });
+    execFile(program, args, { env, timeout: PROBE_MS }, (error, stdout, stderr) => resolve(error === null ? stdout + stderr : null));
   });
+
+const versionOf = async (program: string, flag: string): Promise<string | null> => {
+  const said = await saidBy(program, flag);
+  return said === null ? null : (/\d+(\.\d+)+/.exec(said)?.[0] ?? '');
+};
 
 /** /proc/mounts: source, path, type, options; v1 names its controllers in the options. */
 const cgroupOf = (mounts: string): Facts['cgroup'] => {
@@ -64,6 +72,28 @@ const userNamespacesOf = (): boolean =>
   readText('/proc/sys/kernel/unprivileged_userns_clone').trim() !== '0' &&
   readText('/proc/sys/kernel/apparmor_restrict_unprivileged_userns').trim() !== '1';
 
+const parsed = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+};
+
+const chainNames = { family: v.string(), table: v.string(), name: v.string() };
+const chainsSchema = v.object({
+  nftables: v.array(
+    v.looseObject({ chain: v.optional(v.looseObject({ ...chainNames, hook: v.optional(v.string()), policy: v.optional(v.string()) })) }),
+  ),
+});
+
+/** From `nft --json list chains`; what cannot be read says nothing. */
+export const forwardDropsIn = (listed: string): string[] => {
+  const found = takes(chainsSchema, parsed(listed));
+  const chains = found?.value.nftables.flatMap(({ chain }) => (chain?.hook === 'forward' && chain.policy === 'drop' ? [chain] : [])) ?? [];
+  return chains.map(({ family, table, name }) => `${family} ${table} ${name}`);
+};
+
 const isOn = (name: string): boolean => readText(`/proc/sys/net/${name}`).trim() === '1';
 
 export const readMachine = async (): Promise<Facts> => {
@@ -82,6 +112,7 @@ export const readMachine = async (): Promise<Facts> => {
     cgroup: cgroupOf(readText('/proc/mounts')),
     userNamespaces: userNamespacesOf(),
     forwards: { v4: isOn('ipv4/ip_forward'), v6: isOn('ipv6/conf/all/forwarding') },
+    forwardDrops: forwardDropsIn((await saidBy('nft', '--json', 'list', 'chains')) ?? ''),
   };
 };
 
@@ -164,7 +195,14 @@ const namespaceCheck = ({ root, userNamespaces }: Facts): Check => {
 };
 
 /** IPv6 has no such switch for one interface, and with it a machine heeds no router unless accept_ra is 2. */
-const forwardCheck = ({ forwards }: Facts): Check => {
+const forwardCheck = ({ forwards, forwardDrops }: Facts): Check => {
+  const [chain] = forwardDrops;
+  if (forwards.v4 && chain !== undefined)
+    return lacks(
+      'forwarding',
+      `chain ${chain} drops what no rule of it lets pass: instances may reach nothing outside`,
+      `nft insert rule ${chain} iifname "lc*" accept; nft insert rule ${chain} oifname "lc*" accept (with Docker: in its chain DOCKER-USER).`,
+    );
   if (forwards.v4 && forwards.v6) return ok('forwarding', 'IPv4 and IPv6');
   const fix =
     'sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv6.conf.all.accept_ra=2, and in /etc/sysctl.d for the next boot.';

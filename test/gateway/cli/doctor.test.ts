@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Answers } from '../../../gateway/cli/answers.ts';
 import { judgeGateway } from '../../../gateway/cli/doctor.ts';
-import { type Check, type Facts, judgeMachine, readMachine } from '../../../gateway/cli/machine.ts';
+import { type Check, type Facts, forwardDropsIn, judgeMachine, readMachine } from '../../../gateway/cli/machine.ts';
 import { idOf } from '../../support/federation.ts';
 
 const BOARD: Facts = {
@@ -13,6 +13,7 @@ const BOARD: Facts = {
   cgroup: { version: 2, controllers: ['cpuset', 'cpu', 'io', 'memory', 'pids'] },
   userNamespaces: true,
   forwards: { v4: true, v6: true },
+  forwardDrops: [],
 };
 
 const problems = (checks: Check[]) => checks.filter(({ state }) => state !== 'ok').map(({ name, state }) => `${name} ${state}`);
@@ -37,6 +38,7 @@ describe('the machine', () => {
     ['no cgroups', { cgroup: null }, ['cgroups lacks']],
     ['cgroup v1', { cgroup: { version: 1, controllers: ['cpu', 'cpuacct', 'memory', 'pids'] } }, ['cgroups lacks']],
     ['a Raspberry Pi without memory', { cgroup: { version: 2, controllers: ['cpu', 'io', 'pids'] } }, ['cgroups lacks']],
+    ['a firewall that drops what is passed on', { forwardDrops: ['ip filter FORWARD'] }, ['forwarding lacks']],
     ['no forwarding', { forwards: { v4: false, v6: false } }, ['forwarding lacks']],
     ['forwarding of IPv4 alone', { forwards: { v4: true, v6: false } }, ['forwarding lacks']],
     ['another system', { platform: 'darwin', cgroup: null }, ['system lacks']],
@@ -51,10 +53,18 @@ describe('the machine', () => {
       cgroup: null,
       userNamespaces: false,
       forwards: { v4: false, v6: false },
+      forwardDrops: [],
     });
     expect(worst.filter(({ state, fix }) => (state === 'ok') !== (fix === ''))).toEqual([]);
     const pi = judgeMachine({ ...BOARD, cgroup: { version: 2, controllers: ['cpu', 'io', 'pids'] } });
     expect(pi.find(({ name }) => name === 'cgroups')?.fix).toContain('cgroup_enable=memory');
+  });
+
+  test('a firewall is read as nft 1.0.6 lists it; what is no list says nothing', () => {
+    const listed =
+      '{"nftables": [{"metainfo": {"version": "1.0.6", "release_name": "Lester Gooch #5", "json_schema_version": 1}}, {"chain": {"family": "ip", "table": "filter", "name": "FORWARD", "handle": 1, "type": "filter", "hook": "forward", "prio": 0, "policy": "drop"}}, {"chain": {"family": "ip", "table": "filter", "name": "INPUT", "handle": 2, "type": "filter", "hook": "input", "prio": 0, "policy": "drop"}}, {"chain": {"family": "ip", "table": "filter", "name": "DOCKER-USER", "handle": 3}}]}';
+    expect(forwardDropsIn(listed)).toEqual(['ip filter FORWARD']);
+    expect(forwardDropsIn('Operation not permitted')).toEqual([]);
   });
 
   test('this machine is read', async () => {
