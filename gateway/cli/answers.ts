@@ -34,7 +34,14 @@ const decimal = v.pipe(
   v.transform((digits) => BigInt(digits)),
 );
 const vector = v.record(v.string(), uint);
-const rates = v.object({ wallHour: decimal, cpuSecond: decimal, memoryMibHour: decimal, netMib: decimal, diskMib: decimal });
+const rates = v.object({
+  wallHour: decimal,
+  cpuSecond: decimal,
+  memoryMibHour: decimal,
+  netMib: decimal,
+  diskMib: decimal,
+  dataMibHour: decimal,
+});
 const close = v.object({ period: positive, vector, closedMs: uint });
 
 const status = v.object({

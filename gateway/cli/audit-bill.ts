@@ -26,6 +26,7 @@ const price = (used: Counts, rates: Rates): Fraction =>
     [used.netInBytes * rates.netMib, 1024n * 1024n] as const,
     [used.netOutBytes * rates.netMib, 1024n * 1024n] as const,
     [used.diskBytes * rates.diskMib, 1024n * 1024n] as const,
+    [used.diskMibS * rates.dataMibHour, 60n * 60n] as const,
   ].reduce<Fraction>(add, [0n, 1n]);
 
 /** Whole micro-units in so many nano-units. */

@@ -87,7 +87,7 @@ export const boardKeys = (crypto: Crypto, evidence: Evidence, board: string, vec
   return keys;
 };
 
-const RATE_NAMES = ['wallHour', 'cpuSecond', 'memoryMibHour', 'netMib', 'diskMib'] as const;
+const RATE_NAMES = ['wallHour', 'cpuSecond', 'memoryMibHour', 'netMib', 'diskMib', 'dataMibHour'] as const;
 const allRates = (a: Rates, b: Rates, holds: (x: bigint, y: bigint) => boolean): boolean =>
   RATE_NAMES.every((name) => holds(a[name], b[name]));
 

@@ -80,7 +80,7 @@ interface BindFlags extends ApiFlags, JsonFlag {
   out?: string;
 }
 
-const FREE: Rates = { wallHour: 0n, cpuSecond: 0n, memoryMibHour: 0n, netMib: 0n, diskMib: 0n };
+const FREE: Rates = { wallHour: 0n, cpuSecond: 0n, memoryMibHour: 0n, netMib: 0n, diskMib: 0n, dataMibHour: 0n };
 
 /** One above what the gateway knows. */
 const nextVersion = async (flags: BindFlags, board: string): Promise<number> => {
@@ -149,7 +149,10 @@ export const register = (noun: Command): void => {
     .requiredOption('--owner-key <file>', "the owner's key file")
     .requiredOption('--payee <text>', 'whom to pay, e.g. an IBAN')
     .requiredOption('--currency <code>', 'three letters; XTS is for testing and never paid')
-    .option('--rate <rate...>', 'wallHour, cpuSecond, memoryMibHour, netMib, diskMib = an amount such as 0.002 or 20n; free if not named')
+    .option(
+      '--rate <rate...>',
+      'wallHour, cpuSecond, memoryMibHour, netMib, diskMib, dataMibHour = an amount such as 0.002 or 20n; free if not named',
+    )
     .option('--partitions <number>', 'how many partitions may be used at most')
     .option('--label <name...>', 'a label')
     .option(

@@ -133,4 +133,5 @@ export const ANY_PRICE: Rates = {
   memoryMibHour: 10n ** 15n,
   netMib: 10n ** 15n,
   diskMib: 10n ** 15n,
+  dataMibHour: 10n ** 15n,
 };

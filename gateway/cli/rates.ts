@@ -2,7 +2,7 @@
 import type { Rates } from '../../runtime/protocol/nouns/request.ts';
 import { misused, money, pairs } from './words.ts';
 
-export const RATE_NAMES = ['wallHour', 'cpuSecond', 'memoryMibHour', 'netMib', 'diskMib'] as const;
+export const RATE_NAMES = ['wallHour', 'cpuSecond', 'memoryMibHour', 'netMib', 'diskMib', 'dataMibHour'] as const;
 const NANO_DECIMALS = 9;
 
 /** `cpuSecond=20n wallHour=0.002`; what is not named keeps its value of `otherwise`. */

@@ -20,7 +20,8 @@ export const costMicro = (used: Registers, rates: Rates): bigint => {
     used.cpuMicros * rates.cpuSecond * PER_SECOND_MICROS +
     used.memoryMibS * rates.memoryMibHour * PER_HOUR_S +
     (used.netInBytes + used.netOutBytes) * rates.netMib * PER_MIB_BYTES +
-    used.diskBytes * rates.diskMib * PER_MIB_BYTES;
+    used.diskBytes * rates.diskMib * PER_MIB_BYTES +
+    used.diskMibS * rates.dataMibHour * PER_HOUR_S;
   return scaled / (UNIT * NANO_PER_MICRO);
 };
 
@@ -41,7 +42,8 @@ export const within = (rates: Rates, cap: Rates): boolean =>
   rates.cpuSecond <= cap.cpuSecond &&
   rates.memoryMibHour <= cap.memoryMibHour &&
   rates.netMib <= cap.netMib &&
-  rates.diskMib <= cap.diskMib;
+  rates.diskMib <= cap.diskMib &&
+  rates.dataMibHour <= cap.dataMibHour;
 
 /** ISO 4217's code for testing: slices in it are posted and never paid. */
 export const NOT_PAYABLE = 'XTS';

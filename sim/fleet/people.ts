@@ -28,7 +28,14 @@ import type { Keys } from '../world/crypto.ts';
 import type { Release } from './releases.ts';
 
 /** Nano-units: about what a small virtual machine costs, so that invoices read like invoices. */
-const RATES: Rates = { wallHour: 3_600_000n, cpuSecond: 77_777n, memoryMibHour: 12_345n, netMib: 55_555n, diskMib: 3_333n };
+const RATES: Rates = {
+  wallHour: 3_600_000n,
+  cpuSecond: 77_777n,
+  memoryMibHour: 12_345n,
+  netMib: 55_555n,
+  diskMib: 3_333n,
+  dataMibHour: 2_222n,
+};
 const FEE_PERMILLE = 137;
 const CURRENCY = 'EUR';
 /** The year 2096. */

@@ -6,11 +6,19 @@
 import type { Bytes } from '../../runtime/protocol/bytes.ts';
 
 /** The registers that cost something. */
-export const METERED = ['wallMs', 'cpuMicros', 'memoryMibS', 'netInBytes', 'netOutBytes', 'diskBytes'] as const;
+export const METERED = ['wallMs', 'cpuMicros', 'memoryMibS', 'netInBytes', 'netOutBytes', 'diskBytes', 'diskMibS'] as const;
 export type Metered = (typeof METERED)[number];
 export type Use = Record<Metered, bigint>;
 
-export const noUse = (): Use => ({ wallMs: 0n, cpuMicros: 0n, memoryMibS: 0n, netInBytes: 0n, netOutBytes: 0n, diskBytes: 0n });
+export const noUse = (): Use => ({
+  wallMs: 0n,
+  cpuMicros: 0n,
+  memoryMibS: 0n,
+  netInBytes: 0n,
+  netOutBytes: 0n,
+  diskBytes: 0n,
+  diskMibS: 0n,
+});
 
 export interface RecordGlance {
   board: string;
@@ -257,11 +265,11 @@ export const glanceRecord = (payload: Bytes): RecordGlance | null => {
     return reader.counter();
   };
   const wall = next('wallMs');
-  const free = next('diskMibS') + next('energyMj');
+  const [diskMibS, free] = [next('diskMibS'), next('energyMj')];
   const [cpuMicros, diskBytes] = [next('cpuMicros'), next('diskBytes')];
   const [memoryMibS, netInBytes, netOutBytes] = [next('memoryMibS'), next('netInBytes'), next('netOutBytes')];
   if (reader.isBad || !reader.isAtEnd) return null;
-  const use = { wallMs: wall, cpuMicros, memoryMibS, netInBytes, netOutBytes, diskBytes };
+  const use = { wallMs: wall, cpuMicros, memoryMibS, netInBytes, netOutBytes, diskBytes, diskMibS };
   const isZero = free === 0n && METERED.every((name) => use[name] === 0n);
   return { board, seq, prev, lease, kind, wallMs, amnesia, isZero, use };
 };

@@ -18,6 +18,7 @@ export const priceMicro = (use: Use, rates: Rates): bigint => {
     [use.memoryMibS, rates.memoryMibHour, HOUR_S],
     [use.netInBytes + use.netOutBytes, rates.netMib, MIB],
     [use.diskBytes, rates.diskMib, MIB],
+    [use.diskMibS, rates.dataMibHour, HOUR_S],
   ];
   let nano = 0n;
   for (const [amount, rate, unit] of parts) nano += amount * rate * (COMMON / unit);

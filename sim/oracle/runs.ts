@@ -25,6 +25,8 @@ export const useOf = (counted: Counted, ranMs: number): Use => ({
   netInBytes: counted.netInBytes,
   netOutBytes: counted.netOutBytes,
   diskBytes: counted.diskBytes,
+  // No virtual card holds /data to a size, so none is counted.
+  diskMibS: 0n,
 });
 
 const add = (to: Use, more: Use): void => {

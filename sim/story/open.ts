@@ -20,7 +20,14 @@ import { boardsOf, homeOf, type Instance, instances, nameOfBoard, nameOfGateway,
 const CURRENCY = 'EUR';
 const PACES = { 'tick-ms': 200, 'meter-ms': 500, 'record-ms': 2000, 'report-ms': 1000, 'patience-ms': 3000, 'keepalive-s': 2 };
 /** Per CPU second 0.02, per MiB·hour 0.00005, per hour 0.001, per MiB moved 0.0001 (nano-units of the currency). */
-const RATES = { wallHour: 1_000_000n, cpuSecond: 20_000_000n, memoryMibHour: 50_000n, netMib: 100_000n, diskMib: 10_000n };
+const RATES = {
+  wallHour: 1_000_000n,
+  cpuSecond: 20_000_000n,
+  memoryMibHour: 50_000n,
+  netMib: 100_000n,
+  diskMib: 10_000n,
+  dataMibHour: 20_000n,
+};
 
 export const openGateways = async (stage: Stage, entry: string): Promise<void> => {
   stage.gateways = stage.cast.gateways.map((setup) => startGateway(entry, setup));

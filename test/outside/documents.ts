@@ -100,5 +100,5 @@ export const demandOf = (...[name, release, more, of]: Parameters<typeof request
 export const bindingOf = (board: BoardId, version: number, more: Partial<Binding> = {}, of: Person = owner): Bytes =>
   makeBinding(nodeCrypto, of.signer, {
     ...{ board, payee: 'iban', version, currency: 'EUR', policy: { partitions: 8, labels: [] } },
-    ...{ rates: { wallHour: 1000n, cpuSecond: 1000n, memoryMibHour: 1n, netMib: 1n, diskMib: 1n }, ...more },
+    ...{ rates: { wallHour: 1000n, cpuSecond: 1000n, memoryMibHour: 1n, netMib: 1n, diskMib: 1n, dataMibHour: 1n }, ...more },
   });

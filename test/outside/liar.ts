@@ -147,7 +147,7 @@ export class Liar {
       ...{ v: 1, term, guardian, operator: this.federation.doc.operator },
       ...{ request, index, name, tenant: tenant.id, board: this.board, owner: owner.id, binding: 1, release: release.hash },
       ...{ publisher: nodeCrypto.sha256(payloadIn(publisher.document)), limits: release.manifest.limits, currency: 'XTS', feePermille: 80 },
-      rates: { wallHour: 1n, cpuSecond: 1n, memoryMibHour: 1n, netMib: 1n, diskMib: 1n },
+      rates: { wallHour: 1n, cpuSecond: 1n, memoryMibHour: 1n, netMib: 1n, diskMib: 1n, dataMibHour: 1n },
       ...{
         capMicro: 1_000_000_000n,
         voucher: voucherOf(tenant, { name }).hash,

@@ -56,7 +56,14 @@ export const idOf = <Id extends string>(name: string): Id => fingerprint(testCry
 
 export const GATEWAYS = ['gateway a', 'gateway b', 'gateway c'];
 export const ROOTS = ['root 1', 'root 2', 'root 3'];
-export const RATES: Rates = { wallHour: 3_600_000n, cpuSecond: 77_777n, memoryMibHour: 12_345n, netMib: 55_555n, diskMib: 3_333n };
+export const RATES: Rates = {
+  wallHour: 3_600_000n,
+  cpuSecond: 77_777n,
+  memoryMibHour: 12_345n,
+  netMib: 55_555n,
+  diskMib: 3_333n,
+  dataMibHour: 2_222n,
+};
 export const FEE_PERMILLE = 137;
 
 const firstRoots = { threshold: 2, roots: ROOTS.map((name) => keyOf(name).publicKey) };

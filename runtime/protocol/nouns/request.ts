@@ -35,6 +35,7 @@ export const rates = v.strictObject({
   memoryMibHour: counter,
   netMib: counter,
   diskMib: counter,
+  dataMibHour: counter,
 });
 export type Rates = v.InferOutput<typeof rates>;
 

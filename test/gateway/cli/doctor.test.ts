@@ -153,7 +153,7 @@ describe('the gateway', () => {
       leases: [null, idOf('lease')],
       parameters: {},
       filter: {},
-      priceCap: { wallHour: 0n, cpuSecond: 0n, memoryMibHour: 0n, netMib: 0n, diskMib: 0n },
+      priceCap: { wallHour: 0n, cpuSecond: 0n, memoryMibHour: 0n, netMib: 0n, diskMib: 0n, dataMibHour: 0n },
       currency: 'EUR',
       voucher: '',
       onIsolation: 'continue',

@@ -47,7 +47,7 @@ describe('money', () => {
   });
 
   test('rates are nano-units; what is not named stays', () => {
-    const otherwise = { wallHour: 7n, cpuSecond: 7n, memoryMibHour: 7n, netMib: 7n, diskMib: 7n };
+    const otherwise = { wallHour: 7n, cpuSecond: 7n, memoryMibHour: 7n, netMib: 7n, diskMib: 7n, dataMibHour: 7n };
     expect(ratesOf(['wallHour=0.002', 'cpuSecond=20n'], '--rate', otherwise)).toEqual({
       ...otherwise,
       wallHour: 2_000_000n,

@@ -386,7 +386,7 @@ describe('the cap', () => {
   });
 
   test('of nothing lets a free lease run without a reason [metering-20]', () => {
-    const free = { wallHour: 0n, cpuSecond: 0n, memoryMibHour: 0n, netMib: 0n, diskMib: 0n };
+    const free = { wallHour: 0n, cpuSecond: 0n, memoryMibHour: 0n, netMib: 0n, diskMib: 0n, dataMibHour: 0n };
     const gratis = on.lease({ on: 'board 1', capMicro: 0n, rates: free, binding: 2 });
     const facts = [...on.groundwork(['board 1']), on.signedBinding('board 1', { version: 2, rates: free }), on.signedLease(gratis)];
     expect(one(run([...facts, ...useOf(gratis.lease, at(10))]))).toMatchObject({ debitMicro: 0n, reason: '', uncharged: ZERO });

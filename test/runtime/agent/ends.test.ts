@@ -183,7 +183,7 @@ describe('an instance whose cap is reached', () => {
   test('is paused and not billed while it is, and goes on under a lease that is paid for [instances-11]', () => {
     const { world, one } = begun(
       {},
-      { capMicro: 20n, rates: { wallHour: 0n, cpuSecond: 100_000n, memoryMibHour: 0n, netMib: 0n, diskMib: 0n } },
+      { capMicro: 20n, rates: { wallHour: 0n, cpuSecond: 100_000n, memoryMibHour: 0n, netMib: 0n, diskMib: 0n, dataMibHour: 0n } },
     );
     world.pass(120_000);
     expect(world.state(one.lease)?.state).toBe('unpaid');

@@ -5,7 +5,7 @@ import { costMicro, within, ZERO } from '../../../runtime/protocol/money.ts';
 import type { Registers } from '../../../runtime/protocol/nouns/board.ts';
 import type { Rates } from '../../../runtime/protocol/nouns/request.ts';
 
-const FREE: Rates = { wallHour: 0n, cpuSecond: 0n, memoryMibHour: 0n, netMib: 0n, diskMib: 0n };
+const FREE: Rates = { wallHour: 0n, cpuSecond: 0n, memoryMibHour: 0n, netMib: 0n, diskMib: 0n, dataMibHour: 0n };
 const counter = fc.bigInt({ min: 0n, max: 2n ** 50n });
 const registers: fc.Arbitrary<Registers> = fc.record({
   ...{ wallMs: counter, cpuMicros: counter, memoryMibS: counter, netInBytes: counter },
@@ -17,6 +17,7 @@ const rates: fc.Arbitrary<Rates> = fc.record({
   memoryMibHour: counter,
   netMib: counter,
   diskMib: counter,
+  dataMibHour: counter,
 });
 const add = (a: Registers, b: Registers): Registers => ({
   ...{ wallMs: a.wallMs + b.wallMs, cpuMicros: a.cpuMicros + b.cpuMicros, memoryMibS: a.memoryMibS + b.memoryMibS },
@@ -33,6 +34,7 @@ describe('the cost [metering-23]', () => {
     ['a MiB in', { netInBytes: 1_048_576n }, { netMib: 10n ** 9n }],
     ['a MiB out', { netOutBytes: 1_048_576n }, { netMib: 10n ** 9n }],
     ['a MiB written', { diskBytes: 1_048_576n }, { diskMib: 10n ** 9n }],
+    ['a MiB held for an hour', { diskMibS: 3600n }, { dataMibHour: 10n ** 9n }],
   ])('of %s is its rate, exactly', (_name, used, rate) => {
     expect(costMicro({ ...ZERO, ...used }, { ...FREE, ...rate })).toBe(1_000_000n);
     const [name, amount] = Object.entries(used)[0]!;
@@ -42,8 +44,8 @@ describe('the cost [metering-23]', () => {
   test('counts what is metered and has no rate as nothing', () => {
     expect(
       costMicro(
-        { ...ZERO, diskMibS: 10n ** 15n, energyMj: 10n ** 15n },
-        { wallHour: 1n, cpuSecond: 1n, memoryMibHour: 1n, netMib: 1n, diskMib: 1n },
+        { ...ZERO, energyMj: 10n ** 15n },
+        { wallHour: 1n, cpuSecond: 1n, memoryMibHour: 1n, netMib: 1n, diskMib: 1n, dataMibHour: 1n },
       ),
     ).toBe(0n);
   });
@@ -80,7 +82,7 @@ describe('the cost [metering-23]', () => {
 
 test('rates are within a cap only if each is', () => {
   fc.assert(
-    fc.property(rates, fc.constantFrom('wallHour', 'cpuSecond', 'memoryMibHour', 'netMib', 'diskMib'), (cap, name) => {
+    fc.property(rates, fc.constantFrom('wallHour', 'cpuSecond', 'memoryMibHour', 'netMib', 'diskMib', 'dataMibHour'), (cap, name) => {
       expect(within(cap, cap)).toBe(true);
       expect(within(FREE, cap)).toBe(true);
       expect(within({ ...cap, [name]: cap[name] + 1n }, cap)).toBe(false);
