@@ -29,7 +29,7 @@ const REPOSITORY = '/mnt/repository';
 const SECTOR = 512;
 
 /** The product's own first process and start; only what it starts at last is another thing. */
-const firstScript = (files: string[]): string => `mount -t tmpfs bench /mnt
+const firstScript = (files: string[], without: RegExp | null): string => `mount -t tmpfs bench /mnt
 mkdir ${REPOSITORY} /mnt/bench /mnt/shared /mnt/written /mnt/work
 mount -t erofs -o ro /dev/vdb /mnt/shared
 mount -t overlay -o lowerdir=/mnt/shared,upperdir=/mnt/written,workdir=/mnt/work repository ${REPOSITORY}
@@ -50,7 +50,7 @@ export NODE_COMPILE_CACHE=/data/tmp/compiled
 node test/runtime/adapters/partitions/life.ts warmwarmwarmwarmwarmwarmwarmwarm /data/tmp/warm /usr/bin/node best < /dev/null > /data/tmp/warm.log 2>&1
 stty -F /dev/ttyS1 raw
 node node_modules/vitest/vitest.mjs run --config test/board/inside/vitest.config.ts \\
-  --reporter=verbose --reporter=json --outputFile.json=/data/tmp/report.json ${files.join(' ')} > /dev/ttyS0 2>&1
+  --reporter=verbose --reporter=json --outputFile.json=/data/tmp/report.json ${files.join(' ')} ${without === null ? '' : `-t '^(?!${without.source.replace(/^\^/, '')})'`} > /dev/ttyS0 2>&1
 cat /data/tmp/report.json > /dev/ttyS1
 poweroff
 END
@@ -94,12 +94,13 @@ const testsIn = (text: string): GuestTest[] => {
 /** A hang, also on a machine that does other things at the same time. */
 const RUN_LIMIT_MS = 25 * 60_000;
 
-export const runInside = async (image: TestImage, files: string[]): Promise<GuestTest[]> => {
+/** Tests whose name matches `without` are not run, and not told of. */
+export const runInside = async (image: TestImage, files: string[], without: RegExp | null): Promise<GuestTest[]> => {
   const folder = mkdtempSync(join(tmpdir(), 'lichen-guest-'));
   const [card, bench, script] = [join(folder, 'card'), join(folder, 'bench'), join(folder, 'script')];
   writeCard(image, card);
   execFileSync('mkfs.erofs', ['--quiet', '-x-1', `--exclude-regex=${LEFT_OUT}`, bench, root]);
-  const text = Buffer.from(firstScript(files));
+  const text = Buffer.from(firstScript(files, without));
   writeFileSync(script, Buffer.concat([text, Buffer.alloc(SECTOR - (text.length % SECTOR), '\n')]));
   const commandLine = 'lichen.slot=a console=ttyS0 panic=-1 loglevel=4 mitigations=off init=/usr/bin/sh -- /dev/vdc';
   const disks = [
@@ -112,7 +113,7 @@ export const runInside = async (image: TestImage, files: string[]): Promise<Gues
   try {
     await machine.ended(RUN_LIMIT_MS);
     if (machine.result.trim() === '') throw new Error(`the board told nothing; it said:\n${machine.transcript}`);
-    return testsIn(machine.result);
+    return testsIn(machine.result).filter(({ name }) => without?.test(name) !== true);
   } finally {
     await machine.close();
     rmSync(folder, { recursive: true, force: true });
