@@ -6,8 +6,13 @@ import type { BootParts, Firmware } from './board.ts';
 const PACKAGE = 'systemd-boot-efi';
 const FOLDER = 'usr/lib/systemd/boot/efi';
 
-/** Boot Loader Specification: the kernel, its first root and its words are one entry. */
-const entryOf = (slot: string, commandLine: string): string => `title Lichen, slot ${slot}
+/**
+ * Boot Loader Specification: the kernel, its first root and its words are one entry. Of two slots the loader takes the one with the
+ * higher version, unless its tries are used up: those that `+3` before `.conf` gives to an entry.
+ */
+export const entryOf = (slot: string, version: number, commandLine: string): string => `title Lichen, slot ${slot}
+sort-key lichen
+version ${version}
 linux /lichen/${slot}/linux
 initrd /lichen/${slot}/first
 options ${commandLine}
@@ -22,7 +27,7 @@ export const uefi = (started: string, loader: string): Firmware => ({
       [`EFI/BOOT/${started}`, { kind: 'file', mode: 0o644, from: join(trees.get(PACKAGE) ?? '', FOLDER, loader) }],
       // Its editor would let anybody with a keyboard start a shell.
       ['loader/loader.conf', text('timeout 0\neditor no\n')],
-      ['loader/entries/lichen-a.conf', text(entryOf('a', commandLine))],
+      ['loader/entries/lichen-a.conf', text(entryOf('a', 1, commandLine))],
       ['lichen/a/linux', { kind: 'file', mode: 0o644, from: kernel.image }],
       ['lichen/a/first', { kind: 'file', mode: 0o644, bytes: first }],
     ]),

@@ -225,6 +225,7 @@ export const welcome = (work: Work, board: Board, payload: Bytes, now: Instant):
   const from = remembers ? Math.max(value.known.seq, pruned) : pruned;
   links.put(work, { ...link, phase: 'welcomed', attempt: 0, atMonoMs: now.monoMs }, ONE);
   flows.put(work, { sent: from, stored: from, sentAtMonoMs: now.monoMs }, ONE);
+  work.emit({ kind: 'journal', line: 'at home' });
   askDocuments(work, Number.POSITIVE_INFINITY, now);
   askChunks(work, now);
   settle(work, now);

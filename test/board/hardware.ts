@@ -17,6 +17,8 @@ export interface Wanted {
   direct: Direct | undefined;
   /** Where the machine keeps what it remembers besides its disks. */
   folder: string;
+  /** Whether it starts again when the board says so, or ends. */
+  reboots: boolean;
   /** The network, as QEMU's `-netdev` has it, named `wire`. */
   wire: string;
 }
@@ -26,7 +28,7 @@ export interface Hardware {
   arguments(wanted: Wanted): string[];
 }
 
-const QUIET = ['-nodefaults', '-display', 'none', '-no-reboot'];
+const quiet = ({ reboots }: Pick<Wanted, 'reboots'>): string[] => ['-nodefaults', '-display', 'none', ...(reboots ? [] : ['-no-reboot'])];
 
 const firmware = (code: string, variables: string, folder: string): string[] => {
   execFileSync('cp', [variables, join(folder, 'variables')]);
@@ -62,7 +64,7 @@ export const PC: Hardware = {
   emulator: 'qemu-system-x86_64',
   arguments: (wanted) => [
     ...[
-      ...QUIET,
+      ...quiet(wanted),
       '-machine',
       'q35',
       '-accel',
@@ -85,7 +87,7 @@ export const PC: Hardware = {
 export const VIRT: Hardware = {
   emulator: 'qemu-system-aarch64',
   arguments: (wanted) => [
-    ...[...QUIET, '-machine', 'virt', '-accel', 'tcg', '-cpu', 'cortex-a72', '-serial', 'stdio'],
+    ...[...quiet(wanted), '-machine', 'virt', '-accel', 'tcg', '-cpu', 'cortex-a72', '-serial', 'stdio'],
     ...[...virtioDisks(wanted), ...virtioRest(wanted)],
     ...(wanted.direct === undefined
       ? firmware('/usr/share/AAVMF/AAVMF_CODE.fd', '/usr/share/AAVMF/AAVMF_VARS.fd', wanted.folder)
@@ -96,8 +98,8 @@ export const VIRT: Hardware = {
 /** A Raspberry Pi 3 B from its kernel on: QEMU has none of the firmware, one size of memory, and cards of powers of two. */
 export const PI_3B: Hardware = {
   emulator: 'qemu-system-aarch64',
-  arguments: ({ disks, direct, wire }) => [
-    ...[...QUIET, '-machine', 'raspi3b', '-accel', 'tcg', '-serial', 'null', '-serial', 'stdio'],
+  arguments: ({ disks, direct, wire, reboots }) => [
+    ...[...quiet({ reboots }), '-machine', 'raspi3b', '-accel', 'tcg', '-serial', 'null', '-serial', 'stdio'],
     ...disks.flatMap(({ path }) => ['-drive', `if=sd,format=raw,cache=unsafe,file=${path}`]),
     ...['-netdev', wire, '-device', 'usb-net,netdev=wire', ...(direct === undefined ? [] : started(direct))],
   ],

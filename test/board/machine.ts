@@ -14,6 +14,8 @@ export interface MachineOptions {
   direct?: Direct;
   /** A PC, if nothing is said. */
   hardware?: Hardware;
+  /** It starts again when the board says so, instead of ending. */
+  reboots?: boolean;
   /** TCP ports of this machine's loopback that the board reaches at GATE; it reaches nothing else. */
   reaches?: number[];
 }
@@ -32,8 +34,8 @@ export class Machine {
   readonly #watchers = new Set<() => void>();
   #over = false;
 
-  constructor({ disks, memoryMib = 1024, direct, hardware = PC, reaches = [] }: MachineOptions) {
-    const wanted = { disks, memoryMib, direct, folder: this.#folder, wire: wireTo(reaches) };
+  constructor({ disks, memoryMib = 1024, direct, hardware = PC, reboots = false, reaches = [] }: MachineOptions) {
+    const wanted = { disks, memoryMib, direct, reboots, folder: this.#folder, wire: wireTo(reaches) };
     this.#child = spawn(hardware.emulator, hardware.arguments(wanted), { stdio: ['ignore', 'pipe', 'pipe'] });
     const wake = (): void => {
       for (const look of this.#watchers) look();

@@ -7,6 +7,7 @@ export default defineConfig({
   cacheDir: 'node_modules/.vite',
   test: {
     environment: 'node',
+    globalSetup: 'test/board/once.ts',
     pool: 'forks',
     // Two emulated boards at once would each be half as fast.
     fileParallelism: false,

