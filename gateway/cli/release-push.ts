@@ -17,7 +17,7 @@ import { openTrust, readAs } from './documents.ts';
 import type { Pusher } from './push.ts';
 
 /** As the builder names it: it is written last, so where it stands the folder is whole. */
-const MANIFEST_FILE = '000000-manifest.cose';
+export const MANIFEST_FILE = '000000-manifest.cose';
 /** Pieces on their way at once: enough that the gateway can commit several in one turn. */
 const WINDOW = 8;
 

@@ -5,7 +5,9 @@ import { type ApiFlags, openClient } from './client.ts';
 import type { Heavy } from './heavy.ts';
 import { brief, emit, type JsonFlag, print, progress, say, table } from './output.ts';
 import { openPusher, type PushFlags } from './push.ts';
+import { inspect } from './release-inspect.ts';
 import { pushPublisher, pushRelease, readRelease } from './release-push.ts';
+import { inspectionText } from './release-text.ts';
 import { addApi, addPush, addVerb } from './verbs.ts';
 
 const push = async (directory: string, flags: PushFlags & JsonFlag & { publisher?: string }): Promise<void> => {
@@ -26,6 +28,14 @@ const push = async (directory: string, flags: PushFlags & JsonFlag & { publisher
     line.end();
     pusher.close();
   }
+};
+
+/** What a program may hold on to: everything that people are shown. */
+const INSPECTED = ['release', 'manifest', 'key', 'keyIs', 'pages', 'chunks', 'wireBytes', 'missing', 'wrong', 'update', 'files'] as const;
+
+const look = (directory: string, flags: JsonFlag & { publisher?: string; against?: string }): void => {
+  const found = inspect(directory, flags.publisher, flags.against);
+  emit(flags, found, () => inspectionText(found));
 };
 
 const contentOf = ({ missing, refused }: Answers['releases'][number]): string => {
@@ -55,7 +65,7 @@ const list = async (flags: ApiFlags & JsonFlag): Promise<void> => {
 
 /** `build` is the builder's own verb; its module is loaded only when that is called for. */
 export const register = async (noun: Command, heavy: Heavy, wanted: string | undefined): Promise<void> => {
-  if (wanted !== 'push' && wanted !== 'list') {
+  if (wanted !== 'push' && wanted !== 'list' && wanted !== 'inspect') {
     const registerReleaseBuild = await heavy.builder();
     registerReleaseBuild(noun, print);
   }
@@ -72,6 +82,15 @@ export const register = async (noun: Command, heavy: Heavy, wanted: string | und
   )
     .option('--publisher <file>', "push the publisher's signed document first")
     .action(push);
+  addVerb(noun, {
+    usage: 'inspect <folder>',
+    says: 'everything in a release before it is asked for: who signed it, what it may do, its files, what a board would fetch',
+    examples: ['release inspect hello-sensor-2 --publisher publisher-1.cose --against hello-sensor-1'],
+    gives: { keys: INSPECTED },
+  })
+    .option('--publisher <file>', "the publisher's signed document, to know whose key signed it")
+    .option('--against <folder>', 'another release: what is fetched where that is held')
+    .action(look);
   addApi(
     addVerb(noun, {
       usage: 'list',
