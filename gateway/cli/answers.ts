@@ -6,7 +6,9 @@ import * as v from 'valibot';
 import type { CallName } from '../../runtime/protocol/api.ts';
 import { offerSchema } from '../../runtime/protocol/nouns/board.ts';
 import { grant, linkTargets, publishedPorts } from '../../runtime/protocol/nouns/reach.ts';
+import { shared } from '../../runtime/protocol/nouns/release.ts';
 import { filter } from '../../runtime/protocol/nouns/request.ts';
+import { sharing } from '../../runtime/protocol/nouns/share.ts';
 import {
   boardId,
   currency,
@@ -20,6 +22,7 @@ import {
   publisherId,
   requestId,
   type Schema,
+  shareId,
   tenantId,
   text,
   uint,
@@ -94,6 +97,8 @@ const release = v.object({
   bytes: uint,
   parameters: v.record(v.string(), text),
   parameterSchema: v.nullable(v.string()),
+  /** What it takes of each share; null: it serves its own request alone. */
+  shares: v.optional(v.nullable(shared), null),
   missing: v.nullable(uint),
   /** Why its content is refused for good; empty: it is not. */
   refused: text,
@@ -124,6 +129,8 @@ const request = v.object({
   holdMs: v.nullable(uint),
   /** What takes the place of the release where that does not hold its promises. */
   fallback: v.optional(v.nullable(v.object({ release: hash, bakeMs: uint })), null),
+  /** Who else may have a share of its instances; null: nobody. */
+  shares: v.optional(v.nullable(sharing), null),
   /** How often its tenant has let all its instances begin anew. */
   bang: uint,
   /** Why no gateway acts upon it; empty: they do. */
@@ -158,6 +165,30 @@ const instance = v.object({
   report: v.nullable(report),
 });
 
+const share = v.object({
+  share: shareId,
+  tenant: tenantId,
+  name,
+  sequence: positive,
+  state: v.picklist(['started', 'destroyed']),
+  host: v.object({ tenant: tenantId, name, request: requestId }),
+  parameters: v.record(v.string(), text),
+  /** Why no instance serves it; empty: they do. */
+  refused: text,
+  /** One for each instance of the host that has been told of it. */
+  servings: v.array(
+    v.object({
+      lease: leaseId,
+      board: boardId,
+      index: uint,
+      address: v.nullable(text),
+      /** What it says of how it is reached for this share, as JSON. */
+      connection: v.nullable(v.string()),
+      detail: text,
+    }),
+  ),
+});
+
 const SCHEMAS = {
   status,
   gateways: v.array(gateway),
@@ -165,6 +196,7 @@ const SCHEMAS = {
   releases: v.array(release),
   requests: v.array(request),
   instances: v.array(instance),
+  shares: v.array(share),
   push: v.object({ ok: v.literal(true), missing: v.array(hash) }),
   admit: v.object({ id: tenantId }),
   claim: v.object({ claim: text, validMs: uint }),
@@ -179,6 +211,7 @@ export type Answers = { [Name in JsonCall]: v.InferOutput<(typeof SCHEMAS)[Name]
 export type Board = Answers['boards'][number];
 export type StandingRequest = Answers['requests'][number];
 export type Instance = Answers['instances'][number];
+export type StandingShare = Answers['shares'][number];
 
 export const ANSWERS: { [Name in JsonCall]: Schema<Answers[Name]> } = SCHEMAS;
 
@@ -189,6 +222,7 @@ export const keysOf = {
   release: Object.keys(release.entries),
   request: Object.keys(request.entries),
   instance: Object.keys(instance.entries),
+  share: Object.keys(share.entries),
   status: Object.keys(status.entries),
   close: Object.keys(close.entries),
 };

@@ -18,7 +18,8 @@ import {
   voucherNoun,
 } from '../../runtime/protocol/nouns/request.ts';
 import type { SealedSecrets } from '../../runtime/protocol/nouns/secrets.ts';
-import { amount, currency as currencySchema, name as nameSchema } from '../../runtime/protocol/schema.ts';
+import type { Sharing } from '../../runtime/protocol/nouns/share.ts';
+import { amount, currency as currencySchema, name as nameSchema, tenantId } from '../../runtime/protocol/schema.ts';
 import type { StandingRequest } from './answers.ts';
 import { ANY_PRICE, makeRequest, makeVoucher } from './ceremony.ts';
 import { type ApiFlags, type Client, openClient } from './client.ts';
@@ -51,6 +52,8 @@ export interface MakeFlags extends ApiFlags {
   hold?: string;
   fallback?: string;
   bake: string;
+  shares?: string;
+  shareWith?: string[];
   out?: string;
 }
 
@@ -125,6 +128,16 @@ export const fallbackTo = (release: Bytes, bake: string): Fallback => ({
   bakeMs: word(fallback.entries.bakeMs, duration(bake, '--bake'), '--bake'),
 });
 
+const ANYBODY = 'anybody';
+
+/** Unless it says otherwise, its own tenant's shares alone. */
+const sharingOf = ({ shares, shareWith = [] }: MakeFlags): { shares?: Sharing } => {
+  if (shares === undefined) return shareWith.length === 0 ? {} : misused('--share-with goes with --shares NUMBER');
+  const most = wholeNumber(shares, '--shares', 1, LIMITS.shares);
+  if (!shareWith.includes(ANYBODY)) return { shares: { most, tenants: shareWith.map((id) => word(tenantId, id, '--share-with')) } };
+  return shareWith.length === 1 ? { shares: { most, tenants: null } } : misused(`--share-with ${ANYBODY} stands alone`);
+};
+
 /** All words are read before the gateway is asked and before anything is written. */
 export const makeFiles = async (flags: MakeFlags): Promise<Made> => {
   const { signer } = readKey(flags.tenantKey);
@@ -145,6 +158,7 @@ export const makeFiles = async (flags: MakeFlags): Promise<Made> => {
     ...(flags.link && { links: word(linkTargets, pairs(flags.link, '--link'), '--link') }),
     ...(flags.publish && { publish: word(publishedPorts, numbers(pairs(flags.publish, '--publish'), '--publish'), '--publish') }),
     ...(flags.fallback !== undefined && { fallback: fallbackTo(hexBytes(flags.fallback, '--fallback'), flags.bake) }),
+    ...sharingOf(flags),
     ...(flags.hold !== undefined && { holdMs: word(holdMs, duration(flags.hold, '--hold'), '--hold') }),
   };
   const secrets = await secretsOf(flags, { tenant, name: terms.name, filter: terms.filter });
@@ -195,7 +209,7 @@ export const nextOf = async (
   const { signer } = readKey(keyFile);
   const tenant = fingerprint<TenantId>(nodeCrypto, signer.publicKey);
   const held = (await standing(client, tenant, name)) ?? refuse('not-found', `tenant ${tenant} has no request ${name} at ${client.url}`);
-  const { replicas, filter, priceCap, currency, onIsolation, patienceMs, links, publish, request } = held;
+  const { replicas, filter, priceCap, currency, onIsolation, patienceMs, links, publish, request, shares } = held;
   const failed = (await client.ask('instances')).some((one) => one.request === request && (one.report?.instead ?? null) !== null);
   const sequence = held.sequence + 1;
   const state = change.state ?? held.state;
@@ -205,6 +219,7 @@ export const nextOf = async (
     ...(Object.keys(links).length > 0 && { links }),
     ...(Object.keys(publish).length > 0 && { publish }),
     ...(held.holdMs !== null && { holdMs: held.holdMs }),
+    ...(shares !== null && { shares }),
     ...(bang > 0 && { bang }),
     ...(held.secrets.length > 0 && { secrets: held.secrets.map(({ board, box }) => ({ board, box: fromHex(box) })) }),
   };

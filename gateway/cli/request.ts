@@ -114,6 +114,8 @@ const addMakeOptions = (command: Command): Command =>
     .option('--hold <duration>', 'how long an instance may hold off another release; by default as long as its own says')
     .option('--fallback <hex>', 'a release that takes the place of this one where this one does not hold its promises')
     .option('--bake <duration>', 'with --fallback: for how long they have to hold', '1m')
+    .option('--shares <number>', 'for how many shares its instances are open, each of them for all; the release says how many it can serve')
+    .option('--share-with <tenant...>', 'whose shares beside those of its own tenant: ids, or anybody')
     .option('--out <file>', 'where the signed request goes; by default NAME-SEQUENCE.request');
 
 export const register = (noun: Command): void => {

@@ -13,10 +13,10 @@ import { open } from './opened.ts';
 import { bindings, boards, documents, manifests, parties, publishers, requests, vouchers } from './tables.ts';
 
 /** Two of one number, pushed at two gateways: the greater hash counts, as it does everywhere. */
-const supersedes = ([number, hash]: [number, Bytes], [held, heldHash]: [number, Bytes]): boolean =>
+export const supersedes = ([number, hash]: [number, Bytes], [held, heldHash]: [number, Bytes]): boolean =>
   number > held || (number === held && compare(hash, heldHash) > 0);
 
-const checkTenant = (rows: Rows, context: Context, tenant: string, signer: Bytes): void => {
+export const checkTenant = (rows: Rows, context: Context, tenant: string, signer: Bytes): void => {
   if (fingerprint(context.crypto, signer) !== tenant) refuse('wrong-signer', 'the tenant it names did not sign it');
   if (isRevoked(rows, context, signer)) refuse('revoked-key', `tenant ${tenant}`);
   if (parties.get(rows, 'tenant', tenant) === null) refuse('unknown-key', `tenant ${tenant} has not been admitted here`);

@@ -41,7 +41,8 @@ export const leasesFor = (rows: Rows, board: string): HeldLease[] =>
 export const leasesOf = (rows: Rows, ...key: string[]): HeldLease[] =>
   leaseIndex.all(rows, ...key).flatMap(({ key: found }) => leases.get(rows, lastOf(found)) ?? []);
 
-const openOf = (rows: Rows, ...key: string[]): HeldLease[] => leasesOf(rows, ...key).filter(({ closed }) => !closed);
+/** Those of them that are not closed. */
+export const openOf = (rows: Rows, ...key: string[]): HeldLease[] => leasesOf(rows, ...key).filter(({ closed }) => !closed);
 
 /** Boards that what was touched can mean something to: those that hold a lease of it, too. */
 export const boardsTouched = (rows: Rows, { boards, requests: ids, instances }: Touched): Set<string> => {

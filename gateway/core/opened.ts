@@ -12,6 +12,7 @@ import { leaseNoun } from '../../runtime/protocol/nouns/lease.ts';
 import { entryBytes, entrySchema, type LogEntry } from '../../runtime/protocol/nouns/log.ts';
 import { manifestNoun } from '../../runtime/protocol/nouns/release.ts';
 import { bindingNoun, requestNoun, voucherNoun } from '../../runtime/protocol/nouns/request.ts';
+import { shareNoun } from '../../runtime/protocol/nouns/share.ts';
 
 /** As `unseal`; what one crypto has verified, another one has not. */
 const opener = <T>(kind: Noun<T>): ((crypto: Crypto, body: Bytes) => Sealed<T>) => {
@@ -33,6 +34,7 @@ export const open = {
   manifest: opener(manifestNoun),
   request: opener(requestNoun),
   voucher: opener(voucherNoun),
+  share: opener(shareNoun),
   binding: opener(bindingNoun),
 };
 

@@ -10,6 +10,7 @@ import { leaseSchema } from '../../runtime/protocol/nouns/lease.ts';
 import { closeSchema } from '../../runtime/protocol/nouns/log.ts';
 import { manifestSchema } from '../../runtime/protocol/nouns/release.ts';
 import { bindingSchema, requestSchema, voucherSchema } from '../../runtime/protocol/nouns/request.ts';
+import { type Shared, shareSchema } from '../../runtime/protocol/nouns/share.ts';
 import { operatorSchema, publisherSchema } from '../../runtime/protocol/nouns/trust.ts';
 import { bytes, gatewayId, hash, leaseId, ownerId, positive, publicKey, text, uint, wallMs } from '../../runtime/protocol/schema.ts';
 import { bytesTable, type Table, table, volatileTable } from '../../runtime/turn/table.ts';
@@ -91,6 +92,10 @@ export const hellos = bytesTable('hello', LIMITS.helloBytes);
 export const bindings = watched(table('binding', bindingSchema), (rows, _value, board = '') => touchBoard(rows, board));
 export const requests = watched(table('request', v.strictObject({ doc: requestSchema, hash })), (rows, _value, request = '') =>
   touchRequest(rows, request),
+);
+/** host/share → its newest document, and when a gateway first took one of it: who came first is served first. */
+export const shares = watched(table('share', v.strictObject({ doc: shareSchema, hash, sinceMs: wallMs })), (rows, _value, host = '') =>
+  touchRequest(rows, host),
 );
 export const vouchers = watched(table('voucher', voucherSchema), (rows, _value, voucher = '') => touchAwaited(rows, `voucher/${voucher}`));
 export const manifests = table('manifest', v.strictObject({ doc: manifestSchema, publisher: hash, signer: publicKey }));
@@ -189,3 +194,5 @@ export interface InstanceReport {
 }
 /** lease → its board's newest word. */
 export const reports = volatileTable<InstanceReport>('reports');
+/** lease → what its instance says to each whom it serves. */
+export const shareReports = volatileTable<{ board: string; shares: Shared['shares'] }>('share-reports');

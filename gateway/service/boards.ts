@@ -8,6 +8,7 @@ import { type Hello, offerSchema, reportNoun } from '../../runtime/protocol/noun
 import { nowNoun } from '../../runtime/protocol/nouns/lease.ts';
 import { presenceSchema } from '../../runtime/protocol/nouns/log.ts';
 import { chunk, usageBatch, want } from '../../runtime/protocol/nouns/messages.ts';
+import { sharedNoun } from '../../runtime/protocol/nouns/share.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { volatileTable } from '../../runtime/turn/table.ts';
 import { openUsage, quarantine } from '../core/apply-supply.ts';
@@ -16,7 +17,7 @@ import { appendOwn } from '../core/log.ts';
 import { open } from '../core/opened.ts';
 import { placeInChain } from '../core/place-usage.ts';
 import { usageHead, usageProof } from '../core/replicas.ts';
-import { blobs, boardSessions, boards, documents, leases, operators, reports, welcomes } from '../core/tables.ts';
+import { blobs, boardSessions, boards, documents, leases, operators, reports, shareReports, welcomes } from '../core/tables.ts';
 import { accept } from './accept.ts';
 import { acknowledge, forgetTold } from './acknowledge.ts';
 import { sendDesired } from './desired.ts';
@@ -125,6 +126,17 @@ const report: Handler<Message> = (work, service, event, now) => {
   }
 };
 
+/** What an instance says to those whom it serves. */
+const shared: Handler<Message> = (work, service, event) => {
+  const { value, signer } = unseal(service.crypto, sharedNoun, event.payload);
+  const key = boards.get(work, event.id)?.key;
+  if (value.board !== event.id || key === undefined || !equal(signer, key))
+    refuse('wrong-signer', 'it is not signed by the board of this session');
+  const leased = leases.get(work, value.lease)?.doc.board;
+  if (leased !== undefined && leased !== value.board) refuse('wrong-signer', `lease ${value.lease} is another board's`);
+  if (leased !== undefined) shareReports.put(work, { board: event.id, shares: value.shares }, value.lease);
+};
+
 const give: Handler<Message> = (work, _service, event) => {
   for (const hash of decodeAs(want, event.payload, 'want').hashes) {
     const bytes = blobs.get(work, hex(hash)) ?? documents.get(work, hex(hash));
@@ -206,4 +218,4 @@ const away = (work: Work, service: Service, session: string, id: string, now: In
   present(work, service, id, false, now);
 };
 
-export const BOARD_MESSAGES: Record<string, Handler<Message>> = { hello, report, want: give, usage, gone, renew, log };
+export const BOARD_MESSAGES: Record<string, Handler<Message>> = { hello, report, shared, want: give, usage, gone, renew, log };

@@ -13,11 +13,12 @@ import { ownerId, parse, uint } from '../../runtime/protocol/schema.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { objectionTo } from '../core/apply-demand.ts';
 import { allGateways, gateways, isRevoked } from '../core/directory.ts';
-import { currentLease, stillWanted } from '../core/holding.ts';
+import { currentLease, openOf as openLeasesOf, stillWanted } from '../core/holding.ts';
 import { alive } from '../core/homing.ts';
 import { lackingFor } from '../core/lacking.ts';
 import { batchAfter, sizeOf, vectorOf } from '../core/log.ts';
 import { replicatedOf, usageHead } from '../core/replicas.ts';
+import { lackingFor as lackingShare } from '../core/shares.ts';
 import {
   bindings,
   boardSessions,
@@ -30,6 +31,8 @@ import {
   releases,
   reports,
   requests,
+  shareReports,
+  shares,
 } from '../core/tables.ts';
 import { acceptOnce } from './accept.ts';
 import type { ApiAnswer, ApiInput, Service, Work } from './events.ts';
@@ -116,6 +119,8 @@ const listReleases: Answer = (work) =>
       /** With their defaults, and the schema that they are held against. */
       parameters: doc.parameters,
       parameterSchema: doc.parameterSchema ?? null,
+      /** What it takes of each share; null: it serves its own request alone. */
+      shares: doc.shares ?? null,
       missing: releases.get(work, key)?.missing ?? null,
       /** Why it is refused for good; empty: it is not. */
       refused: releases.get(work, key)?.refused ?? '',
@@ -151,6 +156,7 @@ const listRequests: Answer = (work, service) =>
       publish: doc.publish ?? {},
       holdMs: doc.holdMs ?? null,
       fallback: doc.fallback === undefined ? null : { release: hex(doc.fallback.release), bakeMs: doc.fallback.bakeMs },
+      shares: doc.shares ?? null,
       bang: doc.bang ?? 0,
       /** Why it is not acted upon; empty: it is. */
       refused: refusalOf(work, doc),
@@ -166,6 +172,37 @@ const placedOf = (work: Work, service: Service, id: string, doc: Request): { lea
   });
   return { leases: held, lacks: held.includes(null) ? lackingFor(work, service, doc) : [] };
 };
+
+/** How each instance of the host serves the share, as its board said last. */
+const servingsOf = (work: Work, host: string, share: string) =>
+  reportsOf(work, host).flatMap(({ lease, board, index, report }) => {
+    const said = shareReports.get(work, lease)?.shares.find((one) => one.share === share);
+    return said === undefined
+      ? []
+      : [{ lease, board, index, address: report?.address ?? null, connection: said.connection, detail: said.detail }];
+  });
+
+const reportsOf = (work: Work, host: string) =>
+  openLeasesOf(work, host).map(({ doc: { lease, board, index } }) => ({ lease, board, index, report: reports.get(work, lease) }));
+
+const listShares: Answer = (work) =>
+  json(
+    shares.all(work).map(({ key, value: { doc } }) => {
+      const [host = '', share = ''] = key.split('/');
+      return {
+        share,
+        tenant: doc.tenant,
+        name: doc.name,
+        sequence: doc.sequence,
+        state: doc.state,
+        host: { ...doc.host, request: host },
+        parameters: doc.parameters,
+        /** Why no instance serves it; empty: they do, or it is destroyed. */
+        refused: doc.state === 'destroyed' ? '' : (lackingShare(work, host, share, doc)?.message.slice(0, LIMITS.textBytes / 4) ?? ''),
+        servings: doc.state === 'destroyed' ? [] : servingsOf(work, host, share),
+      };
+    }),
+  );
 
 const listInstances: Answer = (work) =>
   json(
@@ -233,6 +270,7 @@ export const CALLS: Record<CallName, Answer> = {
   releases: listReleases,
   requests: listRequests,
   instances: listInstances,
+  shares: listShares,
   push: pushed,
   admit,
   claim,

@@ -11,14 +11,18 @@ import { type Answer, answer as answerSchema } from '../../runtime/protocol/noun
 import { checkChoices, needsOf } from '../../runtime/protocol/nouns/reach.ts';
 import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
 import { type Request, requestIdOf } from '../../runtime/protocol/nouns/request.ts';
+import { shareIdOf } from '../../runtime/protocol/nouns/share.ts';
 import { givenTo, knownTo } from '../../runtime/protocol/parameters.ts';
+import { checkSharing } from '../../runtime/protocol/shares.ts';
 import { checkManifest } from '../../runtime/protocol/soundness.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { isWithdrawn, openBinding, openManifest, openRequest } from '../core/apply-demand.ts';
+import { openShare } from '../core/apply-share.ts';
 import { checkCircle } from '../core/links.ts';
 import { checkPorts } from '../core/ports.ts';
 import { lentBy } from '../core/rooms.ts';
-import { bindings, boards, manifests, releases, requests, vouchers } from '../core/tables.ts';
+import { lackingFor } from '../core/shares.ts';
+import { bindings, boards, manifests, releases, requests, shares, vouchers } from '../core/tables.ts';
 import { accept, acceptOnce, wasAccepted } from './accept.ts';
 import { awaitRelease, missingOf, takeContent } from './content.ts';
 import type { Service, Work } from './events.ts';
@@ -82,6 +86,7 @@ const pushRequest: Push = (work, service, body, now) => {
   givenTo(manifest.doc, value.parameters);
   if (value.state !== 'destroyed') checkFallback(work, manifest.doc, value);
   const id = requestIdOf(service.crypto, value.tenant, value.name);
+  checkSharing(manifest.doc, value);
   checkChoices(manifest.doc, value);
   checkCircle(work, service.crypto, manifest.doc, value);
   checkPorts(work, id, manifest.doc, value);
@@ -90,6 +95,19 @@ const pushRequest: Push = (work, service, body, now) => {
   if (voucher.tenant !== value.tenant || voucher.name !== value.name || voucher.currency !== value.currency)
     refuse('wrong-signer', "the voucher is another tenant's, for another request or of another currency");
   return once('request')(work, service, body, now);
+};
+
+const pushShare: Push = (work, service, body, now) => {
+  const { value } = openShare(work, service, body);
+  if (wasAccepted(work, service, body)) return [];
+  const host = requestIdOf(service.crypto, value.host.tenant, value.host.name);
+  const share = shareIdOf(service.crypto, host, value.tenant, value.name);
+  const held = shares.get(work, host, share);
+  if (held !== null && held.doc.sequence >= value.sequence)
+    refuse('stale', `sequence ${held.doc.sequence} of share ${value.name} is known, this is ${value.sequence}`);
+  const objection = value.state === 'destroyed' ? null : lackingFor(work, host, share, value);
+  if (objection !== null) throw objection;
+  return once('share')(work, service, body, now);
 };
 
 const pushManifest: Push = (work, service, body, now) => {
@@ -115,6 +133,7 @@ const PUSH: Record<string, Push> = {
   'lichen.manifest+cbor': pushManifest,
   'lichen.request+cbor': pushRequest,
   'lichen.voucher+cbor': once('voucher'),
+  'lichen.share+cbor': pushShare,
   'lichen.verdict+cbor': once('verdict'),
   'lichen.binding+cbor': pushBinding,
   'lichen.rotation+cbor': once('rotation'),
@@ -122,7 +141,7 @@ const PUSH: Record<string, Push> = {
 
 /** What boards and gateways say, each at its own place. */
 const SAID_ELSEWHERE = new Set(
-  ['lease', 'desired', 'now', 'ack', 'home', 'hello', 'report', 'usage', 'pairing', 'renewal', 'grant', 'watch'].map(
+  ['lease', 'desired', 'now', 'ack', 'home', 'hello', 'report', 'shared', 'usage', 'pairing', 'renewal', 'grant', 'watch'].map(
     (name) => `lichen.${name}+cbor`,
   ),
 );

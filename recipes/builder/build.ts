@@ -126,6 +126,11 @@ const checked = (entries: Entry[], fileName: string): void => {
   }
 };
 
+const schemasOf = ({ parameterSchema, connectionSchema }: Pick<Recipe, 'parameterSchema' | 'connectionSchema'>) => ({
+  ...(parameterSchema !== undefined && { parameterSchema: JSON.stringify(parameterSchema) }),
+  ...(connectionSchema !== undefined && { connectionSchema: JSON.stringify(connectionSchema) }),
+});
+
 /** Errors: `bad-recipe` with file, line and column, `bad-release` with the key, `not-found`, `too-large`, `bad-schema`, `bad-usage`. */
 export const buildRelease = async (input: BuildInput): Promise<Bundle> => {
   const publisher = parse(publisherIdSchema, input.publisherId, 'publisher');
@@ -160,8 +165,10 @@ export const buildRelease = async (input: BuildInput): Promise<Bundle> => {
     env: recipe.env,
     engine: recipe.engine,
     parameters: recipe.parameters,
-    ...(recipe.parameterSchema !== undefined && { parameterSchema: JSON.stringify(recipe.parameterSchema) }),
-    ...(recipe.connectionSchema !== undefined && { connectionSchema: JSON.stringify(recipe.connectionSchema) }),
+    ...schemasOf(recipe),
+    ...(recipe.shares !== undefined && {
+      shares: { most: recipe.shares.most, parameters: recipe.shares.parameters, ...schemasOf(recipe.shares) },
+    }),
     ...(recipe.reload !== undefined && { reload: recipe.reload }),
     ...(recipe.stop !== undefined && { stop: recipe.stop }),
     ...(recipe.holdMs !== undefined && { holdMs: recipe.holdMs }),

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { LichenError } from '../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { devicesSchema, namedPort, outboundRule, protocol } from '../../runtime/protocol/nouns/reach.ts';
-import { holdMs, limits, type Manifest, probe, promise, reload, stop } from '../../runtime/protocol/nouns/release.ts';
+import { holdMs, limits, type Manifest, probe, promise, reload, shared, stop } from '../../runtime/protocol/nouns/release.ts';
 import { checkPath } from '../../runtime/protocol/path.ts';
 import { name, positive, text, tier, uint } from '../../runtime/protocol/schema.ts';
 import { type Complaint, type Placed, parsePlaced } from './places.ts';
@@ -104,6 +104,14 @@ const recipeSchema = words({
   parameters: v.optional(v.record(name, scalar), {}),
   parameterSchema: v.optional(schemaMap),
   connectionSchema: v.optional(schemaMap),
+  shares: v.optional(
+    words({
+      most: shared.entries.most,
+      parameters: v.optional(v.record(name, scalar), {}),
+      parameterSchema: v.optional(schemaMap),
+      connectionSchema: v.optional(schemaMap),
+    }),
+  ),
   reload: v.optional(reload),
   stop: v.optional(words(stop.entries)),
   holdMs: v.optional(holdMs),

@@ -1,6 +1,6 @@
 /** The board as one core around the shared turn. */
 
-import { chains, flows, instances, lastReports, links, looks, ONE, outbox, pairings, probes, runs } from '../core/tables.ts';
+import { chains, flows, instances, lastReports, lastShared, links, looks, ONE, outbox, pairings, probes, runs } from '../core/tables.ts';
 import { type LichenError, refuse } from '../protocol/errors.ts';
 import type { Instant } from '../turn/clock.ts';
 import type { Core } from '../turn/turn.ts';
@@ -54,6 +54,7 @@ import {
   unlinked,
   welcome,
 } from './session.ts';
+import { shareMoments, tellSharesAnew, tickShares } from './shares.ts';
 import { stuck, unlessStuck } from './stuck.ts';
 import { sweepForRoom, sweepIdle, sweepLater, sweepMoments } from './sweeping.ts';
 import { manifestOf } from './verified.ts';
@@ -61,6 +62,7 @@ import { manifestOf } from './verified.ts';
 const message = (work: Work, board: Board, event: Of<'message'>, now: Instant): void => {
   if (event.topic === 'now') {
     lastReports.remove(work, ONE);
+    tellSharesAnew(work);
     return welcome(work, board, event.payload, now);
   }
   if (links.get(work, ONE)?.phase !== 'welcomed') refuse('stale', `${event.topic} before the welcome`);
@@ -107,6 +109,7 @@ const CONCERNS: Concerns = {
     { act: tickReach, moments: reachMoments },
     { act: (work, _board, now) => tickLooks(work, now), moments: lookMoments, reads: [looks.name] },
     { act: tickReport, moments: reportMoments, reads: [lastReports.name] },
+    { act: tickShares, moments: shareMoments, reads: [lastShared.name] },
   ],
 };
 

@@ -36,6 +36,7 @@ export const freshRun = (process: Run['process']): Run => ({
   unfit: '',
   holds: null,
   giving: '',
+  said: new Map(),
 });
 
 export const desired = (work: Work, board: Board, payload: Bytes, now: Instant): void => {
@@ -47,16 +48,16 @@ export const desired = (work: Work, board: Board, payload: Bytes, now: Instant):
   const held = assignments.get(work, ONE);
   if (held !== null && held.tenure === value.tenure && value.seq < held.seq)
     refuse('stale', `assignment ${held.seq} is known, this is ${value.seq}`);
-  const assigned = value.leases.flatMap(({ lease, request }) => {
+  const assigned = value.leases.flatMap(({ lease, request, shares = [] }) => {
     const opened = orTold(work, () => openKnown(work, board, lease));
-    return opened === null ? [] : [{ lease: opened, request }];
+    return opened === null ? [] : [{ lease: opened, request, shares }];
   });
   endUnlisted(
     work,
     assigned.map(({ lease }) => lease),
     now,
   );
-  for (const { lease, request } of assigned) orTold(work, () => takeLease(work, board, lease, request));
+  for (const one of assigned) orTold(work, () => takeLease(work, board, one));
   assignments.put(work, { tenure: value.tenure, seq: value.seq }, ONE);
 };
 
@@ -83,20 +84,26 @@ const orTold = <T>(work: Work, take: () => T): T | null => {
   }
 };
 
-const takeLease = (work: Work, board: Board, lease: Lease, request: Bytes): void => {
+interface Assigned {
+  lease: Lease;
+  request: Bytes;
+  shares: Bytes[];
+}
+
+const takeLease = (work: Work, board: Board, { lease, request, shares }: Assigned): void => {
   const known = instances.get(work, lease.lease);
   if (known === null) {
     const closed = closedBy(work, lease.lease);
     // Whoever lists it has not heard of its end; used again, it would be used for nothing (metering-2).
     if (closed !== null) refuse('stale', `lease ${lease.lease} was closed by record ${closed}`);
     checkRoom(work, board, lease);
-    instances.put(work, { ...newInstance(board), lease, request }, lease.lease);
+    instances.put(work, { ...newInstance(board), lease, request, listed: shares }, lease.lease);
     runs.put(work, freshRun('none'), lease.lease);
     return;
   }
   const asked = equal(known.request, request) ? null : request;
   const wanted = known.wanted === 'gone' ? 'unknown' : known.wanted;
-  instances.put(work, { ...known, asked, wanted, supersededMonoMs: null }, lease.lease);
+  instances.put(work, { ...known, asked, wanted, listed: shares, supersededMonoMs: null }, lease.lease);
   // What was wrong before need not be wrong with what is given this time.
   const run = runs.get(work, lease.lease);
   if (run !== null) runs.put(work, { ...run, error: '' }, lease.lease);
@@ -127,9 +134,10 @@ const openKnown = (work: Work, board: Board, document: Bytes): Lease => {
   return isSame ? value : openLease(board.crypto, board.id, listedGateways(work), document);
 };
 
-const newInstance = (board: Board): Omit<Instance, 'lease' | 'request'> => ({
+const newInstance = (board: Board): Omit<Instance, 'lease' | 'listed' | 'request'> => ({
   sequence: 0,
   asked: null,
+  shares: [],
   wanted: 'unknown',
   opened: false,
   closed: false,

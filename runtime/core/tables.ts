@@ -8,7 +8,8 @@ import type { Published } from '../protocol/nouns/reach.ts';
 import type { Jigsaw, Manifest, Place } from '../protocol/nouns/release.ts';
 import { fallback } from '../protocol/nouns/request.ts';
 import { gatewayEntry, operatorSchema } from '../protocol/nouns/trust.ts';
-import { bytes, gatewayId, hash, kept, leaseId, operatorId, positive, text, uint, wallMs } from '../protocol/schema.ts';
+import { bytes, gatewayId, hash, kept, leaseId, operatorId, positive, shareId, text, uint, wallMs } from '../protocol/schema.ts';
+import type { Said } from '../protocol/shares.ts';
 import { bytesTable, table, volatileTable } from '../turn/table.ts';
 
 const document = bytes(LIMITS.packetBytes);
@@ -51,6 +52,9 @@ export const instanceSchema = v.strictObject({
   sequence: uint,
   asked: v.nullable(hash),
   wanted: v.picklist(['unknown', 'started', 'stopped', 'gone']),
+  /** Documents of the shares that its home lists for it, and the newest of each that is obeyed. */
+  listed: v.array(hash),
+  shares: v.array(v.strictObject({ share: shareId, sequence: positive, document: hash })),
   opened: v.boolean(),
   closed: v.boolean(),
   unpaid: v.boolean(),
@@ -140,6 +144,8 @@ export interface Run {
   holds: boolean | null;
   /** Digest of the parameters that it is just being given. */
   giving: string;
+  /** What it says to each whom it serves. */
+  said: ReadonlyMap<string, Said>;
 }
 export const runs = volatileTable<Run>('run');
 
@@ -155,6 +161,23 @@ export interface Reach {
 export const reaches = volatileTable<Reach>('reach');
 /** Of a verified request, `of` by its hash: whose instances its links mean, and which ports it publishes. */
 export const wishes = volatileTable<{ of: string; targets: ReadonlyMap<string, string>; publish: readonly Published[] }>('wish');
+
+/** Of a shared instance: what is listed, since when, and how much of that was here when it was obeyed; null: it was not. */
+export interface Heed {
+  listed: Bytes[];
+  sinceMonoMs: number;
+  taken: number | null;
+}
+export const heeds = volatileTable<Heed>('heed');
+/** Whom it serves and whom it does not, with why, as of what it was given last. */
+export interface Serving {
+  served: readonly string[];
+  refused: ReadonlyMap<string, string>;
+  sinceMonoMs: number;
+}
+export const servings = volatileTable<Serving>('serving');
+/** What was told of that last, as JSON. */
+export const lastShared = volatileTable<{ told: string; atMonoMs: number }>('last-shared');
 
 /** Of a guarded lease: when the newest renewal that each guardian granted was asked for, and how long it holds. */
 export interface Hold {

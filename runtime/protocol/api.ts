@@ -17,6 +17,7 @@ export const API = {
   releases: { method: 'GET', path: '/1/releases', admin: false, says: 'releases known here and whether their content is complete' },
   requests: { method: 'GET', path: '/1/requests', admin: false, says: 'standing requests' },
   instances: { method: 'GET', path: '/1/instances', admin: false, says: 'leases that are open, with the newest report of each' },
+  shares: { method: 'GET', path: '/1/shares', admin: false, says: 'shares of instances, who serves them, and how they are reached' },
   push: { method: 'POST', path: '/1/push', admin: false, says: 'a signed document, or a page or chunk of a release' },
   admit: { method: 'POST', path: '/1/admissions', admin: true, says: 'admits a tenant by its public key' },
   claim: { method: 'POST', path: '/1/claims', admin: true, says: 'makes a one-time pairing token for an owner' },

@@ -14,6 +14,7 @@ export type TenantId = Branded<'tenant'>;
 export type OwnerId = Branded<'owner'>;
 export type RequestId = Branded<'request'>;
 export type LeaseId = Branded<'lease'>;
+export type ShareId = Branded<'share'>;
 
 const FORM = /^[a-z2-7]{32}$/;
 

@@ -107,6 +107,9 @@ export const LIMITS = {
   schemaBytes: 8 * 1024,
   schemaDepth: 8,
   connectionBytes: 2 * 1024,
+  /** Of a shared instance: whom it serves at most, and what it says to one of them of how it is reached. */
+  shares: 64,
+  shareConnectionBytes: 512,
   promises: 8,
   /** Outbound rules of a release. */
   outboundRules: 16,

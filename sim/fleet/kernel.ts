@@ -164,7 +164,7 @@ export class VirtualKernel implements Partitions {
         return this.#reloadWith(step.partition, step.parameters);
       case 'look':
         // Nobody's program says anything here.
-        return { kind: 'looked', partition: step.partition, connection: null, holds: false };
+        return { kind: 'looked', partition: step.partition, connection: null, shares: null, holds: false };
       case 'sample':
         return {
           kind: 'sampled',

@@ -25,10 +25,11 @@ import type { NetworkWish } from '../../runtime/protocol/nouns/reach.ts';
 import { type Manifest, manifestNoun, pageSchema } from '../../runtime/protocol/nouns/release.ts';
 import { bindingNoun, requestNoun, rotationNoun, verdictNoun, voucherNoun } from '../../runtime/protocol/nouns/request.ts';
 import { secretsText } from '../../runtime/protocol/nouns/secrets.ts';
+import { sharedNoun, shareIdOf, shareNoun } from '../../runtime/protocol/nouns/share.ts';
 import { operatorNoun, publisherNoun } from '../../runtime/protocol/nouns/trust.ts';
 import { logFrame, logText, watchNoun } from '../../runtime/protocol/nouns/watch.ts';
 import type { Schema } from '../../runtime/protocol/schema.ts';
-import { keyOf } from './crypto.ts';
+import { keyOf, testCrypto } from './crypto.ts';
 import * as on from './federation.ts';
 
 const v = 1 as const;
@@ -120,6 +121,7 @@ const manifest: Manifest = {
 const whole: Manifest = {
   ...manifest,
   ...{ parameterSchema: '{"type":"object"}', connectionSchema: '{"type":"object","properties":{"url":{"type":"string"}}}' },
+  shares: { most: 64, parameters: { path: '' }, parameterSchema: '{"type":"object"}', connectionSchema: '{"type":"object"}' },
   ...{ reload: 'SIGHUP', stop: { signal: 'SIGINT', graceMs: 60_000 }, holdMs: 86_400_000 },
   promises: [
     { name: 'fresh', probe: { kind: 'file', path: '/data/log', maxAgeMs: 60_000 }, intervalMs: 100, timeoutMs: 1, graceMs: 0 },
@@ -152,6 +154,19 @@ const trust = {
   threshold: 1,
   roots: [keyOf('root 1').publicKey],
   revoked: [keyOf('lost key').publicKey],
+};
+
+const share = {
+  ...{ v, tenant, name: 'blog', sequence: 3, state: 'started' as const, host: { tenant: on.idOf<TenantId>('tenant b'), name: 'front' } },
+  parameters: { path: 'blog' },
+};
+const shareId = shareIdOf(testCrypto, on.REQUEST, tenant, 'blog');
+const shared = {
+  ...{ v, board, lease: lease.lease, monoMs: 5_000_000_000 },
+  shares: [
+    { share: shareId, connection: '{"url":"http://[fd00::1]:8080/blog"}', detail: '' },
+    { share: shareId, connection: null, detail: 'full' },
+  ],
 };
 
 /** A signed noun with its value; the rule of its name in the CDDL says what it may hold. */
@@ -208,6 +223,10 @@ export const SIGNED: SignedFrame[] = [
   one(requestNoun, on.request({ secrets: [{ board, box: fill(4, 100) }] }), 'tenant', '/sealed'),
   one(watchNoun, { ...watched, lease: null, from: null }, 'tenant'),
   one(watchNoun, { ...watched, lease: lease.lease, from: 12 }, 'tenant', '/on'),
+  one(requestNoun, on.request({ shares: { most: 64, tenants: null } }), 'tenant', '/open'),
+  one(requestNoun, on.request({ shares: { most: 1, tenants: [tenant] } }), 'tenant', '/shared'),
+  one(shareNoun, share, 'tenant'),
+  one(shareNoun, { ...share, state: 'destroyed', parameters: {} }, 'tenant', '/destroyed'),
   one(voucherNoun, on.voucher(), 'tenant'),
   one(verdictNoun, { v, tenant, period: 2, invoice: fill(6), verdict: 'dispute', reason: 'The board was off.' }, 'tenant'),
   one(bindingNoun, on.binding('board 1', { policy: { partitions: 4, labels: ['attic', 'solar'] } }), 'owner'),
@@ -228,6 +247,12 @@ export const SIGNED: SignedFrame[] = [
   one(grantNoun, { v, board, guardian: gateway, nonce: fill(1, 16), leases: [lease.lease] }, 'gateway a'),
   one(desiredNoun, { v, board, gateway, tenure: 3, seq: 9, leases: [{ lease: fill(1, 60), request: fill(2) }] }, 'gateway a'),
   one(
+    desiredNoun,
+    { v, board, gateway, tenure: 3, seq: 9, leases: [{ lease: fill(1, 60), request: fill(2), shares: [fill(3)] }] },
+    'gateway a',
+    '/sharing',
+  ),
+  one(
     nowNoun,
     { v, board, gateway, nonce: fill(1, 16), speaks: 1, wallMs, known: head, proof: fill(6, 60), operators: [fill(4, 50)] },
     'gateway a',
@@ -243,6 +268,7 @@ export const SIGNED: SignedFrame[] = [
     '/lending',
   ),
   one(reportNoun, report, 'board 1'),
+  one(sharedNoun, shared, 'board 1'),
   one(usageNoun, usage, 'board 1'),
   one(usageNoun, { ...usage, kind: 'open', amnesia: true, quality: 'bounded', tier: 'dev' }, 'board 1', '/open'),
 ];

@@ -32,7 +32,20 @@ const crypto = remembering(nodeCrypto);
 
 /** Rows that follow from the logs alone, and so must be the same everywhere. */
 const SHARED = [
-  ...['log/', 'frontier/', 'operator/', 'publisher/', 'document/', 'party/', 'board/', 'binding/', 'request/', 'voucher/', 'manifest/'],
+  ...[
+    'log/',
+    'frontier/',
+    'operator/',
+    'publisher/',
+    'document/',
+    'party/',
+    'board/',
+    'binding/',
+    'request/',
+    'voucher/',
+    'share/',
+    'manifest/',
+  ],
   ...['lease/', 'lease-of/', 'usage-head/', 'usage-seen/', 'close/'],
 ];
 

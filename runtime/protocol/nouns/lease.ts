@@ -107,6 +107,8 @@ export const desiredSchema = v.strictObject({
         lease: bytes(LIMITS.documentBytes),
         /** The tenant's newest request document; the board fetches it and does what its `state` says. */
         request: hash,
+        /** Of a shared instance: documents of the shares that it serves. */
+        shares: v.optional(v.pipe(v.array(hash), v.maxLength(LIMITS.shares))),
       }),
     ),
     v.maxLength(LIMITS.partitionsPerBoard),

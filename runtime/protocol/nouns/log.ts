@@ -29,6 +29,7 @@ export const entryKind = v.picklist([
   'manifest',
   'request',
   'voucher',
+  'share',
   'verdict',
   'binding',
   'rotation',

@@ -27,6 +27,7 @@ import {
 import { grant, linkTargets, publishedPorts } from './reach.ts';
 import { holdMs } from './release.ts';
 import { sealedSecrets } from './secrets.ts';
+import { sharing } from './share.ts';
 
 /** Rates in nano-units of the currency; see `money.ts` for the unit each is per. */
 export const rates = v.strictObject({
@@ -82,6 +83,8 @@ export const requestSchema = v.strictObject({
   holdMs: v.optional(holdMs),
   /** A release of the same publisher that takes the place of this one where this one does not hold its promises. */
   fallback: v.optional(fallback),
+  /** Who else may have a share of its instances. */
+  shares: v.optional(sharing),
   /** One more than before: all instances begin anew. */
   bang: v.optional(positive),
 });

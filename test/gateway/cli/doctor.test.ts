@@ -157,6 +157,7 @@ describe('the gateway', () => {
       currency: 'EUR',
       voucher: '',
       onIsolation: 'continue',
+      shares: null,
       patienceMs: 1000,
       ...{ links: {}, publish: {}, lacks: [] },
       ...{ holdMs: null, fallback: null, bang: 0, refused: '' },

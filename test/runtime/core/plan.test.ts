@@ -17,7 +17,7 @@ const instance = (changes: Partial<Instance> = {}): Instance => ({
   },
   ...{ registers: ZERO, base: ZERO, bootId: 'boot', recordedMonoMs: 0 },
   ...{ wants: '', given: '', bang: 0, banged: 0, supersededMonoMs: null, holdMs: null },
-  ...{ fallback: null, trial: 'open', failure: '', begun: 0, began: null },
+  ...{ listed: [], shares: [], fallback: null, trial: 'open', failure: '', begun: 0, began: null },
   ...changes,
 });
 const run = (process: Process, changes: Partial<Run> = {}): Run => ({
@@ -34,7 +34,7 @@ const run = (process: Process, changes: Partial<Run> = {}): Run => ({
     over: '',
     endedMonoMs: null,
   },
-  ...{ lastEnd: '', streak: 0, connection: null, unfit: '', holds: null, giving: '' },
+  ...{ lastEnd: '', streak: 0, connection: null, unfit: '', holds: null, giving: '', said: new Map() },
   ...changes,
 });
 const content = (phase: Content['phase']): Content => ({
