@@ -12,6 +12,7 @@ import { leaseNoun } from '../../runtime/protocol/nouns/lease.ts';
 import { entryBytes, entrySchema, type LogEntry } from '../../runtime/protocol/nouns/log.ts';
 import { manifestNoun } from '../../runtime/protocol/nouns/release.ts';
 import { bindingNoun, requestNoun, voucherNoun } from '../../runtime/protocol/nouns/request.ts';
+import { upkeepNoun } from '../../runtime/protocol/nouns/upkeep.ts';
 
 /** As `unseal`; what one crypto has verified, another one has not. */
 const opener = <T>(kind: Noun<T>): ((crypto: Crypto, body: Bytes) => Sealed<T>) => {
@@ -34,6 +35,7 @@ export const open = {
   request: opener(requestNoun),
   voucher: opener(voucherNoun),
   binding: opener(bindingNoun),
+  upkeep: opener(upkeepNoun),
 };
 
 const entries = memo<Bytes, LogEntry>();

@@ -12,13 +12,13 @@ import { checkChoices, needsOf } from '../../runtime/protocol/nouns/reach.ts';
 import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
 import { type Request, requestIdOf } from '../../runtime/protocol/nouns/request.ts';
 import { givenTo, knownTo } from '../../runtime/protocol/parameters.ts';
-import { checkManifest } from '../../runtime/protocol/soundness.ts';
+import { checkManifest, checkRunnable } from '../../runtime/protocol/soundness.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
-import { isWithdrawn, openBinding, openManifest, openRequest } from '../core/apply-demand.ts';
+import { isWithdrawn, openBinding, openManifest, openRequest, openUpkeep } from '../core/apply-demand.ts';
 import { checkCircle } from '../core/links.ts';
 import { checkPorts } from '../core/ports.ts';
 import { lentBy } from '../core/rooms.ts';
-import { bindings, boards, manifests, releases, requests, vouchers } from '../core/tables.ts';
+import { bindings, boards, manifests, releases, requests, upkeeps, vouchers } from '../core/tables.ts';
 import { accept, acceptOnce, wasAccepted } from './accept.ts';
 import { awaitRelease, missingOf, takeContent } from './content.ts';
 import type { Service, Work } from './events.ts';
@@ -42,6 +42,19 @@ const pushBinding: Push = (work, service, body, now) => {
   if (held !== null && held.version >= value.version && !wasAccepted(work, service, body))
     refuse('stale', `version ${held.version} is known, this is ${value.version}`);
   return once('binding')(work, service, body, now);
+};
+
+const pushUpkeep: Push = (work, service, body, now) => {
+  const { value } = openUpkeep(work, service, body);
+  const held = upkeeps.get(work, value.board)?.doc;
+  if (held !== undefined && held.version >= value.version && !wasAccepted(work, service, body))
+    refuse('stale', `version ${held.version} is known, this is ${value.version}`);
+  const doc = value.release === undefined ? null : (manifests.get(work, hex(value.release))?.doc ?? null);
+  if (value.release !== undefined && doc?.image === undefined)
+    refuse('not-found', `no image ${hex(value.release)} is known here; push it first`);
+  if (doc !== null && doc.publisher !== value.publisher)
+    refuse('wrong-publisher', `image ${hex(value.release ?? new Uint8Array())} is of another publisher`);
+  return once('upkeep')(work, service, body, now);
 };
 
 /** Whoever asks for one board is told at once what that does not lend; else there may yet be one that does. Error: `not-offered`. */
@@ -79,6 +92,7 @@ const pushRequest: Push = (work, service, body, now) => {
   if (isWithdrawn(work, hex(value.release))) refuse('revoked-key', 'the publisher has revoked the key that signed the release');
   const refused = releases.get(work, hex(value.release))?.refused ?? '';
   if (refused !== '') refuse('bad-release', `release ${hex(value.release)} is refused: ${refused}`);
+  checkRunnable(manifest.doc);
   givenTo(manifest.doc, value.parameters);
   if (value.state !== 'destroyed') checkFallback(work, manifest.doc, value);
   const id = requestIdOf(service.crypto, value.tenant, value.name);
@@ -117,6 +131,7 @@ const PUSH: Record<string, Push> = {
   'lichen.voucher+cbor': once('voucher'),
   'lichen.verdict+cbor': once('verdict'),
   'lichen.binding+cbor': pushBinding,
+  'lichen.upkeep+cbor': pushUpkeep,
   'lichen.rotation+cbor': once('rotation'),
 };
 

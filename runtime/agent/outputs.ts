@@ -4,6 +4,7 @@ import { asLichenError } from '../protocol/errors.ts';
 import { checkConnection } from '../protocol/parameters.ts';
 import type { Instant } from '../turn/clock.ts';
 import type { Handler, Of, Work } from './events.ts';
+import { partsSoon } from './parting.ts';
 
 /** Often while somebody waits for it, else now and then. */
 const SOON_MS = 1_000;
@@ -11,15 +12,16 @@ const SELDOM_MS = 10_000;
 /** A program that has not said by then how it is reached is not waited for. */
 const YOUNG_MS = 60_000;
 
-const everyMs = ({ supersededMonoMs }: Instance, { connection, unfit, startedMonoMs }: Run, now: Instant): number => {
+const everyMs = (work: Work, { supersededMonoMs }: Instance, { connection, unfit, startedMonoMs }: Run, now: Instant): number => {
   const isAwaited = connection === null && unfit === '' && now.monoMs - startedMonoMs < YOUNG_MS;
-  return supersededMonoMs !== null || isAwaited ? SOON_MS : SELDOM_MS;
+  return supersededMonoMs !== null || isAwaited || partsSoon(work) ? SOON_MS : SELDOM_MS;
 };
 
 /** Of a release that declares neither there is nothing to look at. */
 const saysAnything = (work: Work, id: string, { supersededMonoMs }: Instance): boolean => {
   const manifest = manifests.get(work, id);
-  return manifest?.connectionSchema !== undefined || (supersededMonoMs !== null && (manifest?.holdMs ?? 0) > 0);
+  const isAsked = supersededMonoMs !== null || partsSoon(work);
+  return manifest?.connectionSchema !== undefined || (isAsked && (manifest?.holdMs ?? 0) > 0);
 };
 
 const looked = (work: Work): { id: string; instance: Instance; run: Run }[] =>
@@ -32,9 +34,9 @@ const looked = (work: Work): { id: string; instance: Instance; run: Run }[] =>
 export const tickLooks = (work: Work, now: Instant): void => {
   for (const { id, instance, run } of looked(work)) {
     const look = looks.get(work, id);
-    const isAsked = instance.supersededMonoMs !== null && run.holds === null;
+    const isAsked = (instance.supersededMonoMs !== null || partsSoon(work)) && run.holds === null;
     if (look?.busy === true || (!isAsked && now.monoMs < (look?.dueMonoMs ?? 0))) continue;
-    looks.put(work, { busy: true, dueMonoMs: now.monoMs + everyMs(instance, run, now) }, id);
+    looks.put(work, { busy: true, dueMonoMs: now.monoMs + everyMs(work, instance, run, now) }, id);
     work.emit({ kind: 'partition', step: { kind: 'look', partition: id } });
   }
 };
