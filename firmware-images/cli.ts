@@ -11,11 +11,21 @@ import { buildImage } from './image.ts';
 import { inspectImage } from './inspect.ts';
 import { lockPath } from './lock.ts';
 import { refreshLock } from './refresh.ts';
+import { inWords, releaseImage } from './release.ts';
 import { defaultCache, type Work } from './work.ts';
 
 export interface Terminal {
   print(text: string): void;
   say(text: string): void;
+}
+
+interface ReleaseFlags {
+  key: string;
+  publisher: string;
+  sequence: string;
+  label: string;
+  out: string;
+  json?: boolean;
 }
 
 interface Flags {
@@ -148,7 +158,29 @@ const registerUse = (image: Command, { print, say }: Terminal): void => {
     });
 };
 
+const registerRelease = (image: Command, { print }: Terminal): void => {
+  addVerb(
+    image,
+    'release <file>',
+    'sign the system of an image as a release, which boards of its kind can be updated to',
+    'image release images/lichen-generic-amd64.img --key release.key --publisher ID --sequence 2 --label 2026.2 --out amd64-2',
+  )
+    .requiredOption('--key <file>', "the publisher's key file")
+    .requiredOption('--publisher <id>', "the publisher's id")
+    .requiredOption('--sequence <number>', 'rises with every release of this kind of image; boards take none lower')
+    .requiredOption('--label <text>', 'the version, for people')
+    .requiredOption('--out <folder>', 'where the pieces of the release go')
+    .action(async (file: string, flags: ReleaseFlags) => {
+      const sequence = Number(flags.sequence);
+      if (!Number.isSafeInteger(sequence) || sequence < 1) refuse('bad-usage', `--sequence is a number from 1 on, not "${flags.sequence}"`);
+      const { key: keyPath, publisher, label, out } = flags;
+      const made = await releaseImage({ image: resolve(file), keyPath, publisher, sequence, label, outPath: out });
+      print(flags.json === true ? JSON.stringify(made) : inWords(made, out));
+    });
+};
+
 export const registerImage = (image: Command, terminal: Terminal): void => {
   registerBuild(image, terminal);
   registerUse(image, terminal);
+  registerRelease(image, terminal);
 };

@@ -6,7 +6,7 @@ import { sha256Of } from './archive.ts';
 import { makeDisk, makeErofs, makeFat, mebibytesOf } from './disk.ts';
 import { gatherParts, type Parts } from './parts.ts';
 import { needTools, TOOLS, type Tool } from './tool.ts';
-import { type Tree, withParents } from './tree.ts';
+import { type Tree, text, withParents } from './tree.ts';
 import type { Work } from './work.ts';
 
 const BOOT_MIB = 128;
@@ -70,6 +70,8 @@ export const buildImage = async (work: Work, outPath: string): Promise<Built> =>
   needTools(Object.keys(TOOLS).filter((tool): tool is Tool => tool in TOOLS));
   const { board, say } = work;
   const parts = await gatherParts(work);
+  // Which kind of image it is: of others it takes no update.
+  parts.root.set('usr/lib/lichen/board', text(`${board.name}\n`));
   const root = await packedRoot(work, parts.root);
   say('disk: putting together');
   mkdirSync(outPath, { recursive: true });

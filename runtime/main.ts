@@ -18,6 +18,7 @@ import { pair } from './adapters/pair.ts';
 import { wearOf } from './adapters/partitions/log-keep.ts';
 import { openPartitions } from './adapters/partitions/open.ts';
 import { forgetClaim, importSetup, readSetup } from './adapters/setup.ts';
+import { openImageSlots } from './adapters/slots/open.ts';
 import { dialThrough } from './adapters/tunnel.ts';
 import { unpackZstd } from './adapters/zstd.ts';
 import { boardCore } from './agent/agent.ts';
@@ -29,6 +30,7 @@ import { ONE, pairings } from './core/tables.ts';
 import type { Files } from './ports/files.ts';
 import type { Link } from './ports/link.ts';
 import type { PartitionEvent, PartitionStep, Partitions } from './ports/partitions.ts';
+import type { Slots } from './ports/slots.ts';
 import { hex } from './protocol/bytes.ts';
 import { parseClaim } from './protocol/claim.ts';
 import type { Opener } from './protocol/crypto.ts';
@@ -54,6 +56,7 @@ const OPTIONS = {
   'keepalive-s': { type: 'string', default: '10' },
   proxy: { type: 'string' },
   import: { type: 'string' },
+  slots: { type: 'string' },
   status: { type: 'boolean', default: false },
   evict: { type: 'boolean', default: false },
   'rotate-key': { type: 'boolean', default: false },
@@ -73,6 +76,7 @@ const HELP = `lichen-runtime --data DIR [--claim LICHEN1:...] [--capacity memory
   --proxy HOST:PORT reaches gateways through an HTTP proxy
   --import FILE     takes claim, hostname, capacity, grants and proxy from a lichen.json, removes it, and ends; what the
                     command line says goes before what was imported
+  --slots FILE      where the start of an image has written down which system slots there are
   --status          says what the store holds, as JSON, and ends
   --rotate-key      hands over to a new key and says with which documents, as JSON: push them, start the board again
   --evict           stops and takes away every partition of this board, and ends
@@ -116,6 +120,7 @@ interface Doors {
   partitions: Partitions;
   files: Files;
   link: Link;
+  slots: Slots | null;
 }
 
 /** Sources and sinks of the turn: every effect goes to its door, every door's answer comes back as an event. */
@@ -131,6 +136,8 @@ const wire = (turn: Turn<Event>, doors: Doors, effect: Effect): void => {
       return doors.partitions.perform(effect.step, turn.submit);
     case 'files':
       return doors.files.perform(effect.step, turn.submit);
+    case 'slots':
+      return doors.slots?.perform(effect.step, turn.submit);
     case 'wake':
       return void doors.clock.after(effect.afterMs, () => turn.submit({ kind: 'wake' }));
     case 'journal':
@@ -147,6 +154,15 @@ const dataOf = (values: Values): string => {
   mkdirSync(data, { recursive: true, mode: 0o711 });
   return data;
 };
+
+const partitionsOf = (board: BoardId, dataPath: string, { tier }: Values): Promise<Partitions> =>
+  openPartitions({
+    board,
+    dataPath,
+    nodePath: process.execPath,
+    ...(tier === 'dev' && { tier: 'dev' as const }),
+    log: (line) => journal(line),
+  });
 
 const run = async (given: Values): Promise<void> => {
   const data = dataOf(given);
@@ -166,13 +182,7 @@ const run = async (given: Values): Promise<void> => {
   }
   const lent = lentIn(values);
   const clock = openClock();
-  const partitions = await openPartitions({
-    board: id,
-    dataPath: data,
-    nodePath: process.execPath,
-    ...(values.tier === 'dev' ? { tier: 'dev' as const } : {}),
-    log: (line) => journal(line),
-  });
+  const partitions = await partitionsOf(id, data, values);
   if (values.evict === true) {
     await evict(partitions);
     partitions.close();
@@ -180,8 +190,12 @@ const run = async (given: Values): Promise<void> => {
   }
   const { enforcement } = partitions;
   const opener = openBoxKey(data);
-  const plain = offerOf(enforcement, lent.capacity, process.arch, await boardModel(data), lent.grants);
-  const offer = enforcement.secrets ? { ...plain, box: opener.publicKey } : plain;
+  const { slots, lacks: fixed } = openImageSlots(typeof values.slots === 'string' ? values.slots : '', data);
+  const offer = {
+    ...offerOf(enforcement, lent.capacity, process.arch, await boardModel(data), lent.grants),
+    ...(enforcement.secrets && { box: opener.publicKey }),
+    ...(slots !== null && { image: { board: slots.board } }),
+  };
   const files = openFiles({ path: data });
   const route = typeof values.proxy === 'string' ? { dial: dialThrough(values.proxy) } : {};
   const link = new MqttLink({ identity, keepaliveS: number(values, 'keepalive-s'), timeoutMs: pace.patienceMs, ...route });
@@ -198,7 +212,7 @@ const run = async (given: Values): Promise<void> => {
     store,
     clock,
     core: boardCore(board),
-    release: (effect) => wire(turn, { clock, partitions, files, link }, effect),
+    release: (effect) => wire(turn, { clock, partitions, files, link, slots: slots?.door ?? null }, effect),
     owner,
     batch: 256,
     conflictsMax: 3,
@@ -215,13 +229,9 @@ const run = async (given: Values): Promise<void> => {
   if (pairings.get(new Draft<Effect>(store.snapshot(), new Map()), ONE) !== null) forgetClaim(data);
   else if (typeof values.claim === 'string') turn.submit(await pairWith(values.claim, identity, id, clock));
   else askToBePaired(id);
-  const lacks = [...enforcement.lacks, ...notGiven(enforcement, lent.capacity, lent.grants)];
+  const lacks = [...enforcement.lacks, ...fixed, ...notGiven(enforcement, lent.capacity, lent.grants)];
   journal('running', { board: id, tier: offer.tier, engine: offer.engine, lacks });
-  const tick = (): void => {
-    turn.submit({ kind: 'tick' });
-    clock.after(pace.tickMs, tick);
-  };
-  tick();
+  beat(turn, clock, pace);
   const stop = (): void => {
     // Instances go on: the reapers hold them, and the next start adopts them.
     link.hangUp();
@@ -231,6 +241,11 @@ const run = async (given: Values): Promise<void> => {
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
+};
+
+const beat = (turn: Turn<Event>, clock: Clock, pace: Pace): void => {
+  turn.submit({ kind: 'tick' });
+  clock.after(pace.tickMs, () => beat(turn, clock, pace));
 };
 
 /** A board that runs meanwhile goes on with the key it started with, until its gateway knows better. */
@@ -266,8 +281,8 @@ const pairWith = async (line: string, identity: Identity, id: BoardId, clock: Cl
   const first = { gateway: claim.gateway, key: claim.key, name: 'first', region: 'first', address: claim.address };
   for (;;) {
     try {
-      const { operators } = await pair({ claim, identity, boardId: id, timeoutMs: 10_000 });
-      return { kind: 'paired', operator: idFrom<OperatorId>(claim.operator), first, chains: operators };
+      const { operators, owner } = await pair({ claim, identity, boardId: id, timeoutMs: 10_000 });
+      return { kind: 'paired', operator: idFrom<OperatorId>(claim.operator), first, chains: operators, owner };
     } catch (thrown) {
       const error = asLichenError(thrown);
       if (error.code !== 'unavailable') throw error;

@@ -4,7 +4,7 @@
  */
 import * as v from 'valibot';
 import type { CallName } from '../../runtime/protocol/api.ts';
-import { offerSchema } from '../../runtime/protocol/nouns/board.ts';
+import { offerSchema, updatePhase } from '../../runtime/protocol/nouns/board.ts';
 import { grant, linkTargets, publishedPorts } from '../../runtime/protocol/nouns/reach.ts';
 import { shared } from '../../runtime/protocol/nouns/release.ts';
 import { filter } from '../../runtime/protocol/nouns/request.ts';
@@ -86,6 +86,19 @@ const board = v.object({
   bound: v.boolean(),
   /** Version of the owner's newest binding; 0 while there is none. */
   binding: uint,
+  /** Its owner's newest word on its system; null: none, so that it stays as it is. */
+  upkeep: v.optional(v.nullable(v.object({ version: positive, publisher: v.nullable(publisherId), release: v.nullable(hash) })), null),
+  /** What it said last of the system that runs on it. */
+  system: v.optional(
+    v.nullable(
+      v.object({
+        slot: text,
+        release: v.nullable(hash),
+        update: v.nullable(v.object({ release: hash, phase: updatePhase, detail: text })),
+      }),
+    ),
+    null,
+  ),
 });
 
 const release = v.object({
@@ -93,6 +106,7 @@ const release = v.object({
   recipe: name,
   label: text,
   sequence: positive,
+  image: v.optional(v.nullable(name), null),
   publisher: publisherId,
   bytes: uint,
   parameters: v.record(v.string(), text),

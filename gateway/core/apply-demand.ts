@@ -5,12 +5,13 @@ import { fingerprint } from '../../runtime/protocol/ids.ts';
 import { payloadOf, type Sealed, unseal } from '../../runtime/protocol/noun.ts';
 import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
 import { type Binding, bindingNoun, type Request, requestIdOf, type Voucher, verdictNoun } from '../../runtime/protocol/nouns/request.ts';
+import type { Upkeep } from '../../runtime/protocol/nouns/upkeep.ts';
 import { givenTo } from '../../runtime/protocol/parameters.ts';
-import { checkManifest } from '../../runtime/protocol/soundness.ts';
+import { checkManifest, checkRunnable } from '../../runtime/protocol/soundness.ts';
 import type { Context, Rows } from './context.ts';
 import { isRevoked } from './directory.ts';
 import { open } from './opened.ts';
-import { bindings, boards, documents, manifests, parties, publishers, requests, vouchers } from './tables.ts';
+import { bindings, boards, documents, manifests, parties, publishers, requests, upkeeps, vouchers } from './tables.ts';
 
 /** Two of one number, pushed at two gateways: the greater hash counts, as it does everywhere. */
 export const supersedes = ([number, hash]: [number, Bytes], [held, heldHash]: [number, Bytes]): boolean =>
@@ -61,6 +62,7 @@ export const openRequest = (rows: Rows, context: Context, body: Bytes): Sealed<R
 export const objectionTo = ({ parameters }: Request, manifest: Manifest): LichenError | null => {
   try {
     checkManifest(manifest);
+    checkRunnable(manifest);
     givenTo(manifest, parameters);
     return null;
   } catch (thrown) {
@@ -95,14 +97,29 @@ export const applyVerdict = (rows: Rows, context: Context, body: Bytes): void =>
   checkTenant(rows, context, value.tenant, signer);
 };
 
-export const openBinding = (rows: Rows, context: Context, body: Bytes): Sealed<Binding> => {
-  const sealed = open.binding(context.crypto, body);
+/** A word on a board counts if it is that of whom it was paired for. */
+const byOwner = <T extends { board: string; owner: string }>(rows: Rows, context: Context, sealed: Sealed<T>): Sealed<T> => {
   const board = boards.get(rows, sealed.value.board) ?? refuse('not-paired', `board ${sealed.value.board}`);
   if (board.owner !== sealed.value.owner || fingerprint(context.crypto, sealed.signer) !== board.owner) {
     refuse('wrong-signer', `board ${sealed.value.board} was paired for owner ${board.owner}, who did not sign this`);
   }
   if (isRevoked(rows, context, sealed.signer)) refuse('revoked-key', "the owner's key is revoked");
   return sealed;
+};
+
+export const openBinding = (rows: Rows, context: Context, body: Bytes): Sealed<Binding> =>
+  byOwner(rows, context, open.binding(context.crypto, body));
+
+export const openUpkeep = (rows: Rows, context: Context, body: Bytes): Sealed<Upkeep> =>
+  byOwner(rows, context, open.upkeep(context.crypto, body));
+
+export const applyUpkeep = (rows: Rows, context: Context, body: Bytes): void => {
+  const { value, hash } = openUpkeep(rows, context, body);
+  // Boards ask for it by this name.
+  documents.put(rows, body, hex(hash));
+  const held = upkeeps.get(rows, value.board);
+  if (held === null || supersedes([value.version, hash], [held.doc.version, held.hash]))
+    upkeeps.put(rows, { doc: value, hash }, value.board);
 };
 
 export const applyBinding = (rows: Rows, context: Context, body: Bytes): void => {

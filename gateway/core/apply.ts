@@ -6,7 +6,7 @@ import type { Bytes } from '../../runtime/protocol/bytes.ts';
 import { asLichenError, type LichenError } from '../../runtime/protocol/errors.ts';
 import type { EntryKind, LogEntry } from '../../runtime/protocol/nouns/log.ts';
 import { ordinal } from '../../runtime/turn/table.ts';
-import { applyBinding, applyManifest, applyRequest, applyVerdict, applyVoucher } from './apply-demand.ts';
+import { applyBinding, applyManifest, applyRequest, applyUpkeep, applyVerdict, applyVoucher } from './apply-demand.ts';
 import { applyShare } from './apply-share.ts';
 import { applyClose, applyHome, applyLease, applyOffer, applyPresence, applyUsage } from './apply-supply.ts';
 import { applyAdmit, applyOperator, applyPair, applyPublisher, applyRotation } from './apply-trust.ts';
@@ -33,6 +33,7 @@ const APPLY: Record<EntryKind, Apply> = {
   presence: applyPresence,
   offer: applyOffer,
   close: applyClose,
+  upkeep: applyUpkeep,
 };
 
 /** Throws why the entry means nothing; then no row was written. */

@@ -13,6 +13,7 @@ import { entryBytes, entrySchema, type LogEntry } from '../../runtime/protocol/n
 import { manifestNoun } from '../../runtime/protocol/nouns/release.ts';
 import { bindingNoun, requestNoun, voucherNoun } from '../../runtime/protocol/nouns/request.ts';
 import { shareNoun } from '../../runtime/protocol/nouns/share.ts';
+import { upkeepNoun } from '../../runtime/protocol/nouns/upkeep.ts';
 
 /** As `unseal`; what one crypto has verified, another one has not. */
 const opener = <T>(kind: Noun<T>): ((crypto: Crypto, body: Bytes) => Sealed<T>) => {
@@ -36,6 +37,7 @@ export const open = {
   voucher: opener(voucherNoun),
   share: opener(shareNoun),
   binding: opener(bindingNoun),
+  upkeep: opener(upkeepNoun),
 };
 
 const entries = memo<Bytes, LogEntry>();

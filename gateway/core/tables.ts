@@ -5,17 +5,18 @@
 import * as v from 'valibot';
 import type { Bytes } from '../../runtime/protocol/bytes.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
-import { offerSchema, registers } from '../../runtime/protocol/nouns/board.ts';
+import { offerSchema, registers, type SystemReport } from '../../runtime/protocol/nouns/board.ts';
 import { leaseSchema } from '../../runtime/protocol/nouns/lease.ts';
 import { closeSchema } from '../../runtime/protocol/nouns/log.ts';
 import { manifestSchema } from '../../runtime/protocol/nouns/release.ts';
 import { bindingSchema, requestSchema, voucherSchema } from '../../runtime/protocol/nouns/request.ts';
 import { type Shared, shareSchema } from '../../runtime/protocol/nouns/share.ts';
 import { operatorSchema, publisherSchema } from '../../runtime/protocol/nouns/trust.ts';
+import { upkeepSchema } from '../../runtime/protocol/nouns/upkeep.ts';
 import { bytes, gatewayId, hash, leaseId, ownerId, positive, publicKey, text, uint, wallMs } from '../../runtime/protocol/schema.ts';
 import { bytesTable, type Table, table, volatileTable } from '../../runtime/turn/table.ts';
 import type { Rows } from './context.ts';
-import { instanceOf, touchAll, touchAwaited, touchBoard, touchInstance, touchPlacing, touchRequest } from './touched.ts';
+import { instanceOf, touchAll, touchAwaited, touchBoard, touchInstance, touchPlacing, touchRequest, touchTelling } from './touched.ts';
 
 const document = bytes(LIMITS.packetBytes);
 
@@ -90,6 +91,10 @@ export const boards = watched(
 /** board → the hello by which it made its present offer, as it signed it: tenants look at it themselves. */
 export const hellos = bytesTable('hello', LIMITS.helloBytes);
 export const bindings = watched(table('binding', bindingSchema), (rows, _value, board = '') => touchBoard(rows, board));
+/** board → its owner's newest word on its system. */
+export const upkeeps = watched(table('upkeep', v.strictObject({ doc: upkeepSchema, hash })), (rows, _value, board = '') =>
+  touchBoard(rows, board),
+);
 export const requests = watched(table('request', v.strictObject({ doc: requestSchema, hash })), (rows, _value, request = '') =>
   touchRequest(rows, request),
 );
@@ -102,7 +107,12 @@ export const manifests = table('manifest', v.strictObject({ doc: manifestSchema,
 /** How much of a release is missing here, and why it is refused for good; empty: it is not. */
 export const releases = watched(
   table('release', v.strictObject({ missing: uint, missingPages: uint, refused: text })),
-  (rows, value, release = '') => value?.missing === 0 && touchAwaited(rows, `release/${release}`),
+  (rows, value, release = '') => {
+    if (value?.missing !== 0) return;
+    touchAwaited(rows, `release/${release}`);
+    // Any board may follow its publisher.
+    if (manifests.get(rows, release)?.doc.image !== undefined) touchTelling(rows);
+  },
 );
 /** Hash → the releases that wait for it, as what, and how long it is as a chunk. */
 export const wanted = watched(
@@ -192,6 +202,8 @@ export interface InstanceReport {
   instead: string | null;
   atMs: number;
 }
+/** board → its newest word on its system. */
+export const systems = volatileTable<SystemReport>('systems');
 /** lease → its board's newest word. */
 export const reports = volatileTable<InstanceReport>('reports');
 /** lease → what its instance says to each whom it serves. */

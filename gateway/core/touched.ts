@@ -66,6 +66,9 @@ export const takeWhole = (rows: Rows, looker: Looker): boolean => {
   return true;
 };
 
+/** Something that any board may have to hear of. */
+export const touchTelling = (rows: Rows): void => settled.remove(rows, 'telling');
+
 export interface Touched {
   boards: Set<string>;
   requests: Set<string>;

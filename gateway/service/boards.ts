@@ -17,7 +17,7 @@ import { appendOwn } from '../core/log.ts';
 import { open } from '../core/opened.ts';
 import { placeInChain } from '../core/place-usage.ts';
 import { usageHead, usageProof } from '../core/replicas.ts';
-import { blobs, boardSessions, boards, documents, leases, operators, reports, shareReports, welcomes } from '../core/tables.ts';
+import { blobs, boardSessions, boards, documents, leases, operators, reports, shareReports, systems, welcomes } from '../core/tables.ts';
 import { accept } from './accept.ts';
 import { acknowledge, forgetTold } from './acknowledge.ts';
 import { sendDesired } from './desired.ts';
@@ -103,6 +103,7 @@ const report: Handler<Message> = (work, service, event, now) => {
   const board = boards.get(work, event.id);
   if (value.board !== event.id || board === null || !equal(signer, board.key))
     refuse('wrong-signer', 'the report is not signed by the board of this session');
+  if (value.system !== undefined) systems.put(work, value.system, event.id);
   for (const { lease, state, promise, address, restarts, detail, connection, instead } of value.instances) {
     const leased = leases.get(work, lease)?.doc.board;
     if (leased !== undefined && leased !== value.board) refuse('wrong-signer', `lease ${lease} is another board's`);

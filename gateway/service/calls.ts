@@ -33,6 +33,8 @@ import {
   requests,
   shareReports,
   shares,
+  systems,
+  upkeeps,
 } from '../core/tables.ts';
 import { acceptOnce } from './accept.ts';
 import type { ApiAnswer, ApiInput, Service, Work } from './events.ts';
@@ -85,6 +87,21 @@ const listGateways: Answer = (work, service, _input, now) =>
 
 const hexOf = (bytes: Bytes | null): string | null => (bytes === null ? null : hex(bytes));
 
+/** Its owner's word on its system, and its own. */
+const systemOf = (work: Work, board: string) => {
+  const upkeep = upkeeps.get(work, board)?.doc;
+  const system = systems.get(work, board);
+  const update = system?.update ?? null;
+  const wish = upkeep && { version: upkeep.version, publisher: upkeep.publisher, release: hexOf(upkeep.release ?? null) };
+  return {
+    upkeep: wish ?? null,
+    system: system && {
+      ...{ slot: system.slot, release: hexOf(system.release) },
+      update: update && { ...update, release: hex(update.release) },
+    },
+  };
+};
+
 const listBoards: Answer = (work) =>
   json(
     boards.all(work).map(({ key, value }) => ({
@@ -104,6 +121,7 @@ const listBoards: Answer = (work) =>
       grants: bindings.get(work, key)?.policy.grants ?? [],
       bound: bindings.get(work, key) !== null,
       binding: bindings.get(work, key)?.version ?? 0,
+      ...systemOf(work, key),
     })),
   );
 
@@ -114,6 +132,8 @@ const listReleases: Answer = (work) =>
       recipe: doc.recipe,
       label: doc.label,
       sequence: doc.sequence,
+      /** The boards whose system it is; null: it is a program. */
+      image: doc.image?.board ?? null,
       publisher: doc.publisher,
       bytes: doc.bytes,
       /** With their defaults, and the schema that they are held against. */

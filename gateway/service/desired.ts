@@ -7,6 +7,7 @@ import { seal } from '../../runtime/protocol/noun.ts';
 import { desiredNoun, leaseNoun } from '../../runtime/protocol/nouns/lease.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { leasesFor } from '../core/holding.ts';
+import { imageFor } from '../core/images.ts';
 import { placements } from '../core/placement.ts';
 import { servedBy } from '../core/shares.ts';
 import { boardSessions, boards, desireds, requests } from '../core/tables.ts';
@@ -41,12 +42,16 @@ export const sendDesired = (work: Work, service: Service, board: string, always 
       request: requests.get(work, doc.request)?.hash ?? refuse('internal', 'a lease without request'),
       ...sharesOf(work, doc.request),
     }));
-  const content = service.crypto.sha256(concat(...leases.flatMap(({ lease, request, shares = [] }) => [lease, request, ...shares])));
+  const image = imageFor(work, board);
+  const named = image === null ? [] : [image.release, image.publisher, image.upkeep];
+  const listed = leases.flatMap(({ lease, request, shares = [] }) => [lease, request, ...shares]);
+  const content = service.crypto.sha256(concat(...listed, ...named));
   const held = desireds.get(work, board);
   const changed = held === null || held.tenure !== home.tenure || !equal(held.content, content);
   if (!changed && !always) return;
   const seq = changed ? (held?.tenure === home.tenure ? held.seq : 0) + 1 : held.seq;
   if (changed) desireds.put(work, { tenure: home.tenure, seq, content }, board);
   const desired = { v: 1 as const, board: idFrom<BoardId>(board), gateway: service.me, tenure: home.tenure, seq, leases };
-  work.emit({ kind: 'send', session, topic: 'desired', payload: seal(desiredNoun, desired, service.signer) });
+  const whole = image === null ? desired : { ...desired, image };
+  work.emit({ kind: 'send', session, topic: 'desired', payload: seal(desiredNoun, whole, service.signer) });
 };

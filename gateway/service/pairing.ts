@@ -54,6 +54,6 @@ export const pairing: Handler<Extract<Event, { kind: 'pairing' }>> = (work, serv
   work.emit({
     kind: 'answer-pairing',
     receipt: event.receipt,
-    answer: { v: 1, gateway: service.me, wallMs: now.wallMs, operators: documents },
+    answer: { v: 1, gateway: service.me, wallMs: now.wallMs, operators: documents, owner: claim.owner },
   });
 };

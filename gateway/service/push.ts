@@ -14,15 +14,15 @@ import { type Request, requestIdOf } from '../../runtime/protocol/nouns/request.
 import { shareIdOf } from '../../runtime/protocol/nouns/share.ts';
 import { givenTo, knownTo } from '../../runtime/protocol/parameters.ts';
 import { checkSharing } from '../../runtime/protocol/shares.ts';
-import { checkManifest } from '../../runtime/protocol/soundness.ts';
+import { checkManifest, checkRunnable } from '../../runtime/protocol/soundness.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
-import { isWithdrawn, openBinding, openManifest, openRequest } from '../core/apply-demand.ts';
+import { isWithdrawn, openBinding, openManifest, openRequest, openUpkeep } from '../core/apply-demand.ts';
 import { openShare } from '../core/apply-share.ts';
 import { checkCircle } from '../core/links.ts';
 import { checkPorts } from '../core/ports.ts';
 import { lentBy } from '../core/rooms.ts';
 import { lackingFor } from '../core/shares.ts';
-import { bindings, boards, manifests, releases, requests, shares, vouchers } from '../core/tables.ts';
+import { bindings, boards, manifests, releases, requests, shares, upkeeps, vouchers } from '../core/tables.ts';
 import { accept, acceptOnce, wasAccepted } from './accept.ts';
 import { awaitRelease, missingOf, takeContent } from './content.ts';
 import type { Service, Work } from './events.ts';
@@ -46,6 +46,19 @@ const pushBinding: Push = (work, service, body, now) => {
   if (held !== null && held.version >= value.version && !wasAccepted(work, service, body))
     refuse('stale', `version ${held.version} is known, this is ${value.version}`);
   return once('binding')(work, service, body, now);
+};
+
+const pushUpkeep: Push = (work, service, body, now) => {
+  const { value } = openUpkeep(work, service, body);
+  const held = upkeeps.get(work, value.board)?.doc;
+  if (held !== undefined && held.version >= value.version && !wasAccepted(work, service, body))
+    refuse('stale', `version ${held.version} is known, this is ${value.version}`);
+  const doc = value.release === undefined ? null : (manifests.get(work, hex(value.release))?.doc ?? null);
+  if (value.release !== undefined && doc?.image === undefined)
+    refuse('not-found', `no image ${hex(value.release)} is known here; push it first`);
+  if (doc !== null && doc.publisher !== value.publisher)
+    refuse('wrong-publisher', `image ${hex(value.release ?? new Uint8Array())} is of another publisher`);
+  return once('upkeep')(work, service, body, now);
 };
 
 /** Whoever asks for one board is told at once what that does not lend; else there may yet be one that does. Error: `not-offered`. */
@@ -83,6 +96,7 @@ const pushRequest: Push = (work, service, body, now) => {
   if (isWithdrawn(work, hex(value.release))) refuse('revoked-key', 'the publisher has revoked the key that signed the release');
   const refused = releases.get(work, hex(value.release))?.refused ?? '';
   if (refused !== '') refuse('bad-release', `release ${hex(value.release)} is refused: ${refused}`);
+  checkRunnable(manifest.doc);
   givenTo(manifest.doc, value.parameters);
   if (value.state !== 'destroyed') checkFallback(work, manifest.doc, value);
   const id = requestIdOf(service.crypto, value.tenant, value.name);
@@ -136,6 +150,7 @@ const PUSH: Record<string, Push> = {
   'lichen.share+cbor': pushShare,
   'lichen.verdict+cbor': once('verdict'),
   'lichen.binding+cbor': pushBinding,
+  'lichen.upkeep+cbor': pushUpkeep,
   'lichen.rotation+cbor': once('rotation'),
 };
 

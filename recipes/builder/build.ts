@@ -1,23 +1,17 @@
 /** A recipe into a signed release: sources, tree, chunks, pages, manifest. The same recipe gives the same bytes anywhere. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
-import { type Bytes, compare, hex, utf8 } from '../../runtime/protocol/bytes.ts';
 import type { Signer } from '../../runtime/protocol/crypto.ts';
 import { LichenError, refuse } from '../../runtime/protocol/errors.ts';
-import { LIMITS } from '../../runtime/protocol/limits.ts';
-import { payloadOf, seal } from '../../runtime/protocol/noun.ts';
-import { type ChunkRef, type Entry, type Manifest, manifestNoun } from '../../runtime/protocol/nouns/release.ts';
+import type { Entry, Manifest } from '../../runtime/protocol/nouns/release.ts';
 import { checkTree } from '../../runtime/protocol/path.ts';
 import { checkProgramHead, follow, NODE_INSIDE } from '../../runtime/protocol/program.ts';
 import { parse, publisherId as publisherIdSchema } from '../../runtime/protocol/schema.ts';
-import { checkManifest } from '../../runtime/protocol/soundness.ts';
 import type { Bundle } from './bundle.ts';
-import { chunksOf, gearFrom } from './chunk.ts';
 import { type Run, runCommand } from './command.ts';
 import type { Arch } from './debian.ts';
 import type { Item } from './items.ts';
-import { pagesOf, splitLong } from './pages.ts';
+import { bundleOf, pack, withParents } from './pack.ts';
 import { type ReadRecipe, type Recipe, reachOf, readRecipe } from './recipe.ts';
 import { collectItems } from './sources.ts';
 
@@ -35,46 +29,6 @@ export interface BuildInput {
   arch?: Arch | undefined;
   run?: Run | undefined;
 }
-
-const byPath = (a: { path: string }, b: { path: string }): number => compare(utf8(a.path), utf8(b.path));
-
-/** Every directory on the way to an item, whether somebody named it or not. */
-const withParents = (items: Item[]): Item[] => {
-  const all = new Map(items.map((item) => [item.path, item]));
-  for (const { path } of items) {
-    for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
-      const parent = path.slice(0, end);
-      if (!all.has(parent)) all.set(parent, { kind: 'dir', path: parent });
-    }
-  }
-  // Bytewise, so that a directory stands before what is in it, in every locale.
-  return [...all.values()].sort(byPath);
-};
-
-interface Packed {
-  entries: Entry[];
-  chunks: Map<string, Bytes>;
-  bytes: number;
-}
-
-const pack = (items: Item[]): Packed => {
-  const gear = gearFrom(nodeCrypto);
-  const chunks = new Map<string, Bytes>();
-  let total = 0;
-  const entries = items.map((item): Entry => {
-    if (item.kind !== 'file') return item;
-    const { path, executable, bytes } = item;
-    total += bytes.length;
-    const refs = chunksOf(bytes, gear).map((chunk): ChunkRef => {
-      const hash = nodeCrypto.sha256(chunk);
-      chunks.set(hex(hash), chunk);
-      return [hash, chunk.length];
-    });
-    return { kind: 'file', path, executable, bytes: bytes.length, hash: nodeCrypto.sha256(bytes), chunks: refs };
-  });
-  if (total > LIMITS.releaseBytes) refuse('too-large', `the files have ${total} bytes together, a release at most ${LIMITS.releaseBytes}`);
-  return { entries: splitLong(entries), chunks, bytes: total };
-};
 
 /** A release whose program is not there or may not be run would fail on every board, and only there. */
 const checkProgram = ({ recipe, complain }: ReadRecipe, items: Item[], arch: Manifest['arch']): void => {
@@ -146,42 +100,33 @@ export const buildRelease = async (input: BuildInput): Promise<Bundle> => {
     run: input.run ?? runCommand,
   };
   const items = withParents(await collectItems(read, doors));
-  const { entries, chunks, bytes } = pack(items);
-  checked(entries, fileName);
+  const packed = pack(items);
+  checked(packed.entries, fileName);
   checkProgram(read, items, arch);
-  const pages = pagesOf(nodeCrypto, entries).map((page) => ({ hash: nodeCrypto.sha256(page), page }));
-  const manifest: Manifest = {
-    v: 1,
-    publisher,
-    recipe: recipe.name,
-    label: recipe.label,
-    sequence: input.sequence,
-    arch,
-    pages: pages.map(({ hash }) => hash),
-    // A continuation is no entry of its own.
-    entries: items.length,
-    bytes,
-    args: recipe.args,
-    env: recipe.env,
-    engine: recipe.engine,
-    parameters: recipe.parameters,
-    ...schemasOf(recipe),
-    ...(recipe.shares !== undefined && {
-      shares: { most: recipe.shares.most, parameters: recipe.shares.parameters, ...schemasOf(recipe.shares) },
-    }),
-    ...(recipe.reload !== undefined && { reload: recipe.reload }),
-    ...(recipe.stop !== undefined && { stop: recipe.stop }),
-    ...(recipe.holdMs !== undefined && { holdMs: recipe.holdMs }),
-    limits: recipe.limits,
-    promises: recipe.promises,
-    demands: recipe.demands,
-    ...reachOf(recipe),
-  };
-  checkManifest(manifest);
-  return {
-    release: nodeCrypto.sha256(payloadOf(manifestNoun, manifest)),
-    manifest: seal(manifestNoun, manifest, input.signer),
-    pages: new Map(pages.map(({ hash, page }) => [hex(hash), page])),
-    chunks,
-  };
+  return bundleOf(
+    packed,
+    {
+      publisher,
+      recipe: recipe.name,
+      label: recipe.label,
+      sequence: input.sequence,
+      arch,
+      args: recipe.args,
+      env: recipe.env,
+      engine: recipe.engine,
+      parameters: recipe.parameters,
+      ...schemasOf(recipe),
+      ...(recipe.shares !== undefined && {
+        shares: { most: recipe.shares.most, parameters: recipe.shares.parameters, ...schemasOf(recipe.shares) },
+      }),
+      ...(recipe.reload !== undefined && { reload: recipe.reload }),
+      ...(recipe.stop !== undefined && { stop: recipe.stop }),
+      ...(recipe.holdMs !== undefined && { holdMs: recipe.holdMs }),
+      limits: recipe.limits,
+      promises: recipe.promises,
+      demands: recipe.demands,
+      ...reachOf(recipe),
+    },
+    input.signer,
+  );
 };

@@ -1,6 +1,8 @@
 /** The board as one core around the shared turn. */
 
 import { chains, flows, instances, lastReports, lastShared, links, looks, ONE, outbox, pairings, probes, runs } from '../core/tables.ts';
+import type { FilesEvent } from '../ports/files.ts';
+import type { SlotsEvent } from '../ports/slots.ts';
 import { type LichenError, refuse } from '../protocol/errors.ts';
 import type { Instant } from '../turn/clock.ts';
 import type { Core } from '../turn/turn.ts';
@@ -38,6 +40,7 @@ import {
 import { logged, tailed } from './logs.ts';
 import { meterMoments, recordDue, sampled, signAnew, tickMeters } from './metering.ts';
 import { lookedAt, lookMoments, tickLooks, unlooked } from './outputs.ts';
+import { partingMoments, tickParting } from './parting.ts';
 import { probed, promiseMoments, tickPromises, unprobed } from './promises.ts';
 import { connected, reachMoments, tickReach } from './reach.ts';
 import { granted, renewalMoments, tickRenewals } from './renewal.ts';
@@ -57,6 +60,7 @@ import {
 import { shareMoments, tellSharesAnew, tickShares } from './shares.ts';
 import { stuck, unlessStuck } from './stuck.ts';
 import { sweepForRoom, sweepIdle, sweepLater, sweepMoments } from './sweeping.ts';
+import { armed, slotKept, slotLeft, slotsRefused, slotsSurveyed, systemMoments, tickSystem } from './system.ts';
 import { manifestOf } from './verified.ts';
 
 const message = (work: Work, board: Board, event: Of<'message'>, now: Instant): void => {
@@ -103,7 +107,9 @@ const CONCERNS: Concerns = {
   ],
   turn: [
     unlessStuck({ act: followOperators, moments: () => [] }),
+    unlessStuck({ act: tickSystem, moments: systemMoments }),
     unlessStuck({ act: advanceAll, moments: advanceMoments }),
+    { act: (work, _board, now) => tickParting(work, now), moments: partingMoments },
     { act: tickRenewals, moments: renewalMoments },
     { act: (work, board, now) => tickPromises(work, manifestFor(board), now), moments: promiseMoments, reads: [probes.name] },
     { act: tickReach, moments: reachMoments },
@@ -111,6 +117,38 @@ const CONCERNS: Concerns = {
     { act: tickReport, moments: reportMoments, reads: [lastReports.name] },
     { act: tickShares, moments: shareMoments, reads: [lastShared.name] },
   ],
+};
+
+/** What files and slots answer. */
+const stored = (work: Work, board: Board, event: FilesEvent | SlotsEvent, now: Instant): void => {
+  const manifest = manifestFor(board);
+  switch (event.kind) {
+    case 'checked':
+      return checked(work, board, event, manifest, now);
+    case 'gathered':
+      return gathered(work, event, manifest, now);
+    case 'written':
+      return written(work, event, manifest, now);
+    case 'file-sealed':
+      return sealed(work, event, manifest, now);
+    case 'planted':
+      return planted(work, board, event, now);
+    case 'swept':
+      return;
+    case 'slots-surveyed':
+      return slotsSurveyed(work, board, event, now);
+    case 'armed':
+      return armed(work, board, event, now);
+    case 'slot-kept':
+      return slotKept(work);
+    case 'slot-left':
+      return slotLeft(work, now);
+    case 'slots-refused':
+      return slotsRefused(work, board, event, now);
+    case 'files-refused':
+      sweepForRoom(work, event, now);
+      return filesRefused(work, board, event, now);
+  }
 };
 
 const decide = (work: Work, board: Board, event: Event, now: Instant): void => {
@@ -121,6 +159,7 @@ const decide = (work: Work, board: Board, event: Event, now: Instant): void => {
       beginBoot(work, board);
       signAnew(work, board);
       if (pairings.get(work, ONE) !== null) sweepLater(work, now);
+      if (board.offer.image !== undefined) work.emit({ kind: 'slots', step: { kind: 'survey-slots' } });
       return survey(work);
     case 'paired':
       return paired(work, board, event, now);
@@ -154,16 +193,6 @@ const decide = (work: Work, board: Board, event: Event, now: Instant): void => {
       if (event.step === 'probe' && event.partition !== null) unprobed(work, event.partition);
       if (event.step === 'look' && event.partition !== null) unlooked(work, event.partition);
       return stepRefused(work, board, event, now);
-    case 'checked':
-      return checked(work, board, event, manifest, now);
-    case 'gathered':
-      return gathered(work, event, manifest, now);
-    case 'written':
-      return written(work, event, manifest, now);
-    case 'file-sealed':
-      return sealed(work, event, manifest, now);
-    case 'planted':
-      return planted(work, board, event, now);
     case 'logged':
       return logged(work, board, event, now);
     case 'wake':
@@ -173,11 +202,9 @@ const decide = (work: Work, board: Board, event: Event, now: Instant): void => {
     case 'connected':
       return connected(work, event);
     case 'extended':
-    case 'swept':
       return;
-    case 'files-refused':
-      sweepForRoom(work, event, now);
-      return filesRefused(work, board, event, now);
+    default:
+      return stored(work, board, event, now);
   }
 };
 

@@ -1,6 +1,7 @@
 /** Taking an assignment: what is on it is wanted, what is not on it any more ends. */
 
 import { isUpdateOf } from '../core/succession.ts';
+import { systemWishes } from '../core/system-tables.ts';
 import { assignments, documents, homes, type Instance, instances, ONE, type Run, runs } from '../core/tables.ts';
 import { openLease, openRequest } from '../core/trust.ts';
 import type { Bytes } from '../protocol/bytes.ts';
@@ -59,6 +60,8 @@ export const desired = (work: Work, board: Board, payload: Bytes, now: Instant):
   );
   for (const one of assigned) orTold(work, () => takeLease(work, board, one));
   assignments.put(work, { tenure: value.tenure, seq: value.seq }, ONE);
+  if (value.image === undefined) systemWishes.remove(work, ONE);
+  else systemWishes.put(work, { ...value.image, refused: '' }, ONE);
 };
 
 /** What is not listed ends: at once, or when it lets another release on this board take its place. */

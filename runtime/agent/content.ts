@@ -5,6 +5,7 @@
 
 import { fileKey, filesOf, findPlaces, jigsawsOf, targetsOf } from '../core/content.ts';
 import { type Content, contents, documents, type Instance, instances } from '../core/tables.ts';
+import type { ContentStep } from '../ports/slots.ts';
 import { type Bytes, fromHex, hex } from '../protocol/bytes.ts';
 import { refuse } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
@@ -19,6 +20,7 @@ import { ask, gotDocument, needDocuments, online } from './documents.ts';
 import type { Board, Handler, Of, Work } from './events.ts';
 
 const EMPTY: Content = {
+  door: 'files',
   phase: 'pages',
   files: [],
   targets: new Map(),
@@ -50,7 +52,7 @@ const pagesOf = (work: Work, manifest: Manifest): Bytes[] =>
 /** One step further towards a release whose root is planted. */
 export const fetchRelease = (work: Work, manifest: Manifest, release: Bytes, now: Instant): void => {
   const key = hex(release);
-  const content = contents.get(work, key) ?? EMPTY;
+  const content = contents.get(work, key) ?? emptyFor(manifest.image === undefined ? 'files' : 'slots');
   // What is not here will not be here before there is a link.
   if (content.lacks && !online(work)) return;
   if (content.phase !== 'pages' || now.monoMs < content.movedMonoMs || !needDocuments(work, manifest.pages, now)) return;
@@ -59,8 +61,14 @@ export const fetchRelease = (work: Work, manifest: Manifest, release: Bytes, now
   programOf(manifest, entries);
   const files = filesOf(entries);
   contents.put(work, { ...content, phase: 'checking', movedMonoMs: now.monoMs }, key);
-  work.emit({ kind: 'files', step: { kind: 'check', files: files.map(({ file }) => file) } });
+  if (content.door === 'slots') work.emit({ kind: 'slots', step: { kind: 'receive', release, entries } });
+  else work.emit({ kind: 'files', step: { kind: 'check', files: files.map(({ file }) => file) } });
 };
+
+const emptyFor = (door: Content['door']): Content => ({ ...EMPTY, door });
+
+/** What a system's slot and the files of programs are both asked for. */
+const emit = (work: Work, door: Content['door'], step: ContentStep): void => work.emit({ kind: door, step });
 
 const inPhase = (work: Work, phase: Content['phase']): { key: string; value: Content }[] =>
   contents.all(work).filter(({ value }) => value.phase === phase);
@@ -104,9 +112,12 @@ export const checked = (work: Work, board: Board, event: Of<'checked'>, manifest
   const missing = new Set(event.missing.map(fileKey));
   const all = filesOf(entriesOf(manifest, pagesOf(work, manifest)));
   const [lost, held] = [true, false].map((is) => all.filter(({ file }) => missing.has(fileKey(file)) === is));
-  const files = jigsawsOf(lost ?? [], placesFor(work, board, found.key, lost ?? [], held ?? []));
+  const { door } = found.value;
+  // What the running slot has the door finds by itself.
+  const places = door === 'slots' ? new Map<string, Place>() : placesFor(work, board, found.key, lost ?? [], held ?? []);
+  const files = jigsawsOf(lost ?? [], places);
   contents.put(work, { ...found.value, phase: 'gathering', movedMonoMs: now.monoMs, files }, found.key);
-  work.emit({ kind: 'files', step: { kind: 'gather', files } });
+  emit(work, door, { kind: 'gather', files });
 };
 
 /** What is still to be fetched; what is not is sealed at once. */
@@ -124,12 +135,14 @@ export const gathered = (work: Work, event: Of<'gathered'>, manifestOf: Manifest
   const found = new Set(whole.map(({ file }) => fileKey(file)));
   const content: Content = { ...gathering.value, phase: 'fetching', movedMonoMs: now.monoMs, files: [], targets, left, found };
   contents.put(work, { ...content, queue: [...targets.keys()], unsealed: files.length }, gathering.key);
-  for (const { file, bytes } of whole) work.emit({ kind: 'files', step: { kind: 'seal', file, bytes } });
+  for (const { file, bytes } of whole) emit(work, content.door, { kind: 'seal', file, bytes });
   pump(work, gathering.key, manifestOf, now);
 };
 
 const giveWay = (work: Work, key: string, untilMonoMs: number): void =>
-  contents.put(work, { ...EMPTY, error: 'missing-content', lacks: true, movedMonoMs: untilMonoMs }, key);
+  contents.put(work, { ...emptyFor(doorOf(work, key)), error: 'missing-content', lacks: true, movedMonoMs: untilMonoMs }, key);
+
+const doorOf = (work: Work, key: string): Content['door'] => contents.get(work, key)?.door ?? 'files';
 
 /** Fills the window; when nothing is left to fetch or seal, the root is planted. */
 const pump = (work: Work, key: string, manifestOf: ManifestOf, now: Instant): void => {
@@ -152,6 +165,8 @@ const pump = (work: Work, key: string, manifestOf: ManifestOf, now: Instant): vo
 };
 
 const plantRoot = (work: Work, key: string, content: Content, manifest: Manifest): void => {
+  // A slot that is written is looked at by whoever starts it.
+  if (content.door === 'slots') return contents.put(work, { ...emptyFor('slots'), phase: 'held' }, key);
   contents.put(work, { ...content, phase: 'planting' }, key);
   work.emit({ kind: 'files', step: { kind: 'plant', release: fromHex(key), entries: entriesOf(manifest, pagesOf(work, manifest)) } });
 };
@@ -170,7 +185,7 @@ export const gotChunk = (work: Work, board: Board, payload: Bytes): void => {
     inflight.delete(key);
     // Widen slowly after a halving.
     contents.put(work, { ...content, inflight, window: Math.min(LIMITS.wantWindow, content.window + 1) }, release);
-    for (const { file, offset } of targets) work.emit({ kind: 'files', step: { kind: 'write', file, offset, bytes } });
+    for (const { file, offset } of targets) emit(work, content.door, { kind: 'write', file, offset, bytes });
     return;
   }
 };
@@ -182,7 +197,7 @@ export const written = (work: Work, event: Of<'written'>, manifestOf: ManifestOf
     if (chunks === 0) continue;
     const left = new Map(content.left).set(file, { chunks: chunks - 1, bytes });
     contents.put(work, { ...content, left, movedMonoMs: now.monoMs }, key);
-    if (chunks === 1) work.emit({ kind: 'files', step: { kind: 'seal', file: event.file, bytes } });
+    if (chunks === 1) emit(work, content.door, { kind: 'seal', file: event.file, bytes });
     pump(work, key, manifestOf, now);
     return;
   }
@@ -213,8 +228,9 @@ export const filesRefused: Handler<Of<'files-refused'>> = (work, board, event, n
   const movedMonoMs = now.monoMs + board.pace.patienceMs;
   for (const { key, value } of contents.all(work)) {
     if (value.phase === 'held' || value.phase === 'refused') continue;
-    if (isLie(value, event)) contents.put(work, { ...EMPTY, phase: 'refused', error: `bad-release: ${event.error.detail}` }, key);
-    else contents.put(work, { ...EMPTY, error: event.error.code, movedMonoMs }, key);
+    const empty = emptyFor(value.door);
+    if (isLie(value, event)) contents.put(work, { ...empty, phase: 'refused', error: `bad-release: ${event.error.detail}` }, key);
+    else contents.put(work, { ...empty, error: event.error.code, movedMonoMs }, key);
   }
   work.emit({ kind: 'journal', line: `files ${event.step.kind}: ${event.error.message}` });
 };

@@ -3,9 +3,10 @@
 import type { FilesEvent, FilesStep } from '../ports/files.ts';
 import type { LinkEvent } from '../ports/link.ts';
 import type { PartitionEvent, PartitionStep } from '../ports/partitions.ts';
+import type { SlotsEvent, SlotsStep } from '../ports/slots.ts';
 import type { Bytes } from '../protocol/bytes.ts';
 import type { Crypto, Opener, Sealer, Signer } from '../protocol/crypto.ts';
-import type { BoardId, OperatorId } from '../protocol/ids.ts';
+import type { BoardId, OperatorId, OwnerId } from '../protocol/ids.ts';
 import type { Offer } from '../protocol/nouns/board.ts';
 import type { GatewayEntry } from '../protocol/nouns/trust.ts';
 import type { Unpack } from '../protocol/packing.ts';
@@ -16,7 +17,7 @@ import type { Entropy } from '../turn/entropy.ts';
 
 export type Event =
   | { kind: 'boot' }
-  | { kind: 'paired'; operator: OperatorId; first: GatewayEntry; chains: Bytes[][] }
+  | { kind: 'paired'; operator: OperatorId; first: GatewayEntry; chains: Bytes[][]; owner?: OwnerId | undefined }
   | { kind: 'tick' }
   /** Nothing by itself: something asked to be looked at again now. */
   | { kind: 'wake' }
@@ -24,7 +25,8 @@ export type Event =
   | { kind: 'stuck'; forMs: number }
   | LinkEvent
   | PartitionEvent
-  | FilesEvent;
+  | FilesEvent
+  | SlotsEvent;
 
 export type Effect =
   | { kind: 'dial'; gateway: GatewayEntry; patienceMs: number }
@@ -32,6 +34,7 @@ export type Effect =
   | { kind: 'publish'; topic: TopicName; payload: Bytes }
   | { kind: 'partition'; step: PartitionStep }
   | { kind: 'files'; step: FilesStep }
+  | { kind: 'slots'; step: SlotsStep }
   | { kind: 'wake'; afterMs: number }
   /** Before that moment ticks would do nothing, unless something else happens first: they may be left out. */
   | { kind: 'rest'; untilMonoMs: number }

@@ -27,6 +27,7 @@ import { needDocuments } from './documents.ts';
 import type { Board, Handler, Of, Work } from './events.ts';
 import { digestFor, givenNow, servingNow, wantedBy } from './given.ts';
 import { rebase, record, take } from './metering.ts';
+import { isParting } from './parting.ts';
 import { forgetProbes, freshPromises, probeAnew } from './promises.ts';
 import { forgetReach, unconnected } from './reach.ts';
 import { adopt, deadlineOf, isHeld, partingMoments } from './renewal.ts';
@@ -100,6 +101,7 @@ const factsOf = (work: Work, board: Board, id: string, instance: Instance, run: 
   isOther: isOther(instance),
   holdsOff: bridges(work, instance, run) || now.monoMs < (holdsOff(work, id, instance) ?? Number.NEGATIVE_INFINITY),
   waits: instances.all(work).some(({ value }) => value.wanted === 'gone' && follows(instance.lease, value.lease)),
+  parts: isParting(work),
 });
 
 /** Steps that only write rows are followed by the next at once: all of them are committed before any effect leaves. */

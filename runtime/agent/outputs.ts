@@ -5,6 +5,7 @@ import { checkConnection } from '../protocol/parameters.ts';
 import { saidTo } from '../protocol/shares.ts';
 import type { Instant } from '../turn/clock.ts';
 import type { Handler, Of, Work } from './events.ts';
+import { partsSoon } from './parting.ts';
 
 /** Often while somebody waits for it, else now and then. */
 const SOON_MS = 1_000;
@@ -18,14 +19,15 @@ const everyMs = (work: Work, id: string, { supersededMonoMs }: Instance, run: Ru
   const serving = servings.get(work, id);
   const isSilentTo = (share: string): boolean => (run.said.get(share)?.connection ?? null) === null;
   const isSilentToSome = serving !== null && isYoung(serving.sinceMonoMs) && serving.served.some(isSilentTo);
-  return supersededMonoMs !== null || isSilent || isSilentToSome ? SOON_MS : SELDOM_MS;
+  return supersededMonoMs !== null || partsSoon(work) || isSilent || isSilentToSome ? SOON_MS : SELDOM_MS;
 };
 
 /** Of a release that declares neither there is nothing to look at. */
 const saysAnything = (work: Work, id: string, { supersededMonoMs }: Instance): boolean => {
   const manifest = manifests.get(work, id);
   const publishes = manifest?.connectionSchema !== undefined || manifest?.shares?.connectionSchema !== undefined;
-  return publishes || (supersededMonoMs !== null && (manifest?.holdMs ?? 0) > 0);
+  const isAsked = supersededMonoMs !== null || partsSoon(work);
+  return publishes || (isAsked && (manifest?.holdMs ?? 0) > 0);
 };
 
 const looked = (work: Work): { id: string; instance: Instance; run: Run }[] =>
@@ -38,7 +40,7 @@ const looked = (work: Work): { id: string; instance: Instance; run: Run }[] =>
 export const tickLooks = (work: Work, now: Instant): void => {
   for (const { id, instance, run } of looked(work)) {
     const look = looks.get(work, id);
-    const isAsked = instance.supersededMonoMs !== null && run.holds === null;
+    const isAsked = (instance.supersededMonoMs !== null || partsSoon(work)) && run.holds === null;
     if (look?.busy === true || (!isAsked && now.monoMs < (look?.dueMonoMs ?? 0))) continue;
     looks.put(work, { busy: true, dueMonoMs: now.monoMs + everyMs(work, id, instance, run, now) }, id);
     work.emit({ kind: 'partition', step: { kind: 'look', partition: id } });

@@ -3,13 +3,14 @@
 import { STEADY_MS } from '../core/plan.ts';
 import { contents, type Instance, instances, lastReports, links, ONE, type Run, reaches, runs } from '../core/tables.ts';
 import { releaseOf } from '../core/trial.ts';
-import { hex } from '../protocol/bytes.ts';
+import { type Bytes, equal, hex } from '../protocol/bytes.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { seal } from '../protocol/noun.ts';
-import { type InstanceState, type Report, reportNoun } from '../protocol/nouns/board.ts';
+import { type InstanceState, type Report, reportNoun, type SystemReport } from '../protocol/nouns/board.ts';
 import type { Instant } from '../turn/clock.ts';
 import type { Board, Work } from './events.ts';
 import { promiseOf } from './promises.ts';
+import { systemReport } from './system.ts';
 
 const STATE: Record<Run['process'], InstanceState> = {
   unknown: 'starting',
@@ -90,15 +91,30 @@ const isSame = (a: Told, b: Told | undefined): boolean =>
   (a.instead === undefined) === (b.instead === undefined) &&
   a.detail === b.detail;
 
+const same = (a: Bytes | null | undefined, b: Bytes | null | undefined): boolean => (a && b ? equal(a, b) : (a ?? null) === (b ?? null));
+
+const isSameSystem = (a: SystemReport | null, b: SystemReport | null): boolean =>
+  a?.slot === b?.slot &&
+  same(a?.release, b?.release) &&
+  same(a?.update?.release, b?.update?.release) &&
+  a?.update?.phase === b?.update?.phase &&
+  a?.update?.detail === b?.update?.detail;
+
 export const tickReport = (work: Work, board: Board, now: Instant): void => {
   if (links.get(work, ONE)?.phase !== 'welcomed') return;
   const told = reportOf(work, now);
   const last = lastReports.get(work, ONE);
-  const isNews = last === null || last.instances.length !== told.length || !told.every((one, i) => isSame(one, last.instances[i]));
+  const system = systemReport(work);
+  const isNews =
+    last === null ||
+    !isSameSystem(system, last.system) ||
+    last.instances.length !== told.length ||
+    !told.every((one, i) => isSame(one, last.instances[i]));
   if (!isNews && now.monoMs - last.atMonoMs < board.pace.reportMs) return;
-  lastReports.put(work, { instances: told, atMonoMs: now.monoMs }, ONE);
+  lastReports.put(work, { instances: told, system, atMonoMs: now.monoMs }, ONE);
   const report: Report = { v: 1, board: board.id, bootId: board.bootId, monoMs: Math.round(now.monoMs), instances: told };
-  work.emit({ kind: 'publish', topic: 'report', payload: seal(reportNoun, report, board.signer) });
+  const whole = system === null ? report : { ...report, system };
+  work.emit({ kind: 'publish', topic: 'report', payload: seal(reportNoun, whole, board.signer) });
 };
 
 /** At which `tickReport` may do what it would not do before. */

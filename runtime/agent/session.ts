@@ -58,7 +58,8 @@ export const serving = (work: Work): GatewayEntry[] => byOperators(work, [], ser
 export const listed = (work: Work): GatewayEntry[] => byOperators(work, [], listedGateways);
 
 export const paired: Handler<Of<'paired'>> = (work, board, event, now) => {
-  pairings.put(work, { operator: event.operator, first: event.first }, ONE);
+  const { operator, first, owner } = event;
+  pairings.put(work, { operator, first, ...(owner !== undefined && { owner }) }, ONE);
   for (const chain of event.chains) for (const document of chain) takeOperator(work, board, document);
   followOperators(work, board, now);
   if (operators.get(work, event.operator) === null) refuse('unknown-key', "the gateway did not show its operator's document");

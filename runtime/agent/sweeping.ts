@@ -41,7 +41,8 @@ export const sweepIdle = (work: Work, manifestOf: ManifestOf, now: Instant): voi
   schedules.remove(work, SWEEP);
   const busy = contents.all(work).flatMap(({ key, value }) => (BUSY.has(value.phase) ? [key] : []));
   const keep = new Set([...instances.all(work).flatMap(({ value }) => neededBy(value)), ...busy]);
-  for (const { key } of contents.all(work)) if (!keep.has(key)) contents.remove(work, key);
+  // What lies in a slot is not among the files.
+  for (const { key, value } of contents.all(work)) if (!keep.has(key) && value.door === 'files') contents.remove(work, key);
   work.emit({ kind: 'files', step: { kind: 'sweep', keep: [...keep].map(fromHex), awaited: awaitedOf(work, keep, manifestOf) } });
 };
 

@@ -1,5 +1,6 @@
 /** What stands behind an instance, once all that signed it was verified. */
 import { checkDemands } from '../core/capacity.ts';
+import { systemManifests } from '../core/system-tables.ts';
 import { documents, instances, manifests } from '../core/tables.ts';
 import { leaseToRun, releaseOf } from '../core/trial.ts';
 import { openManifest } from '../core/trust.ts';
@@ -10,7 +11,7 @@ import { unsealMany } from '../protocol/noun.ts';
 import type { Lease } from '../protocol/nouns/lease.ts';
 import type { Manifest } from '../protocol/nouns/release.ts';
 import { publisherNoun } from '../protocol/nouns/trust.ts';
-import { checkManifest } from '../protocol/soundness.ts';
+import { checkManifest, checkRunnable } from '../protocol/soundness.ts';
 import type { Board, Work } from './events.ts';
 
 /** The verified manifest of a lease's release, once its documents are held. Throws why it may not run. */
@@ -22,13 +23,16 @@ export const manifestFor = (work: Work, board: Board, lease: Lease): Manifest | 
   if (manifest === null || publisher.missing !== null) return null;
   const opened = openManifest(board.crypto, lease, publisher.held, manifest);
   checkManifest(opened);
+  checkRunnable(opened);
   checkDemands(board.offer, opened, lease);
   manifests.put(work, opened, lease.lease);
   return opened;
 };
 
-/** That of any lease of a release: one that may not run does not hide the others. */
+/** That of any lease of a release, or of the board's own system: one that may not run does not hide the others. */
 export const manifestOf = (work: Work, board: Board, release: string): Manifest | null => {
+  const system = systemManifests.get(work, release);
+  if (system !== null) return system;
   for (const { value } of instances.all(work)) {
     if (hex(releaseOf(value)) !== release) continue;
     try {

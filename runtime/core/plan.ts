@@ -29,6 +29,8 @@ export interface Facts {
   holdsOff: boolean;
   /** Its former lease on this board has not ended yet. */
   waits: boolean;
+  /** The machine is about to start anew. */
+  parts: boolean;
 }
 
 /** Begun with other parameters than are asked for now, or before its tenant asked it to begin anew. */
@@ -61,6 +63,7 @@ const starting = (instance: Instance, run: Run, facts: Facts, monoMs: number): S
 
 export const plan = (instance: Instance, run: Run, facts: Facts, monoMs: number): Step | null => {
   if (run.busy || run.process === 'unknown') return null;
+  if (facts.parts && instance.wanted !== 'gone') return run.process === 'running' ? stopping(run, monoMs) : null;
   if (facts.holdsOff && facts.held && !instance.unpaid) return null;
   // A close record is the last word on a lease, whoever lists it again.
   if (instance.wanted === 'gone' || instance.closed) return ending(instance, run, monoMs);

@@ -2,13 +2,13 @@
 import * as v from 'valibot';
 import type { Bytes } from '../protocol/bytes.ts';
 import { LIMITS } from '../protocol/limits.ts';
-import { type Registers, type Report, registers } from '../protocol/nouns/board.ts';
+import { type Registers, type Report, registers, type SystemReport } from '../protocol/nouns/board.ts';
 import { chainPoint, leaseSchema } from '../protocol/nouns/lease.ts';
 import type { Published } from '../protocol/nouns/reach.ts';
 import type { Jigsaw, Manifest, Place } from '../protocol/nouns/release.ts';
 import { fallback } from '../protocol/nouns/request.ts';
 import { gatewayEntry, operatorSchema } from '../protocol/nouns/trust.ts';
-import { bytes, gatewayId, hash, kept, leaseId, operatorId, positive, shareId, text, uint, wallMs } from '../protocol/schema.ts';
+import { bytes, gatewayId, hash, kept, leaseId, operatorId, ownerId, positive, shareId, text, uint, wallMs } from '../protocol/schema.ts';
 import type { Said } from '../protocol/shares.ts';
 import { bytesTable, table, volatileTable } from '../turn/table.ts';
 
@@ -17,7 +17,7 @@ const document = bytes(LIMITS.packetBytes);
 export const ONE = 'one';
 
 /** The operator whose root was pinned at pairing, and the gateway that did it. */
-export const pairings = table('pairing', v.strictObject({ operator: operatorId, first: gatewayEntry }));
+export const pairings = table('pairing', v.strictObject({ operator: operatorId, first: gatewayEntry, owner: v.optional(ownerId) }));
 export const operators = table('operator', v.strictObject({ doc: operatorSchema, documents: v.array(document) }));
 export const homes = table('home', v.strictObject({ tenure: positive, gateway: gatewayId }));
 export const chains = table(
@@ -220,6 +220,8 @@ export interface Target extends Place {
 }
 
 export interface Content {
+  /** Where it is planted: a root among the files, or a slot. */
+  door: 'files' | 'slots';
   phase: 'pages' | 'checking' | 'gathering' | 'fetching' | 'planting' | 'held' | 'refused';
   /** Files that are not held, while they are gathered and fetched. */
   files: readonly Jigsaw[];
@@ -264,7 +266,7 @@ export interface Probing {
 export const probes = volatileTable<Probing>('probe');
 /** Of one instance: whether an answer is still to come, and when it is to be looked at next. */
 export const looks = volatileTable<{ busy: boolean; dueMonoMs: number }>('look');
-export const lastReports = volatileTable<{ instances: Report['instances']; atMonoMs: number }>('last-report');
+export const lastReports = volatileTable<{ instances: Report['instances']; system: SystemReport | null; atMonoMs: number }>('last-report');
 
 export interface Dues {
   /** Of each, in the order of the concerns. */

@@ -42,9 +42,14 @@ const openPublisher = (crypto: Crypto, chain: Bytes[]): MultiSealed<PublisherDoc
   refuse('unknown-key', 'no trust document of the publisher');
 
 /** Errors: `wrong-publisher`, `revoked-key`, and those of a trust document. */
-export const openManifest = (crypto: Crypto, lease: Lease, publisherChain: Bytes[], document: Bytes): Manifest => {
+export const openManifest = (
+  crypto: Crypto,
+  lease: Pick<Lease, 'release' | 'publisher'>,
+  publisherChain: Bytes[],
+  document: Bytes,
+): Manifest => {
   const sealed = unseal(crypto, manifestNoun, document);
-  if (!equal(sealed.hash, lease.release)) refuse('unassigned', 'the manifest is not the release that was leased');
+  if (!equal(sealed.hash, lease.release)) refuse('unassigned', 'the manifest is not the release that was assigned');
   const publisher = openPublisher(crypto, publisherChain);
   if (!equal(publisher.hash, lease.publisher) || publisher.value.publisher !== sealed.value.publisher)
     refuse('wrong-publisher', "the trust document is another publisher's");

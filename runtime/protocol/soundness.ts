@@ -3,6 +3,7 @@
  * gateway to which it is pushed, and by every board again.
  */
 import { refuse } from './errors.ts';
+import { ROOT_FILE } from './image.ts';
 import { parseJsonSchema } from './json-schema.ts';
 import { LIMITS } from './limits.ts';
 import type { Manifest } from './nouns/release.ts';
@@ -63,6 +64,18 @@ const checkWords = ({ args, env, parameters, promises }: Manifest, known: Set<st
   }
 };
 
+/** Nothing of it runs in a partition, so nothing of it says how. */
+const checkImage = ({ args, env, engine, parameters, promises, network, devices }: Manifest): void => {
+  const isBare = args.length === 1 && args[0] === `/${ROOT_FILE}` && engine === 'none' && network === undefined && devices === undefined;
+  if (!isBare || [env, parameters, promises].some((words) => Object.keys(words).length > 0))
+    bad(`an image is started by its board: args is /${ROOT_FILE} alone, and it asks for nothing`);
+};
+
+/** Error: `bad-release`. */
+export const checkRunnable = ({ image }: Manifest): void => {
+  if (image !== undefined) bad(`it is the system of a board (${image.board}), which no partition runs; "lichen board update" gives it`);
+};
+
 /** Returns the names of all of them. */
 const checkParameters = (takes: Takes): Set<string> => {
   const schema = schemaOf(takes);
@@ -91,6 +104,7 @@ export const checkManifest = (manifest: Manifest): void => {
   checkWords(manifest, checkParameters(manifest));
   checkLimits(manifest);
   checkPromises(manifest);
+  if (manifest.image !== undefined) checkImage(manifest);
   checkConnectionSchema(manifest);
   checkShared(manifest);
 };

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { genericAmd64 } from '../../firmware-images/boards/generic-amd64.ts';
-import { entryOf } from '../../firmware-images/boards/uefi.ts';
+import { entryText } from '../../runtime/adapters/slots/systemd-boot.ts';
 import { putOn, type TestImage, takeFrom, testImage, writeCard } from './image.ts';
 import { Machine } from './machine.ts';
 
@@ -36,7 +36,7 @@ const putInSlotB = (root: Buffer): void => {
     takeFrom(at('card'), `lichen/a/${name}`, at(name));
     putOn(at('card'), at(name), `lichen/b/${name}`);
   }
-  writeFileSync(at('entry'), entryOf('b', 2, ['lichen.slot=b', ...genericAmd64.commandLine].join(' ')));
+  writeFileSync(at('entry'), entryText('b', 2, ['lichen.slot=b', ...genericAmd64.commandLine].join(' ')));
   putOn(at('card'), at('entry'), 'loader/entries/lichen-b+3.conf');
 };
 

@@ -27,6 +27,7 @@ import { bindingNoun, requestNoun, rotationNoun, verdictNoun, voucherNoun } from
 import { secretsText } from '../../runtime/protocol/nouns/secrets.ts';
 import { sharedNoun, shareIdOf, shareNoun } from '../../runtime/protocol/nouns/share.ts';
 import { operatorNoun, publisherNoun } from '../../runtime/protocol/nouns/trust.ts';
+import { upkeepNoun } from '../../runtime/protocol/nouns/upkeep.ts';
 import { logFrame, logText, watchNoun } from '../../runtime/protocol/nouns/watch.ts';
 import type { Schema } from '../../runtime/protocol/schema.ts';
 import { keyOf, testCrypto } from './crypto.ts';
@@ -204,6 +205,7 @@ export const SIGNED: SignedFrame[] = [
   one(manifestNoun, manifest, 'release key'),
   one(manifestNoun, { ...manifest, network, devices: ['1wire', 'usb:0403:6001'] }, 'release key', '/reaching'),
   one(manifestNoun, whole, 'release key', '/whole'),
+  one(manifestNoun, { ...manifest, image: { board: 'generic-amd64' } }, 'release key', '/image'),
   one(requestNoun, on.request(), 'tenant'),
   one(
     requestNoun,
@@ -231,6 +233,9 @@ export const SIGNED: SignedFrame[] = [
   one(verdictNoun, { v, tenant, period: 2, invoice: fill(6), verdict: 'dispute', reason: 'The board was off.' }, 'tenant'),
   one(bindingNoun, on.binding('board 1', { policy: { partitions: 4, labels: ['attic', 'solar'] } }), 'owner'),
   one(bindingNoun, on.binding('board 1', { policy: { partitions: 4, labels: [], grants: ['internet', 'gpio'] } }), 'owner', '/lending'),
+  one(upkeepNoun, { v, board, owner, version: 1, publisher: on.PUBLISHER }, 'owner'),
+  one(upkeepNoun, { v, board, owner, version: 2, publisher: on.PUBLISHER, release: fill(5) }, 'owner', '/pinned'),
+  one(upkeepNoun, { v, board, owner, version: 3, publisher: null }, 'owner', '/ended'),
   many(
     rotationNoun,
     { v, kind: 'board', subject: board, version: 1, from: keyOf('board 1').publicKey, to: keyOf('new key').publicKey },
@@ -253,6 +258,12 @@ export const SIGNED: SignedFrame[] = [
     '/sharing',
   ),
   one(
+    desiredNoun,
+    { v, board, gateway, tenure: 3, seq: 10, leases: [], image: { release: fill(5), publisher: fill(6), upkeep: fill(7) } },
+    'gateway a',
+    '/image',
+  ),
+  one(
     nowNoun,
     { v, board, gateway, nonce: fill(1, 16), speaks: 1, wallMs, known: head, proof: fill(6, 60), operators: [fill(4, 50)] },
     'gateway a',
@@ -267,8 +278,16 @@ export const SIGNED: SignedFrame[] = [
     'board 1',
     '/lending',
   ),
+  one(helloNoun, { ...hello, offer: { ...hello.offer, image: { board: 'generic-amd64' } } }, 'board 1', '/image'),
   one(reportNoun, report, 'board 1'),
   one(sharedNoun, shared, 'board 1'),
+  one(reportNoun, { ...report, system: { slot: 'a', release: null, update: null } }, 'board 1', '/flashed'),
+  one(
+    reportNoun,
+    { ...report, system: { slot: 'b', release: fill(5), update: { release: fill(5), phase: 'kept', detail: '' } } },
+    'board 1',
+    '/updated',
+  ),
   one(usageNoun, usage, 'board 1'),
   one(usageNoun, { ...usage, kind: 'open', amnesia: true, quality: 'bounded', tier: 'dev' }, 'board 1', '/open'),
 ];
@@ -332,6 +351,7 @@ export const PLAIN: PlainFrame[] = [
     operator: on.OPERATOR,
   }),
   plain('paired', paired, { v, gateway, wallMs, operators: [[fill(1, 20), fill(2, 21)], []] }),
+  plain('paired', paired, { v, gateway, wallMs, operators: [], owner }, '/owner'),
   plain('refusal', refusal, { v, code: 'claim-used', why: '', next: 'Ask for a new one.' }),
   plain('pair-answer', pairAnswer, { kind: 'paired', paired: { v, gateway, wallMs, operators: [] } }, '/paired'),
   plain('pair-answer', pairAnswer, { kind: 'refused', refusal: { v, code: 'claim-unknown', why: '', next: '' } }, '/refused'),

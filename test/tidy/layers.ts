@@ -59,7 +59,8 @@ export const rooms: Room[] = [
   },
 
   { name: 'recipes/builder', at: ['recipes/builder/'], sees: shared },
-  { name: 'firmware-images', at: ['firmware-images/'], sees: shared },
+  // An update of an image is a release.
+  { name: 'firmware-images', at: ['firmware-images/'], sees: [...shared, 'recipes/builder'] },
 
   // A judge shares no code with the accused.
   { name: 'sim/oracle', at: ['sim/oracle/', 'sim/oracle.ts'], sees: ['runtime/protocol'] },

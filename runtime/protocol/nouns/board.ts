@@ -9,6 +9,7 @@ import {
   gatewayId,
   hash,
   leaseId,
+  name,
   nonce,
   positive,
   publicKey,
@@ -60,6 +61,8 @@ export const offerSchema = v.strictObject({
   dataMib: v.optional(positive),
   /** Its ports that instances may be published on; without it, none. */
   ports: v.optional(portRange),
+  /** Which kind of image it was started from, if it can be given another; without it, its system stays as it is. */
+  image: v.optional(v.strictObject({ board: name })),
 });
 export type Offer = v.InferOutput<typeof offerSchema>;
 
@@ -84,6 +87,17 @@ export type InstanceState = v.InferOutput<typeof instanceState>;
 
 const connectionText = v.pipe(v.string(), v.maxBytes(LIMITS.connectionBytes));
 
+/** `trial`: it runs and has not shown yet that it works. `failed`: the board is back on the system that it had before. */
+export const updatePhase = v.picklist(['fetching', 'written', 'armed', 'trial', 'kept', 'failed']);
+
+/** The system that a board was started from, and what became of the newest one that it was given. */
+const systemReport = v.strictObject({
+  slot: text,
+  /** Null: it was not given by an update, but written to the card. */
+  release: v.nullable(hash),
+  update: v.nullable(v.strictObject({ release: hash, phase: updatePhase, detail: text })),
+});
+
 export const reportSchema = v.strictObject({
   v: version1,
   board: boardId,
@@ -107,7 +121,9 @@ export const reportSchema = v.strictObject({
     ),
     v.maxLength(LIMITS.partitionsPerBoard),
   ),
+  system: v.optional(systemReport),
 });
+export type SystemReport = v.InferOutput<typeof systemReport>;
 export type Report = v.InferOutput<typeof reportSchema>;
 export const reportNoun: Noun<Report> = noun('report', LIMITS.payloadBytes, reportSchema);
 

@@ -113,6 +113,8 @@ export const desiredSchema = v.strictObject({
     ),
     v.maxLength(LIMITS.partitionsPerBoard),
   ),
+  /** The system that it is to run, all by the hash of what is signed: a publisher's newest word, and the owner's. */
+  image: v.optional(v.strictObject({ release: hash, publisher: hash, upkeep: hash })),
 });
 export type Desired = v.InferOutput<typeof desiredSchema>;
 export const desiredNoun: Noun<Desired> = noun('desired', LIMITS.payloadBytes, desiredSchema);

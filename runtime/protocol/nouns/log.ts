@@ -41,6 +41,7 @@ export const entryKind = v.picklist([
   'presence',
   'offer',
   'close',
+  'upkeep',
 ]);
 export type EntryKind = v.InferOutput<typeof entryKind>;
 

@@ -1,7 +1,7 @@
 /** Messages that carry no signature of their own: they travel inside a session whose ends have shown their keys. */
 import * as v from 'valibot';
 import { LIMITS } from '../limits.ts';
-import { bytes, gatewayId, hash, publicKey, secret, text, uint, version1 } from '../schema.ts';
+import { bytes, gatewayId, hash, ownerId, publicKey, secret, text, uint, version1 } from '../schema.ts';
 
 /** Signed usage records, oldest first. */
 export const usageBatch = v.strictObject({
@@ -44,6 +44,8 @@ export const paired = v.strictObject({
   gateway: gatewayId,
   wallMs: uint,
   operators: v.pipe(v.array(v.pipe(v.array(bytes(LIMITS.trustBytes)), v.maxLength(64))), v.maxLength(16)),
+  /** For whom the claim was made: whose word the board takes about itself from now on. */
+  owner: v.optional(ownerId),
 });
 export type Paired = v.InferOutput<typeof paired>;
 

@@ -110,6 +110,8 @@ describe('the gateway', () => {
     grants: [],
     bound: true,
     binding: 1,
+    upkeep: null,
+    system: null,
     ...changes,
   });
   const judge = ({

@@ -39,6 +39,7 @@ const run = (process: Process, changes: Partial<Run> = {}): Run => ({
 });
 const content = (phase: Content['phase']): Content => ({
   ...{
+    door: 'files',
     phase,
     files: [],
     targets: new Map(),
@@ -69,9 +70,10 @@ interface Given {
   isOther?: boolean;
   holdsOff?: boolean;
   waits?: boolean;
+  parts?: boolean;
 }
 
-const CALM = { reloads: false, isOther: false, holdsOff: false, waits: false };
+const CALM = { reloads: false, isOther: false, holdsOff: false, waits: false, parts: false };
 
 const next = (
   process: Process,

@@ -3,11 +3,11 @@
  * hang on the bytes around them and not on their place, so an insertion moves the chunks behind it without changing them.
  *
  * Boundaries decide what a board must fetch again, so the gear table is part of the format in practice: it comes from
- * a constant, and a test pins it. Boards never cut; a release cut otherwise is as valid, only shared less.
+ * a constant, and a test pins it. A board cuts its own system, to find in it what a newer one has as well; a release cut otherwise is as valid, only shared less.
  */
-import { type Bytes, utf8 } from '../../runtime/protocol/bytes.ts';
-import type { Crypto } from '../../runtime/protocol/crypto.ts';
-import { LIMITS } from '../../runtime/protocol/limits.ts';
+import { type Bytes, utf8 } from './bytes.ts';
+import type { Crypto } from './crypto.ts';
+import { LIMITS } from './limits.ts';
 
 /** One random-looking 32-bit number for each value of a byte. */
 export type Gear = Uint32Array;

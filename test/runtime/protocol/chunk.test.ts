@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { CHUNK_BOUNDS, chunksOf, gearFrom } from '../../../recipes/builder/chunk.ts';
 import { nodeCrypto } from '../../../runtime/adapters/crypto.ts';
 import { type Bytes, concat } from '../../../runtime/protocol/bytes.ts';
+import { CHUNK_BOUNDS, chunksOf, gearFrom } from '../../../runtime/protocol/chunk.ts';
 
 const gear = gearFrom(nodeCrypto);
 const hexOf = (bytes: Bytes): string => createHash('sha256').update(bytes).digest('hex');

@@ -1,0 +1,246 @@
+/**
+ * What comes for the idle slot. Its root is written to where it belongs, which nothing starts; what goes to the boot partition is
+ * collected beside the board's own data first, as that partition is written to for as short a time as can be. What the running
+ * slot has as well is copied from it: it is cut as releases are, and its pieces are known by their hashes.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { constants, type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setImmediate as breathe } from 'node:timers/promises';
+import { type Bytes, equal, hex } from '../../protocol/bytes.ts';
+import { chunksOf, gearFrom } from '../../protocol/chunk.ts';
+import { refuse } from '../../protocol/errors.ts';
+import { imageFiles, ROOT_FILE } from '../../protocol/image.ts';
+import { LIMITS } from '../../protocol/limits.ts';
+import type { Entry, FileRef, Jigsaw, Place } from '../../protocol/nouns/release.ts';
+import { nodeCrypto } from '../crypto.ts';
+import { writeAt } from '../files-gather.ts';
+
+export interface SlotPlaces {
+  /** The idle slot's partition. */
+  rootPath: string;
+  /** Of the running slot: its partition, and the folder of its kernel. */
+  fromRoot: string;
+  fromBoot: string;
+  /** For what goes to the boot partition. */
+  stagePath: string;
+  /** What was written is read from where it lies, and not from memory. */
+  forgetCached(): void;
+}
+
+export interface SlotContent {
+  expect(entries: Entry[]): FileRef[];
+  gather(files: Jigsaw[]): Promise<Place[]>;
+  write(file: FileRef, offset: number, bytes: Bytes): Promise<void>;
+  seal(file: FileRef, bytes: number): Promise<void>;
+  /** Whether all that was expected is sealed. */
+  isWhole(): boolean;
+  /** Name on the boot partition → where it is collected, and its hash. */
+  staged(): { name: string; path: string; hash: Bytes }[];
+  clear(): void;
+}
+
+const READ_BYTES = 256 * 1024;
+/** What came is on the card after so many bytes at the latest. */
+const SYNC_BYTES = 4 * 1024 * 1024;
+
+const readPiece = async (handle: FileHandle, offset: number, length: number): Promise<Bytes> => {
+  const bytes = new Uint8Array(length);
+  let done = 0;
+  while (done < length) {
+    const { bytesRead } = await handle.read(bytes, done, length - done, offset + done);
+    if (bytesRead === 0) break;
+    done += bytesRead;
+  }
+  return bytes.subarray(0, done);
+};
+
+const SUPER_AT = 1024;
+const EROFS = 0xe0f5e1e2;
+
+/** How long the file system in a partition is (Linux, fs/erofs/erofs_fs.h); 0: it is no erofs. */
+export const erofsBytes = (head: Bytes): number => {
+  const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
+  if (head.length < SUPER_AT + 40 || view.getUint32(SUPER_AT, true) !== EROFS) return 0;
+  return view.getUint32(SUPER_AT + 36, true) * 2 ** view.getUint8(SUPER_AT + 12);
+};
+
+/** The pieces of a file in their order, as a release of it would be cut. */
+async function* piecesOf(handle: FileHandle, bytes: number): AsyncGenerator<Bytes> {
+  const gear = gearFrom(nodeCrypto);
+  let rest: Bytes = new Uint8Array(0);
+  for (let at = 0; at < bytes; ) {
+    const read = await readPiece(handle, at, Math.min(READ_BYTES, bytes - at));
+    if (read.length === 0) break;
+    at += read.length;
+    const window = new Uint8Array(rest.length + read.length);
+    window.set(rest);
+    window.set(read, rest.length);
+    const pieces = chunksOf(window, gear);
+    // Where the last one ends is not known before more has been read.
+    rest = at < bytes ? (pieces.pop() ?? rest) : new Uint8Array(0);
+    yield* pieces;
+    await breathe();
+  }
+}
+
+const { O_RDONLY, O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
+
+export const openSlotContent = (places: SlotPlaces): SlotContent => {
+  const { rootPath, fromRoot, fromBoot, stagePath, forgetCached } = places;
+  /** Hex of a file's hash → where it is written to. */
+  let targets = new Map<string, { path: string; hash: Bytes; bytes: number }>();
+  let names = new Map<string, string>();
+  const unsealed = new Set<string>();
+  let unsynced = 0;
+
+  const openTarget = (path: string): Promise<FileHandle> => open(path, path === rootPath ? O_RDWR : O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
+
+  const withTargets = async <T>(work: (handleOf: (path: string) => Promise<FileHandle>) => Promise<T>): Promise<T> => {
+    const handles = new Map<string, FileHandle>();
+    try {
+      return await work(async (path) => {
+        const handle = handles.get(path) ?? (await openTarget(path));
+        handles.set(path, handle);
+        return handle;
+      });
+    } finally {
+      for (const handle of handles.values()) await handle.close();
+    }
+  };
+
+  const synced = async (handle: FileHandle, bytes: number): Promise<void> => {
+    unsynced += bytes;
+    if (unsynced < SYNC_BYTES) return;
+    unsynced = 0;
+    await handle.datasync();
+  };
+
+  /** Files of the running slot, with their lengths. */
+  const sources = async (): Promise<{ path: string; bytes: number }[]> => {
+    const root = await open(fromRoot, O_RDONLY);
+    const head = await readPiece(root, 0, 2 * SUPER_AT).finally(() => root.close());
+    const boot = existsSync(fromBoot) ? readdirSync(fromBoot) : [];
+    const sizes = await Promise.all(
+      boot.map(async (name) => {
+        const handle = await open(join(fromBoot, name), O_RDONLY | O_NOFOLLOW);
+        return { path: join(fromBoot, name), bytes: (await handle.stat().finally(() => handle.close())).size };
+      }),
+    );
+    return [{ path: fromRoot, bytes: erofsBytes(head) }, ...sizes];
+  };
+
+  type Wanted = Map<string, { file: FileRef; path: string; offset: number }[]>;
+
+  /** Pieces that are not where they belong. */
+  const wantedOf = (files: Jigsaw[]): Promise<Wanted> =>
+    withTargets(async (handleOf) => {
+      const wanted: Wanted = new Map();
+      for (const { file, pieces } of files) {
+        const target = targets.get(hex(file.hash)) ?? refuse('internal', 'a file that nobody expects');
+        const handle = await handleOf(target.path);
+        for (const { offset, chunk } of pieces) {
+          if (equal(nodeCrypto.sha256(await readPiece(handle, offset, chunk[1])), chunk[0])) continue;
+          const key = hex(chunk[0]);
+          wanted.set(key, [...(wanted.get(key) ?? []), { file, path: target.path, offset }]);
+        }
+        await breathe();
+      }
+      return wanted;
+    });
+
+  const copyFrom = async ({ path, bytes }: { path: string; bytes: number }, wanted: Wanted): Promise<void> => {
+    const from = await open(path, O_RDONLY);
+    try {
+      await withTargets(async (handleOf) => {
+        for await (const piece of piecesOf(from, bytes)) {
+          const key = hex(nodeCrypto.sha256(piece));
+          for (const { path: to, offset } of wanted.get(key) ?? []) {
+            const handle = await handleOf(to);
+            await writeAt(handle, piece, offset);
+            await synced(handle, piece.length);
+          }
+          wanted.delete(key);
+          if (wanted.size === 0) return;
+        }
+      });
+    } finally {
+      await from.close();
+    }
+  };
+
+  const hashOf = async (handle: FileHandle, bytes: number): Promise<Bytes> => {
+    const digest = createHash('sha256');
+    for (let at = 0; at < bytes; ) {
+      const read = await readPiece(handle, at, Math.min(READ_BYTES, bytes - at));
+      if (read.length === 0) break;
+      digest.update(read);
+      at += read.length;
+    }
+    return new Uint8Array(digest.digest());
+  };
+
+  return {
+    expect: (entries) => {
+      const files = imageFiles(entries);
+      mkdirSync(stagePath, { recursive: true, mode: 0o700 });
+      targets = new Map();
+      names = new Map();
+      unsealed.clear();
+      for (const { path, hash, bytes } of files) {
+        const key = hex(hash);
+        if (path !== ROOT_FILE) names.set(path.replace(/^boot\//, ''), key);
+        targets.set(key, { path: path === ROOT_FILE ? rootPath : join(stagePath, key), hash, bytes });
+        unsealed.add(key);
+      }
+      for (const name of readdirSync(stagePath)) if (!targets.has(name)) rmSync(join(stagePath, name), { force: true });
+      return files.map(({ hash, executable }) => ({ hash, executable }));
+    },
+    gather: async (files) => {
+      const wanted = await wantedOf(files);
+      for (const source of wanted.size > 0 ? await sources() : []) {
+        await copyFrom(source, wanted);
+        if (wanted.size === 0) break;
+      }
+      return [...wanted.values()].flat().map(({ file, offset }) => ({ file, offset }));
+    },
+    write: async (file, offset, bytes) => {
+      const target = targets.get(hex(file.hash));
+      // It was for another system, which is not wanted any more.
+      if (target === undefined) return;
+      if (offset + bytes.length > Math.min(target.bytes, LIMITS.releaseBytes))
+        refuse('bad-schema', `byte ${offset + bytes.length} of ${target.bytes}`);
+      const handle = await openTarget(target.path);
+      try {
+        await writeAt(handle, bytes, offset);
+        await synced(handle, bytes.length);
+      } finally {
+        await handle.close();
+      }
+    },
+    seal: async (file, bytes) => {
+      const target = targets.get(hex(file.hash));
+      if (target === undefined) return;
+      const handle = await openTarget(target.path);
+      try {
+        if (target.path !== rootPath) await handle.truncate(bytes);
+        await handle.sync();
+        forgetCached();
+        if (!equal(await hashOf(handle, bytes), target.hash))
+          refuse('storage-broken', 'the card does not hold what was written to the idle slot');
+      } finally {
+        await handle.close();
+      }
+      unsealed.delete(hex(file.hash));
+    },
+    isWhole: () => targets.size > 0 && unsealed.size === 0,
+    staged: () =>
+      [...names].map(([name, key]) => ({ name, path: join(stagePath, key), hash: targets.get(key)?.hash ?? new Uint8Array(0) })),
+    clear: () => {
+      targets = new Map();
+      names = new Map();
+      rmSync(stagePath, { recursive: true, force: true });
+    },
+  };
+};

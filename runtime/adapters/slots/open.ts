@@ -1,0 +1,42 @@
+/** The slots of an image, as its start has found them. On any other machine there are none, and its system stays as it is. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import type { Slots } from '../../ports/slots.ts';
+import { map, name, parse } from '../../protocol/schema.ts';
+import { openSlots } from './slots.ts';
+import { systemdBoot } from './systemd-boot.ts';
+
+const path = v.pipe(v.string(), v.regex(/^\/[A-Za-z0-9/_.-]+$/, 'expected an absolute path'));
+const slot = v.picklist(['a', 'b']);
+
+/** What the image's start writes. */
+const found = v.pipe(
+  map,
+  v.strictObject({ board: name, running: slot, boot: path, roots: v.pipe(map, v.strictObject({ a: path, b: path })) }),
+);
+
+export interface Opened {
+  /** Null: no other system can be given to this board. */
+  slots: { door: Slots; board: string } | null;
+  lacks: string[];
+}
+
+/** Nothing that was written is answered from memory. */
+const forgetCached = (): void => writeFileSync('/proc/sys/vm/drop_caches', '1\n');
+
+const TRYBOOT = 'updates of the system (this kernel cannot ask the Pi to start the other slot once): write the card anew instead';
+
+export const openImageSlots = (file: string, dataPath: string): Opened => {
+  if (!existsSync(file)) return { slots: null, lacks: [] };
+  const { board, running, boot, roots } = parse(found, JSON.parse(readFileSync(file, 'utf8')), file);
+  if (!existsSync(join(boot, 'loader', 'entries'))) return { slots: null, lacks: [TRYBOOT] };
+  const door = openSlots({
+    ...{ bootPath: boot, running, roots, stagePath: join(dataPath, 'slot'), forgetCached },
+    records: systemdBoot({ bootPath: boot, running }),
+    setWritable: (is) => void execFileSync('mount', ['-o', is ? 'remount,rw' : 'remount,ro', boot]),
+    restart: () => void execFileSync('reboot'),
+  });
+  return { slots: { door, board }, lacks: [] };
+};

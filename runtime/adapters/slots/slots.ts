@@ -1,0 +1,119 @@
+/** The slots' door on two partitions and the folder of the boot partition. Steps run one after the other. */
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Slots, SlotsEvent, SlotsStep } from '../../ports/slots.ts';
+import { type Bytes, equal, hex } from '../../protocol/bytes.ts';
+import { asLichenError, type LichenError, refuse } from '../../protocol/errors.ts';
+import { WORDS_BYTES } from '../../protocol/image.ts';
+import { nodeCrypto } from '../crypto.ts';
+import { diskError } from '../disk.ts';
+import { openSlotContent } from './content.ts';
+import { type BootOptions, type BootRecords, folderOf, otherSlot, syncFolder, writeDurably } from './records.ts';
+
+export interface SlotsOptions extends BootOptions {
+  /** Partitions of the slots. */
+  roots: Record<string, string>;
+  /** For what is on its way to the boot partition. */
+  stagePath: string;
+  records: BootRecords;
+  /** The boot partition is written to in between only. */
+  setWritable(is: boolean): void;
+  forgetCached(): void;
+  restart(): void;
+}
+
+export const openSlots = (options: SlotsOptions): Slots => {
+  const { bootPath, running, roots, stagePath, records, setWritable, forgetCached, restart } = options;
+  const idle = otherSlot(running);
+  const pathOf = (slot: string): string => roots[slot] ?? refuse('storage-broken', `there is no partition for slot ${slot}`);
+  const folder = folderOf(bootPath, idle);
+  const content = openSlotContent({
+    ...{ rootPath: pathOf(idle), fromRoot: pathOf(running), fromBoot: folderOf(bootPath, running) },
+    ...{ stagePath, forgetCached },
+  });
+
+  const writing = (change: () => void): void => {
+    setWritable(true);
+    try {
+      change();
+    } finally {
+      setWritable(false);
+    }
+  };
+
+  /** In the order in which a power cut may come: what is started names only what is there. */
+  const fillFolder = (release: Bytes): void => {
+    const staged = content.staged();
+    mkdirSync(folder, { recursive: true });
+    for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true });
+    for (const { name, path } of staged) copyFileSync(path, join(folder, name));
+    for (const { name } of staged) syncFolder(join(folder, name));
+    writeDurably(folder, 'release', hex(release));
+    forgetCached();
+    for (const { name, hash } of staged)
+      if (!equal(nodeCrypto.sha256(readFileSync(join(folder, name))), hash))
+        refuse('storage-broken', `the boot partition does not hold what was written to it: ${name}`);
+  };
+
+  const words = (): string => {
+    const found = content.staged().find(({ name }) => name === 'words');
+    const text = found === undefined ? '' : readFileSync(found.path, 'utf8').trim();
+    if (text.length > WORDS_BYTES || /[\r\n]/.test(text)) refuse('bad-release', 'boot/words is not one line');
+    return text;
+  };
+
+  const perform = async (step: SlotsStep): Promise<SlotsEvent | null> => {
+    switch (step.kind) {
+      case 'survey-slots':
+        return { kind: 'slots-surveyed', state: records.survey() };
+      case 'receive': {
+        if (records.survey().trial) refuse('internal', 'a system on trial leaves the other slot alone');
+        const missing = content.expect(step.entries);
+        if (records.survey().idle !== 'empty') writing(records.disarm);
+        return { kind: 'checked', missing };
+      }
+      case 'gather':
+        return { kind: 'gathered', lacks: await content.gather(step.files) };
+      case 'write':
+        await content.write(step.file, step.offset, step.bytes);
+        return { kind: 'written', file: step.file, offset: step.offset };
+      case 'seal':
+        await content.seal(step.file, step.bytes);
+        return { kind: 'file-sealed', file: step.file };
+      case 'arm': {
+        if (!content.isWhole()) refuse('missing-content', 'the idle slot is not whole');
+        const line = words();
+        writing(() => {
+          fillFolder(step.release);
+          records.arm(line);
+        });
+        content.clear();
+        return { kind: 'armed', release: step.release };
+      }
+      case 'keep':
+        writing(records.keep);
+        return { kind: 'slot-kept' };
+      case 'leave':
+        writing(records.leave);
+        return { kind: 'slot-left' };
+      case 'restart':
+        writing(records.parting);
+        restart();
+        return null;
+    }
+  };
+
+  const refused = (step: SlotsStep, error: LichenError): SlotsEvent =>
+    step.kind === 'gather' || step.kind === 'write' || step.kind === 'seal'
+      ? { kind: 'files-refused', step, error }
+      : { kind: 'slots-refused', step: step.kind, error };
+
+  let queue: Promise<unknown> = Promise.resolve();
+  return {
+    perform: (step, answer) => {
+      const done = queue.then(() => perform(step)).catch((thrown: unknown) => refused(step, asLichenError(diskError(thrown))));
+      queue = done;
+      void done.then((event) => event !== null && answer(event));
+    },
+  };
+};

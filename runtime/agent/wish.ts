@@ -1,0 +1,110 @@
+/** Whether the system that the board's home assigns is taken: what its publisher, its owner and the board itself say of it. */
+import { type SlotsSeen, systemFloors, systemManifests, systemWishes, type Update, updates, upkeeps } from '../core/system-tables.ts';
+import { contents, documents, ONE, pairings } from '../core/tables.ts';
+import { openManifest } from '../core/trust.ts';
+import { mayTryAgain, objectionToUpkeep, objectionToWish } from '../core/update.ts';
+import { equal, hex } from '../protocol/bytes.ts';
+import { asLichenError, refuse } from '../protocol/errors.ts';
+import { fingerprint } from '../protocol/ids.ts';
+import { LIMITS } from '../protocol/limits.ts';
+import { unseal } from '../protocol/noun.ts';
+import type { Manifest } from '../protocol/nouns/release.ts';
+import { type Upkeep, upkeepNoun } from '../protocol/nouns/upkeep.ts';
+import { checkManifest } from '../protocol/soundness.ts';
+import type { Instant } from '../turn/clock.ts';
+import { needDocuments } from './documents.ts';
+import type { Board, Work } from './events.ts';
+import { publisherChain } from './verified.ts';
+
+interface Named {
+  release: Uint8Array;
+  publisher: Uint8Array;
+  upkeep: Uint8Array;
+}
+
+const isHere = (work: Work, board: Board, named: Named, now: Instant): boolean => {
+  const { missing } = publisherChain(work, board, named.publisher);
+  return needDocuments(work, [named.release, named.upkeep, ...(missing === null ? [] : [missing])], now) && missing === null;
+};
+
+const documentOf = (work: Work, hash: Uint8Array) => documents.get(work, hex(hash)) ?? refuse('internal', 'document');
+
+/** The owner's word, and from now on no older one. */
+const openUpkeep = (work: Work, board: Board, named: Named): Upkeep => {
+  const { value, signer, hash } = unseal(board.crypto, upkeepNoun, documentOf(work, named.upkeep));
+  if (!equal(hash, named.upkeep)) refuse('unassigned', "the owner's word is not the one that was assigned");
+  const held = upkeeps.get(work, ONE);
+  const owner = pairings.get(work, ONE)?.owner ?? held?.owner ?? null;
+  const objection = objectionToUpkeep(value, fingerprint(board.crypto, signer), { board: board.id, owner, version: held?.version ?? 0 });
+  if (objection !== null) refuse('wrong-signer', objection);
+  if (value.publisher === null) return refuse('not-offered', 'its owner lets its system be');
+  return value;
+};
+
+const openSystem = (work: Work, board: Board, named: Named, { publisher, release }: Upkeep): Manifest => {
+  const manifest = openManifest(board.crypto, named, publisherChain(work, board, named.publisher).held, documentOf(work, named.release));
+  checkManifest(manifest);
+  const kind = board.offer.image?.board;
+  if (manifest.image === undefined) refuse('bad-release', 'it is no system of a board');
+  if (manifest.image?.board !== kind) refuse('not-offered', `it is for ${manifest.image?.board}, this board is ${kind ?? 'of no kind'}`);
+  if (manifest.arch !== board.offer.arch) refuse('not-offered', `it is for ${manifest.arch}, this board is ${board.offer.arch}`);
+  if (manifest.publisher !== publisher) refuse('wrong-publisher', "its publisher is not the one of the owner's word");
+  if (release !== undefined && !equal(release, named.release)) refuse('unassigned', 'the owner named another one');
+  return manifest;
+};
+
+const fresh = (named: Named, { publisher, sequence }: Manifest, upkeep: number): Update => ({
+  ...{ release: named.release, publisher, sequence, upkeep, phase: 'fetching' },
+  ...{ detail: '', lonely: false, attempts: 0, ran: [] },
+});
+
+/** What came for another one is in nobody's way. */
+const forget = (work: Work, release: string): void => {
+  systemManifests.remove(work, release);
+  contents.remove(work, release);
+};
+
+const take = (work: Work, board: Board, named: Named, found: SlotsSeen, now: Instant): void => {
+  const upkeep = openUpkeep(work, board, named);
+  const manifest = openSystem(work, board, named, upkeep);
+  const release = hex(named.release);
+  const held = upkeeps.get(work, ONE);
+  if (held === null || held.version < upkeep.version) upkeeps.put(work, { owner: upkeep.owner, version: upkeep.version }, ONE);
+  systemManifests.put(work, manifest, release);
+  const before = updates.get(work, ONE);
+  const isSame = before !== null && hex(before.release) === release;
+  if (found.state.runningRelease === release || (isSame && before.phase !== 'failed')) return;
+  if (isSame && mayTryAgain(before, now.monoMs - found.sinceMonoMs)) return updates.put(work, { ...before, phase: 'fetching' }, ONE);
+  const wish = { release, publisher: manifest.publisher, sequence: manifest.sequence, upkeep: upkeep.version };
+  const floor = systemFloors.get(work, manifest.publisher) ?? 0;
+  const objection = objectionToWish(wish, floor, before, found.state);
+  if (objection !== null) {
+    if (isSame) return;
+    return refuse('stale', objection);
+  }
+  if (before !== null) forget(work, hex(before.release));
+  systemManifests.put(work, manifest, release);
+  updates.put(work, fresh(named, manifest, upkeep.version), ONE);
+  work.emit({ kind: 'journal', line: `system: ${manifest.label} (${release}) is wanted` });
+};
+
+/** A wish that is refused is refused once; its home may name it again. */
+export const adoptWish = (work: Work, board: Board, found: SlotsSeen, now: Instant): void => {
+  const wish = systemWishes.get(work, ONE);
+  if (wish === null || wish.refused !== '') return;
+  try {
+    if (!isHere(work, board, wish, now)) return;
+    const known = systemManifests.get(work, hex(wish.release));
+    const before = updates.get(work, ONE);
+    // Looked at already, and nothing has changed since.
+    if (known !== null && before !== null && equal(before.release, wish.release) && before.phase !== 'failed') return;
+    take(work, board, wish, found, now);
+  } catch (thrown) {
+    const error = asLichenError(thrown);
+    if (error.code === 'internal') throw thrown;
+    work.emit({ kind: 'journal', line: `system: ${hex(wish.release)} is not taken: ${error.message}` });
+    // What another signed may stand in its place.
+    for (const document of [wish.release, wish.upkeep]) documents.remove(work, hex(document));
+    systemWishes.put(work, { ...wish, refused: error.message.slice(0, LIMITS.textBytes / 8) }, ONE);
+  }
+};

@@ -1,0 +1,55 @@
+/** What a board remembers of updates of its own system, and what it may forget. */
+import * as v from 'valibot';
+import type { Bytes } from '../protocol/bytes.ts';
+import { LIMITS } from '../protocol/limits.ts';
+import type { Manifest } from '../protocol/nouns/release.ts';
+import { hash, leaseId, ownerId, positive, publisherId, text, uint } from '../protocol/schema.ts';
+import { table, volatileTable } from '../turn/table.ts';
+
+/** As the slots' door tells it. */
+export interface SlotsFound {
+  running: string;
+  runningRelease: string | null;
+  trial: boolean;
+  idle: 'empty' | 'armed' | 'spent' | 'kept';
+  idleRelease: string | null;
+}
+
+const updateSchema = v.strictObject({
+  release: hash,
+  publisher: publisherId,
+  sequence: positive,
+  /** Version of the owner's word by which it was wanted. */
+  upkeep: positive,
+  /** What is beyond `fetching` is known to the slots as well. */
+  phase: v.picklist(['fetching', 'armed', 'trial', 'kept', 'failed']),
+  /** Why it failed; whether that may have been the network's fault; how often it was armed. */
+  detail: text,
+  lonely: v.boolean(),
+  attempts: uint,
+  /** Leases whose instances ran when it was armed. */
+  ran: v.pipe(v.array(leaseId), v.maxLength(LIMITS.partitionsPerBoard)),
+});
+export type Update = v.InferOutput<typeof updateSchema>;
+/** The newest update of the board's own system. */
+export const updates = table('update', updateSchema);
+/** publisher → the highest sequence of its systems that was kept here: nothing older is taken. */
+export const systemFloors = table('system-floor', positive);
+/** Whose word on its system the board takes, and the newest one that it obeyed. */
+export const upkeeps = table('upkeep', v.strictObject({ owner: ownerId, version: positive }));
+
+/** As the slots were found, by this life of the runtime; a step of theirs is under way. */
+export interface SlotsSeen {
+  state: SlotsFound;
+  sinceMonoMs: number;
+  busy: boolean;
+  /** Not asked again before: something was refused. */
+  retryMonoMs: number;
+}
+export const slotsSeen = volatileTable<SlotsSeen>('slots');
+/** The system that the board's home assigns, and why it is not taken; empty: it is, or is not known yet. */
+export const systemWishes = volatileTable<{ release: Bytes; publisher: Bytes; upkeep: Bytes; refused: string }>('system-wish');
+/** Release → the verified manifest of a system. */
+export const systemManifests = volatileTable<Manifest>('system-manifest');
+/** The machine is to start anew: since when, from when on instances end for that, and when it was told to. */
+export const partings = volatileTable<{ sinceMonoMs: number; ends: boolean; endsMonoMs: number; toldMonoMs: number | null }>('parting');
