@@ -6,7 +6,8 @@ import * as v from 'valibot';
 import type { CallName } from '../../runtime/protocol/api.ts';
 import { offerSchema } from '../../runtime/protocol/nouns/board.ts';
 import { grant, linkTargets, publishedPorts } from '../../runtime/protocol/nouns/reach.ts';
-import { filter } from '../../runtime/protocol/nouns/request.ts';
+import { filter, rollout } from '../../runtime/protocol/nouns/request.ts';
+import { windows } from '../../runtime/protocol/nouns/windows.ts';
 import {
   boardId,
   currency,
@@ -80,6 +81,9 @@ const board = v.object({
   hello: v.optional(v.nullable(v.string()), null),
   labels: v.array(name),
   grants: v.optional(v.array(grant), []),
+  /** What its owner takes for it; null while it is not bound. */
+  rates: v.optional(v.nullable(rates), null),
+  windows: v.optional(v.nullable(windows), null),
   bound: v.boolean(),
   /** Version of the owner's newest binding; 0 while there is none. */
   binding: uint,
@@ -92,11 +96,22 @@ const release = v.object({
   sequence: positive,
   publisher: publisherId,
   bytes: uint,
+  limits: v.object({ memoryMib: positive, cpuMillis: positive }),
   parameters: v.record(v.string(), text),
   parameterSchema: v.nullable(v.string()),
   missing: v.nullable(uint),
   /** Why its content is refused for good; empty: it is not. */
   refused: text,
+});
+
+const rolloutView = v.object({
+  plan: rollout,
+  state: v.picklist(['rolling', 'halted', 'done']),
+  wave: positive,
+  of: positive,
+  why: text,
+  next: text,
+  replicas: v.array(v.object({ index: uint, wave: positive, trial: v.picklist(['old', 'given', 'passed', 'failed']), why: text })),
 });
 
 const request = v.object({
@@ -124,6 +139,9 @@ const request = v.object({
   holdMs: v.nullable(uint),
   /** What takes the place of the release where that does not hold its promises. */
   fallback: v.optional(v.nullable(v.object({ release: hash, bakeMs: uint })), null),
+  windows: v.optional(v.nullable(windows), null),
+  /** How far its release has come through its waves; null: it has none. */
+  rollout: v.optional(v.nullable(rolloutView), null),
   /** How often its tenant has let all its instances begin anew. */
   bang: uint,
   /** Why no gateway acts upon it; empty: they do. */
@@ -163,6 +181,7 @@ const SCHEMAS = {
   gateways: v.array(gateway),
   boards: v.array(board),
   releases: v.array(release),
+  difference: v.object({ pages: uint, chunks: uint, bytes: uint, wireBytes: uint }),
   requests: v.array(request),
   instances: v.array(instance),
   push: v.object({ ok: v.literal(true), missing: v.array(hash) }),
@@ -177,6 +196,7 @@ const SCHEMAS = {
 export type JsonCall = Exclude<CallName, 'statement'>;
 export type Answers = { [Name in JsonCall]: v.InferOutput<(typeof SCHEMAS)[Name]> };
 export type Board = Answers['boards'][number];
+export type RolloutView = v.InferOutput<typeof rolloutView>;
 export type StandingRequest = Answers['requests'][number];
 export type Instance = Answers['instances'][number];
 

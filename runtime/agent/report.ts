@@ -3,7 +3,7 @@
 import { STEADY_MS } from '../core/plan.ts';
 import { contents, type Instance, instances, lastReports, links, ONE, type Run, reaches, runs } from '../core/tables.ts';
 import { releaseOf } from '../core/trial.ts';
-import { hex } from '../protocol/bytes.ts';
+import { type Bytes, equal, hex } from '../protocol/bytes.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { seal } from '../protocol/noun.ts';
 import { type InstanceState, type Report, reportNoun } from '../protocol/nouns/board.ts';
@@ -74,11 +74,14 @@ const reportOf = (work: Work, now: Instant): Report['instances'] => {
     const { restarts, address, connection } = run;
     const told = { lease: instance.lease.lease, state, promise, restarts, address, detail: detailOf(work, key, instance, run, now) };
     const instead = instance.trial === 'failed' ? { instead: releaseOf(instance) } : {};
-    return [{ ...told, ...(connection !== null && { connection }), ...instead }];
+    const outcome = instance.outcome === null ? {} : { outcome: instance.outcome };
+    return [{ ...told, ...(connection !== null && { connection }), ...instead, ...outcome }];
   });
 };
 
 type Told = Report['instances'][number];
+
+const isSameWord = (a: Bytes | undefined, b: Bytes | undefined): boolean => (a === undefined || b === undefined ? a === b : equal(a, b));
 
 const isSame = (a: Told, b: Told | undefined): boolean =>
   a.lease === b?.lease &&
@@ -88,6 +91,7 @@ const isSame = (a: Told, b: Told | undefined): boolean =>
   a.address === b.address &&
   a.connection === b.connection &&
   (a.instead === undefined) === (b.instead === undefined) &&
+  isSameWord(a.outcome, b.outcome) &&
   a.detail === b.detail;
 
 export const tickReport = (work: Work, board: Board, now: Instant): void => {

@@ -35,6 +35,7 @@ export const entryKind = v.picklist([
   'home',
   'lease',
   'usage',
+  'outcome',
   'admit',
   'pair',
   'presence',
