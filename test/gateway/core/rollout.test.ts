@@ -16,7 +16,7 @@ const reached = (rollout: Rollout, all: Member[]): number[] => {
 };
 
 describe('waves', () => {
-  test('take in the first replicas, a share of them, boards with a label, and then all others', () => {
+  test('take in the first replicas, a share of them, boards with a label, and then all others [instances-19]', () => {
     const all = members('old', 'old', 'old', 'old', 'old');
     expect(standingOf(CANARY, all)).toMatchObject({ waves: [0, 1, 1, 2, 2], of: 3, open: 1, awaited: [0], halted: null });
     expect(standingOf(plan(0, { kind: 'label', label: 'attic' }), all).waves).toEqual([1, 0, 1, 0, 1]);
@@ -36,7 +36,7 @@ describe('waves', () => {
     expect(reached(empty, members('old', 'old'))).toEqual([0]);
   });
 
-  test('end for everybody with one failure more than is tolerated', () => {
+  test('end for everybody with one failure more than is tolerated [instances-20]', () => {
     const failed = members('passed', 'failed', 'given', 'old');
     expect(standingOf(CANARY, failed).halted).toBe('replica 1: no answer');
     expect(reached(CANARY, failed)).toEqual([]);

@@ -101,7 +101,7 @@ describe('a release with waves', () => {
     expect(runs(stage.boards)).toEqual([2]);
   });
 
-  test('goes on at another gateway where the first one died', () => {
+  test('goes on at another gateway where the first one died [instances-21]', () => {
     const stage = standing({
       waves: [
         { kind: 'count', count: 1 },

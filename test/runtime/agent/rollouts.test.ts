@@ -40,7 +40,7 @@ const said = (world: BoardWorld, { lease }: Placed): Outcome | null => {
   return value;
 };
 
-describe('of a release on trial its board says, signed,', () => {
+describe('of a release on trial its board says, signed [instances-18],', () => {
   test('that it passed, and goes on saying so', () => {
     const { world } = started();
     const after = update(world);
@@ -69,7 +69,7 @@ describe('of a release on trial its board says, signed,', () => {
   });
 });
 
-describe('what a rollout has not reached', () => {
+describe('what a rollout has not reached [instances-22]', () => {
   test('goes on untouched under the request that asks for another release', () => {
     const { world, before } = started();
     const asked = placed(world, {
@@ -100,7 +100,7 @@ const windowIn = (world: BoardWorld, ms: number, minutes: number): Window => ({
   minutes,
 });
 
-describe('an update waits for the time of the day', () => {
+describe('an update waits for the time of the day [instances-23]', () => {
   test('that its tenant names', () => {
     const { world } = started();
     update(world, { windows: [windowIn(world, 2 * HOUR_MS, 30)] });
