@@ -7,8 +7,9 @@ import type { CallName } from '../../runtime/protocol/api.ts';
 import { offerSchema, updatePhase } from '../../runtime/protocol/nouns/board.ts';
 import { grant, linkTargets, publishedPorts } from '../../runtime/protocol/nouns/reach.ts';
 import { shared } from '../../runtime/protocol/nouns/release.ts';
-import { filter } from '../../runtime/protocol/nouns/request.ts';
+import { filter, rollout } from '../../runtime/protocol/nouns/request.ts';
 import { sharing } from '../../runtime/protocol/nouns/share.ts';
+import { windows } from '../../runtime/protocol/nouns/windows.ts';
 import {
   boardId,
   currency,
@@ -83,6 +84,9 @@ const board = v.object({
   hello: v.optional(v.nullable(v.string()), null),
   labels: v.array(name),
   grants: v.optional(v.array(grant), []),
+  /** What its owner takes for it; null while it is not bound. */
+  rates: v.optional(v.nullable(rates), null),
+  windows: v.optional(v.nullable(windows), null),
   bound: v.boolean(),
   /** Version of the owner's newest binding; 0 while there is none. */
   binding: uint,
@@ -109,6 +113,7 @@ const release = v.object({
   image: v.optional(v.nullable(name), null),
   publisher: publisherId,
   bytes: uint,
+  limits: v.object({ memoryMib: positive, cpuMillis: positive }),
   parameters: v.record(v.string(), text),
   parameterSchema: v.nullable(v.string()),
   /** What it takes of each share; null: it serves its own request alone. */
@@ -116,6 +121,16 @@ const release = v.object({
   missing: v.nullable(uint),
   /** Why its content is refused for good; empty: it is not. */
   refused: text,
+});
+
+const rolloutView = v.object({
+  plan: rollout,
+  state: v.picklist(['rolling', 'halted', 'done']),
+  wave: positive,
+  of: positive,
+  why: text,
+  next: text,
+  replicas: v.array(v.object({ index: uint, wave: positive, trial: v.picklist(['old', 'given', 'passed', 'failed']), why: text })),
 });
 
 const request = v.object({
@@ -145,6 +160,9 @@ const request = v.object({
   fallback: v.optional(v.nullable(v.object({ release: hash, bakeMs: uint })), null),
   /** Who else may have a share of its instances; null: nobody. */
   shares: v.optional(v.nullable(sharing), null),
+  windows: v.optional(v.nullable(windows), null),
+  /** How far its release has come through its waves; null: it has none. */
+  rollout: v.optional(v.nullable(rolloutView), null),
   /** How often its tenant has let all its instances begin anew. */
   bang: uint,
   /** Why no gateway acts upon it; empty: they do. */
@@ -208,6 +226,7 @@ const SCHEMAS = {
   gateways: v.array(gateway),
   boards: v.array(board),
   releases: v.array(release),
+  difference: v.object({ pages: uint, chunks: uint, bytes: uint, wireBytes: uint }),
   requests: v.array(request),
   instances: v.array(instance),
   shares: v.array(share),
@@ -223,6 +242,7 @@ const SCHEMAS = {
 export type JsonCall = Exclude<CallName, 'statement'>;
 export type Answers = { [Name in JsonCall]: v.InferOutput<(typeof SCHEMAS)[Name]> };
 export type Board = Answers['boards'][number];
+export type RolloutView = v.InferOutput<typeof rolloutView>;
 export type StandingRequest = Answers['requests'][number];
 export type Instance = Answers['instances'][number];
 export type StandingShare = Answers['shares'][number];

@@ -13,7 +13,19 @@ import { bindingSchema, requestSchema, voucherSchema } from '../../runtime/proto
 import { type Shared, shareSchema } from '../../runtime/protocol/nouns/share.ts';
 import { operatorSchema, publisherSchema } from '../../runtime/protocol/nouns/trust.ts';
 import { upkeepSchema } from '../../runtime/protocol/nouns/upkeep.ts';
-import { bytes, gatewayId, hash, leaseId, ownerId, positive, publicKey, text, uint, wallMs } from '../../runtime/protocol/schema.ts';
+import {
+  boardId,
+  bytes,
+  gatewayId,
+  hash,
+  leaseId,
+  ownerId,
+  positive,
+  publicKey,
+  text,
+  uint,
+  wallMs,
+} from '../../runtime/protocol/schema.ts';
 import { bytesTable, type Table, table, volatileTable } from '../../runtime/turn/table.ts';
 import type { Rows } from './context.ts';
 import { instanceOf, touchAll, touchAwaited, touchBoard, touchInstance, touchPlacing, touchRequest, touchTelling } from './touched.ts';
@@ -137,6 +149,12 @@ export const metered = table('metered', registers);
 /** request/index/term/lease → nothing; finds an instance's leases in order. */
 export const leaseRows = 'lease-of';
 export const leaseIndex = table(leaseRows, v.strictObject({}));
+
+/** lease → its board's newest word on how its release did. */
+export const outcomes = table(
+  'outcome',
+  v.strictObject({ board: boardId, release: hash, sequence: positive, result: v.picklist(['passed', 'failed']), why: text }),
+);
 
 /** Instance → the lease to which this gateway, as one of its guardians, granted last. */
 export const grants = table('grant', v.strictObject({ lease: leaseId, leaseMs: positive }));

@@ -17,7 +17,19 @@ import { appendOwn } from '../core/log.ts';
 import { open } from '../core/opened.ts';
 import { placeInChain } from '../core/place-usage.ts';
 import { usageHead, usageProof } from '../core/replicas.ts';
-import { blobs, boardSessions, boards, documents, leases, operators, reports, shareReports, systems, welcomes } from '../core/tables.ts';
+import {
+  blobs,
+  boardSessions,
+  boards,
+  documents,
+  leases,
+  operators,
+  outcomes,
+  reports,
+  shareReports,
+  systems,
+  welcomes,
+} from '../core/tables.ts';
 import { accept } from './accept.ts';
 import { acknowledge, forgetTold } from './acknowledge.ts';
 import { sendDesired } from './desired.ts';
@@ -104,7 +116,7 @@ const report: Handler<Message> = (work, service, event, now) => {
   if (value.board !== event.id || board === null || !equal(signer, board.key))
     refuse('wrong-signer', 'the report is not signed by the board of this session');
   if (value.system !== undefined) systems.put(work, value.system, event.id);
-  for (const { lease, state, promise, address, restarts, detail, connection, instead } of value.instances) {
+  for (const { lease, state, promise, address, restarts, detail, connection, instead, outcome } of value.instances) {
     const leased = leases.get(work, lease)?.doc.board;
     if (leased !== undefined && leased !== value.board) refuse('wrong-signer', `lease ${lease} is another board's`);
     // Its guardian's log may come later than the board.
@@ -124,6 +136,7 @@ const report: Handler<Message> = (work, service, event, now) => {
       },
       lease,
     );
+    if (outcome !== undefined) keepOutcome(work, service, { board: event.id, lease }, outcome, now);
   }
 };
 
@@ -136,6 +149,13 @@ const shared: Handler<Message> = (work, service, event) => {
   const leased = leases.get(work, value.lease)?.doc.board;
   if (leased !== undefined && leased !== value.board) refuse('wrong-signer', `lease ${value.lease} is another board's`);
   if (leased !== undefined) shareReports.put(work, { board: event.id, shares: value.shares }, value.lease);
+};
+
+/** Told again and again, as the rest of a report; logged once. */
+const keepOutcome = (work: Work, service: Service, of: { board: string; lease: string }, document: Bytes, now: Instant): void => {
+  const { value } = open.outcome(service.crypto, document);
+  if (value.board !== of.board || value.lease !== of.lease) refuse('wrong-signer', `what is said of lease ${of.lease} is of another one`);
+  if ((outcomes.get(work, of.lease)?.sequence ?? 0) < value.sequence) accept(work, service, 'outcome', document, now);
 };
 
 const give: Handler<Message> = (work, _service, event) => {

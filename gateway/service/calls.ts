@@ -13,9 +13,10 @@ import { ownerId, parse, uint } from '../../runtime/protocol/schema.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { objectionTo } from '../core/apply-demand.ts';
 import { allGateways, gateways, isRevoked } from '../core/directory.ts';
-import { currentLease, openOf as openLeasesOf, stillWanted } from '../core/holding.ts';
+import { openOf as openLeasesOf, stillWanted } from '../core/holding.ts';
 import { alive } from '../core/homing.ts';
 import { lackingFor } from '../core/lacking.ts';
+import { currentLease } from '../core/leased.ts';
 import { batchAfter, sizeOf, vectorOf } from '../core/log.ts';
 import { replicatedOf, usageHead } from '../core/replicas.ts';
 import { lackingFor as lackingShare } from '../core/shares.ts';
@@ -37,10 +38,12 @@ import {
   upkeeps,
 } from '../core/tables.ts';
 import { acceptOnce } from './accept.ts';
+import { differenceOf } from './difference.ts';
 import type { ApiAnswer, ApiInput, Service, Work } from './events.ts';
 import { makeClaim } from './pairing.ts';
 import { closePeriod, listPeriods, statementBytes } from './periods.ts';
 import { answerOf, push } from './push.ts';
+import { rolloutView } from './rollout-view.ts';
 
 type Answer = (work: Work, service: Service, input: ApiInput, now: Instant) => ApiAnswer;
 
@@ -119,6 +122,8 @@ const listBoards: Answer = (work) =>
       labels: bindings.get(work, key)?.policy.labels ?? [],
       /** What its owner lends of network and devices, where it is offered as well. */
       grants: bindings.get(work, key)?.policy.grants ?? [],
+      rates: bindings.get(work, key)?.rates ?? null,
+      windows: bindings.get(work, key)?.policy.windows ?? null,
       bound: bindings.get(work, key) !== null,
       binding: bindings.get(work, key)?.version ?? 0,
       ...systemOf(work, key),
@@ -136,6 +141,7 @@ const listReleases: Answer = (work) =>
       image: doc.image?.board ?? null,
       publisher: doc.publisher,
       bytes: doc.bytes,
+      limits: { memoryMib: doc.limits.memoryMib, cpuMillis: doc.limits.cpuMillis },
       /** With their defaults, and the schema that they are held against. */
       parameters: doc.parameters,
       parameterSchema: doc.parameterSchema ?? null,
@@ -153,7 +159,11 @@ const refusalOf = (work: Work, request: Request): string => {
   return error === null ? (releases.get(work, hex(request.release))?.refused ?? '') : error.message.slice(0, LIMITS.textBytes / 4);
 };
 
-const listRequests: Answer = (work, service) =>
+/** `from`: hex of a release, or none. */
+const difference: Answer = (work, service, { params }) =>
+  json(differenceOf(work, service, params.release ?? '', params.from === undefined || params.from === '' ? null : params.from));
+
+const listRequests: Answer = (work, service, _input, now) =>
   json(
     requests.all(work).map(({ key, value: { doc } }) => ({
       request: key,
@@ -177,6 +187,8 @@ const listRequests: Answer = (work, service) =>
       holdMs: doc.holdMs ?? null,
       fallback: doc.fallback === undefined ? null : { release: hex(doc.fallback.release), bakeMs: doc.fallback.bakeMs },
       shares: doc.shares ?? null,
+      windows: doc.windows ?? null,
+      rollout: rolloutView(work, service, key, doc, now),
       bang: doc.bang ?? 0,
       /** Why it is not acted upon; empty: it is. */
       refused: refusalOf(work, doc),
@@ -187,8 +199,8 @@ const listRequests: Answer = (work, service) =>
 /** Its leases, and why some may be missing: empty when none is, or when it is for want of room. */
 const placedOf = (work: Work, service: Service, id: string, doc: Request): { leases: (string | null)[]; lacks: string[] } => {
   const held = Array.from({ length: doc.replicas }, (_, index) => {
-    const lease = currentLease(work, id, index)?.doc ?? null;
-    return lease === null || !stillWanted(work, lease) ? null : lease.lease;
+    const held = currentLease(work, id, index);
+    return held === null || !stillWanted(work, held) ? null : held.doc.lease;
   });
   return { leases: held, lacks: held.includes(null) ? lackingFor(work, service, doc) : [] };
 };
@@ -288,6 +300,7 @@ export const CALLS: Record<CallName, Answer> = {
   gateways: listGateways,
   boards: listBoards,
   releases: listReleases,
+  difference,
   requests: listRequests,
   instances: listInstances,
   shares: listShares,

@@ -72,8 +72,11 @@ const checkLent = (work: Work, manifest: Manifest, { filter, state }: Request): 
 };
 
 /** What takes the place of a release has to be one that may run there, with what is asked of both. */
-const checkFallback = (work: Work, manifest: Manifest, { fallback, release, parameters }: Request): void => {
-  if (fallback === undefined) return;
+const checkFallback = (work: Work, manifest: Manifest, { fallback, release, parameters, rollout }: Request): void => {
+  if (fallback === undefined) {
+    if (rollout !== undefined) refuse('bad-schema', 'a rollout needs a fallback: the release that those run whom it has not reached');
+    return;
+  }
   const key = hex(fallback.release);
   const other = manifests.get(work, key)?.doc ?? refuse('not-found', `release ${key} to fall back to is not known here; push it first`);
   if (equal(fallback.release, release)) refuse('bad-schema', 'a release cannot fall back to itself');
@@ -156,7 +159,7 @@ const PUSH: Record<string, Push> = {
 
 /** What boards and gateways say, each at its own place. */
 const SAID_ELSEWHERE = new Set(
-  ['lease', 'desired', 'now', 'ack', 'home', 'hello', 'report', 'shared', 'usage', 'pairing', 'renewal', 'grant', 'watch'].map(
+  ['lease', 'desired', 'now', 'ack', 'home', 'hello', 'report', 'shared', 'usage', 'outcome', 'pairing', 'renewal', 'grant', 'watch'].map(
     (name) => `lichen.${name}+cbor`,
   ),
 );

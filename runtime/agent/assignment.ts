@@ -11,7 +11,7 @@ import { ZERO } from '../protocol/money.ts';
 import { payloadOf, unseal } from '../protocol/noun.ts';
 import { dataMibOf } from '../protocol/nouns/data.ts';
 import { desiredNoun, type Lease, leaseNoun } from '../protocol/nouns/lease.ts';
-import type { Request } from '../protocol/nouns/request.ts';
+import type { Fallback, Request } from '../protocol/nouns/request.ts';
 import type { Instant } from '../turn/clock.ts';
 import { closedBy } from './chain.ts';
 import { needDocuments } from './documents.ts';
@@ -155,10 +155,12 @@ const newInstance = (board: Board): Omit<Instance, 'lease' | 'listed' | 'request
   banged: 0,
   supersededMonoMs: null,
   holdMs: null,
+  windows: null,
   fallback: null,
   trial: 'open',
   failure: '',
   begun: 0,
+  outcome: null,
   began: null,
 });
 
@@ -187,8 +189,12 @@ export const obey = (work: Work, board: Board, id: string, instance: Instance, d
 const retriedBy = (work: Work, instance: Instance, { sequence }: Request): Instance => {
   if (sequence <= instance.sequence || instance.trial !== 'failed') return instance;
   forgetRelease(work, instance.lease.lease);
-  return { ...instance, trial: 'open', failure: '', begun: 0 };
+  return { ...instance, trial: 'open', failure: '', begun: 0, outcome: null };
 };
+
+/** What has nothing before it to go back to is not on trial, such as the release before while another is rolled out. */
+const fallbackOf = ({ fallback }: Request, lease: Lease): Fallback | null =>
+  fallback === undefined || equal(fallback.release, lease.release) ? null : fallback;
 
 /** An older request than was obeyed before is not obeyed. */
 const obeyed = (work: Work, board: Board, instance: Instance, named: Bytes, digestOf: DigestOf): Instance => {
@@ -202,6 +208,6 @@ const obeyed = (work: Work, board: Board, instance: Instance, named: Bytes, dige
   const bang = Math.max(instance.bang, request.bang ?? 0);
   return {
     ...{ ...retried, request: named, asked: null, sequence: request.sequence, wanted, wants, bang },
-    ...{ holdMs: request.holdMs ?? null, fallback: request.fallback ?? null },
+    ...{ holdMs: request.holdMs ?? null, windows: request.windows ?? null, fallback: fallbackOf(request, instance.lease) },
   };
 };

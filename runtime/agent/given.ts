@@ -3,7 +3,7 @@ import { contents, documents, type Instance, type Serving } from '../core/tables
 import { leaseToRun, releaseOf } from '../core/trial.ts';
 import { openRequest } from '../core/trust.ts';
 import type { PartitionSpec } from '../ports/partitions.ts';
-import { hex, utf8 } from '../protocol/bytes.ts';
+import { equal, hex, utf8 } from '../protocol/bytes.ts';
 import { refuse } from '../protocol/errors.ts';
 import type { Manifest } from '../protocol/nouns/release.ts';
 import type { Request } from '../protocol/nouns/request.ts';
@@ -18,9 +18,9 @@ import { manifestFor } from './verified.ts';
 const requestOf = (work: Work, board: Board, { lease, request }: Instance): Request =>
   openRequest(board.crypto, lease, request, documents.get(work, hex(request)) ?? refuse('missing-content', 'request'));
 
-/** What is asked of a release need not be known to the one that it fell back to. */
-const askedOf = (instance: Instance, manifest: Manifest, { parameters }: Request): Record<string, string> =>
-  instance.trial === 'failed' ? knownTo(manifest, parameters) : parameters;
+/** What is asked of a release need not be known to the one before. */
+const askedOf = (instance: Instance, manifest: Manifest, { parameters, release }: Request): Record<string, string> =>
+  equal(releaseOf(instance), release) ? parameters : knownTo(manifest, parameters);
 
 const sorted = (texts: Record<string, string>): [string, string][] => Object.entries(texts).sort(([a], [b]) => (a < b ? -1 : 1));
 

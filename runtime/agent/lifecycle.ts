@@ -1,7 +1,7 @@
 /** Carrying instances from what is to what is wanted, one step at a time. */
 
 import { type Facts, plan, restartDelayMs, STEADY_MS, type Step } from '../core/plan.ts';
-import { follows, holdsOffUntil } from '../core/succession.ts';
+import { follows } from '../core/succession.ts';
 import {
   contents,
   documents,
@@ -32,6 +32,7 @@ import { forgetProbes, freshPromises, probeAnew } from './promises.ts';
 import { forgetReach, unconnected } from './reach.ts';
 import { adopt, deadlineOf, isHeld, partingMoments } from './renewal.ts';
 import { forgetShares, heed, heedMoments, serve } from './shares.ts';
+import { stayMoments, staysFor, successorOf } from './staying.ts';
 import { sweepLater } from './sweeping.ts';
 import { judge, judgeMoments } from './trials.ts';
 import { forgetUnverified, manifestFor, manifestOf, publisherChain } from './verified.ts';
@@ -66,32 +67,14 @@ const noteError = (work: Work, id: string, error: LichenError): void => {
 };
 
 /** At which `advanceAll` may do what it would not do before. */
-export const advanceMoments = (work: Work, board: Board): number[] => [
+export const advanceMoments = (work: Work, board: Board, now: Instant): number[] => [
   ...runs.all(work).map(({ value }) => value.retryMonoMs),
   ...contents.all(work).map(({ value }) => value.movedMonoMs),
   ...partingMoments(work),
   ...judgeMoments(work),
   ...heedMoments(work, board),
-  ...instances.all(work).flatMap(({ key, value }) => holdsOff(work, key, value) ?? []),
+  ...stayMoments(work, now),
 ];
-
-/** Until when an update waits for it; null: it does not. */
-const holdsOff = (work: Work, id: string, instance: Instance): number | null => {
-  const run = instance.supersededMonoMs === null ? null : runs.get(work, id);
-  const next = run === null ? null : successorOf(work, instance);
-  return run === null || next === null ? null : holdsOffUntil(instance, run, manifests.get(work, id), next.value.holdMs);
-};
-
-const successorOf = (work: Work, { lease }: Instance): { key: string; value: Instance } | null =>
-  instances.all(work).find(({ value }) => value.wanted !== 'gone' && follows(value.lease, lease)) ?? null;
-
-/** While what is to take its place cannot begin yet, it goes on: an update over a bad link takes its time. */
-const bridges = (work: Work, instance: Instance, run: Run): boolean => {
-  const isUp = run.process === 'running' && instance.opened && !instance.closed;
-  const next = isUp && instance.supersededMonoMs !== null ? successorOf(work, instance)?.value : undefined;
-  if (next === undefined || (next.wanted !== 'started' && next.wanted !== 'unknown')) return false;
-  return contents.get(work, hex(releaseOf(next)))?.phase !== 'held' || (runs.get(work, next.lease.lease)?.error ?? '') !== '';
-};
 
 const factsOf = (work: Work, board: Board, id: string, instance: Instance, run: Run, now: Instant): Facts => ({
   verified: isVerified(work, board, instance, run),
@@ -99,7 +82,7 @@ const factsOf = (work: Work, board: Board, id: string, instance: Instance, run: 
   content: contents.get(work, hex(releaseOf(instance))),
   reloads: manifests.get(work, id)?.reload !== undefined,
   isOther: isOther(instance),
-  holdsOff: bridges(work, instance, run) || now.monoMs < (holdsOff(work, id, instance) ?? Number.NEGATIVE_INFINITY),
+  holdsOff: staysFor(work, id, instance, run, now),
   waits: instances.all(work).some(({ value }) => value.wanted === 'gone' && follows(instance.lease, value.lease)),
   parts: isParting(work),
 });
@@ -110,7 +93,7 @@ const advanceOne = (work: Work, board: Board, id: string, first: Instance, now: 
   for (let step: Step | null = 'open'; instance !== null && (step === 'open' || step === 'close'); instance = instances.get(work, id)) {
     const before = runs.get(work, id);
     if (before === null) return;
-    instance = judge(work, id, instance, before, now);
+    instance = judge(work, board, id, instance, before, now);
     const run = runs.get(work, id) ?? before;
     const facts = factsOf(work, board, id, instance, run, now);
     if (facts.verified) instance = learn(work, board, id, instance);

@@ -75,11 +75,14 @@ const reportOf = (work: Work, now: Instant): Report['instances'] => {
     const { restarts, address, connection } = run;
     const told = { lease: instance.lease.lease, state, promise, restarts, address, detail: detailOf(work, key, instance, run, now) };
     const instead = instance.trial === 'failed' ? { instead: releaseOf(instance) } : {};
-    return [{ ...told, ...(connection !== null && { connection }), ...instead }];
+    const outcome = instance.outcome === null ? {} : { outcome: instance.outcome };
+    return [{ ...told, ...(connection !== null && { connection }), ...instead, ...outcome }];
   });
 };
 
 type Told = Report['instances'][number];
+
+const isSameWord = (a: Bytes | undefined, b: Bytes | undefined): boolean => (a === undefined || b === undefined ? a === b : equal(a, b));
 
 const isSame = (a: Told, b: Told | undefined): boolean =>
   a.lease === b?.lease &&
@@ -89,6 +92,7 @@ const isSame = (a: Told, b: Told | undefined): boolean =>
   a.address === b.address &&
   a.connection === b.connection &&
   (a.instead === undefined) === (b.instead === undefined) &&
+  isSameWord(a.outcome, b.outcome) &&
   a.detail === b.detail;
 
 const same = (a: Bytes | null | undefined, b: Bytes | null | undefined): boolean => (a && b ? equal(a, b) : (a ?? null) === (b ?? null));

@@ -8,6 +8,7 @@ import type { Published } from '../protocol/nouns/reach.ts';
 import type { Jigsaw, Manifest, Place } from '../protocol/nouns/release.ts';
 import { fallback } from '../protocol/nouns/request.ts';
 import { gatewayEntry, operatorSchema } from '../protocol/nouns/trust.ts';
+import { windows } from '../protocol/nouns/windows.ts';
 import { bytes, gatewayId, hash, kept, leaseId, operatorId, ownerId, positive, shareId, text, uint, wallMs } from '../protocol/schema.ts';
 import type { Said } from '../protocol/shares.ts';
 import { bytesTable, table, volatileTable } from '../turn/table.ts';
@@ -73,12 +74,16 @@ export const instanceSchema = v.strictObject({
   /** Since when another release is to take its place, while it runs; how long its tenant lets it hold that off. */
   supersededMonoMs: v.nullable(uint),
   holdMs: v.nullable(uint),
+  /** When its tenant lets its release change; null: at any time. */
+  windows: v.nullable(windows),
   /** What its tenant lets take the place of its release when that does not do. */
   fallback: v.nullable(fallback),
   /** Whether its release has shown that it does, and why it does not; how often it was begun without having shown it. */
   trial: v.picklist(['open', 'passed', 'failed']),
   failure: text,
   begun: uint,
+  /** What it says of that, signed; the request of the trial is named in it. */
+  outcome: v.nullable(bytes(LIMITS.outcomeBytes)),
   /** The release with which it was begun last. */
   began: v.nullable(hash),
 });

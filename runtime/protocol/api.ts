@@ -15,6 +15,12 @@ export const API = {
   gateways: { method: 'GET', path: '/1/gateways', admin: false, says: 'the federation as the operators list it' },
   boards: { method: 'GET', path: '/1/boards', admin: false, says: 'boards with home, offer and owner' },
   releases: { method: 'GET', path: '/1/releases', admin: false, says: 'releases known here and whether their content is complete' },
+  difference: {
+    method: 'GET',
+    path: '/1/releases/:release/difference',
+    admin: false,
+    says: 'what of a release a board that has ?from whole is still to be sent',
+  },
   requests: { method: 'GET', path: '/1/requests', admin: false, says: 'standing requests' },
   instances: { method: 'GET', path: '/1/instances', admin: false, says: 'leases that are open, with the newest report of each' },
   shares: { method: 'GET', path: '/1/shares', admin: false, says: 'shares of instances, who serves them, and how they are reached' },

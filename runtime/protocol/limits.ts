@@ -41,6 +41,8 @@ export const LIMITS = {
   /** Usage records of one message, together. */
   usageBatchBytes: 64 * 1024,
   usageRecordBytes: 1024,
+  /** What a board signs of a release's trial. */
+  outcomeBytes: 1024,
   documentBytes: 8 * 1024,
   trustBytes: 16 * 1024,
   helloBytes: 8 * 1024,
@@ -135,6 +137,12 @@ export const LIMITS = {
   bakeMs: 24 * 3_600_000,
   /** How long an instance may hold off an update of its release. */
   holdMs: 24 * 3_600_000,
+  /** Of a rollout, beside the last one. */
+  waves: 8,
+  /** Times of the day at which releases may change. */
+  windows: 8,
+  /** How long an update waits for such a time, at most: each comes once in a day. */
+  windowMs: 24 * 3_600_000,
   textBytes: 1024,
   /** Sessions of one gateway process. */
   sessions: 10_000,

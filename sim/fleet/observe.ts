@@ -1,6 +1,6 @@
 /** What expectations look at, seen from outside: one function for each row of the table of observables. */
 
-import { currentLease } from '../../gateway/core/holding.ts';
+import { currentLease } from '../../gateway/core/leased.ts';
 import { boards as boardRows } from '../../gateway/core/tables.ts';
 import { outbox } from '../../runtime/core/tables.ts';
 import type { Tally } from '../oracle/physics.ts';

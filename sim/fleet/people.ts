@@ -18,6 +18,7 @@ import {
   bindingNoun,
   type Rates,
   type Request,
+  type Rollout,
   requestIdOf,
   requestNoun,
   voucherNoun,
@@ -44,6 +45,19 @@ export const PORT = 8883;
 
 /** More than there are workloads. */
 const SERIALS = 1_000;
+
+const inWaves = ({ canaries }: WorkloadSpec): { rollout?: Rollout } =>
+  canaries === null
+    ? {}
+    : {
+        rollout: {
+          waves: [
+            { kind: 'count', count: canaries },
+            { kind: 'share', permille: 500 },
+          ],
+          tolerated: 0,
+        },
+      };
 
 export class People {
   readonly keys: Keys;
@@ -150,7 +164,7 @@ export class People {
       voucher: this.keys.crypto.sha256(payloadOf(voucherNoun, this.#voucher(workload))),
       ...{ onIsolation: workload.onIsolation, patienceMs: workload.patienceMs },
       ...(bang !== undefined && { bang }),
-      ...(good !== null && workload.bakeMs !== null && { fallback: { release: good.hash, bakeMs: workload.bakeMs } }),
+      ...(good !== null && workload.bakeMs !== null && { fallback: { release: good.hash, bakeMs: workload.bakeMs }, ...inWaves(workload) }),
     };
     return this.#sign(seal(requestNoun, request, this.signerOf('tenant')));
   }

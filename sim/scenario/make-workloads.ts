@@ -79,6 +79,7 @@ const workloadOf = (around: Surroundings, name: string, row: WorkloadRow): Workl
       onIsolation: row['on-isolation'] ?? 'continue',
       region: row.region?.value ?? null,
       bakeMs: row.bake,
+      canaries: row.canaries,
     },
     capMicro: Number.isNaN(row.cap) ? 0n : BigInt(row.cap),
   };

@@ -61,6 +61,7 @@ const workload = (i: number): WorkloadSpec => ({
     patienceMs: 30 * MINUTE,
     region: null,
     bakeMs: null,
+    canaries: null,
     capMicro: 10n ** 14n,
   },
   ...behaviour,

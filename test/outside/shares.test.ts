@@ -114,7 +114,7 @@ const suite = (): void => {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  test('serves its own tenant and another one, and each is told its own way [instances-20]', async () => {
+  test('serves its own tenant and another one, and each is told its own way [instances-26]', async () => {
     await ask('host.key', 'own', 'https://example.org/own');
     await ask('guest.key', 'theirs', 'https://example.org/theirs');
     const [own, theirs] = [await told('own'), await told('theirs')];
@@ -123,7 +123,7 @@ const suite = (): void => {
     expect(own.url).not.toBe(theirs.url);
   });
 
-  test('refuses a third, and takes it once there is room; nobody was interrupted [instances-19]', async () => {
+  test('refuses a third, and takes it once there is room; nobody was interrupted [instances-25]', async () => {
     const { url } = await told('theirs');
     await expect(ask('guest.key', 'third', 'https://example.org/third')).rejects.toThrow('signs serves 2 shares, and others came first');
     await lichen('share', 'destroy', 'own', '--tenant-key', 'host.key');

@@ -12,6 +12,7 @@ import {
   helloNoun,
   homeNoun,
   offerSchema,
+  outcomeNoun,
   pairingNoun,
   type Report,
   reportNoun,
@@ -71,7 +72,7 @@ const report: Report = {
     {
       ...{ lease: on.lease({ on: 'board 1', index: 2 }).lease, state: 'running', promise: 'held', restarts: 0, address: null, detail: '' },
       connection: '{"url":"mqtt://[fd00::1]"}',
-      instead: fill(5),
+      ...{ instead: fill(5), outcome: fill(6, 400) },
     },
   ],
 };
@@ -222,6 +223,23 @@ export const SIGNED: SignedFrame[] = [
   ),
   one(requestNoun, on.request({ links: { db: 'stock' }, publish: { web: 8080 } }), 'tenant', '/reaching'),
   one(requestNoun, on.request({ fallback: { release: fill(5), bakeMs: 60_000 } }), 'tenant', '/fallback'),
+  one(
+    requestNoun,
+    on.request({
+      fallback: { release: fill(5), bakeMs: 60_000 },
+      rollout: {
+        waves: [
+          { kind: 'count', count: 1 },
+          { kind: 'share', permille: 250 },
+          { kind: 'label', label: 'attic' },
+        ],
+        tolerated: 1,
+      },
+      windows: [{ fromMinute: 1380, minutes: 120 }],
+    }),
+    'tenant',
+    '/rollout',
+  ),
   one(requestNoun, on.request({ secrets: [{ board, box: fill(4, 100) }] }), 'tenant', '/sealed'),
   one(watchNoun, { ...watched, lease: null, from: null }, 'tenant'),
   one(watchNoun, { ...watched, lease: lease.lease, from: 12 }, 'tenant', '/on'),
@@ -236,6 +254,12 @@ export const SIGNED: SignedFrame[] = [
   one(upkeepNoun, { v, board, owner, version: 1, publisher: on.PUBLISHER }, 'owner'),
   one(upkeepNoun, { v, board, owner, version: 2, publisher: on.PUBLISHER, release: fill(5) }, 'owner', '/pinned'),
   one(upkeepNoun, { v, board, owner, version: 3, publisher: null }, 'owner', '/ended'),
+  one(
+    bindingNoun,
+    on.binding('board 1', { policy: { partitions: 4, labels: [], windows: [{ fromMinute: 0, minutes: 1440 }] } }),
+    'owner',
+    '/windows',
+  ),
   many(
     rotationNoun,
     { v, kind: 'board', subject: board, version: 1, from: keyOf('board 1').publicKey, to: keyOf('new key').publicKey },
@@ -248,6 +272,7 @@ export const SIGNED: SignedFrame[] = [
     'gateway a',
     '/guarded',
   ),
+  one(leaseNoun, on.lease({ on: 'board 1', voucher: fill(6), windows: [{ fromMinute: 60, minutes: 30 }] }), 'gateway a', '/windows'),
   one(renewalNoun, { v, board, nonce: fill(1, 16), leases: [lease.lease] }, 'board 1'),
   one(grantNoun, { v, board, guardian: gateway, nonce: fill(1, 16), leases: [lease.lease] }, 'gateway a'),
   one(desiredNoun, { v, board, gateway, tenure: 3, seq: 9, leases: [{ lease: fill(1, 60), request: fill(2) }] }, 'gateway a'),
@@ -287,6 +312,11 @@ export const SIGNED: SignedFrame[] = [
     { ...report, system: { slot: 'b', release: fill(5), update: { release: fill(5), phase: 'kept', detail: '' } } },
     'board 1',
     '/updated',
+  ),
+  one(
+    outcomeNoun,
+    { v, board, lease: lease.lease, release: fill(3), sequence: 4, result: 'failed', why: 'answers did not hold within 3 s' },
+    'board 1',
   ),
   one(usageNoun, usage, 'board 1'),
   one(usageNoun, { ...usage, kind: 'open', amnesia: true, quality: 'bounded', tier: 'dev' }, 'board 1', '/open'),

@@ -36,6 +36,7 @@ export const entryKind = v.picklist([
   'home',
   'lease',
   'usage',
+  'outcome',
   'admit',
   'pair',
   'presence',

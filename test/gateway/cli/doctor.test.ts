@@ -108,6 +108,8 @@ describe('the gateway', () => {
     hello: null,
     labels: [],
     grants: [],
+    rates: null,
+    windows: null,
     bound: true,
     binding: 1,
     upkeep: null,
@@ -162,7 +164,7 @@ describe('the gateway', () => {
       shares: null,
       patienceMs: 1000,
       ...{ links: {}, publish: {}, lacks: [] },
-      ...{ holdMs: null, fallback: null, bang: 0, refused: '' },
+      ...{ holdMs: null, fallback: null, windows: null, rollout: null, bang: 0, refused: '' },
     };
     expect(judge({ requests: [request] })).toEqual(['requests lacks']);
     const told = judgeGateway({ ...status, wallMs: 1_000_000 }, [], [], [{ ...request, lacks: ['no board lends gpio'] }], 1_000_000);

@@ -69,7 +69,7 @@ const lists = (board: PaperBoard, ...docs: Share[]): boolean => {
 const rowOf = (node: Node, doc: Share): Row => (node.json('shares') as Row[]).find((row) => row.share === idFor(doc))!;
 
 describe('a share', () => {
-  test('is listed to the board of its host, whichever gateway took it, in its newest word [instances-18]', () => {
+  test('is listed to the board of its host, whichever gateway took it, in its newest word [instances-24]', () => {
     const { world, first, board } = stage();
     world.node(1).accept(signedShare().body);
     world.pass(2000);
@@ -90,7 +90,7 @@ describe('a share', () => {
     expect(first.view()).toHaveProperty(`document/${hex(hashOf(shareNoun, share()))}`);
   });
 
-  test('is refused where it would not be served: no host, not shared, not for that tenant, amiss, or stale [instances-18]', () => {
+  test('is refused where it would not be served: no host, not shared, not for that tenant, amiss, or stale [instances-24]', () => {
     const { first } = stage({ shares: { most: 2, tenants: [] } });
     const says = (changes: Partial<Share>, by = 'tenant'): string => first.push(signedShare(changes, by).body).code;
     expect(says({ host: { tenant: TENANT, name: 'nothing' } })).toBe('not-found');
@@ -113,7 +113,7 @@ describe('a share', () => {
     }
   });
 
-  test('for which there is no room is refused; taken at two gateways that did not hear each other, who came first is served [instances-19]', () => {
+  test('for which there is no room is refused; taken at two gateways that did not hear each other, who came first is served [instances-25]', () => {
     const { world, first, board } = stage();
     first.accept(signedShare({ name: 'a' }).body);
     world.pass(2000);
@@ -160,7 +160,7 @@ describe('a request that is shared', () => {
 describe('what a board says of shares', () => {
   const leaseOf = (first: Node): Lease['lease'] => (first.json('instances') as { lease: Lease['lease'] }[])[0]!.lease;
 
-  test('is told to whoever asks, by the lease that is its own [instances-20]', () => {
+  test('is told to whoever asks, by the lease that is its own [instances-26]', () => {
     const { world, first, board } = stage();
     first.accept(signedShare().body);
     world.pass(2000);

@@ -55,7 +55,7 @@ const toldBack = (world: BoardWorld) =>
     .at(-1)?.shares;
 
 describe('a shared instance', () => {
-  test('is started with those that are listed, typed as its release says of a share [instances-19]', () => {
+  test('is started with those that are listed, typed as its release says of a share [instances-25]', () => {
     const mine = share({ parameters: { size: '7' } });
     const theirs = share({ tenant: OTHER });
     const { world } = begun(SHARED, OPEN, mine, theirs);
@@ -70,7 +70,7 @@ describe('a shared instance', () => {
     expect(startedWith(begun({}, {}).world)).toEqual([null]);
   });
 
-  test('is told of one that comes, of another word on it, and of its end, without a restart [instances-19]', () => {
+  test('is told of one that comes, of another word on it, and of its end, without a restart [instances-25]', () => {
     const { world, one } = begun();
     const doc = share();
     assign(world, one, held(world, doc));
@@ -92,7 +92,7 @@ describe('a shared instance', () => {
     expect(toldLater(world).at(-1)).toHaveLength(2);
   });
 
-  test('serves nobody whom its tenant, its release or a signature does not let in, whatever a gateway lists [instances-18]', () => {
+  test('serves nobody whom its tenant, its release or a signature does not let in, whatever a gateway lists [instances-24]', () => {
     const mine = share();
     const docs = [
       share({ tenant: OTHER }),
@@ -140,7 +140,7 @@ describe('a shared instance', () => {
 });
 
 describe('what a shared instance says', () => {
-  test('to each whom it serves is told back, and nothing that it says to others [instances-20]', () => {
+  test('to each whom it serves is told back, and nothing that it says to others [instances-26]', () => {
     const doc = share();
     const { world } = begun(SHARED, OPEN, doc);
     expect(toldBack(world)).toEqual([{ share: idFor(doc), connection: null, detail: '' }]);
