@@ -82,6 +82,8 @@ const board = v.object({
   offer: v.nullable(v.object({ ...offerSchema.entries, box: v.optional(v.string()) })),
   /** Signed by the board: what it offers, in hex. */
   hello: v.optional(v.nullable(v.string()), null),
+  /** Each signed by the key before and the one after it, in hex. */
+  rotations: v.optional(v.array(hex), []),
   labels: v.array(name),
   grants: v.optional(v.array(grant), []),
   /** What its owner takes for it; null while it is not bound. */

@@ -100,6 +100,8 @@ export const boards = watched(
   ),
   (rows, _value, board = '') => touchBoard(rows, board),
 );
+/** board/ordinal of the version → how it handed over to another key, signed by both. */
+export const rotations = bytesTable('rotation', LIMITS.documentBytes);
 /** board → the hello by which it made its present offer, as it signed it: tenants look at it themselves. */
 export const hellos = bytesTable('hello', LIMITS.helloBytes);
 export const bindings = watched(table('binding', bindingSchema), (rows, _value, board = '') => touchBoard(rows, board));

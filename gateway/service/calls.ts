@@ -32,6 +32,7 @@ import {
   releases,
   reports,
   requests,
+  rotations,
   shareReports,
   shares,
   systems,
@@ -119,6 +120,8 @@ const listBoards: Answer = (work) =>
       offer: value.offer === null ? null : { ...value.offer, ...(value.offer.box && { box: hex(value.offer.box) }) },
       /** As the board signed it, for who seals to the key that it names. */
       hello: hexOf(hellos.get(work, key)),
+      /** How it came from the key that its id is made of to that of the hello. */
+      rotations: rotations.all(work, key).map(({ value: document }) => hex(document)),
       labels: bindings.get(work, key)?.policy.labels ?? [],
       /** What its owner lends of network and devices, where it is offered as well. */
       grants: bindings.get(work, key)?.policy.grants ?? [],

@@ -106,6 +106,7 @@ describe('the gateway', () => {
     quarantined: false,
     offer: null,
     hello: null,
+    rotations: [],
     labels: [],
     grants: [],
     rates: null,
