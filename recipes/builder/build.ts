@@ -12,7 +12,7 @@ import { type Run, runCommand } from './command.ts';
 import type { Arch } from './debian.ts';
 import type { Item } from './items.ts';
 import { bundleOf, pack, withParents } from './pack.ts';
-import { type ReadRecipe, type Recipe, reachOf, readRecipe } from './recipe.ts';
+import { type ReadRecipe, type Recipe, reachOf, readRecipe, schemasOf, sharesOf } from './recipe.ts';
 import { collectItems } from './sources.ts';
 
 export interface BuildInput {
@@ -80,11 +80,6 @@ const checked = (entries: Entry[], fileName: string): void => {
   }
 };
 
-const schemasOf = ({ parameterSchema, connectionSchema }: Pick<Recipe, 'parameterSchema' | 'connectionSchema'>) => ({
-  ...(parameterSchema !== undefined && { parameterSchema: JSON.stringify(parameterSchema) }),
-  ...(connectionSchema !== undefined && { connectionSchema: JSON.stringify(connectionSchema) }),
-});
-
 /** Errors: `bad-recipe` with file, line and column, `bad-release` with the key, `not-found`, `too-large`, `bad-schema`, `bad-usage`. */
 export const buildRelease = async (input: BuildInput): Promise<Bundle> => {
   const publisher = parse(publisherIdSchema, input.publisherId, 'publisher');
@@ -116,9 +111,7 @@ export const buildRelease = async (input: BuildInput): Promise<Bundle> => {
       engine: recipe.engine,
       parameters: recipe.parameters,
       ...schemasOf(recipe),
-      ...(recipe.shares !== undefined && {
-        shares: { most: recipe.shares.most, parameters: recipe.shares.parameters, ...schemasOf(recipe.shares) },
-      }),
+      ...sharesOf(recipe),
       ...(recipe.reload !== undefined && { reload: recipe.reload }),
       ...(recipe.stop !== undefined && { stop: recipe.stop }),
       ...(recipe.holdMs !== undefined && { holdMs: recipe.holdMs }),

@@ -220,3 +220,11 @@ export const reachOf = ({ network, devices }: Recipe): Pick<Manifest, 'network' 
   ...(network !== undefined && { network }),
   ...(devices !== undefined && { devices }),
 });
+
+export const schemasOf = ({ parameterSchema, connectionSchema }: Pick<Recipe, 'parameterSchema' | 'connectionSchema'>) => ({
+  ...(parameterSchema !== undefined && { parameterSchema: JSON.stringify(parameterSchema) }),
+  ...(connectionSchema !== undefined && { connectionSchema: JSON.stringify(connectionSchema) }),
+});
+
+export const sharesOf = ({ shares }: Recipe): Pick<Manifest, 'shares'> =>
+  shares === undefined ? {} : { shares: { most: shares.most, parameters: shares.parameters, ...schemasOf(shares) } };

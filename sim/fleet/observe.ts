@@ -21,6 +21,11 @@ export interface View {
   billed: Billed[];
 }
 
+const sharesIn = (text: string | undefined): number => {
+  const told: unknown = JSON.parse(text ?? '[]');
+  return Array.isArray(told) ? told.length : 0;
+};
+
 type Look = (view: View, of: string) => number;
 
 const sum = (of: Map<string, number>, key: string): number => {
@@ -55,6 +60,11 @@ const isQuarantined = ({ fleet }: View, board: VirtualBoard): boolean =>
 const LOOK: Record<Observable, Look> = {
   running: ({ seen }, of) => sum(seen.running, of),
   green: ({ greens }, of) => greens.count(of),
+  served: ({ fleet }, of) =>
+    fleet.boards
+      .flatMap(({ kernel }) => kernel.programs)
+      .filter(({ rootPath }) => of === '' || fleet.workloadOf(rootPath) === of)
+      .reduce((total, { shares }) => total + sharesIn(shares), 0),
   leased: (view, of) => terms(view, of).filter((term) => term > 0).length,
   linked: (view, of) => count(view, of, ({ linkedTo }) => linkedTo !== null),
   'homed-at': (view, of) => {

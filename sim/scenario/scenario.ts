@@ -110,6 +110,8 @@ export interface WorkloadSpec extends Behaviour {
   bakeMs: number | null;
   /** How many replicas a newer release reaches first, then half of them, then all; null: all at once. */
   canaries: number | null;
+  /** How many shares of its instances its tenant asks for. */
+  shares: number;
   /** Micro-units; what the voucher pays at most. */
   capMicro: bigint;
 }

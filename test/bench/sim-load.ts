@@ -62,6 +62,7 @@ const workload = (i: number): WorkloadSpec => ({
     region: null,
     bakeMs: null,
     canaries: null,
+    shares: 0,
     capMicro: 10n ** 14n,
   },
   ...behaviour,
