@@ -21,7 +21,7 @@ const told = (world: BoardWorld): string => {
 };
 
 describe('a system that its publisher signed, its owner wants and its home assigns', () => {
-  test('is written to the other slot, started from there, and kept', () => {
+  test('is written to the other slot, started from there, and kept [updates-8]', () => {
     const { world, slots } = slottedWorld();
     const two = system(2);
     world.pass(3000);
@@ -34,7 +34,7 @@ describe('a system that its publisher signed, its owner wants and its home assig
     expect(hex(lastSaid(world)?.release ?? new Uint8Array())).toBe(hexOf(two));
   });
 
-  test('is fetched only as far as the running slot has not got it', () => {
+  test('is fetched only as far as the running slot has not got it [updates-5]', () => {
     const { world } = slottedWorld();
     const two = system(2);
     assign(world, two);
@@ -70,7 +70,7 @@ describe('a system that its publisher signed, its owner wants and its home assig
     expect(told(world)).toBe('b kept');
   });
 
-  test('waits for an instance that holds it off, for as long as that may', () => {
+  test('waits for an instance that holds it off, for as long as that may [updates-7]', () => {
     const { world, slots } = slottedWorld();
     const one = placed(world, { release: smallRelease({ holdMs: 300_000 }), request: { holdMs: 300_000 } });
     world.engine.holds = true;
@@ -95,7 +95,7 @@ describe('a system is not taken', () => {
     expect(lastSaid(world)?.update?.detail).toMatch(why);
   };
 
-  test('whose owner did not sign that it is wanted', () =>
+  test('whose owner did not sign that it is wanted [updates-2]', () =>
     refused(/wrong-signer/, (world) => assign(world, system(2), upkeep(), 'stranger')));
   test('that its owner wants for another board', () =>
     refused(/about board/, (world) => assign(world, system(2), upkeep({ board: 'a'.repeat(32) as typeof BOARD }))));
@@ -108,7 +108,7 @@ describe('a system is not taken', () => {
     refused(/is for pi/, (world) => assign(world, system(2, { image: { board: 'pi' }, recipe: 'image-pi' }))));
   test('that is for another processor', () => refused(/is for arm64/, (world) => assign(world, system(2, { arch: 'arm64' }))));
 
-  test('that is older than one that was kept, or than the word of its owner that was obeyed', () => {
+  test('that is older than one that was kept, or than the word of its owner that was obeyed [updates-4]', () => {
     const { world, slots } = slottedWorld();
     assign(world, system(5), upkeep({ version: 4 }));
     world.pass(60_000);
@@ -129,7 +129,7 @@ describe('a system is not taken', () => {
 describe('a system that does not work', () => {
   const broken = (two: System) => slottedWorld((release) => release !== hexOf(two));
 
-  test('and starts nothing is left by itself, and not tried again until there is a newer one', () => {
+  test('and starts nothing is left by itself, and not tried again until there is a newer one [updates-9]', () => {
     const two = system(2);
     const { world, slots } = broken(two);
     assign(world, two);
@@ -230,7 +230,7 @@ describe('when the power goes', () => {
     return { deeds: slots.deeds, cuts };
   };
 
-  test('at any write of two updates, on a card that drops what was not synced, it starts, from one of both whole, and is updated in the end', () => {
+  test('at any write of two updates, on a card that drops what was not synced, it starts, from one of both whole, and is updated in the end [updates-6]', () => {
     const { deeds } = updated(0, 0);
     expect(deeds).toBeGreaterThan(30);
     let cuts = 0;
