@@ -14,8 +14,8 @@ const BOOT_LIMIT_MS = 240_000;
 /** The running slot is read, cut and copied by an emulated processor. */
 const UPDATE_LIMIT_MS = 600_000;
 /** As many times as fit in so long the plug is pulled. */
-const CUTS_MS = Number(process.env.LICHEN_CUTS_MS ?? 300_000);
-const CUT_WITHIN_MS = 40_000;
+const CUTS_MS = Number(process.env.LICHEN_CUTS_MS ?? 120_000);
+const CUT_WITHIN_MS = 30_000;
 
 let folder: string;
 let image: TestImage;
