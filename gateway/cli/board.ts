@@ -7,6 +7,7 @@ import { grant } from '../../runtime/protocol/nouns/reach.ts';
 import type { Rates } from '../../runtime/protocol/nouns/request.ts';
 import { boardId, currency, name as nameSchema, ownerId, text as textSchema } from '../../runtime/protocol/schema.ts';
 import { type Board, keysOf } from './answers.ts';
+import { registerUpdate, systemText } from './board-update.ts';
 import { makeBinding } from './ceremony.ts';
 import { type ApiFlags, openClient } from './client.ts';
 import { writeDocument } from './documents.ts';
@@ -32,12 +33,12 @@ const lent = ({ offer, grants }: Board): [ports: string, lends: string] => {
 
 export const boardTable = (boards: Board[], nowMs: number): string =>
   table(
-    ['BOARD', 'STATE', 'FOR', 'TIER', 'ARCH', 'MEMORY', 'CPU', 'PARTITIONS', 'PORTS', 'LENDS', 'MODEL'],
+    ['BOARD', 'STATE', 'FOR', 'TIER', 'ARCH', 'MEMORY', 'CPU', 'PARTITIONS', 'PORTS', 'LENDS', 'SYSTEM', 'MODEL'],
     boards.map((board) => {
       const { offer } = board;
       const room =
         offer === null
-          ? ['-', '-', '-', '-', '-', '-', '-', '-']
+          ? ['-', '-', '-', '-', '-', '-', '-', '-', '-']
           : [
               offer.tier,
               offer.arch,
@@ -45,6 +46,7 @@ export const boardTable = (boards: Board[], nowMs: number): string =>
               `${offer.cpuMillis} m`,
               String(offer.partitions),
               ...lent(board),
+              systemText(board),
               offer.model,
             ];
       return [board.board, boardState(board), age(nowMs - board.sinceMs), ...room];
@@ -169,4 +171,5 @@ export const register = (noun: Command): void => {
     .option('--version <number>', 'rises with every binding of the board; by default the next one')
     .option('--out <file>', 'write the signed binding instead of pushing it')
     .action(bind);
+  registerUpdate(noun);
 };

@@ -11,6 +11,7 @@ import { manifestNoun } from '../../runtime/protocol/nouns/release.ts';
 import { bindingNoun, requestNoun, rotationNoun, verdictNoun, voucherNoun } from '../../runtime/protocol/nouns/request.ts';
 import { shareNoun } from '../../runtime/protocol/nouns/share.ts';
 import { operatorNoun, publisherNoun } from '../../runtime/protocol/nouns/trust.ts';
+import { upkeepNoun } from '../../runtime/protocol/nouns/upkeep.ts';
 
 export interface Document {
   kind: string;
@@ -43,6 +44,7 @@ const KINDS: { kind: string; typ: string; open: Open }[] = [
   { kind: 'manifest', typ: manifestNoun.typ, open: single(manifestNoun) },
   { kind: 'rotation', typ: rotationNoun.typ, open: several(rotationNoun) },
   { kind: 'binding', typ: bindingNoun.typ, open: single(bindingNoun) },
+  { kind: 'upkeep', typ: upkeepNoun.typ, open: single(upkeepNoun) },
   { kind: 'voucher', typ: voucherNoun.typ, open: single(voucherNoun) },
   { kind: 'request', typ: requestNoun.typ, open: single(requestNoun) },
   { kind: 'share', typ: shareNoun.typ, open: single(shareNoun) },

@@ -70,7 +70,11 @@ export const operators = watched(
   ),
   touchAll,
 );
-export const publishers = watched(table('publisher', v.strictObject({ doc: publisherSchema, hash, document })), touchPlacing);
+export const publishers = watched(table('publisher', v.strictObject({ doc: publisherSchema, hash, document })), (rows) => {
+  touchPlacing(rows);
+  // Systems are assigned with the newest of them.
+  touchTelling(rows);
+});
 /** Hash of a payload → the signed document, for boards that ask. */
 export const documents = bytesTable('document', LIMITS.packetBytes);
 export const blobs = bytesTable('blob', LIMITS.packetBytes);

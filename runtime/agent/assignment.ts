@@ -61,7 +61,7 @@ export const desired = (work: Work, board: Board, payload: Bytes, now: Instant):
   for (const one of assigned) orTold(work, () => takeLease(work, board, one));
   assignments.put(work, { tenure: value.tenure, seq: value.seq }, ONE);
   if (value.image === undefined) systemWishes.remove(work, ONE);
-  else systemWishes.put(work, { ...value.image, refused: '' }, ONE);
+  else systemWishes.put(work, { ...value.image, looked: false, refused: '' }, ONE);
 };
 
 /** What is not listed ends: at once, or when it lets another release on this board take its place. */

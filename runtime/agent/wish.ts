@@ -64,7 +64,7 @@ const forget = (work: Work, release: string): void => {
   contents.remove(work, release);
 };
 
-const take = (work: Work, board: Board, named: Named, found: SlotsSeen, now: Instant): void => {
+const take = (work: Work, board: Board, named: Named, found: SlotsSeen): void => {
   const upkeep = openUpkeep(work, board, named);
   const manifest = openSystem(work, board, named, upkeep);
   const release = hex(named.release);
@@ -74,7 +74,6 @@ const take = (work: Work, board: Board, named: Named, found: SlotsSeen, now: Ins
   const before = updates.get(work, ONE);
   const isSame = before !== null && hex(before.release) === release;
   if (found.state.runningRelease === release || (isSame && before.phase !== 'failed')) return;
-  if (isSame && mayTryAgain(before, now.monoMs - found.sinceMonoMs)) return updates.put(work, { ...before, phase: 'fetching' }, ONE);
   const wish = { release, publisher: manifest.publisher, sequence: manifest.sequence, upkeep: upkeep.version };
   const floor = systemFloors.get(work, manifest.publisher) ?? 0;
   const objection = objectionToWish(wish, floor, before, found.state);
@@ -88,23 +87,27 @@ const take = (work: Work, board: Board, named: Named, found: SlotsSeen, now: Ins
   work.emit({ kind: 'journal', line: `system: ${manifest.label} (${release}) is wanted` });
 };
 
+const tryAgain = (work: Work, release: Uint8Array, found: SlotsSeen, now: Instant): void => {
+  const before = updates.get(work, ONE);
+  if (before === null || !equal(before.release, release) || !mayTryAgain(before, now.monoMs - found.sinceMonoMs)) return;
+  updates.put(work, { ...before, phase: 'fetching' }, ONE);
+};
+
 /** A wish that is refused is refused once; its home may name it again. */
 export const adoptWish = (work: Work, board: Board, found: SlotsSeen, now: Instant): void => {
   const wish = systemWishes.get(work, ONE);
   if (wish === null || wish.refused !== '') return;
+  if (wish.looked) return tryAgain(work, wish.release, found, now);
   try {
     if (!isHere(work, board, wish, now)) return;
-    const known = systemManifests.get(work, hex(wish.release));
-    const before = updates.get(work, ONE);
-    // Looked at already, and nothing has changed since.
-    if (known !== null && before !== null && equal(before.release, wish.release) && before.phase !== 'failed') return;
-    take(work, board, wish, found, now);
+    take(work, board, wish, found);
+    systemWishes.put(work, { ...wish, looked: true }, ONE);
   } catch (thrown) {
     const error = asLichenError(thrown);
     if (error.code === 'internal') throw thrown;
     work.emit({ kind: 'journal', line: `system: ${hex(wish.release)} is not taken: ${error.message}` });
     // What another signed may stand in its place.
     for (const document of [wish.release, wish.upkeep]) documents.remove(work, hex(document));
-    systemWishes.put(work, { ...wish, refused: error.message.slice(0, LIMITS.textBytes / 8) }, ONE);
+    systemWishes.put(work, { ...wish, looked: true, refused: error.message.slice(0, LIMITS.textBytes / 8) }, ONE);
   }
 };

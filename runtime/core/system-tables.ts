@@ -47,8 +47,10 @@ export interface SlotsSeen {
   retryMonoMs: number;
 }
 export const slotsSeen = volatileTable<SlotsSeen>('slots');
-/** The system that the board's home assigns, and why it is not taken; empty: it is, or is not known yet. */
-export const systemWishes = volatileTable<{ release: Bytes; publisher: Bytes; upkeep: Bytes; refused: string }>('system-wish');
+/** The system that the board's home assigns; whether it was looked at, and why it is not taken; empty: it is. */
+export const systemWishes = volatileTable<{ release: Bytes; publisher: Bytes; upkeep: Bytes; looked: boolean; refused: string }>(
+  'system-wish',
+);
 /** Release → the verified manifest of a system. */
 export const systemManifests = volatileTable<Manifest>('system-manifest');
 /** The machine is to start anew: since when, from when on instances end for that, and when it was told to. */

@@ -1,13 +1,27 @@
 /** The image that all board tests start from, built as a person builds it, and cards made of it. */
 import { execFileSync } from 'node:child_process';
-import { constants, copyFileSync, existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { Board } from '../../firmware-images/boards/board.ts';
 import { genericAmd64 } from '../../firmware-images/boards/generic-amd64.ts';
 import { makeErofs } from '../../firmware-images/disk.ts';
 import { buildImage } from '../../firmware-images/image.ts';
+import { gatherParts } from '../../firmware-images/parts.ts';
+import { type Tree, text } from '../../firmware-images/tree.ts';
 import { defaultCache } from '../../firmware-images/work.ts';
 
+const [SLOT_A_AT, SLOT_BYTES] = [129 * 1024 ** 2, 256 * 1024 ** 2];
 const CARD_BYTES = 4 * 1024 ** 3;
 /** Where the first partition of an image begins, as mtools say it. */
 const BOOT_AT = '@@1M';
@@ -55,3 +69,23 @@ export const putOn = (card: string, from: string, name: string): void =>
   void execFileSync('mcopy', ['-o', '-i', `${card}${BOOT_AT}`, from, `::${name}`]);
 export const takeFrom = (card: string, name: string, to: string): void =>
   void execFileSync('mcopy', ['-n', '-i', `${card}${BOOT_AT}`, `::${name}`, to]);
+
+/** The tree of the same image with something else in it, as a newer one would have; of another `root` only that it is an erofs is sure. */
+export const otherImage = async (
+  image: TestImage,
+  path: string,
+  change: (root: Tree) => void,
+  board: Board = genericAmd64,
+): Promise<void> => {
+  const say = (line: string): void => void process.stderr.write(`other image: ${line}\n`);
+  const { root } = await gatherParts({ board, cachePath: defaultCache(), say });
+  root.set('usr/lib/lichen/board', text(`${board.name}\n`));
+  change(root);
+  await makeErofs(root, `${board.name} root`, `${path}.root`);
+  copyFileSync(image.path, path, constants.COPYFILE_FICLONE);
+  const file = openSync(path, 'r+');
+  const whole = Buffer.alloc(SLOT_BYTES);
+  readFileSync(`${path}.root`).copy(whole);
+  writeSync(file, whole, 0, whole.length, SLOT_A_AT);
+  closeSync(file);
+};

@@ -1,18 +1,18 @@
 /** The main job on a shipped image, started by firmware as on a real machine: paired, given software, billed. */
 import { execFileSync } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { genericAmd64 } from '../../firmware-images/boards/generic-amd64.ts';
 import { genericArm64 } from '../../firmware-images/boards/generic-arm64.ts';
-import { freePorts } from '../../sim/harness/ports.ts';
 import { until } from '../../sim/harness/wait.ts';
-import { type Service, serve, told } from '../gateway/cli/command.ts';
+import { told } from '../gateway/cli/command.ts';
+import { type Federation, makePublisher, openFederation, writeSetup } from './federation.ts';
 import { PC, VIRT } from './hardware.ts';
 import { putOn, type TestImage, testImage, writeCard } from './image.ts';
-import { GATE, Machine } from './machine.ts';
+import { Machine } from './machine.ts';
 
 /** Behind the tables, the boot partition and two slots. */
 const DATA_AT = (1 + 128 + 256 + 256) * 1024 ** 2;
@@ -31,34 +31,19 @@ interface Board {
 
 let folder: string;
 let image: TestImage;
-let gateway: Service;
+let federation: Federation;
 let machine: Machine;
-let place: { cwd: string; env: Record<string, string> };
+let place: Federation['place'];
 const at = (path: string): string => join(folder, path);
-
-const openFederation = async (): Promise<void> => {
-  place = { cwd: folder, env: {} };
-  mkdirSync(at('gateway'));
-  for (const key of ['root.key', 'gateway/gateway.key', 'publisher.key', 'release.key', 'tenant.key', 'owner.key'])
-    await told(['key', 'new', key], place);
-  const [port = 0] = await freePorts(1);
-  const entry = `name=alpha,region=north,key=gateway/gateway.key,address=${GATE}:${port}`;
-  await told(['operator', 'init', '--root', 'root.key', '--name', 'North', '--gateway', entry, '--out', 'operator-1.cose'], place);
-  const words = ['--operator', 'operator-1.cose', '--listen', `127.0.0.1:${port}`, '--api-listen', '127.0.0.1:0'];
-  gateway = await serve(['gateway', 'run', '--data', 'gateway', ...words], place);
-  const env = { LICHEN_API: `http://127.0.0.1:${gateway.ready.apiPort}`, LICHEN_TOKEN: readFileSync(at('gateway/admin.token'), 'utf8') };
-  place = { cwd: folder, env };
-};
 
 /** As a person does it: the image on a card, and one file beside it. */
 const prepareCard = async (): Promise<void> => {
-  const { claim } = await told<{ claim: string }>(['board', 'claim', '--owner-key', 'owner.key'], place);
-  writeFileSync(at('lichen.json'), JSON.stringify({ claim, hostname: 'beech' }));
+  const setup = await writeSetup(federation, 'beech');
   writeCard(image, at('card'));
   // The card was another board's before.
   const former = ['-q', '-F', '-t', 'ext4', '-L', 'former', '-E', `offset=${DATA_AT}`, at('card'), '512M'];
   execFileSync('mke2fs', former, { env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` } });
-  putOn(at('card'), at('lichen.json'), 'lichen.json');
+  putOn(at('card'), setup, 'lichen.json');
 };
 
 /** With as much memory as the smallest board has that such an image is for. */
@@ -71,14 +56,15 @@ describe.each([
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'lichen-main-job-'));
     image = await testImage(kind);
-    await openFederation();
+    federation = await openFederation(folder);
+    ({ place } = federation);
     await prepareCard();
-    machine = new Machine({ hardware, disks: [{ path: at('card') }], memoryMib: MEMORY_MIB, reaches: [gateway.ready.port] });
+    machine = new Machine({ hardware, disks: [{ path: at('card') }], memoryMib: MEMORY_MIB, reaches: [federation.gateway.ready.port] });
   });
 
   afterAll(async () => {
     await machine?.close();
-    await gateway?.stop('SIGKILL');
+    await federation?.gateway.stop('SIGKILL');
     rmSync(folder, { recursive: true, force: true });
   });
 
@@ -108,8 +94,7 @@ describe.each([
     const [board] = await told<Board[]>(['board', 'list'], place);
     const terms = ['--owner-key', 'owner.key', '--payee', 'DE02', '--currency', 'EUR', '--rate', 'wallHour=3.6', '--rate', 'cpuSecond=20u'];
     await told(['board', 'bind', '--board', board?.board ?? '', ...terms], place);
-    const publisher = ['--root', 'publisher.key', '--name', 'Press', '--key', 'release.key', '--out', 'publisher-1.cose'];
-    const { publisher: id } = await told<{ publisher: string }>(['publisher', 'init', ...publisher], place);
+    const id = await makePublisher(federation);
     const recipe = [HELLO, '--key', 'release.key', '--publisher', id, '--sequence', '1', '--out', 'hello', '--cache', 'cache'];
     const { release } = await told<{ release: string }>(['release', 'build', ...recipe], place);
     await told(['tenant', 'admit', '--key', 'tenant.key', '--name', 'Museum'], place);

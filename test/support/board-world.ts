@@ -18,6 +18,7 @@ import { publisherNoun } from '../../runtime/protocol/nouns/trust.ts';
 import type { TopicName } from '../../runtime/protocol/topics.ts';
 import { Draft } from '../../runtime/turn/draft.ts';
 import type { Outcome } from '../../runtime/turn/store.ts';
+import type { SlotCard } from '../../sim/hardware/slots.ts';
 import { keyOf } from './crypto.ts';
 import { FakeEngine, FakeFiles } from './fake-doors.ts';
 import { GATEWAYS, hashOf, idOf, lease, OPERATOR, operatorDoc, request, signedOperator } from './federation.ts';
@@ -52,6 +53,9 @@ export class BoardWorld {
   #bootCount = 0;
   #life = 0;
 
+  /** What of its system can be replaced; null: nothing. */
+  slots: SlotCard | null = null;
+
   /** The store has no room. */
   full = false;
   /** Tried so far. */
@@ -60,8 +64,10 @@ export class BoardWorld {
   readonly offer: Offer = { ...OFFER };
 
   /** Gateways share what they hold, as a federation does that has replicated. */
-  constructor(pace: Partial<Pace> = {}) {
+  constructor(pace: Partial<Pace> = {}, slots: ((world: BoardWorld) => SlotCard) | null = null) {
     this.pace = { ...PACE, ...pace };
+    this.slots = slots?.(this) ?? null;
+    if (slots !== null) this.offer.image = { board: 'generic-amd64' };
     const shelf = newShelf();
     this.gateways = GATEWAYS.map((name) => new PaperGateway(name, () => this.clock.now().wallMs, shelf));
     this.driven = this.#start();
@@ -124,6 +130,8 @@ export class BoardWorld {
         return this.engine.perform(effect.step, submit);
       case 'files':
         return this.files.perform(effect.step, submit);
+      case 'slots':
+        return this.slots?.perform(effect.step, submit);
       case 'wake':
         return void this.clock.after(effect.afterMs, () => submit({ kind: 'wake' }));
       case 'journal':

@@ -1,14 +1,15 @@
 /** The slots' door on two partitions and the folder of the boot partition. Steps run one after the other. */
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Slots, SlotsEvent, SlotsStep } from '../../ports/slots.ts';
 import { type Bytes, equal, hex } from '../../protocol/bytes.ts';
 import { asLichenError, type LichenError, refuse } from '../../protocol/errors.ts';
 import { WORDS_BYTES } from '../../protocol/image.ts';
 import { nodeCrypto } from '../crypto.ts';
-import { diskError } from '../disk.ts';
+import { diskError, syncPath } from '../disk.ts';
 import { openSlotContent } from './content.ts';
-import { type BootOptions, type BootRecords, folderOf, otherSlot, syncFolder, writeDurably } from './records.ts';
+import { type BootOptions, type BootRecords, folderOf, otherSlot, writeDurably } from './records.ts';
 
 export interface SlotsOptions extends BootOptions {
   /** Partitions of the slots. */
@@ -32,26 +33,28 @@ export const openSlots = (options: SlotsOptions): Slots => {
     ...{ stagePath, forgetCached },
   });
 
-  const writing = (change: () => void): void => {
+  const writing = async (change: () => void | Promise<void>): Promise<void> => {
     setWritable(true);
     try {
-      change();
+      await change();
     } finally {
       setWritable(false);
     }
   };
 
-  /** In the order in which a power cut may come: what is started names only what is there. */
-  const fillFolder = (release: Bytes): void => {
+  /** Nothing is started from there yet. A card is slow, and the board has other things to do meanwhile. */
+  const fillFolder = async (release: Bytes): Promise<void> => {
     const staged = content.staged();
     mkdirSync(folder, { recursive: true });
     for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true });
-    for (const { name, path } of staged) copyFileSync(path, join(folder, name));
-    for (const { name } of staged) syncFolder(join(folder, name));
+    for (const { name, path } of staged) {
+      await copyFile(path, join(folder, name));
+      await syncPath(join(folder, name));
+    }
     writeDurably(folder, 'release', hex(release));
     forgetCached();
     for (const { name, hash } of staged)
-      if (!equal(nodeCrypto.sha256(readFileSync(join(folder, name))), hash))
+      if (!equal(nodeCrypto.sha256(await readFile(join(folder, name))), hash))
         refuse('storage-broken', `the boot partition does not hold what was written to it: ${name}`);
   };
 
@@ -69,7 +72,7 @@ export const openSlots = (options: SlotsOptions): Slots => {
       case 'receive': {
         if (records.survey().trial) refuse('internal', 'a system on trial leaves the other slot alone');
         const missing = content.expect(step.entries);
-        if (records.survey().idle !== 'empty') writing(records.disarm);
+        if (records.survey().idle !== 'empty') await writing(records.disarm);
         return { kind: 'checked', missing };
       }
       case 'gather':
@@ -83,21 +86,21 @@ export const openSlots = (options: SlotsOptions): Slots => {
       case 'arm': {
         if (!content.isWhole()) refuse('missing-content', 'the idle slot is not whole');
         const line = words();
-        writing(() => {
-          fillFolder(step.release);
+        await writing(async () => {
+          await fillFolder(step.release);
           records.arm(line);
         });
         content.clear();
         return { kind: 'armed', release: step.release };
       }
       case 'keep':
-        writing(records.keep);
+        await writing(records.keep);
         return { kind: 'slot-kept' };
       case 'leave':
-        writing(records.leave);
+        await writing(records.leave);
         return { kind: 'slot-left' };
       case 'restart':
-        writing(records.parting);
+        await writing(records.parting);
         restart();
         return null;
     }

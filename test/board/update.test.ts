@@ -1,0 +1,114 @@
+/** A board that gives itself another system: fetched from its gateway, tried, kept; a bad one is left, and the plug is pulled at will. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Tree, text } from '../../firmware-images/tree.ts';
+import { told } from '../gateway/cli/command.ts';
+import { type BoardRow, boardWhen, type Federation, makePublisher, openFederation, writeSetup } from './federation.ts';
+import { otherImage, putOn, type TestImage, testImage, writeCard } from './image.ts';
+import { Machine } from './machine.ts';
+
+const BOOT_LIMIT_MS = 240_000;
+/** The running slot is read, cut and copied by an emulated processor. */
+const UPDATE_LIMIT_MS = 600_000;
+/** As many times as fit in so long the plug is pulled. */
+const CUTS_MS = Number(process.env.LICHEN_CUTS_MS ?? 120_000);
+const CUT_WITHIN_MS = 30_000;
+
+let folder: string;
+let image: TestImage;
+let federation: Federation;
+let machine: Machine;
+let publisher: string;
+const at = (path: string): string => join(folder, path);
+
+const start = (): Machine => {
+  machine = new Machine({ disks: [{ path: at('card') }], memoryMib: 512, reboots: true, reaches: [federation.gateway.ready.port] });
+  return machine;
+};
+
+/** Makes and pushes a system; the board's owner has it follow the publisher from the first one on. */
+const offer = async (sequence: number, change: (root: Tree) => void): Promise<string> => {
+  const name = `system-${sequence}`;
+  await otherImage(image, at(`${name}.img`), change);
+  const words = ['--key', 'release.key', '--publisher', publisher, '--sequence', String(sequence), '--label', `test ${sequence}`];
+  const { release } = await told<{ release: string }>(['image', 'release', at(`${name}.img`), ...words, '--out', name], federation.place);
+  await told(['release', 'push', name, '--publisher', 'publisher-1.cose'], federation.place);
+  rmSync(at(`${name}.img`));
+  return release;
+};
+
+const phase = ({ system }: BoardRow): string => `${system?.slot} ${system?.update?.phase ?? '-'}`;
+const runs = (release: string) => (row: BoardRow) => row.here && row.system?.release === release && row.system.update?.phase === 'kept';
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'lichen-update-'));
+  image = await testImage();
+  federation = await openFederation(folder);
+  publisher = await makePublisher(federation);
+  const setup = await writeSetup(federation, 'beech');
+  writeCard(image, at('card'));
+  putOn(at('card'), setup, 'lichen.json');
+});
+
+afterAll(async () => {
+  await machine?.close();
+  await federation?.gateway.stop('SIGKILL');
+  rmSync(folder, { recursive: true, force: true });
+});
+
+let second: string;
+
+test('a board updates itself from its gateway, comes back on the new slot and says so', async () => {
+  const board = start();
+  const { board: id } = await boardWhen(federation, 'the board to be at home', BOOT_LIMIT_MS, ({ system }) => system?.slot === 'a');
+  second = await offer(2, (root) => root.set('etc/second', text('two\n')));
+  await told(['board', 'update', '--board', id, '--owner-key', 'owner.key', '--publisher', publisher], federation.place);
+  await board.line(/is in the other slot, and is started next/, UPDATE_LIMIT_MS);
+  await board.line(/started from slot b/, BOOT_LIMIT_MS);
+  await board.line(/slot b works and is kept/, BOOT_LIMIT_MS);
+  const row = await boardWhen(federation, 'the board to say so', BOOT_LIMIT_MS, runs(second));
+  expect(phase(row)).toBe('b kept');
+});
+
+test('one that does not start is tried three times, and left; it is not tried again', async () => {
+  const bad = await offer(3, (root) => root.delete('usr/sbin/linuxrc'));
+  const row = await boardWhen(
+    federation,
+    'the board to be back',
+    UPDATE_LIMIT_MS,
+    ({ here, system }) => here && system?.update?.phase === 'failed',
+  );
+  expect(row.system).toMatchObject({ slot: 'b', release: second, update: { release: bad, phase: 'failed' } });
+  expect(machine.transcript.match(/Attempted to kill init/g)).toHaveLength(3);
+});
+
+/** Mulberry32: which moments they are is known afterwards. */
+const seeded = (seed: number) => {
+  let state = seed;
+  return (): number => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+};
+
+test('whenever the plug is pulled, it starts again, and is updated in the end', async () => {
+  const draw = seeded(Number(process.env.LICHEN_SEED ?? 1));
+  const fourth = await offer(4, (root) => root.set('etc/fourth', text('four\n'.repeat(1000))));
+  const started = performance.now();
+  const slots: string[] = [];
+  while (performance.now() - started < CUTS_MS) {
+    await machine.close();
+    slots.push(/slot (.)/.exec(await start().line(/started from slot/, BOOT_LIMIT_MS))?.[1] ?? '');
+    await sleep(draw() * CUT_WITHIN_MS);
+  }
+  process.stderr.write(`the plug was pulled ${slots.length} times; started from ${slots.join(' ')}\n`);
+  await machine.close();
+  start();
+  const row = await boardWhen(federation, 'the update', UPDATE_LIMIT_MS, runs(fourth));
+  expect(phase(row)).toBe('a kept');
+});

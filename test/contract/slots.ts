@@ -1,0 +1,180 @@
+/** What every slots door does, whatever starts the machine. */
+import { describe, expect, test } from 'vitest';
+import { unpackZstd } from '../../runtime/adapters/zstd.ts';
+import { filesOf, jigsawsOf } from '../../runtime/core/content.ts';
+import type { Slots, SlotsEvent, SlotsState, SlotsStep } from '../../runtime/ports/slots.ts';
+import { type Bytes, equal, fromHex } from '../../runtime/protocol/bytes.ts';
+import { decodeAs } from '../../runtime/protocol/noun.ts';
+import { type Entry, pageSchema } from '../../runtime/protocol/nouns/release.ts';
+import { contentIn } from '../../runtime/protocol/packing.ts';
+import { testCrypto } from '../support/crypto.ts';
+import { FIRST_ROOT, hexOf, type System, system } from '../support/system.ts';
+
+export interface SlotsRig {
+  /** The door as the runtime has it after the machine was started. */
+  door(): Slots;
+  /** Starts the machine anew, as its firmware does. */
+  boot(): void;
+  /** Content of the slot that runs, of so many bytes. */
+  root(bytes: number): Bytes;
+  close(): void;
+}
+
+export const entriesOf = ({ manifest, content }: System): Entry[] =>
+  manifest.pages.flatMap((hash) => decodeAs(pageSchema, content.get(Buffer.from(hash).toString('hex'))!, 'page').entries);
+
+const perform = (door: Slots, step: SlotsStep): Promise<SlotsEvent> => new Promise((answer) => door.perform(step, answer));
+
+/** The pieces that the door did not find by itself. */
+export const receive = async (door: Slots, one: System): Promise<number> => {
+  const entries = entriesOf(one);
+  const checked = await perform(door, { kind: 'receive', release: one.release, entries });
+  expect(checked).toMatchObject({ kind: 'checked' });
+  const files = filesOf(entries);
+  const jigsaws = jigsawsOf(files, new Map());
+  const gathered = await perform(door, { kind: 'gather', files: jigsaws });
+  if (gathered.kind !== 'gathered') throw new Error(gathered.kind);
+  for (const { file, offset } of gathered.lacks) {
+    const piece = jigsaws.find((jigsaw) => equal(jigsaw.file.hash, file.hash))?.pieces.find((one) => one.offset === offset);
+    const [hash, length] = piece!.chunk;
+    const bytes = contentIn(testCrypto, unpackZstd, hash, one.content.get(Buffer.from(hash).toString('hex'))!, length)!;
+    expect(await perform(door, { kind: 'write', file, offset, bytes })).toMatchObject({ kind: 'written', offset });
+  }
+  for (const { file, bytes } of files) expect(await perform(door, { kind: 'seal', file, bytes })).toEqual({ kind: 'file-sealed', file });
+  return gathered.lacks.length;
+};
+
+export const slotsContract = (name: string, open: () => SlotsRig, tries: number): void => {
+  const [two, three] = [system(2), system(3)];
+  const withRig = async (work: (rig: SlotsRig) => Promise<void>): Promise<void> => {
+    const rig = open();
+    try {
+      await work(rig);
+    } finally {
+      rig.close();
+    }
+  };
+  const state = async (rig: SlotsRig): Promise<SlotsState> => {
+    const event = await perform(rig.door(), { kind: 'survey-slots' });
+    if (event.kind !== 'slots-surveyed') throw new Error(event.kind);
+    return event.state;
+  };
+  const arm = async (rig: SlotsRig, one: System): Promise<void> => {
+    const door = rig.door();
+    await receive(door, one);
+    expect(await perform(door, { kind: 'arm', release: one.release })).toEqual({ kind: 'armed', release: one.release });
+  };
+  const restart = (rig: SlotsRig): void => rig.door().perform({ kind: 'restart' }, () => {});
+
+  describe(name, () => {
+    test('a card that was flashed has one slot, which stays', () =>
+      withRig(async (rig) => {
+        expect(await state(rig)).toEqual({ running: 'a', runningRelease: null, trial: false, idle: 'empty', idleRelease: null });
+      }));
+
+    test('what is armed is started, and stays when it is kept', () =>
+      withRig(async (rig) => {
+        await arm(rig, two);
+        expect(await state(rig)).toMatchObject({ running: 'a', trial: false, idle: 'armed', idleRelease: hexOf(two) });
+        await restarted(rig);
+        expect(await state(rig)).toEqual({ running: 'b', runningRelease: hexOf(two), trial: true, idle: 'kept', idleRelease: null });
+        expect(equal(rig.root(two.root.length), two.root)).toBe(true);
+        expect(await perform(rig.door(), { kind: 'keep' })).toEqual({ kind: 'slot-kept' });
+        expect(await state(rig)).toMatchObject({ running: 'b', trial: false });
+        rig.boot();
+        expect(await state(rig)).toMatchObject({ running: 'b', trial: false });
+      }));
+
+    test('what is not kept is started so often, and then the one before', () =>
+      withRig(async (rig) => {
+        await arm(rig, two);
+        await restarted(rig);
+        for (let again = 1; again < tries; again++) {
+          expect(await state(rig)).toMatchObject({ running: 'b', trial: true });
+          rig.boot();
+        }
+        rig.boot();
+        expect(await state(rig)).toMatchObject({ running: 'a', trial: false, idle: 'spent', idleRelease: hexOf(two) });
+        expect(equal(rig.root(FIRST_ROOT.length), FIRST_ROOT)).toBe(true);
+      }));
+
+    test('what is left is not started again', () =>
+      withRig(async (rig) => {
+        await arm(rig, two);
+        await restarted(rig);
+        expect(await perform(rig.door(), { kind: 'leave' })).toEqual({ kind: 'slot-left' });
+        rig.boot();
+        expect(await state(rig)).toMatchObject({ running: 'a', trial: false });
+        rig.boot();
+        expect(await state(rig)).toMatchObject({ running: 'a' });
+      }));
+
+    test('an update after one that was kept takes the other slot, and after one that was left the same', () =>
+      withRig(async (rig) => {
+        await arm(rig, two);
+        await restarted(rig);
+        await perform(rig.door(), { kind: 'keep' });
+        await arm(rig, three);
+        await restarted(rig);
+        expect(await state(rig)).toMatchObject({ running: 'a', runningRelease: hexOf(three), trial: true, idle: 'kept' });
+        await perform(rig.door(), { kind: 'leave' });
+        rig.boot();
+        expect(await state(rig)).toMatchObject({ running: 'b', runningRelease: hexOf(two), trial: false });
+        await arm(rig, system(4));
+        await restarted(rig);
+        expect(await state(rig)).toMatchObject({ running: 'a', runningRelease: hexOf(system(4)), trial: true });
+      }));
+
+    test('what is being received is started by nothing, also if something whole lay there before', () =>
+      withRig(async (rig) => {
+        await arm(rig, two);
+        expect(await perform(rig.door(), { kind: 'receive', release: three.release, entries: entriesOf(three) })).toMatchObject({
+          kind: 'checked',
+        });
+        rig.boot();
+        expect(await state(rig)).toMatchObject({ running: 'a', trial: false, idle: 'empty' });
+      }));
+
+    test('what came before is not asked for again, nor what the running slot has', () =>
+      withRig(async (rig) => {
+        const whole = filesOf(entriesOf(two)).flatMap(({ chunks }) => chunks).length;
+        const first = await receive(rig.door(), two);
+        expect(first).toBeLessThan(whole);
+        rig.boot();
+        const entries = entriesOf(two);
+        await perform(rig.door(), { kind: 'receive', release: two.release, entries });
+        const [root] = filesOf(entries).filter(({ bytes }) => bytes === two.root.length);
+        expect(await perform(rig.door(), { kind: 'gather', files: jigsawsOf([root!], new Map()) })).toEqual({
+          kind: 'gathered',
+          lacks: [],
+        });
+      }));
+
+    test('what is not whole is not armed', () =>
+      withRig(async (rig) => {
+        const door = rig.door();
+        await perform(door, { kind: 'receive', release: two.release, entries: entriesOf(two) });
+        expect(await perform(door, { kind: 'arm', release: two.release })).toMatchObject({ kind: 'slots-refused', step: 'arm' });
+        const [file] = filesOf(entriesOf(two));
+        expect(await perform(door, { kind: 'seal', file: file!.file, bytes: file!.bytes })).toMatchObject({ kind: 'files-refused' });
+      }));
+
+    test('a tree that is no system is refused', () =>
+      withRig(async (rig) => {
+        const entries: Entry[] = [
+          { kind: 'file', path: 'boot/release', executable: false, bytes: 1, hash: fromHex('00'.repeat(32)), chunks: [] },
+        ];
+        expect(await perform(rig.door(), { kind: 'receive', release: two.release, entries })).toMatchObject({
+          kind: 'slots-refused',
+          error: { code: 'bad-release' },
+        });
+      }));
+  });
+
+  /** The runtime says so, and the machine does. */
+  const restarted = async (rig: SlotsRig): Promise<void> => {
+    restart(rig);
+    await perform(rig.door(), { kind: 'survey-slots' });
+    rig.boot();
+  };
+};

@@ -1,0 +1,240 @@
+/** A board's own system: who may replace it, what a bad one comes to, and what is left of it when the power goes. */
+import { describe, expect, test } from 'vitest';
+import { hex } from '../../../runtime/protocol/bytes.ts';
+import type { Report } from '../../../runtime/protocol/nouns/board.ts';
+import { type BOARD, type BoardWorld, placed } from '../../support/board-world.ts';
+import { testCrypto } from '../../support/crypto.ts';
+import { smallRelease } from '../../support/small-release.ts';
+import { assign, FIRST_ROOT, hexOf, type System, slottedWorld, system, upkeep } from '../../support/system.ts';
+
+const HOUR_MS = 3_600_000;
+
+const said = (world: BoardWorld): Report['system'] =>
+  world.gateways
+    .flatMap((gateway) => gateway.reports)
+    .sort((a, b) => a.monoMs - b.monoMs || a.bootId.localeCompare(b.bootId))
+    .at(-1)?.system;
+const lastSaid = (world: BoardWorld): Report['system'] => world.home.reports.at(-1)?.system ?? said(world);
+const told = (world: BoardWorld): string => {
+  const found = lastSaid(world);
+  return `${found?.slot} ${found?.update?.phase ?? '-'}`;
+};
+
+describe('a system that its publisher signed, its owner wants and its home assigns', () => {
+  test('is written to the other slot, started from there, and kept [updates-8]', () => {
+    const { world, slots } = slottedWorld();
+    const two = system(2);
+    world.pass(3000);
+    expect(lastSaid(world)).toMatchObject({ slot: 'a', release: null, update: null });
+    assign(world, two);
+    world.pass(60_000);
+    expect(slots.system).toMatchObject({ release: hexOf(two), root: two.root });
+    expect([slots.running, slots.state.trial]).toEqual(['b', false]);
+    expect(told(world)).toBe('b kept');
+    expect(hex(lastSaid(world)?.release ?? new Uint8Array())).toBe(hexOf(two));
+  });
+
+  test('is fetched only as far as the running slot has not got it [updates-5]', () => {
+    const { world } = slottedWorld();
+    const two = system(2);
+    assign(world, two);
+    world.pass(60_000);
+    const asked = new Set(world.gateways.flatMap(({ wanted }) => wanted.flat()));
+    const bytes = [...two.content].filter(([key]) => asked.has(key)).reduce((sum, [, piece]) => sum + piece.length, 0);
+    expect(told(world)).toBe('b kept');
+    expect(bytes).toBeLessThan(two.root.length - FIRST_ROOT.length + 14_000 + 66_000);
+    expect([...two.content.keys()].filter((key) => !asked.has(key)).length).toBeGreaterThan(1);
+  });
+
+  test('and the next one takes the first slot again', () => {
+    const { world, slots } = slottedWorld();
+    assign(world, system(2));
+    world.pass(60_000);
+    assign(world, system(3));
+    world.pass(60_000);
+    expect(slots.system).toMatchObject({ release: hexOf(system(3)), root: system(3).root });
+    expect(told(world)).toBe('a kept');
+  });
+
+  test('comes after the instances have ended, and they run again', () => {
+    const { world, slots } = slottedWorld();
+    const one = placed(world);
+    world.assign(one).pass(5000);
+    expect(world.state(one.lease)?.state).toBe('running');
+    assign(world, system(2));
+    world.pass(90_000);
+    expect(slots.running).toBe('b');
+    const kinds = world.released.filter((kind) => kind === 'start' || kind === 'stop');
+    expect(kinds).toEqual(['start', 'stop', 'start']);
+    expect(world.state(one.lease)?.state).toBe('running');
+    expect(told(world)).toBe('b kept');
+  });
+
+  test('waits for an instance that holds it off, for as long as that may [updates-7]', () => {
+    const { world, slots } = slottedWorld();
+    const one = placed(world, { release: smallRelease({ holdMs: 300_000 }), request: { holdMs: 300_000 } });
+    world.engine.holds = true;
+    world.assign(one).pass(5000);
+    assign(world, system(2));
+    world.pass(200_000);
+    expect(slots.running).toBe('a');
+    expect(told(world)).toBe('a armed');
+    world.pass(200_000);
+    expect(told(world)).toBe('b kept');
+  });
+});
+
+describe('a system is not taken', () => {
+  const refused = (why: RegExp, give: (world: BoardWorld) => void): void => {
+    const { world, slots } = slottedWorld();
+    world.pass(3000);
+    give(world);
+    world.pass(60_000);
+    expect(slots.running).toBe('a');
+    expect(told(world)).toBe('a failed');
+    expect(lastSaid(world)?.update?.detail).toMatch(why);
+  };
+
+  test('whose owner did not sign that it is wanted [updates-2]', () =>
+    refused(/wrong-signer/, (world) => assign(world, system(2), upkeep(), 'stranger')));
+  test('that its owner wants for another board', () =>
+    refused(/about board/, (world) => assign(world, system(2), upkeep({ board: 'a'.repeat(32) as typeof BOARD }))));
+  test('when its owner has its system stay as it is', () =>
+    refused(/lets its system be/, (world) => assign(world, system(2), upkeep({ publisher: null }))));
+  test('when its owner named another one', () =>
+    refused(/named another one/, (world) => assign(world, system(2), upkeep({ release: system(3).release }))));
+  test('that its publisher did not sign', () => refused(/wrong-publisher/, (world) => assign(world, system(2, {}, { by: 'stranger' }))));
+  test('that is for another kind of board', () =>
+    refused(/is for pi/, (world) => assign(world, system(2, { image: { board: 'pi' }, recipe: 'image-pi' }))));
+  test('that is for another processor', () => refused(/is for arm64/, (world) => assign(world, system(2, { arch: 'arm64' }))));
+
+  test('that is older than one that was kept, or than the word of its owner that was obeyed [updates-4]', () => {
+    const { world, slots } = slottedWorld();
+    assign(world, system(5), upkeep({ version: 4 }));
+    world.pass(60_000);
+    expect(told(world)).toBe('b kept');
+    for (const [give, why] of [
+      [() => assign(world, system(4), upkeep({ version: 5 })), /sequence 5 of its publisher was kept/],
+      [() => assign(world, system(6), upkeep({ version: 3 })), /version 5 was obeyed|version 4 was obeyed/],
+    ] as const) {
+      give();
+      world.pass(60_000);
+      expect(told(world)).toBe('b failed');
+      expect(lastSaid(world)?.update?.detail).toMatch(why);
+    }
+    expect(slots.running).toBe('b');
+  });
+});
+
+describe('a system that does not work', () => {
+  const broken = (two: System) => slottedWorld((release) => release !== hexOf(two));
+
+  test('and starts nothing is left by itself, and not tried again until there is a newer one [updates-9]', () => {
+    const two = system(2);
+    const { world, slots } = broken(two);
+    assign(world, two);
+    world.pass(60_000);
+    expect([slots.running, slots.state.idle]).toEqual(['a', 'spent']);
+    expect(told(world)).toBe('a failed');
+    const deeds = slots.deeds;
+    world.pass(5 * HOUR_MS);
+    world.cut();
+    world.pass(HOUR_MS);
+    expect(slots.deeds).toBe(deeds);
+    assign(world, system(3));
+    world.pass(60_000);
+    expect(told(world)).toBe('b kept');
+  });
+
+  test('is tried again when its owner says so again', () => {
+    const two = system(2);
+    let isGood = false;
+    const { world, slots } = slottedWorld((release) => isGood || release !== hexOf(two));
+    assign(world, two);
+    world.pass(60_000);
+    expect(told(world)).toBe('a failed');
+    isGood = true;
+    assign(world, two, upkeep({ version: 2 }));
+    world.pass(60_000);
+    expect([slots.running, told(world)]).toEqual(['b', 'b kept']);
+  });
+
+  test('and never comes home is left by the board, and tried again after a while, but not for ever', () => {
+    const { world, slots } = slottedWorld((release, { gateways }) => {
+      for (const gateway of gateways) gateway.silent = release !== null;
+      return true;
+    });
+    assign(world, system(2));
+    world.pass(6 * HOUR_MS);
+    expect(slots.running).toBe('a');
+    expect(told(world)).toBe('a failed');
+    expect(lastSaid(world)?.update?.detail).toMatch(/did not come home/);
+    expect(world.journal.filter((line) => /on trial is left/.test(line))).toHaveLength(3);
+  });
+
+  test('with which an instance does not run again is left', () => {
+    const { world } = slottedWorld((release, { engine }) => {
+      if (release === null) engine.broken.delete('start');
+      else engine.broken.add('start');
+      return true;
+    });
+    const one = placed(world);
+    world.assign(one).pass(5000);
+    assign(world, system(2));
+    world.pass(1_500_000);
+    expect(told(world)).toBe('a failed');
+    expect(lastSaid(world)?.update?.detail).toMatch(/1 of its instances/);
+    expect(world.state(one.lease)?.state).toBe('running');
+  });
+});
+
+describe('when the power goes', () => {
+  /** Which of them survive that were not synced is drawn by a seed. */
+  const drawn = (seed: number) => (deed: number) =>
+    testCrypto.sha256(new Uint8Array([seed & 255, seed >> 8, deed & 255, deed >> 8]))[0]! < 128;
+
+  const updated = (cutAt: number, seed: number) => {
+    const { world, slots } = slottedWorld();
+    const [two, three] = [system(2), system(3)];
+    const good = new Map<string | null, Uint8Array>([
+      [null, FIRST_ROOT],
+      [hexOf(two), two.root],
+      [hexOf(three), three.root],
+    ]);
+    const whole = (): void => {
+      const { release, root, files } = slots.system;
+      const wanted = good.get(release);
+      expect(wanted, `a slot with ${release}`).toBeDefined();
+      expect(testCrypto.sha256(root.subarray(0, wanted!.length))).toEqual(testCrypto.sha256(wanted!));
+      if (release !== null) expect([...files.keys()].sort()).toEqual(['boot/first', 'boot/linux', 'boot/words']);
+    };
+    slots.cutAt = cutAt;
+    let cuts = 0;
+    slots.cut = () => {
+      cuts++;
+      slots.cutAt = 0;
+      world.clock.after(0, () => {
+        slots.powerCut(drawn(seed));
+        slots.boot();
+        whole();
+        world.reboot();
+      });
+    };
+    assign(world, two);
+    world.pass(100_000);
+    expect(told(world), `cut at ${cutAt}`).toBe('b kept');
+    assign(world, three);
+    world.pass(100_000);
+    expect(told(world), `cut at ${cutAt}`).toBe('a kept');
+    whole();
+    return { deeds: slots.deeds, cuts };
+  };
+
+  test('at any write of two updates, on a card that drops what was not synced, it starts, from one of both whole, and is updated in the end [updates-6]', () => {
+    const { deeds } = updated(0, 0);
+    expect(deeds).toBeGreaterThan(30);
+    let cuts = 0;
+    for (let at = 1; at <= deeds; at++) cuts += updated(at, at).cuts;
+    expect(cuts).toBe(deeds);
+  });
+});

@@ -1,0 +1,123 @@
+/** Systems of boards as releases, on paper, and a board with two slots among paper gateways. */
+import { bundleOf, pack, withParents } from '../../recipes/builder/pack.ts';
+import { type Bytes, hex, utf8 } from '../../runtime/protocol/bytes.ts';
+import { seal } from '../../runtime/protocol/noun.ts';
+import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
+import { publisherNoun } from '../../runtime/protocol/nouns/trust.ts';
+import { type Upkeep, upkeepNoun } from '../../runtime/protocol/nouns/upkeep.ts';
+import { SlotCard } from '../../sim/hardware/slots.ts';
+import { BOARD, BoardWorld } from './board-world.ts';
+import { keyOf, testCrypto } from './crypto.ts';
+import { hashOf, OWNER, PUBLISHER } from './federation.ts';
+import { publisherDoc, signedPublisher } from './small-release.ts';
+
+/** No two stretches of it are alike. */
+export const noise = (seed: string, bytes: number): Bytes => {
+  const out = new Uint8Array(bytes);
+  for (let at = 0; at < bytes; at += 32) out.set(testCrypto.sha256(utf8(`${seed}/${at}`)).subarray(0, Math.min(32, bytes - at)), at);
+  return out;
+};
+
+/** What was written to the card: as far as the board looks at it, an erofs of 30 blocks. */
+export const FIRST_ROOT = ((): Bytes => {
+  const root = noise('common', 30 * 4096);
+  const view = new DataView(root.buffer);
+  view.setUint32(1024, 0xe0f5e1e2, true);
+  view.setUint8(1024 + 12, 12);
+  view.setUint32(1024 + 36, 30, true);
+  return root;
+})();
+
+/** Shares its beginning with what was written to the card, and differs from every other in the rest. */
+export const rootOf = (sequence: number): Bytes => {
+  const root = new Uint8Array([...FIRST_ROOT, ...noise(`system ${sequence}`, 8 * 4096)]);
+  new DataView(root.buffer).setUint32(1024 + 36, 38, true);
+  return root;
+};
+
+export interface System {
+  release: Bytes;
+  manifest: Manifest;
+  root: Bytes;
+  document: Bytes;
+  content: Map<string, Bytes>;
+}
+
+const made = new Map<number, System>();
+
+/** As its publisher would have it, but for the changes. */
+export const system = (sequence: number, changes: Partial<Manifest> | null = null, { by = 'release key' } = {}): System => {
+  if (changes !== null || by !== 'release key') return make(sequence, changes ?? {}, by);
+  const held = made.get(sequence) ?? make(sequence, {}, by);
+  made.set(sequence, held);
+  return held;
+};
+
+const make = (sequence: number, changes: Partial<Manifest>, by: string): System => {
+  const root = rootOf(sequence);
+  const files = { root, 'boot/linux': noise(`linux ${sequence}`, 9000), 'boot/first': noise('first', 5000), 'boot/words': utf8('quiet\n') };
+  const packed = pack(withParents(Object.entries(files).map(([path, bytes]) => ({ kind: 'file', path, executable: false, bytes }))));
+  const about = {
+    ...{ publisher: PUBLISHER, recipe: 'image-generic-amd64', label: `${sequence}.0`, sequence, arch: 'x64' as const },
+    ...{ args: ['/root'], env: {}, engine: 'none' as const, parameters: {}, promises: [], demands: 'dev' as const },
+    limits: { memoryMib: 1, cpuMillis: 1, pids: 1, tmpMib: 1 },
+    image: { board: 'generic-amd64' },
+    ...changes,
+  };
+  const { release, manifest, pages, chunks } = bundleOf(packed, about, keyOf(by));
+  const whole: Manifest = {
+    v: 1,
+    pages: [...pages.keys()].map((key) => new Uint8Array(Buffer.from(key, 'hex'))),
+    entries: 0,
+    bytes: 0,
+    ...about,
+  };
+  return { release, manifest: whole, root, document: manifest, content: new Map([...pages, ...chunks]) };
+};
+
+export const upkeep = (changes: Partial<Upkeep> = {}): Upkeep => ({
+  v: 1,
+  board: BOARD,
+  owner: OWNER,
+  version: 1,
+  publisher: PUBLISHER,
+  ...changes,
+});
+
+/** All gateways assign it from now on. */
+export const assign = (world: BoardWorld, { release, document, content }: System, word: Upkeep = upkeep(), by = 'owner'): void => {
+  const doc = publisherDoc();
+  const publisher = hashOf(publisherNoun, doc);
+  const signed = hashOf(upkeepNoun, word);
+  world.hold([publisher, signedPublisher(doc)], [release, document], [signed, seal(upkeepNoun, word, keyOf(by))]);
+  for (const [hash, bytes] of content) world.home.shelf.held.set(hash, bytes);
+  for (const gateway of world.gateways) {
+    gateway.forge.desired = { ...gateway.forge.desired, image: { release, publisher, upkeep: signed } };
+    gateway.seq++;
+  }
+  if (world.linked !== null) world.message('desired', world.linked.desired(BOARD, world.tenure));
+};
+
+/** A paired board that was started from what was written to its card. `survives`: of what was not synced when its power goes. */
+export const slottedWorld = (works: (release: string | null, world: BoardWorld) => boolean = () => true) => {
+  let slots!: SlotCard;
+  const world: BoardWorld = new BoardWorld({}, () => {
+    slots = new SlotCard({
+      crypto: testCrypto,
+      root: FIRST_ROOT,
+      after: (ms, call) => void clock(ms, call),
+      restart: () => powerOn(),
+    });
+    return slots;
+  });
+  const clock = (ms: number, call: () => void): void => void world.clock.after(ms, call);
+  /** What does not work starts nothing, and the watchdog has it start again. */
+  const powerOn = (): void => {
+    slots.powerCut(() => true);
+    for (slots.boot(); !works(slots.system.release, world); ) slots.boot();
+    world.reboot();
+  };
+  return { world: world.pair(), slots, powerOn };
+};
+
+export const hexOf = ({ release }: System): string => hex(release);
