@@ -100,6 +100,13 @@ export const tickReport = (work: Work, board: Board, now: Instant): void => {
   const last = lastReports.get(work, ONE);
   const isNews = last === null || last.instances.length !== told.length || !told.every((one, i) => isSame(one, last.instances[i]));
   if (!isNews && now.monoMs - last.atMonoMs < board.pace.reportMs) return;
+  say(work, board, told, now);
+};
+
+/** Whether it is news or not. */
+export const reportNow = (work: Work, board: Board, now: Instant): void => say(work, board, reportOf(work, now), now);
+
+const say = (work: Work, board: Board, told: Report['instances'], now: Instant): void => {
   lastReports.put(work, { instances: told, atMonoMs: now.monoMs }, ONE);
   const report: Report = { v: 1, board: board.id, bootId: board.bootId, monoMs: Math.round(now.monoMs), instances: told };
   work.emit({ kind: 'publish', topic: 'report', payload: seal(reportNoun, report, board.signer) });
