@@ -151,9 +151,7 @@ const run = async (given: Values): Promise<void> => {
   partitions.watch(turn.submit);
   link.watch(turn.submit);
   turn.submit({ kind: 'boot' });
-  if (pairings.get(new Draft<Effect>(store.snapshot(), new Map()), ONE) !== null) forgetClaim(data);
-  else if (typeof values.claim === 'string') turn.submit(await pairWith(values.claim, identity, id, clock));
-  else askToBePaired(id);
+  await beginPaired(new Draft<Effect>(store.snapshot(), new Map()), { data, claim: values.claim, identity, id, clock }, turn);
   const lacks = [...enforcement.lacks, ...notGiven(enforcement, lent.capacity, lent.grants)];
   journal('running', { board: id, tier: offer.tier, engine: offer.engine, lacks });
   const tick = (): void => {
@@ -172,6 +170,20 @@ const endOf = (link: Link, partitions: Partitions, store: { close(): void }) => 
   partitions.close();
   store.close();
   process.exit(0);
+};
+
+interface Unpaired {
+  data: string;
+  claim: Values[string];
+  identity: Identity;
+  id: BoardId;
+  clock: Clock;
+}
+
+const beginPaired = async (held: Draft<Effect>, { data, claim, identity, id, clock }: Unpaired, turn: Turn<Event>): Promise<void> => {
+  if (pairings.get(held, ONE) !== null) forgetClaim(data);
+  else if (typeof claim === 'string') turn.submit(await pairWith(claim, identity, id, clock));
+  else askToBePaired(id);
 };
 
 /** Null: no folder is to be looked for. */
