@@ -19,13 +19,15 @@ import { wearOf } from './adapters/partitions/log-keep.ts';
 import { openPartitions } from './adapters/partitions/open.ts';
 import { forgetClaim, importSetup, readSetup } from './adapters/setup.ts';
 import { openImageSlots } from './adapters/slots/open.ts';
+import { StickFolder } from './adapters/stick-folder.ts';
+import { StickLink } from './adapters/stick-link.ts';
 import { dialThrough } from './adapters/tunnel.ts';
 import { unpackZstd } from './adapters/zstd.ts';
 import { boardCore } from './agent/agent.ts';
 import type { Board, Effect, Event, Of, Pace } from './agent/events.ts';
 import { openRetelling } from './agent/retell.ts';
 import { statusOf } from './agent/status.ts';
-import { type Capacity, notGiven, offerOf, parseCapacity, parseGrants } from './core/capacity.ts';
+import { notGiven, offerOf } from './core/capacity.ts';
 import { ONE, pairings } from './core/tables.ts';
 import type { Files } from './ports/files.ts';
 import type { Link } from './ports/link.ts';
@@ -34,86 +36,19 @@ import type { Slots } from './ports/slots.ts';
 import { hex } from './protocol/bytes.ts';
 import { parseClaim } from './protocol/claim.ts';
 import type { Opener } from './protocol/crypto.ts';
-import { asLichenError, ERRORS, LichenError, tell } from './protocol/errors.ts';
+import { asLichenError, ERRORS, tell } from './protocol/errors.ts';
 import { type BoardId, idFrom, type OperatorId } from './protocol/ids.ts';
 import type { Clock } from './turn/clock.ts';
 import { Draft } from './turn/draft.ts';
 import { startTurn, type Turn } from './turn/turn.ts';
+import { asUsage, HELP, lentIn, number, OPTIONS, paceOf, type Values } from './words.ts';
 
 export const SOFTWARE = 'lichen-runtime/0.1.0';
-
-const OPTIONS = {
-  data: { type: 'string' },
-  claim: { type: 'string' },
-  capacity: { type: 'string' },
-  grants: { type: 'string' },
-  tier: { type: 'string' },
-  'tick-ms': { type: 'string', default: '1000' },
-  'meter-ms': { type: 'string', default: '60000' },
-  'record-ms': { type: 'string', default: '900000' },
-  'report-ms': { type: 'string', default: '60000' },
-  'patience-ms': { type: 'string', default: '10000' },
-  'keepalive-s': { type: 'string', default: '10' },
-  proxy: { type: 'string' },
-  import: { type: 'string' },
-  slots: { type: 'string' },
-  status: { type: 'boolean', default: false },
-  evict: { type: 'boolean', default: false },
-  'rotate-key': { type: 'boolean', default: false },
-  inventory: { type: 'boolean', default: false },
-  help: { type: 'boolean', default: false },
-} as const;
-
-const HELP = `lichen-runtime --data DIR [--claim LICHEN1:...] [--capacity memory=MIB,cpu=MILLIS,partitions=N,data=MIB,ports=FIRST-LAST]
-                          [--grants internet,lan,gpio,...]
-
-  --data DIR        identity, store and files of this board
-  --claim LINE      pairs the board; once is enough
-  --capacity LIST   what of this machine is offered; default: half its memory, its cores, 8 partitions
-                    ports=FIRST-LAST: ports of this machine on which instances may be published; default: none
-  --grants LIST     what instances may be given of network and devices: internet, lan, gpio, i2c, spi, serial, camera,
-                    1wire, usb:VENDOR:PRODUCT; default: none. What is given besides has to be in the owner's binding
-  --proxy HOST:PORT reaches gateways through an HTTP proxy
-  --import FILE     takes claim, hostname, capacity, grants and proxy from a lichen.json, removes it, and ends; what the
-                    command line says goes before what was imported
-  --slots FILE      where the start of an image has written down which system slots there are
-  --status          says what the store holds, as JSON, and ends
-  --rotate-key      hands over to a new key and says with which documents, as JSON: push them, start the board again
-  --evict           stops and takes away every partition of this board, and ends
-  --tier dev        without root's means, even for root
-  --meter-ms N      between two samples of the kernel's counters (60000)
-  --record-ms N     between two signed usage records (900000)
-  --tick-ms, --report-ms, --patience-ms, --keepalive-s   other paces
-`;
 
 /** One line of JSON a line: journald and people's eyes both read it. */
 const journal = (line: string, detail: Record<string, unknown> = {}): void => {
   process.stderr.write(`${JSON.stringify({ at: new Date().toISOString(), line, ...detail })}\n`);
 };
-
-const number = (values: Record<string, string | boolean | undefined>, name: string): number => {
-  const value = Number(values[name]);
-  if (!Number.isSafeInteger(value) || value < 1) throw asUsage(`--${name} takes a whole number from 1`);
-  return value;
-};
-
-const asUsage = (detail: string): LichenError => new LichenError('bad-usage', detail);
-
-type Values = Record<string, string | boolean | undefined>;
-
-const paceOf = (values: Values): Pace => ({
-  tickMs: number(values, 'tick-ms'),
-  meterMs: number(values, 'meter-ms'),
-  recordMs: number(values, 'record-ms'),
-  reportMs: number(values, 'report-ms'),
-  patienceMs: number(values, 'patience-ms'),
-});
-
-/** What the owner sets aside and sets free. */
-const lentIn = (values: Values): { capacity: Capacity; grants: string[] } => ({
-  capacity: parseCapacity(typeof values.capacity === 'string' ? values.capacity : '', Math.floor(totalmem() / 2 ** 21)),
-  grants: parseGrants(typeof values.grants === 'string' ? values.grants : ''),
-});
 
 interface Doors {
   clock: Clock;
@@ -180,7 +115,7 @@ const run = async (given: Values): Promise<void> => {
     process.stdout.write(`${JSON.stringify({ ...status, logWear: wearOf(id, data) })}\n`);
     return store.close();
   }
-  const lent = lentIn(values);
+  const lent = lentIn(values, totalmem());
   const clock = openClock();
   const partitions = await partitionsOf(id, data, values);
   if (values.evict === true) {
@@ -198,7 +133,9 @@ const run = async (given: Values): Promise<void> => {
   };
   const files = openFiles({ path: data });
   const route = typeof values.proxy === 'string' ? { dial: dialThrough(values.proxy) } : {};
-  const link = new MqttLink({ identity, keepaliveS: number(values, 'keepalive-s'), timeoutMs: pace.patienceMs, ...route });
+  const network = new MqttLink({ identity, keepaliveS: number(values, 'keepalive-s'), timeoutMs: pace.patienceMs, ...route });
+  const stick = stickBeside(network, values.stick, { data, board: id, clock, freshMs: pace.reportMs });
+  const link = stick ?? network;
   const board: Board = {
     ...{ crypto: nodeCrypto, unpack: unpackZstd, sealer: nodeSealer, opener, signer: key.signer, entropy: kernelEntropy },
     ...{ id, bootId: bootId(), software: SOFTWARE, offer, pace },
@@ -212,7 +149,7 @@ const run = async (given: Values): Promise<void> => {
     store,
     clock,
     core: boardCore(board),
-    release: (effect) => wire(turn, { clock, partitions, files, link, slots: slots?.door ?? null }, effect),
+    release: (effect) => wire(turn, { clock, partitions, files, link, slots: slots?.door ?? null }, withNotes(stick, effect)),
     owner,
     batch: 256,
     conflictsMax: 3,
@@ -226,19 +163,11 @@ const run = async (given: Values): Promise<void> => {
   partitions.watch(turn.submit);
   link.watch(turn.submit);
   turn.submit({ kind: 'boot' });
-  if (pairings.get(new Draft<Effect>(store.snapshot(), new Map()), ONE) !== null) forgetClaim(data);
-  else if (typeof values.claim === 'string') turn.submit(await pairWith(values.claim, identity, id, clock));
-  else askToBePaired(id);
+  await beginPaired(new Draft<Effect>(store.snapshot(), new Map()), { data, claim: values.claim, identity, id, clock }, turn);
   const lacks = [...enforcement.lacks, ...fixed, ...notGiven(enforcement, lent.capacity, lent.grants)];
   journal('running', { board: id, tier: offer.tier, engine: offer.engine, lacks });
   beat(turn, clock, pace);
-  const stop = (): void => {
-    // Instances go on: the reapers hold them, and the next start adopts them.
-    link.hangUp();
-    partitions.close();
-    store.close();
-    process.exit(0);
-  };
+  const stop = endOf(link, partitions, store);
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
 };
@@ -246,6 +175,44 @@ const run = async (given: Values): Promise<void> => {
 const beat = (turn: Turn<Event>, clock: Clock, pace: Pace): void => {
   turn.submit({ kind: 'tick' });
   clock.after(pace.tickMs, () => beat(turn, clock, pace));
+};
+
+/** Instances go on: the reapers hold them, and the next start adopts them. */
+const endOf = (link: Link, partitions: Partitions, store: { close(): void }) => (): void => {
+  link.hangUp();
+  partitions.close();
+  store.close();
+  process.exit(0);
+};
+
+interface Unpaired {
+  data: string;
+  claim: Values[string];
+  identity: Identity;
+  id: BoardId;
+  clock: Clock;
+}
+
+const beginPaired = async (held: Draft<Effect>, { data, claim, identity, id, clock }: Unpaired, turn: Turn<Event>): Promise<void> => {
+  if (pairings.get(held, ONE) !== null) forgetClaim(data);
+  else if (typeof claim === 'string') turn.submit(await pairWith(claim, identity, id, clock));
+  else askToBePaired(id);
+};
+
+/** Null: no folder is to be looked for. */
+const stickBeside = (
+  network: Link,
+  path: Values[string],
+  { data, ...more }: { data: string; board: string; clock: Clock; freshMs: number },
+): StickLink | null =>
+  typeof path === 'string'
+    ? new StickLink(network, { ...more, folder: new StickFolder(path), memoryPath: join(data, 'carried.json'), crypto: nodeCrypto })
+    : null;
+
+/** What is refused is told in the folder, too. */
+const withNotes = (stick: StickLink | null, effect: Effect): Effect => {
+  if (effect.kind === 'journal') stick?.note(effect.line);
+  return effect;
 };
 
 /** A board that runs meanwhile goes on with the key it started with, until its gateway knows better. */

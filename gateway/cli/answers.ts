@@ -240,8 +240,8 @@ const SCHEMAS = {
   log: v.object({ author: gatewayId, from: uint, size: uint, head: v.nullable(text), entries: v.array(hex) }),
 };
 
-/** `statement` answers in CBOR. */
-export type JsonCall = Exclude<CallName, 'statement'>;
+/** `statement` and `carry` answer in CBOR. */
+export type JsonCall = Exclude<CallName, 'statement' | 'carry'>;
 export type Answers = { [Name in JsonCall]: v.InferOutput<(typeof SCHEMAS)[Name]> };
 export type Board = Answers['boards'][number];
 export type RolloutView = v.InferOutput<typeof rolloutView>;

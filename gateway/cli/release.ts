@@ -5,6 +5,7 @@ import { type ApiFlags, openClient } from './client.ts';
 import type { Heavy } from './heavy.ts';
 import { brief, emit, type JsonFlag, print, progress, say, table } from './output.ts';
 import { openPusher, type PushFlags } from './push.ts';
+import { addCarried } from './release-carry.ts';
 import { inspect } from './release-inspect.ts';
 import { pushPublisher, pushRelease, readRelease } from './release-push.ts';
 import { inspectionText } from './release-text.ts';
@@ -63,9 +64,11 @@ const list = async (flags: ApiFlags & JsonFlag): Promise<void> => {
   );
 };
 
+const LIGHT: ReadonlySet<string> = new Set(['push', 'list', 'inspect', 'export', 'import']);
+
 /** `build` is the builder's own verb; its module is loaded only when that is called for. */
 export const register = async (noun: Command, heavy: Heavy, wanted: string | undefined): Promise<void> => {
-  if (wanted !== 'push' && wanted !== 'list' && wanted !== 'inspect') {
+  if (!LIGHT.has(wanted ?? '')) {
     const registerReleaseBuild = await heavy.builder();
     registerReleaseBuild(noun, print);
   }
@@ -82,6 +85,7 @@ export const register = async (noun: Command, heavy: Heavy, wanted: string | und
   )
     .option('--publisher <file>', "push the publisher's signed document first")
     .action(push);
+  addCarried(noun);
   addVerb(noun, {
     usage: 'inspect <folder>',
     says: 'everything in a release before it is asked for: who signed it, what it may do, its files, what a board would fetch',

@@ -1,7 +1,7 @@
 /** The HTTP API's calls, as decisions over rows: reading ones write nothing. */
 
 import * as v from 'valibot';
-import type { CallName } from '../../runtime/protocol/api.ts';
+import type { DecidedCall } from '../../runtime/protocol/api.ts';
 import { type Bytes, fromHex, hex } from '../../runtime/protocol/bytes.ts';
 import { refuse } from '../../runtime/protocol/errors.ts';
 import { fingerprint } from '../../runtime/protocol/ids.ts';
@@ -298,7 +298,7 @@ const log: Answer = (work, _service, input) => {
   });
 };
 
-export const CALLS: Record<CallName, Answer> = {
+export const CALLS: Record<DecidedCall, Answer> = {
   status,
   gateways: listGateways,
   boards: listBoards,

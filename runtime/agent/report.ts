@@ -108,13 +108,20 @@ export const tickReport = (work: Work, board: Board, now: Instant): void => {
   if (links.get(work, ONE)?.phase !== 'welcomed') return;
   const told = reportOf(work, now);
   const last = lastReports.get(work, ONE);
-  const system = systemReport(work);
   const isNews =
     last === null ||
-    !isSameSystem(system, last.system) ||
+    !isSameSystem(systemReport(work), last.system) ||
     last.instances.length !== told.length ||
     !told.every((one, i) => isSame(one, last.instances[i]));
   if (!isNews && now.monoMs - last.atMonoMs < board.pace.reportMs) return;
+  say(work, board, told, now);
+};
+
+/** Whether it is news or not. */
+export const reportNow = (work: Work, board: Board, now: Instant): void => say(work, board, reportOf(work, now), now);
+
+const say = (work: Work, board: Board, told: Report['instances'], now: Instant): void => {
+  const system = systemReport(work);
   lastReports.put(work, { instances: told, system, atMonoMs: now.monoMs }, ONE);
   const report: Report = { v: 1, board: board.id, bootId: board.bootId, monoMs: Math.round(now.monoMs), instances: told };
   const whole = system === null ? report : { ...report, system };

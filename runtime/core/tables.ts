@@ -100,6 +100,8 @@ export interface LinkState {
   patienceMs: number;
   /** Sessions one after the other that were over soon. */
   brief: number;
+  /** What is said may be read days later: nothing is waited for, and no time is told. */
+  carried: boolean;
   /** When to dial next, or since when this phase lasts. */
   atMonoMs: number;
 }

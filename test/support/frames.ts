@@ -21,7 +21,18 @@ import {
 import { grantNoun, renewalNoun } from '../../runtime/protocol/nouns/grant.ts';
 import { ackNoun, chainPoint, desiredNoun, leaseNoun, nowNoun } from '../../runtime/protocol/nouns/lease.ts';
 import { admitSchema, closeSchema, entrySchema, pairSchema, peerFrame, presenceSchema } from '../../runtime/protocol/nouns/log.ts';
-import { answer, chunk, claim, gone, pairAnswer, paired, refusal, usageBatch, want } from '../../runtime/protocol/nouns/messages.ts';
+import {
+  answer,
+  carried,
+  chunk,
+  claim,
+  gone,
+  pairAnswer,
+  paired,
+  refusal,
+  usageBatch,
+  want,
+} from '../../runtime/protocol/nouns/messages.ts';
 import type { NetworkWish } from '../../runtime/protocol/nouns/reach.ts';
 import { type Manifest, manifestNoun, pageSchema } from '../../runtime/protocol/nouns/release.ts';
 import { bindingNoun, requestNoun, rotationNoun, verdictNoun, voucherNoun } from '../../runtime/protocol/nouns/request.ts';
@@ -363,6 +374,7 @@ export const PLAIN: PlainFrame[] = [
   plain('log-text', logText, { v, lease: lease.lease, from: 5, next: 12, missed: 5, text: fill(0x61, 7) }),
   plain('secrets-text', secretsText, { v, tenant, name: 'echo', board, files: { 'api-key': fill(1, 20), 'db-password': fill(2, 8) } }),
   plain('gone', gone, { v }),
+  plain('carried', carried, { v, session: 'carried/1', frames: [{ topic: 'want', payload: fill(1, 40) }] }),
   plain('answer', answer, {
     v,
     of: fill(1),

@@ -22,12 +22,16 @@ export const rooms: Room[] = [
   // What a client of the federation needs, a board or a person's machine: keys, certificates, TLS and MQTT.
   {
     name: 'runtime/client',
-    at: ['crypto', 'entropy', 'keyfile', 'certificate', 'hpke', 'tls', 'frames', 'mqtt-header', 'mqtt-session', 'zstd'].map(
+    at: ['crypto', 'entropy', 'keyfile', 'certificate', 'hpke', 'tls', 'frames', 'mqtt-header', 'mqtt-session', 'zstd', 'stick-folder'].map(
       (file) => `runtime/adapters/${file}.ts`,
     ),
     sees: ['runtime/protocol', 'runtime/turn'],
   },
-  { name: 'runtime/main', at: ['runtime/main.ts'], sees: [...shared, 'runtime/core', 'runtime/ports', 'runtime/agent'] },
+  {
+    name: 'runtime/main',
+    at: ['runtime/main.ts', 'runtime/words.ts'],
+    sees: [...shared, 'runtime/core', 'runtime/ports', 'runtime/agent'],
+  },
 
   { name: 'gateway/core', at: ['gateway/core/'], sees: ['runtime/protocol', 'runtime/turn'] },
   // What the adapters of the gateway must offer; the rest of the service is above them.
