@@ -47,7 +47,7 @@ beforeAll(async () => {
   // As the first start makes it.
   execFileSync('/sbin/sfdisk', ['--quiet', '--append', '--no-reread', '--no-tell-kernel', at('card')], {
     stdio: ['pipe', 'ignore', 'ignore'],
-    input: 'name=lichen-root-b, size=256M, type=linux\nname=lichen-data, type=linux\n',
+    input: 'name=lichen-root-b, size=256M, type=linux\nname=lichen-data-new, type=linux\n',
   });
   execFileSync('mmd', ['-i', `${at('card')}@@1M`, '::lichen/b']);
 });

@@ -27,7 +27,13 @@ export const rooms: Room[] = [
     ),
     sees: ['runtime/protocol', 'runtime/turn'],
   },
-  { name: 'runtime/main', at: ['runtime/main.ts'], sees: [...shared, 'runtime/core', 'runtime/ports', 'runtime/agent'] },
+  // What a board does and shows until it has a gateway.
+  { name: 'runtime/unpaired', at: ['runtime/unpaired/'], sees: shared },
+  {
+    name: 'runtime/main',
+    at: ['runtime/main.ts'],
+    sees: [...shared, 'runtime/core', 'runtime/ports', 'runtime/agent', 'runtime/unpaired'],
+  },
 
   { name: 'gateway/core', at: ['gateway/core/'], sees: ['runtime/protocol', 'runtime/turn'] },
   // What the adapters of the gateway must offer; the rest of the service is above them.
