@@ -6,7 +6,7 @@ import { benchPrograms, PROGRAMS } from './contents.ts';
 import { isKernel } from './kernel.ts';
 import { type LockedPackage, writeLock } from './lock.ts';
 import { strippedNode } from './programs.ts';
-import { benchClosure, programsOf } from './root.ts';
+import { benchClosure, filePackages, programsOf } from './root.ts';
 import { needTools } from './tool.ts';
 import { unpackPackages } from './unpack.ts';
 import type { Work } from './work.ts';
@@ -19,12 +19,13 @@ export const refreshLock = async (work: Work): Promise<LockedPackage[]> => {
   mkdirSync(work.cachePath, { recursive: true });
   work.say('packages: resolving');
   const { board } = work;
-  const own = [...board.firmware.packages, board.kernel];
+  const own = [...board.firmware.packages, ...Object.keys(board.programs ?? {}), ...filePackages(board), board.kernel];
   const names = [...Object.keys(PROGRAMS), ...Object.keys(benchPrograms(board)), ...own, ...NODE_NEEDS];
   const candidates = await resolvePackages(names, work);
   const trees = await unpackPackages(await fetchPackages(candidates, work), work.cachePath);
   const taken = new Set([
-    ...programsOf({ trees, node: await strippedNode(work) }).packages,
+    ...programsOf(board, { trees, node: await strippedNode(work) }).packages,
+    ...filePackages(board),
     ...benchClosure(board, trees).packages,
     ...[...board.firmware.packages, ...candidates.filter(isKernel).map(({ name }) => name)],
   ]);

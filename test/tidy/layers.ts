@@ -27,10 +27,12 @@ export const rooms: Room[] = [
     ),
     sees: ['runtime/protocol', 'runtime/turn'],
   },
+  // What a board does and shows until it has a gateway.
+  { name: 'runtime/unpaired', at: ['runtime/unpaired/'], sees: shared },
   {
     name: 'runtime/main',
     at: ['runtime/main.ts', 'runtime/words.ts'],
-    sees: [...shared, 'runtime/core', 'runtime/ports', 'runtime/agent'],
+    sees: [...shared, 'runtime/core', 'runtime/ports', 'runtime/agent', 'runtime/unpaired'],
   },
 
   { name: 'gateway/core', at: ['gateway/core/'], sees: ['runtime/protocol', 'runtime/turn'] },
