@@ -22,7 +22,7 @@ import { openImageSlots } from './adapters/slots/open.ts';
 import { dialThrough } from './adapters/tunnel.ts';
 import { unpackZstd } from './adapters/zstd.ts';
 import { boardCore } from './agent/agent.ts';
-import type { Board, Effect, Event, Of, Pace } from './agent/events.ts';
+import { type Board, type Effect, type Event, type Of, type Pace, saidBy } from './agent/events.ts';
 import { openRetelling } from './agent/retell.ts';
 import { statusOf } from './agent/status.ts';
 import { type Capacity, notGiven, offerOf, parseCapacity, parseGrants } from './core/capacity.ts';
@@ -36,6 +36,7 @@ import { parseClaim } from './protocol/claim.ts';
 import type { Opener } from './protocol/crypto.ts';
 import { asLichenError, ERRORS, LichenError, tell } from './protocol/errors.ts';
 import { type BoardId, idFrom, type OperatorId } from './protocol/ids.ts';
+import type { Part } from './protocol/image.ts';
 import type { Clock } from './turn/clock.ts';
 import { Draft } from './turn/draft.ts';
 import { startTurn, type Turn } from './turn/turn.ts';
@@ -120,7 +121,7 @@ interface Doors {
   partitions: Partitions;
   files: Files;
   link: Link;
-  slots: Slots | null;
+  slots: Record<Part, Slots> | null;
 }
 
 /** Sources and sinks of the turn: every effect goes to its door, every door's answer comes back as an event. */
@@ -137,7 +138,7 @@ const wire = (turn: Turn<Event>, doors: Doors, effect: Effect): void => {
     case 'files':
       return doors.files.perform(effect.step, turn.submit);
     case 'slots':
-      return doors.slots?.perform(effect.step, turn.submit);
+      return doors.slots?.[effect.part].perform(effect.step, (event) => turn.submit(saidBy(effect.part, event)));
     case 'wake':
       return void doors.clock.after(effect.afterMs, () => turn.submit({ kind: 'wake' }));
     case 'journal':
@@ -194,7 +195,7 @@ const run = async (given: Values): Promise<void> => {
   const offer = {
     ...offerOf(enforcement, lent.capacity, process.arch, await boardModel(data), lent.grants),
     ...(enforcement.secrets && { box: opener.publicKey }),
-    ...(slots !== null && { image: { board: slots.board } }),
+    ...(slots !== null && { image: { board: slots.board, runtime: true } }),
   };
   const files = openFiles({ path: data });
   const route = typeof values.proxy === 'string' ? { dial: dialThrough(values.proxy) } : {};
@@ -212,7 +213,7 @@ const run = async (given: Values): Promise<void> => {
     store,
     clock,
     core: boardCore(board),
-    release: (effect) => wire(turn, { clock, partitions, files, link, slots: slots?.door ?? null }, effect),
+    release: (effect) => wire(turn, { clock, partitions, files, link, slots: slots?.doors ?? null }, effect),
     owner,
     batch: 256,
     conflictsMax: 3,

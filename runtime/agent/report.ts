@@ -104,16 +104,17 @@ export const tickReport = (work: Work, board: Board, now: Instant): void => {
   if (links.get(work, ONE)?.phase !== 'welcomed') return;
   const told = reportOf(work, now);
   const last = lastReports.get(work, ONE);
-  const system = systemReport(work);
+  const [system, runtime] = [systemReport(work, 'system'), systemReport(work, 'runtime')];
   const isNews =
     last === null ||
     !isSameSystem(system, last.system) ||
+    !isSameSystem(runtime, last.runtime) ||
     last.instances.length !== told.length ||
     !told.every((one, i) => isSame(one, last.instances[i]));
   if (!isNews && now.monoMs - last.atMonoMs < board.pace.reportMs) return;
-  lastReports.put(work, { instances: told, system, atMonoMs: now.monoMs }, ONE);
+  lastReports.put(work, { instances: told, system, runtime, atMonoMs: now.monoMs }, ONE);
   const report: Report = { v: 1, board: board.id, bootId: board.bootId, monoMs: Math.round(now.monoMs), instances: told };
-  const whole = system === null ? report : { ...report, system };
+  const whole = { ...report, ...(system !== null && { system }), ...(runtime !== null && { runtime }) };
   work.emit({ kind: 'publish', topic: 'report', payload: seal(reportNoun, whole, board.signer) });
 };
 

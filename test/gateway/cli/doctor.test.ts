@@ -112,6 +112,7 @@ describe('the gateway', () => {
     binding: 1,
     upkeep: null,
     system: null,
+    runtime: null,
     ...changes,
   });
   const judge = ({
