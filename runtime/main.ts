@@ -121,7 +121,7 @@ interface Doors {
   partitions: Partitions;
   files: Files;
   link: Link;
-  slots: Record<Part, Slots> | null;
+  slots: Partial<Record<Part, Slots>> | null;
 }
 
 /** Sources and sinks of the turn: every effect goes to its door, every door's answer comes back as an event. */
@@ -138,7 +138,7 @@ const wire = (turn: Turn<Event>, doors: Doors, effect: Effect): void => {
     case 'files':
       return doors.files.perform(effect.step, turn.submit);
     case 'slots':
-      return doors.slots?.[effect.part].perform(effect.step, (event) => turn.submit(saidBy(effect.part, event)));
+      return doors.slots?.[effect.part]?.perform(effect.step, (event) => turn.submit(saidBy(effect.part, event)));
     case 'wake':
       return void doors.clock.after(effect.afterMs, () => turn.submit({ kind: 'wake' }));
     case 'journal':
@@ -195,7 +195,7 @@ const run = async (given: Values): Promise<void> => {
   const offer = {
     ...offerOf(enforcement, lent.capacity, process.arch, await boardModel(data), lent.grants),
     ...(enforcement.secrets && { box: opener.publicKey }),
-    ...(slots !== null && { image: { board: slots.board, runtime: true } }),
+    ...(slots !== null && { image: { board: slots.board, parts: slots.parts } }),
   };
   const files = openFiles({ path: data });
   const route = typeof values.proxy === 'string' ? { dial: dialThrough(values.proxy) } : {};

@@ -15,7 +15,7 @@ export interface AssignedImage {
 /** Null while there is none that all agree on. Of several the one with the highest sequence. */
 export const imageFor = (rows: Rows, board: string, part: Part): AssignedImage | null => {
   const offered = boards.get(rows, board)?.offer?.image;
-  const kind = part === 'runtime' && offered?.runtime !== true ? undefined : offered?.board;
+  const kind = offered?.parts.includes(part) === true ? offered.board : undefined;
   const upkeep = upkeeps.get(rows, board);
   const wanted = upkeep?.doc.publisher ?? null;
   const publisher = wanted === null ? null : publishers.get(rows, wanted);

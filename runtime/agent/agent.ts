@@ -147,9 +147,8 @@ const stored = (work: Work, board: Board, event: FilesEvent | SlotsAnswer, now: 
   }
 };
 
-const surveySlots = (work: Work, { offer: { image } }: Board): void => {
-  if (image !== undefined) work.emit({ kind: 'slots', part: 'system', step: { kind: 'survey-slots' } });
-  if (image?.runtime === true) work.emit({ kind: 'slots', part: 'runtime', step: { kind: 'survey-slots' } });
+const surveySlots = (work: Work, { offer }: Board): void => {
+  for (const part of offer.image?.parts ?? []) work.emit({ kind: 'slots', part, step: { kind: 'survey-slots' } });
 };
 
 const decide = (work: Work, board: Board, event: Event, now: Instant): void => {

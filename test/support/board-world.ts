@@ -70,7 +70,7 @@ export class BoardWorld {
     this.pace = { ...PACE, ...pace };
     this.slots = slots;
     this.versions = versions;
-    if (slots !== null) this.offer.image = { board: 'generic-amd64', ...(versions !== null && { runtime: true }) };
+    if (slots !== null) this.offer.image = { board: 'generic-amd64', parts: versions === null ? ['system'] : ['system', 'runtime'] };
     const shelf = newShelf();
     this.gateways = GATEWAYS.map((name) => new PaperGateway(name, () => this.clock.now().wallMs, shelf));
     this.driven = this.#start();

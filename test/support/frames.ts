@@ -260,7 +260,12 @@ export const SIGNED: SignedFrame[] = [
     'board 1',
     '/lending',
   ),
-  one(helloNoun, { ...hello, offer: { ...hello.offer, image: { board: 'generic-amd64', runtime: true } } }, 'board 1', '/image'),
+  one(
+    helloNoun,
+    { ...hello, offer: { ...hello.offer, image: { board: 'generic-amd64', parts: ['system', 'runtime'] } } },
+    'board 1',
+    '/image',
+  ),
   one(reportNoun, report, 'board 1'),
   one(reportNoun, { ...report, system: { slot: 'a', release: null, update: null } }, 'board 1', '/flashed'),
   one(

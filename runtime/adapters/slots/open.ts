@@ -24,8 +24,8 @@ const found = v.pipe(
 );
 
 export interface Opened {
-  /** Null: no other system can be given to this board. */
-  slots: { doors: Record<Part, Slots>; board: string } | null;
+  /** Null: nothing of this board's own software can be replaced. */
+  slots: { doors: Partial<Record<Part, Slots>>; parts: Part[]; board: string } | null;
   lacks: string[];
 }
 
@@ -36,18 +36,18 @@ const TRYBOOT = 'updates of the system (this kernel cannot ask the Pi to start t
 
 export const openImageSlots = (file: string, dataPath: string): Opened => {
   if (!existsSync(file)) return { slots: null, lacks: [] };
-  const { board, running, boot, roots, runtime, system: on } = parse(found, JSON.parse(readFileSync(file, 'utf8')), file);
-  if (!existsSync(join(boot, 'loader', 'entries'))) return { slots: null, lacks: [TRYBOOT] };
+  const { board, running, boot, roots, runtime: release, system: on } = parse(found, JSON.parse(readFileSync(file, 'utf8')), file);
+  const runtime = openVersions({
+    ...{ path: join(dataPath, 'runtime'), running: release === '' ? null : release, file: process.argv[1] ?? '', system: on, forgetCached },
+    // As when init ends it: instances go on.
+    restart: () => void process.kill(process.pid, 'SIGTERM'),
+  });
+  if (!existsSync(join(boot, 'loader', 'entries'))) return { slots: { doors: { runtime }, parts: ['runtime'], board }, lacks: [TRYBOOT] };
   const system = openSlots({
     ...{ bootPath: boot, running, roots, stagePath: join(dataPath, 'slot'), forgetCached },
     records: systemdBoot({ bootPath: boot, running }),
     setWritable: (is) => void execFileSync('mount', ['-o', is ? 'remount,rw' : 'remount,ro', boot]),
     restart: () => void execFileSync('reboot'),
   });
-  const versions = openVersions({
-    ...{ path: join(dataPath, 'runtime'), running: runtime === '' ? null : runtime, file: process.argv[1] ?? '', system: on, forgetCached },
-    // As when init ends it: instances go on.
-    restart: () => void process.kill(process.pid, 'SIGTERM'),
-  });
-  return { slots: { doors: { system, runtime: versions }, board }, lacks: [] };
+  return { slots: { doors: { system, runtime }, parts: ['system', 'runtime'], board }, lacks: [] };
 };

@@ -61,8 +61,8 @@ export const offerSchema = v.strictObject({
   dataMib: v.optional(positive),
   /** Its ports that instances may be published on; without it, none. */
   ports: v.optional(portRange),
-  /** Which kind of image it was started from, if it can be given another; whether its runtime can be replaced alone. */
-  image: v.optional(v.strictObject({ board: name, runtime: v.optional(v.boolean()) })),
+  /** Which kind of image it was started from, and what of it can be replaced. */
+  image: v.optional(v.strictObject({ board: name, parts: v.pipe(v.array(v.picklist(['system', 'runtime'])), v.maxLength(2)) })),
 });
 export type Offer = v.InferOutput<typeof offerSchema>;
 
