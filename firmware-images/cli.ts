@@ -11,7 +11,7 @@ import { buildImage } from './image.ts';
 import { inspectImage } from './inspect.ts';
 import { lockPath } from './lock.ts';
 import { refreshLock } from './refresh.ts';
-import { inWords, releaseImage } from './release.ts';
+import { inWords, type ReleaseReport, releaseImage, releaseRuntime } from './release.ts';
 import { defaultCache, type Work } from './work.ts';
 
 export interface Terminal {
@@ -158,25 +158,43 @@ const registerUse = (image: Command, { print, say }: Terminal): void => {
     });
 };
 
-const registerRelease = (image: Command, { print }: Terminal): void => {
-  addVerb(
-    image,
-    'release <file>',
-    'sign the system of an image as a release, which boards of its kind can be updated to',
-    'image release images/lichen-generic-amd64.img --key release.key --publisher ID --sequence 2 --label 2026.2 --out amd64-2',
-  )
+const withSigning = (verb: Command): Command =>
+  verb
     .requiredOption('--key <file>', "the publisher's key file")
     .requiredOption('--publisher <id>', "the publisher's id")
-    .requiredOption('--sequence <number>', 'rises with every release of this kind of image; boards take none lower')
+    .requiredOption('--sequence <number>', 'rises with every such release; boards take none lower')
     .requiredOption('--label <text>', 'the version, for people')
-    .requiredOption('--out <folder>', 'where the pieces of the release go')
-    .action(async (file: string, flags: ReleaseFlags) => {
-      const sequence = Number(flags.sequence);
-      if (!Number.isSafeInteger(sequence) || sequence < 1) refuse('bad-usage', `--sequence is a number from 1 on, not "${flags.sequence}"`);
-      const { key: keyPath, publisher, label, out } = flags;
-      const made = await releaseImage({ image: resolve(file), keyPath, publisher, sequence, label, outPath: out });
-      print(flags.json === true ? JSON.stringify(made) : inWords(made, out));
-    });
+    .requiredOption('--out <folder>', 'where the pieces of the release go');
+
+const signingOf = ({ key: keyPath, publisher, sequence: text, label, out: outPath }: ReleaseFlags) => {
+  const sequence = Number(text);
+  if (!Number.isSafeInteger(sequence) || sequence < 1) refuse('bad-usage', `--sequence is a number from 1 on, not "${text}"`);
+  return { keyPath, publisher, sequence, label, outPath };
+};
+
+const registerRelease = (image: Command, { print, say }: Terminal): void => {
+  const told = (made: ReleaseReport, { json, out }: ReleaseFlags): void => print(json === true ? JSON.stringify(made) : inWords(made, out));
+  const words = '--key release.key --publisher ID --sequence 2 --label 2026.2';
+  withSigning(
+    addVerb(
+      image,
+      'release <file>',
+      'sign the system of an image as a release, which boards of its kind can be updated to',
+      `image release images/lichen-generic-amd64.img ${words} --out amd64-2`,
+    ),
+  ).action(async (file: string, flags: ReleaseFlags) => told(await releaseImage({ image: resolve(file), ...signingOf(flags) }), flags));
+  withStore(
+    withSigning(
+      addVerb(
+        image,
+        'runtime <board>',
+        'sign the runtime alone as a release: boards of that kind are updated to it while their instances run on',
+        `image runtime generic-amd64 ${words} --out runtime-2`,
+      ),
+    ),
+  ).action(async (name: string, flags: ReleaseFlags & Flags) =>
+    told(await releaseRuntime(workOf(name, flags, say), signingOf(flags)), flags),
+  );
 };
 
 export const registerImage = (image: Command, terminal: Terminal): void => {

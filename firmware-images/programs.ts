@@ -22,8 +22,9 @@ export const strippedNode = async ({ board, cachePath }: Work): Promise<string> 
   return path;
 };
 
+const RUNTIME = 'runtime/main.ts';
 /** Names in the image to what they are made of. What takes the setup off the card reads YAML, which the runtime need not carry. */
-const ENTRIES = { 'lichen-runtime.mjs': 'runtime/main.ts', 'lichen-setup.mjs': 'firmware-images/setup/main.ts' };
+const ENTRIES = { 'lichen-runtime.mjs': RUNTIME, 'lichen-setup.mjs': 'firmware-images/setup/main.ts' };
 
 /** As they are in the sources now. */
 export const bundlePrograms = async (work: Work): Promise<Map<string, Uint8Array>> => {
@@ -31,6 +32,8 @@ export const bundlePrograms = async (work: Work): Promise<Map<string, Uint8Array
   for (const [name, entry] of Object.entries(ENTRIES)) bundles.set(name, await bundled(work, entry));
   return bundles;
 };
+
+export const bundleRuntime = (work: Work): Promise<Buffer> => bundled(work, RUNTIME);
 
 const bundled = async ({ board, cachePath }: Work, entry: string): Promise<Buffer> => {
   const path = join(cachePath, `bundle-${board.arch}-${process.pid}.mjs`);

@@ -3,17 +3,20 @@ import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeBundle } from '../recipes/builder/bundle.ts';
-import { bundleOf, pack, withParents } from '../recipes/builder/pack.ts';
+import { bundleOf, type Packed, pack, withParents } from '../recipes/builder/pack.ts';
 import { openKeyFile } from '../runtime/adapters/keyfile.ts';
 import { hex } from '../runtime/protocol/bytes.ts';
 import { refuse } from '../runtime/protocol/errors.ts';
-import { ROOT_FILE } from '../runtime/protocol/image.ts';
+import { ROOT_FILE, RUNTIME_FILE } from '../runtime/protocol/image.ts';
+import type { Manifest } from '../runtime/protocol/nouns/release.ts';
 import { parse, publisherId } from '../runtime/protocol/schema.ts';
 import type { Board } from './boards/board.ts';
 import { BOARDS } from './boards/boards.ts';
 import { uuidOf } from './disk.ts';
 import { tableIn } from './gpt.ts';
+import { bundleRuntime } from './programs.ts';
 import { runTool } from './tool.ts';
+import type { Work } from './work.ts';
 
 export interface ReleaseInput {
   image: string;
@@ -95,21 +98,48 @@ const UNUSED = { memoryMib: 1, cpuMillis: 1, pids: 1, tmpMib: 1 };
 
 /** Errors: `image-failed`, `not-found`, `bad-release`, those of the key file and of `writeBundle`. */
 export const releaseImage = async (input: ReleaseInput): Promise<ReleaseReport> => {
-  const { image, keyPath, sequence, label, outPath } = input;
+  const { image, keyPath } = input;
   if (!existsSync(image)) refuse('not-found', image);
   if (image.endsWith('.xz')) refuse('bad-usage', `${image} is packed: unpack it first, xz -dk ${image}`);
   if (!existsSync(keyPath)) refuse('not-found', `there is no key file ${keyPath}`);
   const { board, root, bootAt } = partsOf(image);
   const files = [{ path: ROOT_FILE, bytes: new Uint8Array(root) }, ...(await bootIn(image, bootAt))];
   const packed = pack(withParents(files.map((file) => ({ kind: 'file', executable: false, ...file }))));
+  return signed(input, packed, { board, recipe: `image-${board.name}`, file: ROOT_FILE, image: { board: board.name } });
+};
+
+interface What {
+  board: Board;
+  recipe: string;
+  /** The one that is started. */
+  file: string;
+  image: NonNullable<Manifest['image']>;
+}
+
+const signed = (input: Omit<ReleaseInput, 'image'>, packed: Packed, { board, recipe, file, image }: What): ReleaseReport => {
+  const { keyPath, sequence, label, outPath } = input;
   const about = {
-    ...{ publisher: parse(publisherId, input.publisher, 'publisher'), recipe: `image-${board.name}`, label, sequence, arch: board.arch },
-    ...{ args: [`/${ROOT_FILE}`], env: {}, engine: 'none' as const, parameters: {}, limits: UNUSED, promises: [], demands: 'dev' as const },
-    image: { board: board.name },
+    ...{ publisher: parse(publisherId, input.publisher, 'publisher'), recipe, label, sequence, arch: board.arch },
+    ...{ args: [`/${file}`], env: {}, engine: 'none' as const, parameters: {}, limits: UNUSED, promises: [], demands: 'dev' as const },
+    image,
   };
   const bundle = bundleOf(packed, about, openKeyFile(keyPath).signer);
   writeBundle(bundle, outPath);
   return { release: hex(bundle.release), board: board.name, sequence, bytes: packed.bytes, chunks: bundle.chunks.size };
+};
+
+/** The runtime alone, as it is in the sources now. Errors: as of `releaseImage`. */
+export const releaseRuntime = async (work: Work, input: Omit<ReleaseInput, 'image'>): Promise<ReleaseReport> => {
+  if (!existsSync(input.keyPath)) refuse('not-found', `there is no key file ${input.keyPath}`);
+  const { board } = work;
+  const bytes = new Uint8Array(await bundleRuntime(work));
+  const packed = pack([{ kind: 'file', path: RUNTIME_FILE, executable: false, bytes }]);
+  return signed(input, packed, {
+    board,
+    recipe: `runtime-${board.name}`,
+    file: RUNTIME_FILE,
+    image: { board: board.name, part: 'runtime' },
+  });
 };
 
 export const inWords = ({ release, board, bytes, chunks }: ReleaseReport, out: string): string =>

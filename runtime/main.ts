@@ -23,7 +23,7 @@ import { StickLink } from './adapters/stick-link.ts';
 import { dialThrough } from './adapters/tunnel.ts';
 import { unpackZstd } from './adapters/zstd.ts';
 import { boardCore } from './agent/agent.ts';
-import type { Board, Effect, Event, Of, Pace } from './agent/events.ts';
+import { type Board, type Effect, type Event, type Of, type Pace, saidBy } from './agent/events.ts';
 import { openRetelling } from './agent/retell.ts';
 import { statusOf } from './agent/status.ts';
 import { notGiven, offerOf } from './core/capacity.ts';
@@ -36,6 +36,7 @@ import { hex } from './protocol/bytes.ts';
 import type { Opener } from './protocol/crypto.ts';
 import { asLichenError, ERRORS, tell } from './protocol/errors.ts';
 import { type BoardId, idFrom, type OperatorId } from './protocol/ids.ts';
+import type { Part } from './protocol/image.ts';
 import type { Clock } from './turn/clock.ts';
 import { Draft } from './turn/draft.ts';
 import type { Store } from './turn/store.ts';
@@ -60,7 +61,7 @@ interface Doors {
   partitions: Partitions;
   files: Files;
   link: Link;
-  slots: Slots | null;
+  slots: Partial<Record<Part, Slots>> | null;
 }
 
 /** Sources and sinks of the turn: every effect goes to its door, every door's answer comes back as an event. */
@@ -77,7 +78,7 @@ const wire = (turn: Turn<Event>, doors: Doors, effect: Effect): void => {
     case 'files':
       return doors.files.perform(effect.step, turn.submit);
     case 'slots':
-      return doors.slots?.perform(effect.step, turn.submit);
+      return doors.slots?.[effect.part]?.perform(effect.step, (event) => turn.submit(saidBy(effect.part, event)));
     case 'wake':
       return void doors.clock.after(effect.afterMs, () => turn.submit({ kind: 'wake' }));
     case 'journal':
@@ -169,7 +170,7 @@ const run = async (given: Values): Promise<void> => {
   const offer = {
     ...offerOf(enforcement, lent.capacity, process.arch, await boardModel(data), lent.grants),
     ...(enforcement.secrets && { box: opener.publicKey }),
-    ...(slots !== null && { image: { board: slots.board } }),
+    ...(slots !== null && { image: { board: slots.board, parts: slots.parts } }),
   };
   const files = openFiles({ path: data });
   const route = typeof values.proxy === 'string' ? { dial: dialThrough(values.proxy) } : {};
@@ -180,7 +181,7 @@ const run = async (given: Values): Promise<void> => {
     ...{ crypto: nodeCrypto, unpack: unpackZstd, sealer: nodeSealer, opener, signer: key.signer, entropy: kernelEntropy },
     ...{ id, bootId: bootId(), software: SOFTWARE, offer, pace },
   };
-  const turn = beginTurn(board, { clock, partitions, files, link, slots: slots?.door ?? null }, stick, store, owner);
+  const turn = beginTurn(board, { clock, partitions, files, link, slots: slots?.doors ?? null }, stick, store, owner);
   const lacks = [...enforcement.lacks, ...fixed, ...notGiven(enforcement, lent.capacity, lent.grants)];
   if (pairings.get(rowsOf(store), ONE) !== null) forgetClaim(data);
   else {

@@ -72,6 +72,12 @@ const gateway = v.object({
   reachable: v.boolean(),
 });
 
+const part = v.object({
+  slot: text,
+  release: v.nullable(hash),
+  update: v.nullable(v.object({ release: hash, phase: updatePhase, detail: text })),
+});
+
 const board = v.object({
   board: boardId,
   owner: ownerId,
@@ -94,17 +100,9 @@ const board = v.object({
   binding: uint,
   /** Its owner's newest word on its system; null: none, so that it stays as it is. */
   upkeep: v.optional(v.nullable(v.object({ version: positive, publisher: v.nullable(publisherId), release: v.nullable(hash) })), null),
-  /** What it said last of the system that runs on it. */
-  system: v.optional(
-    v.nullable(
-      v.object({
-        slot: text,
-        release: v.nullable(hash),
-        update: v.nullable(v.object({ release: hash, phase: updatePhase, detail: text })),
-      }),
-    ),
-    null,
-  ),
+  /** What it said last of the system that runs on it, and of its runtime alone. */
+  system: v.optional(v.nullable(part), null),
+  runtime: v.optional(v.nullable(part), null),
 });
 
 const release = v.object({

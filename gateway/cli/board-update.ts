@@ -27,12 +27,17 @@ interface UpdateFlags extends ApiFlags, JsonFlag {
 const HASH = /^[0-9a-f]{64}$/;
 
 /** One line for people: what runs, and what became of the newest update. */
-export const systemText = ({ system }: Pick<Board, 'system'>): string => {
-  if (system === null) return '-';
-  const runs = `${system.slot}:${system.release === null ? 'card' : brief(system.release)}`;
-  const { update } = system;
-  if (update === null || (update.phase === 'kept' && update.release === system.release)) return runs;
-  return `${runs}, ${brief(update.release)} ${update.phase}${update.detail === '' ? '' : ` (${update.detail})`}`;
+export const systemText = ({ system, runtime }: Pick<Board, 'system' | 'runtime'>): string =>
+  system === null
+    ? '-'
+    : [partText(system, ''), runtime === null ? '' : partText(runtime, 'runtime ')].filter((text) => text !== '').join('; ');
+
+const partText = ({ slot, release, update }: NonNullable<Board['system']>, what: string): string => {
+  const isPlain = update === null || (update.phase === 'kept' && update.release === release);
+  // The runtime that came with the system is no news.
+  if (what !== '' && isPlain && release === null) return '';
+  const runs = `${what}${slot}:${release === null ? 'card' : brief(release)}`;
+  return isPlain ? runs : `${runs}, ${brief(update.release)} ${update.phase}${update.detail === '' ? '' : ` (${update.detail})`}`;
 };
 
 /** One above what the gateway knows. */

@@ -1,5 +1,6 @@
 /** Which system a board is to run: its owner says whose, its publisher brings it, and here is looked whether it is all there. */
 import { type Bytes, fromHex, hex } from '../../runtime/protocol/bytes.ts';
+import type { Part } from '../../runtime/protocol/image.ts';
 import { isWithdrawn } from './apply-demand.ts';
 import type { Rows } from './context.ts';
 import { boards, manifests, publishers, releases, upkeeps } from './tables.ts';
@@ -12,8 +13,9 @@ export interface AssignedImage {
 }
 
 /** Null while there is none that all agree on. Of several the one with the highest sequence. */
-export const imageFor = (rows: Rows, board: string): AssignedImage | null => {
-  const kind = boards.get(rows, board)?.offer?.image?.board;
+export const imageFor = (rows: Rows, board: string, part: Part): AssignedImage | null => {
+  const offered = boards.get(rows, board)?.offer?.image;
+  const kind = offered?.parts.includes(part) === true ? offered.board : undefined;
   const upkeep = upkeeps.get(rows, board);
   const wanted = upkeep?.doc.publisher ?? null;
   const publisher = wanted === null ? null : publishers.get(rows, wanted);
@@ -21,7 +23,13 @@ export const imageFor = (rows: Rows, board: string): AssignedImage | null => {
   const only = upkeep.doc.release;
   const fits = manifests
     .all(rows)
-    .filter(({ key, value: { doc } }) => doc.image?.board === kind && doc.publisher === wanted && (only === undefined || key === hex(only)))
+    .filter(
+      ({ key, value: { doc } }) =>
+        doc.image?.board === kind &&
+        (doc.image.part ?? 'system') === part &&
+        doc.publisher === wanted &&
+        (only === undefined || key === hex(only)),
+    )
     .filter(({ key }) => releases.get(rows, key)?.missing === 0 && !isWithdrawn(rows, key))
     .sort((a, b) => b.value.doc.sequence - a.value.doc.sequence);
   const [newest] = fits;

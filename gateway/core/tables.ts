@@ -226,7 +226,7 @@ export interface InstanceReport {
   instead: string | null;
   atMs: number;
 }
-/** board → its newest word on its system. */
+/** board/part → its newest word on its system, or its runtime alone. */
 export const systems = volatileTable<SystemReport>('systems');
 /** lease → its board's newest word. */
 export const reports = volatileTable<InstanceReport>('reports');

@@ -115,7 +115,8 @@ const report: Handler<Message> = (work, service, event, now) => {
   const board = boards.get(work, event.id);
   if (value.board !== event.id || board === null || !equal(signer, board.key))
     refuse('wrong-signer', 'the report is not signed by the board of this session');
-  if (value.system !== undefined) systems.put(work, value.system, event.id);
+  if (value.system !== undefined) systems.put(work, value.system, `${event.id}/system`);
+  if (value.runtime !== undefined) systems.put(work, value.runtime, `${event.id}/runtime`);
   for (const { lease, state, promise, address, restarts, detail, connection, instead, outcome } of value.instances) {
     const leased = leases.get(work, lease)?.doc.board;
     if (leased !== undefined && leased !== value.board) refuse('wrong-signer', `lease ${lease} is another board's`);

@@ -5,6 +5,7 @@ import type { DecidedCall } from '../../runtime/protocol/api.ts';
 import { type Bytes, fromHex, hex } from '../../runtime/protocol/bytes.ts';
 import { refuse } from '../../runtime/protocol/errors.ts';
 import { fingerprint } from '../../runtime/protocol/ids.ts';
+import type { Part } from '../../runtime/protocol/image.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { encodeAs } from '../../runtime/protocol/noun.ts';
 import { admitSchema } from '../../runtime/protocol/nouns/log.ts';
@@ -94,16 +95,23 @@ const hexOf = (bytes: Bytes | null): string | null => (bytes === null ? null : h
 /** Its owner's word on its system, and its own. */
 const systemOf = (work: Work, board: string) => {
   const upkeep = upkeeps.get(work, board)?.doc;
-  const system = systems.get(work, board);
-  const update = system?.update ?? null;
   const wish = upkeep && { version: upkeep.version, publisher: upkeep.publisher, release: hexOf(upkeep.release ?? null) };
   return {
     upkeep: wish ?? null,
-    system: system && {
-      ...{ slot: system.slot, release: hexOf(system.release) },
-      update: update && { ...update, release: hex(update.release) },
-    },
+    system: partOf(work, board, 'system'),
+    runtime: partOf(work, board, 'runtime'),
   };
+};
+
+const partOf = (work: Work, board: string, part: Part) => {
+  const said = systems.get(work, `${board}/${part}`);
+  const update = said?.update ?? null;
+  return (
+    said && {
+      ...{ slot: said.slot, release: hexOf(said.release) },
+      update: update && { ...update, release: hex(update.release) },
+    }
+  );
 };
 
 const listBoards: Answer = (work) =>

@@ -42,8 +42,8 @@ export const sendDesired = (work: Work, service: Service, board: string, always 
       request: requests.get(work, doc.request)?.hash ?? refuse('internal', 'a lease without request'),
       ...sharesOf(work, doc.request),
     }));
-  const image = imageFor(work, board);
-  const named = image === null ? [] : [image.release, image.publisher, image.upkeep];
+  const [image, runtime] = [imageFor(work, board, 'system'), imageFor(work, board, 'runtime')];
+  const named = [image, runtime].flatMap((one) => (one === null ? [] : [one.release, one.publisher, one.upkeep]));
   const listed = leases.flatMap(({ lease, request, shares = [] }) => [lease, request, ...shares]);
   const content = service.crypto.sha256(concat(...listed, ...named));
   const held = desireds.get(work, board);
@@ -52,6 +52,6 @@ export const sendDesired = (work: Work, service: Service, board: string, always 
   const seq = changed ? (held?.tenure === home.tenure ? held.seq : 0) + 1 : held.seq;
   if (changed) desireds.put(work, { tenure: home.tenure, seq, content }, board);
   const desired = { v: 1 as const, board: idFrom<BoardId>(board), gateway: service.me, tenure: home.tenure, seq, leases };
-  const whole = image === null ? desired : { ...desired, image };
+  const whole = { ...desired, ...(image !== null && { image }), ...(runtime !== null && { runtime }) };
   work.emit({ kind: 'send', session, topic: 'desired', payload: seal(desiredNoun, whole, service.signer) });
 };

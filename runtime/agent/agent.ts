@@ -2,7 +2,6 @@
 
 import { chains, flows, instances, lastReports, lastShared, links, looks, ONE, outbox, pairings, probes, runs } from '../core/tables.ts';
 import type { FilesEvent } from '../ports/files.ts';
-import type { SlotsEvent } from '../ports/slots.ts';
 import { type LichenError, refuse } from '../protocol/errors.ts';
 import type { Instant } from '../turn/clock.ts';
 import type { Core } from '../turn/turn.ts';
@@ -22,7 +21,7 @@ import {
   written,
 } from './content.ts';
 import { askDocuments, documentMoments } from './documents.ts';
-import type { Board, Effect, Event, Of, Work } from './events.ts';
+import type { Board, Effect, Event, Of, SlotsAnswer, Work } from './events.ts';
 import {
   advanceAll,
   advanceMoments,
@@ -120,7 +119,7 @@ const CONCERNS: Concerns = {
 };
 
 /** What files and slots answer. */
-const stored = (work: Work, board: Board, event: FilesEvent | SlotsEvent, now: Instant): void => {
+const stored = (work: Work, board: Board, event: FilesEvent | SlotsAnswer, now: Instant): void => {
   const manifest = manifestFor(board);
   switch (event.kind) {
     case 'checked':
@@ -140,15 +139,19 @@ const stored = (work: Work, board: Board, event: FilesEvent | SlotsEvent, now: I
     case 'armed':
       return armed(work, board, event, now);
     case 'slot-kept':
-      return slotKept(work);
+      return slotKept(work, event.part);
     case 'slot-left':
-      return slotLeft(work, now);
+      return slotLeft(work, event.part, now);
     case 'slots-refused':
       return slotsRefused(work, board, event, now);
     case 'files-refused':
       sweepForRoom(work, event, now);
       return filesRefused(work, board, event, now);
   }
+};
+
+const surveySlots = (work: Work, { offer }: Board): void => {
+  for (const part of offer.image?.parts ?? []) work.emit({ kind: 'slots', part, step: { kind: 'survey-slots' } });
 };
 
 const decide = (work: Work, board: Board, event: Event, now: Instant): void => {
@@ -159,7 +162,7 @@ const decide = (work: Work, board: Board, event: Event, now: Instant): void => {
       beginBoot(work, board);
       signAnew(work, board);
       if (pairings.get(work, ONE) !== null) sweepLater(work, now);
-      if (board.offer.image !== undefined) work.emit({ kind: 'slots', step: { kind: 'survey-slots' } });
+      surveySlots(work, board);
       return survey(work);
     case 'paired':
       return paired(work, board, event, now);

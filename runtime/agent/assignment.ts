@@ -60,8 +60,10 @@ export const desired = (work: Work, board: Board, payload: Bytes, now: Instant):
   );
   for (const one of assigned) orTold(work, () => takeLease(work, board, one));
   assignments.put(work, { tenure: value.tenure, seq: value.seq }, ONE);
-  if (value.image === undefined) systemWishes.remove(work, ONE);
-  else systemWishes.put(work, { ...value.image, looked: false, refused: '' }, ONE);
+  for (const [part, wish] of [['system', value.image] as const, ['runtime', value.runtime] as const]) {
+    if (wish === undefined) systemWishes.remove(work, part);
+    else systemWishes.put(work, { ...wish, looked: false, refused: '' }, part);
+  }
 };
 
 /** What is not listed ends: at once, or when it lets another release on this board take its place. */

@@ -52,7 +52,7 @@ const pagesOf = (work: Work, manifest: Manifest): Bytes[] =>
 /** One step further towards a release whose root is planted. */
 export const fetchRelease = (work: Work, manifest: Manifest, release: Bytes, now: Instant): void => {
   const key = hex(release);
-  const content = contents.get(work, key) ?? emptyFor(manifest.image === undefined ? 'files' : 'slots');
+  const content = contents.get(work, key) ?? emptyFor(doorFor(manifest));
   // What is not here will not be here before there is a link.
   if (content.lacks && !online(work)) return;
   if (content.phase !== 'pages' || now.monoMs < content.movedMonoMs || !needDocuments(work, manifest.pages, now)) return;
@@ -61,14 +61,17 @@ export const fetchRelease = (work: Work, manifest: Manifest, release: Bytes, now
   programOf(manifest, entries);
   const files = filesOf(entries);
   contents.put(work, { ...content, phase: 'checking', movedMonoMs: now.monoMs }, key);
-  if (content.door === 'slots') work.emit({ kind: 'slots', step: { kind: 'receive', release, entries } });
+  if (content.door !== 'files') work.emit({ kind: 'slots', part: content.door, step: { kind: 'receive', release, entries } });
   else work.emit({ kind: 'files', step: { kind: 'check', files: files.map(({ file }) => file) } });
 };
 
 const emptyFor = (door: Content['door']): Content => ({ ...EMPTY, door });
 
 /** What a system's slot and the files of programs are both asked for. */
-const emit = (work: Work, door: Content['door'], step: ContentStep): void => work.emit({ kind: door, step });
+const emit = (work: Work, door: Content['door'], step: ContentStep): void =>
+  work.emit(door === 'files' ? { kind: 'files', step } : { kind: 'slots', part: door, step });
+
+const doorFor = ({ image }: Manifest): Content['door'] => (image === undefined ? 'files' : (image.part ?? 'system'));
 
 const inPhase = (work: Work, phase: Content['phase']): { key: string; value: Content }[] =>
   contents.all(work).filter(({ value }) => value.phase === phase);
@@ -114,7 +117,7 @@ export const checked = (work: Work, board: Board, event: Of<'checked'>, manifest
   const [lost, held] = [true, false].map((is) => all.filter(({ file }) => missing.has(fileKey(file)) === is));
   const { door } = found.value;
   // What the running slot has the door finds by itself.
-  const places = door === 'slots' ? new Map<string, Place>() : placesFor(work, board, found.key, lost ?? [], held ?? []);
+  const places = door !== 'files' ? new Map<string, Place>() : placesFor(work, board, found.key, lost ?? [], held ?? []);
   const files = jigsawsOf(lost ?? [], places);
   contents.put(work, { ...found.value, phase: 'gathering', movedMonoMs: now.monoMs, files }, found.key);
   emit(work, door, { kind: 'gather', files });
@@ -166,7 +169,7 @@ const pump = (work: Work, key: string, manifestOf: ManifestOf, now: Instant): vo
 
 const plantRoot = (work: Work, key: string, content: Content, manifest: Manifest): void => {
   // A slot that is written is looked at by whoever starts it.
-  if (content.door === 'slots') return contents.put(work, { ...emptyFor('slots'), phase: 'held' }, key);
+  if (content.door !== 'files') return contents.put(work, { ...emptyFor(content.door), phase: 'held' }, key);
   contents.put(work, { ...content, phase: 'planting' }, key);
   work.emit({ kind: 'files', step: { kind: 'plant', release: fromHex(key), entries: entriesOf(manifest, pagesOf(work, manifest)) } });
 };

@@ -3,10 +3,11 @@
 import type { FilesEvent, FilesStep } from '../ports/files.ts';
 import type { LinkEvent } from '../ports/link.ts';
 import type { PartitionEvent, PartitionStep } from '../ports/partitions.ts';
-import type { SlotsEvent, SlotsStep } from '../ports/slots.ts';
+import type { SlotsContentEvent, SlotsEvent, SlotsStep } from '../ports/slots.ts';
 import type { Bytes } from '../protocol/bytes.ts';
 import type { Crypto, Opener, Sealer, Signer } from '../protocol/crypto.ts';
 import type { BoardId, OperatorId, OwnerId } from '../protocol/ids.ts';
+import type { Part } from '../protocol/image.ts';
 import type { Offer } from '../protocol/nouns/board.ts';
 import type { GatewayEntry } from '../protocol/nouns/trust.ts';
 import type { Unpack } from '../protocol/packing.ts';
@@ -26,7 +27,16 @@ export type Event =
   | LinkEvent
   | PartitionEvent
   | FilesEvent
-  | SlotsEvent;
+  | SlotsAnswer;
+
+/** What the slots of one part say. */
+export type SlotsAnswer = SlotsEvent & { part: Part };
+
+/** An answer of the slots of one part. */
+export const saidBy = (part: Part, event: SlotsEvent | SlotsContentEvent): Event => {
+  const said = { ...event, part };
+  return said;
+};
 
 export type Effect =
   | { kind: 'dial'; gateway: GatewayEntry; patienceMs: number }
@@ -34,7 +44,7 @@ export type Effect =
   | { kind: 'publish'; topic: TopicName; payload: Bytes }
   | { kind: 'partition'; step: PartitionStep }
   | { kind: 'files'; step: FilesStep }
-  | { kind: 'slots'; step: SlotsStep }
+  | { kind: 'slots'; part: Part; step: SlotsStep }
   | { kind: 'wake'; afterMs: number }
   /** Before that moment ticks would do nothing, unless something else happens first: they may be left out. */
   | { kind: 'rest'; untilMonoMs: number }

@@ -45,11 +45,11 @@ const tellMachine = (work: Work, now: Instant): void => {
   if (isTold || (!isLate && !isStill(work))) return;
   partings.put(work, { ...parting, toldMonoMs: now.monoMs }, ONE);
   work.emit({ kind: 'journal', line: 'system: starting anew' });
-  work.emit({ kind: 'slots', step: { kind: 'restart' } });
+  work.emit({ kind: 'slots', part: 'system', step: { kind: 'restart' } });
 };
 
 export const tickParting = (work: Work, now: Instant): void => {
-  if (slotsSeen.get(work, ONE) !== null && isParting(work)) tellMachine(work, now);
+  if (slotsSeen.get(work, 'system') !== null && isParting(work)) tellMachine(work, now);
 };
 
 /** At which it may do what it would not do before. */

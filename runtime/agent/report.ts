@@ -110,7 +110,8 @@ export const tickReport = (work: Work, board: Board, now: Instant): void => {
   const last = lastReports.get(work, ONE);
   const isNews =
     last === null ||
-    !isSameSystem(systemReport(work), last.system) ||
+    !isSameSystem(systemReport(work, 'system'), last.system) ||
+    !isSameSystem(systemReport(work, 'runtime'), last.runtime) ||
     last.instances.length !== told.length ||
     !told.every((one, i) => isSame(one, last.instances[i]));
   if (!isNews && now.monoMs - last.atMonoMs < board.pace.reportMs) return;
@@ -121,10 +122,10 @@ export const tickReport = (work: Work, board: Board, now: Instant): void => {
 export const reportNow = (work: Work, board: Board, now: Instant): void => say(work, board, reportOf(work, now), now);
 
 const say = (work: Work, board: Board, told: Report['instances'], now: Instant): void => {
-  const system = systemReport(work);
-  lastReports.put(work, { instances: told, system, atMonoMs: now.monoMs }, ONE);
+  const [system, runtime] = [systemReport(work, 'system'), systemReport(work, 'runtime')];
+  lastReports.put(work, { instances: told, system, runtime, atMonoMs: now.monoMs }, ONE);
   const report: Report = { v: 1, board: board.id, bootId: board.bootId, monoMs: Math.round(now.monoMs), instances: told };
-  const whole = system === null ? report : { ...report, system };
+  const whole = { ...report, ...(system !== null && { system }), ...(runtime !== null && { runtime }) };
   work.emit({ kind: 'publish', topic: 'report', payload: seal(reportNoun, whole, board.signer) });
 };
 

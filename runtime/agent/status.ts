@@ -1,4 +1,6 @@
 /** What a board's store holds, for `--status`: read without a turn, while the runtime is down or from a copy. */
+
+import { updates } from '../core/system-tables.ts';
 import { chains, homes, instances, ONE, outbox } from '../core/tables.ts';
 import { releaseOf } from '../core/trial.ts';
 import { hex } from '../protocol/bytes.ts';
@@ -13,6 +15,9 @@ export const statusOf = (board: string, work: Work) => {
     recordsSigned: chain?.end.seq ?? 0,
     recordsReplicated: chain?.pruned ?? 0,
     recordsHeld: outbox.page(work, '', LIMITS.outboxRecords).length,
+    updates: Object.fromEntries(
+      updates.all(work).map(({ key, value }) => [key, { release: hex(value.release), phase: value.phase, detail: value.detail }]),
+    ),
     instances: instances.all(work).map(({ key, value }) => ({
       ...{ lease: key, name: value.lease.name, wanted: value.wanted, opened: value.opened, closed: value.closed },
       ...{ release: hex(releaseOf(value)), trial: value.trial, failure: value.failure },

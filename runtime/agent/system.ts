@@ -7,6 +7,7 @@ import { type SlotsSeen, slotsSeen, systemFloors, systemManifests, systemWishes,
 import { contents, instances, links, ONE, pairings, runs } from '../core/tables.ts';
 import { AGAIN_MS, mayTryAgain, settled, TRIAL_MS, TRIAL_STEADY_MS, verdictOn } from '../core/update.ts';
 import { fromHex, hex } from '../protocol/bytes.ts';
+import type { Part } from '../protocol/image.ts';
 import type { SystemReport } from '../protocol/nouns/board.ts';
 import type { Instant } from '../turn/clock.ts';
 import { fetchRelease } from './content.ts';
@@ -14,30 +15,32 @@ import type { Board, Handler, Of, Work } from './events.ts';
 import { partFor } from './parting.ts';
 import { adoptWish } from './wish.ts';
 
-const tell = (work: Work, line: string): void => work.emit({ kind: 'journal', line: `system: ${line}` });
+const PARTS: readonly Part[] = ['system', 'runtime'];
 
-const seen = (work: Work, change: Partial<SlotsSeen>): void => {
-  const held = slotsSeen.get(work, ONE);
-  if (held !== null) slotsSeen.put(work, { ...held, ...change }, ONE);
+const tell = (work: Work, part: Part, line: string): void => work.emit({ kind: 'journal', line: `${part}: ${line}` });
+
+const seen = (work: Work, part: Part, change: Partial<SlotsSeen>): void => {
+  const held = slotsSeen.get(work, part);
+  if (held !== null) slotsSeen.put(work, { ...held, ...change }, part);
 };
 
 /** What a start finds may be ahead of what was written down, or behind it. */
-export const slotsSurveyed: Handler<Of<'slots-surveyed'>> = (work, _board, { state }, now) => {
-  const since = slotsSeen.get(work, ONE)?.sinceMonoMs ?? now.monoMs;
-  slotsSeen.put(work, { state, sinceMonoMs: since, busy: false, retryMonoMs: 0 }, ONE);
-  const before = updates.get(work, ONE);
+export const slotsSurveyed: Handler<Of<'slots-surveyed'>> = (work, _board, { part, state }, now) => {
+  const since = slotsSeen.get(work, part)?.sinceMonoMs ?? now.monoMs;
+  slotsSeen.put(work, { state, sinceMonoMs: since, busy: false, retryMonoMs: 0 }, part);
+  const before = updates.get(work, part);
   if (before === null) return;
   const next = settled(before, state);
   if (next.phase === before.phase) return;
-  if (next.phase === 'kept') return keptNow(work, next);
-  updates.put(work, next, ONE);
-  if (next.phase === 'failed') tell(work, `${hex(next.release)} was left: ${next.detail}`);
+  if (next.phase === 'kept') return keptNow(work, part, next);
+  updates.put(work, next, part);
+  if (next.phase === 'failed') tell(work, part, `${hex(next.release)} was left: ${next.detail}`);
 };
 
-const keptNow = (work: Work, update: Update): void => {
-  updates.put(work, { ...update, phase: 'kept', detail: '' }, ONE);
-  systemFloors.put(work, Math.max(systemFloors.get(work, update.publisher) ?? 0, update.sequence), update.publisher);
-  tell(work, `${hex(update.release)} works and is kept`);
+const keptNow = (work: Work, part: Part, update: Update): void => {
+  updates.put(work, { ...update, phase: 'kept', detail: '' }, part);
+  systemFloors.put(work, Math.max(systemFloors.get(work, part, update.publisher) ?? 0, update.sequence), part, update.publisher);
+  tell(work, part, `${hex(update.release)} works and is kept`);
 };
 
 /** Instances that ran when it was armed, are still to run, and do not. */
@@ -48,10 +51,10 @@ const downNow = (work: Work, update: Update | null): number =>
     return runs.get(work, lease)?.process !== 'running';
   }).length;
 
-const judge = (work: Work, found: SlotsSeen, now: Instant): void => {
-  const update = updates.get(work, ONE);
+const judge = (work: Work, part: Part, found: SlotsSeen, now: Instant): void => {
+  const update = updates.get(work, part);
   // Given up already: the power went before its slot was left.
-  if (update?.phase === 'failed' && hex(update.release) === found.state.runningRelease) return leave(work);
+  if (update?.phase === 'failed' && hex(update.release) === found.state.runningRelease) return leave(work, part);
   const link = links.get(work, ONE);
   const verdict = verdictOn(
     {
@@ -64,49 +67,59 @@ const judge = (work: Work, found: SlotsSeen, now: Instant): void => {
   );
   if (verdict.kind === 'open') return;
   if (verdict.kind === 'works') {
-    seen(work, { busy: true });
-    return work.emit({ kind: 'slots', step: { kind: 'keep' } });
+    seen(work, part, { busy: true });
+    return work.emit({ kind: 'slots', part, step: { kind: 'keep' } });
   }
-  tell(work, `the system on trial is left: ${verdict.why}`);
-  if (update !== null) updates.put(work, { ...update, phase: 'failed', detail: verdict.why, lonely: verdict.lonely }, ONE);
-  leave(work);
+  tell(work, part, `the system on trial is left: ${verdict.why}`);
+  if (update !== null) updates.put(work, { ...update, phase: 'failed', detail: verdict.why, lonely: verdict.lonely }, part);
+  leave(work, part);
 };
 
 /** Why it is left is durable before it is. */
-const leave = (work: Work): void => {
-  seen(work, { busy: true });
-  work.emit({ kind: 'slots', step: { kind: 'leave' } });
+const leave = (work: Work, part: Part): void => {
+  seen(work, part, { busy: true });
+  work.emit({ kind: 'slots', part, step: { kind: 'leave' } });
 };
 
 const running = (work: Work): Update['ran'] =>
   instances.all(work).flatMap(({ key, value }) => (runs.get(work, key)?.process === 'running' ? [value.lease.lease] : []));
 
-const carryOn = (work: Work, update: Update, now: Instant): void => {
-  if (update.phase === 'armed') return partFor(work, 'armed', now);
+const carryOn = (work: Work, part: Part, update: Update, now: Instant): void => {
+  if (update.phase === 'armed') return startAnew(work, part, 'armed', now);
   if (update.phase !== 'fetching') return;
   const key = hex(update.release);
   const manifest = systemManifests.get(work, key);
   // Its signatures are looked at once more after each start, when its home has named it.
   if (manifest === null) return;
   if (contents.get(work, key)?.phase !== 'held') return fetchRelease(work, manifest, update.release, now);
-  updates.put(work, { ...update, ran: running(work), attempts: update.attempts + 1 }, ONE);
-  seen(work, { busy: true });
-  work.emit({ kind: 'slots', step: { kind: 'arm', release: update.release } });
+  updates.put(work, { ...update, ran: running(work), attempts: update.attempts + 1 }, part);
+  seen(work, part, { busy: true });
+  work.emit({ kind: 'slots', part, step: { kind: 'arm', release: update.release } });
 };
 
+/** One part after the other: while one is on trial, or about to be, the others wait. */
 export const tickSystem = (work: Work, board: Board, now: Instant): void => {
-  const found = slotsSeen.get(work, ONE);
-  if (found === null || found.busy || now.monoMs < found.retryMonoMs) return;
-  if (found.state.trial) return judge(work, found, now);
-  adoptWish(work, board, found, now);
-  const update = updates.get(work, ONE);
-  if (update !== null) carryOn(work, update, now);
+  const found = PARTS.flatMap((part) => {
+    const seenNow = slotsSeen.get(work, part);
+    return seenNow === null ? [] : [{ part, found: seenNow }];
+  });
+  const trial = found.find(({ found: { state } }) => state.trial);
+  for (const { part, found: one } of trial === undefined ? found : [trial]) {
+    if (one.busy || now.monoMs < one.retryMonoMs) continue;
+    if (one.state.trial) return judge(work, part, one, now);
+    adoptWish(work, board, part, one, now);
+    const update = updates.get(work, part);
+    if (update !== null) carryOn(work, part, update, now);
+    if (updates.get(work, part)?.phase === 'armed') return;
+  }
 };
 
 /** At which `tickSystem` may do what it would not do before. */
-export const systemMoments = (work: Work): number[] => {
-  const found = slotsSeen.get(work, ONE);
-  const update = updates.get(work, ONE);
+export const systemMoments = (work: Work): number[] => PARTS.flatMap((part) => momentsOf(work, part));
+
+const momentsOf = (work: Work, part: Part): number[] => {
+  const found = slotsSeen.get(work, part);
+  const update = updates.get(work, part);
   if (found === null) return [];
   const home = links.get(work, ONE)?.atMonoMs ?? found.sinceMonoMs;
   const trial = [found.sinceMonoMs + TRIAL_STEADY_MS, home + TRIAL_STEADY_MS, found.sinceMonoMs + TRIAL_MS];
@@ -114,55 +127,62 @@ export const systemMoments = (work: Work): number[] => {
   return [found.retryMonoMs, ...(found.state.trial ? trial : []), ...again];
 };
 
-export const armed: Handler<Of<'armed'>> = (work, _board, { release }, now) => {
-  const update = updates.get(work, ONE);
-  const found = slotsSeen.get(work, ONE);
-  if (found !== null) seen(work, { busy: false, state: { ...found.state, idle: 'armed', idleRelease: hex(release) } });
+/** What runs instances goes on while the runtime starts anew; a machine does not. */
+const startAnew = (work: Work, part: Part, why: 'armed' | 'left', now: Instant): void => {
+  if (part === 'system') return partFor(work, why, now);
+  seen(work, part, { busy: true });
+  work.emit({ kind: 'slots', part, step: { kind: 'restart' } });
+};
+
+export const armed: Handler<Of<'armed'>> = (work, _board, { part, release }, now) => {
+  const update = updates.get(work, part);
+  const found = slotsSeen.get(work, part);
+  if (found !== null) seen(work, part, { busy: false, state: { ...found.state, idle: 'armed', idleRelease: hex(release) } });
   if (update === null || hex(update.release) !== hex(release) || update.phase !== 'fetching') return;
-  updates.put(work, { ...update, phase: 'armed' }, ONE);
+  updates.put(work, { ...update, phase: 'armed' }, part);
   contents.remove(work, hex(release));
-  tell(work, `${hex(release)} is in the other slot, and is started next`);
-  partFor(work, 'armed', now);
+  tell(work, part, `${hex(release)} is in the other slot, and is started next`);
+  startAnew(work, part, 'armed', now);
 };
 
-export const slotKept = (work: Work): void => {
-  const found = slotsSeen.get(work, ONE);
+export const slotKept = (work: Work, part: Part): void => {
+  const found = slotsSeen.get(work, part);
   if (found === null) return;
-  seen(work, { busy: false, state: { ...found.state, trial: false } });
-  const update = updates.get(work, ONE);
-  if (update !== null && hex(update.release) === found.state.runningRelease) keptNow(work, update);
+  seen(work, part, { busy: false, state: { ...found.state, trial: false } });
+  const update = updates.get(work, part);
+  if (update !== null && hex(update.release) === found.state.runningRelease) keptNow(work, part, update);
 };
 
-export const slotLeft = (work: Work, now: Instant): void => partFor(work, 'left', now);
+export const slotLeft = (work: Work, part: Part, now: Instant): void => startAnew(work, part, 'left', now);
 
 const RETRY_MS = 60_000;
 
-export const slotsRefused: Handler<Of<'slots-refused'>> = (work, _board, { step, error }, now) => {
-  tell(work, `${step}: ${error.message}`);
-  seen(work, { busy: false, retryMonoMs: now.monoMs + RETRY_MS });
+export const slotsRefused: Handler<Of<'slots-refused'>> = (work, _board, { part, step, error }, now) => {
+  tell(work, part, `${step}: ${error.message}`);
+  seen(work, part, { busy: false, retryMonoMs: now.monoMs + RETRY_MS });
   // What was written is looked at again.
-  const update = updates.get(work, ONE);
+  const update = updates.get(work, part);
   if (update !== null && (step === 'arm' || step === 'receive')) contents.remove(work, hex(update.release));
 };
 
 const phaseOf = (work: Work, { phase, release }: Update): NonNullable<SystemReport['update']>['phase'] =>
   phase === 'fetching' && contents.get(work, hex(release))?.phase === 'held' ? 'written' : phase;
 
-const updateOf = (work: Work): SystemReport['update'] => {
-  const wish = systemWishes.get(work, ONE);
+const updateOf = (work: Work, part: Part): SystemReport['update'] => {
+  const wish = systemWishes.get(work, part);
   if (wish !== null && wish.refused !== '') return { release: wish.release, phase: 'failed', detail: wish.refused };
-  const update = updates.get(work, ONE);
+  const update = updates.get(work, part);
   if (update === null) return null;
   const detail = update.phase === 'fetching' ? (contents.get(work, hex(update.release))?.error ?? '') : update.detail;
   return { release: update.release, phase: phaseOf(work, update), detail };
 };
 
-/** Null on a board whose system stays as it is. */
-export const systemReport = (work: Work): SystemReport | null => {
-  const found = slotsSeen.get(work, ONE);
+/** Null on a board where this stays as it is. */
+export const systemReport = (work: Work, part: Part): SystemReport | null => {
+  const found = slotsSeen.get(work, part);
   if (found === null) return null;
   const { running: slot, runningRelease } = found.state;
-  return { slot, release: runningRelease === null ? null : fromHex(runningRelease), update: updateOf(work) };
+  return { slot, release: runningRelease === null ? null : fromHex(runningRelease), update: updateOf(work, part) };
 };
 
 export const again = mayTryAgain;

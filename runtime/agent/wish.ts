@@ -6,6 +6,7 @@ import { mayTryAgain, objectionToUpkeep, objectionToWish } from '../core/update.
 import { equal, hex } from '../protocol/bytes.ts';
 import { asLichenError, refuse } from '../protocol/errors.ts';
 import { fingerprint } from '../protocol/ids.ts';
+import type { Part } from '../protocol/image.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { unseal } from '../protocol/noun.ts';
 import type { Manifest } from '../protocol/nouns/release.ts';
@@ -41,11 +42,11 @@ const openUpkeep = (work: Work, board: Board, named: Named): Upkeep => {
   return value;
 };
 
-const openSystem = (work: Work, board: Board, named: Named, { publisher, release }: Upkeep): Manifest => {
+const openSystem = (work: Work, board: Board, part: Part, named: Named, { publisher, release }: Upkeep): Manifest => {
   const manifest = openManifest(board.crypto, named, publisherChain(work, board, named.publisher).held, documentOf(work, named.release));
   checkManifest(manifest);
   const kind = board.offer.image?.board;
-  if (manifest.image === undefined) refuse('bad-release', 'it is no system of a board');
+  if (manifest.image === undefined || (manifest.image.part ?? 'system') !== part) refuse('bad-release', `it is no ${part} of a board`);
   if (manifest.image?.board !== kind) refuse('not-offered', `it is for ${manifest.image?.board}, this board is ${kind ?? 'of no kind'}`);
   if (manifest.arch !== board.offer.arch) refuse('not-offered', `it is for ${manifest.arch}, this board is ${board.offer.arch}`);
   if (manifest.publisher !== publisher) refuse('wrong-publisher', "its publisher is not the one of the owner's word");
@@ -64,18 +65,18 @@ const forget = (work: Work, release: string): void => {
   contents.remove(work, release);
 };
 
-const take = (work: Work, board: Board, named: Named, found: SlotsSeen): void => {
+const take = (work: Work, board: Board, part: Part, named: Named, found: SlotsSeen): void => {
   const upkeep = openUpkeep(work, board, named);
-  const manifest = openSystem(work, board, named, upkeep);
+  const manifest = openSystem(work, board, part, named, upkeep);
   const release = hex(named.release);
   const held = upkeeps.get(work, ONE);
   if (held === null || held.version < upkeep.version) upkeeps.put(work, { owner: upkeep.owner, version: upkeep.version }, ONE);
   systemManifests.put(work, manifest, release);
-  const before = updates.get(work, ONE);
+  const before = updates.get(work, part);
   const isSame = before !== null && hex(before.release) === release;
   if (found.state.runningRelease === release || (isSame && before.phase !== 'failed')) return;
   const wish = { release, publisher: manifest.publisher, sequence: manifest.sequence, upkeep: upkeep.version };
-  const floor = systemFloors.get(work, manifest.publisher) ?? 0;
+  const floor = systemFloors.get(work, part, manifest.publisher) ?? 0;
   const objection = objectionToWish(wish, floor, before, found.state);
   if (objection !== null) {
     if (isSame) return;
@@ -83,31 +84,31 @@ const take = (work: Work, board: Board, named: Named, found: SlotsSeen): void =>
   }
   if (before !== null) forget(work, hex(before.release));
   systemManifests.put(work, manifest, release);
-  updates.put(work, fresh(named, manifest, upkeep.version), ONE);
-  work.emit({ kind: 'journal', line: `system: ${manifest.label} (${release}) is wanted` });
+  updates.put(work, fresh(named, manifest, upkeep.version), part);
+  work.emit({ kind: 'journal', line: `${part}: ${manifest.label} (${release}) is wanted` });
 };
 
-const tryAgain = (work: Work, release: Uint8Array, found: SlotsSeen, now: Instant): void => {
-  const before = updates.get(work, ONE);
+const tryAgain = (work: Work, part: Part, release: Uint8Array, found: SlotsSeen, now: Instant): void => {
+  const before = updates.get(work, part);
   if (before === null || !equal(before.release, release) || !mayTryAgain(before, now.monoMs - found.sinceMonoMs)) return;
-  updates.put(work, { ...before, phase: 'fetching' }, ONE);
+  updates.put(work, { ...before, phase: 'fetching' }, part);
 };
 
 /** A wish that is refused is refused once; its home may name it again. */
-export const adoptWish = (work: Work, board: Board, found: SlotsSeen, now: Instant): void => {
-  const wish = systemWishes.get(work, ONE);
+export const adoptWish = (work: Work, board: Board, part: Part, found: SlotsSeen, now: Instant): void => {
+  const wish = systemWishes.get(work, part);
   if (wish === null || wish.refused !== '') return;
-  if (wish.looked) return tryAgain(work, wish.release, found, now);
+  if (wish.looked) return tryAgain(work, part, wish.release, found, now);
   try {
     if (!isHere(work, board, wish, now)) return;
-    take(work, board, wish, found);
-    systemWishes.put(work, { ...wish, looked: true }, ONE);
+    take(work, board, part, wish, found);
+    systemWishes.put(work, { ...wish, looked: true }, part);
   } catch (thrown) {
     const error = asLichenError(thrown);
     if (error.code === 'internal') throw thrown;
-    work.emit({ kind: 'journal', line: `system: ${hex(wish.release)} is not taken: ${error.message}` });
+    work.emit({ kind: 'journal', line: `${part}: ${hex(wish.release)} is not taken: ${error.message}` });
     // What another signed may stand in its place.
     for (const document of [wish.release, wish.upkeep]) documents.remove(work, hex(document));
-    systemWishes.put(work, { ...wish, looked: true, refused: error.message.slice(0, LIMITS.textBytes / 8) }, ONE);
+    systemWishes.put(work, { ...wish, looked: true, refused: error.message.slice(0, LIMITS.textBytes / 8) }, part);
   }
 };

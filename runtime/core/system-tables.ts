@@ -1,4 +1,4 @@
-/** What a board remembers of updates of its own system, and what it may forget. */
+/** What a board remembers of updates of its own software, by its parts, and what it may forget. */
 import * as v from 'valibot';
 import type { Bytes } from '../protocol/bytes.ts';
 import { LIMITS } from '../protocol/limits.ts';
@@ -31,9 +31,9 @@ const updateSchema = v.strictObject({
   ran: v.pipe(v.array(leaseId), v.maxLength(LIMITS.partitionsPerBoard)),
 });
 export type Update = v.InferOutput<typeof updateSchema>;
-/** The newest update of the board's own system. */
+/** part → its newest update. */
 export const updates = table('update', updateSchema);
-/** publisher → the highest sequence of its systems that was kept here: nothing older is taken. */
+/** part/publisher → the highest sequence that was kept here: nothing older is taken. */
 export const systemFloors = table('system-floor', positive);
 /** Whose word on its system the board takes, and the newest one that it obeyed. */
 export const upkeeps = table('upkeep', v.strictObject({ owner: ownerId, version: positive }));

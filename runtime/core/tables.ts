@@ -1,6 +1,7 @@
 /** What a board remembers through a power cut, and beside it what it may forget. */
 import * as v from 'valibot';
 import type { Bytes } from '../protocol/bytes.ts';
+import type { Part } from '../protocol/image.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { type Registers, type Report, registers, type SystemReport } from '../protocol/nouns/board.ts';
 import { chainPoint, leaseSchema } from '../protocol/nouns/lease.ts';
@@ -228,7 +229,7 @@ export interface Target extends Place {
 
 export interface Content {
   /** Where it is planted: a root among the files, or a slot. */
-  door: 'files' | 'slots';
+  door: 'files' | Part;
   phase: 'pages' | 'checking' | 'gathering' | 'fetching' | 'planting' | 'held' | 'refused';
   /** Files that are not held, while they are gathered and fetched. */
   files: readonly Jigsaw[];
@@ -273,7 +274,12 @@ export interface Probing {
 export const probes = volatileTable<Probing>('probe');
 /** Of one instance: whether an answer is still to come, and when it is to be looked at next. */
 export const looks = volatileTable<{ busy: boolean; dueMonoMs: number }>('look');
-export const lastReports = volatileTable<{ instances: Report['instances']; system: SystemReport | null; atMonoMs: number }>('last-report');
+export const lastReports = volatileTable<{
+  instances: Report['instances'];
+  system: SystemReport | null;
+  runtime: SystemReport | null;
+  atMonoMs: number;
+}>('last-report');
 
 export interface Dues {
   /** Of each, in the order of the concerns. */

@@ -44,10 +44,12 @@ export type SlotsEvent =
   | { kind: 'armed'; release: Bytes }
   | { kind: 'slot-kept' }
   | { kind: 'slot-left' }
-  | Extract<FilesEvent, { kind: 'checked' | 'gathered' | 'written' | 'file-sealed' | 'files-refused' }>
   | { kind: 'slots-refused'; step: SlotsStep['kind']; error: LichenError };
+
+/** The answers to what is asked of content. */
+export type SlotsContentEvent = Extract<FilesEvent, { kind: 'checked' | 'gathered' | 'written' | 'file-sealed' | 'files-refused' }>;
 
 export interface Slots {
   /** Answers exactly once, never before it returned. Steps run one after the other. */
-  perform(step: SlotsStep, answer: (event: SlotsEvent) => void): void;
+  perform(step: SlotsStep, answer: (event: SlotsEvent | SlotsContentEvent) => void): void;
 }

@@ -6,6 +6,10 @@ import { refuse } from './errors.ts';
 import type { Entry } from './nouns/release.ts';
 
 export const ROOT_FILE = 'root';
+/** All that a release of the runtime alone holds. */
+export const RUNTIME_FILE = 'runtime';
+/** What of a board's own software is replaced by itself. */
+export type Part = 'system' | 'runtime';
 /** Kernel, first root, and the words for the kernel without that of the slot. */
 export const BOOT_FILES = ['boot/linux', 'boot/first', 'boot/words'] as const;
 /** FAT knows no more, and the firmware looks for nothing else. */
@@ -16,6 +20,14 @@ const RESERVED = 'boot/release';
 export const WORDS_BYTES = 2048;
 
 export type ImageFile = Extract<Entry, { kind: 'file' }>;
+
+/** Error: `bad-release`. */
+export const runtimeFiles = (entries: Entry[]): ImageFile[] => {
+  const [file, ...others] = entries.filter(({ kind }) => kind !== 'more');
+  if (file?.kind !== 'file' || file.path !== RUNTIME_FILE || file.executable || others.length > 0)
+    return refuse('bad-release', `a runtime is one file, ${RUNTIME_FILE}`);
+  return [file];
+};
 
 /** The files of an image, without their continuations. Error: `bad-release`. */
 export const imageFiles = (entries: Entry[]): ImageFile[] => {

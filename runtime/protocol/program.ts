@@ -1,7 +1,7 @@
 /** The program of a release: whether it is there, may be run, and is for the processor that the release says. */
 import type { Bytes } from './bytes.ts';
 import { refuse } from './errors.ts';
-import { imageFiles } from './image.ts';
+import { imageFiles, runtimeFiles } from './image.ts';
 import type { Entry, Manifest } from './nouns/release.ts';
 import { resolveLink } from './path.ts';
 
@@ -38,7 +38,8 @@ export const follow = <Item extends Named & ({ kind: 'link'; target: string } | 
 /** Null when the board brings it. Errors: `bad-release`. */
 export const programOf = ({ args, engine, image }: Pick<Manifest, 'args' | 'engine' | 'image'>, entries: Entry[]): File | null => {
   if (image !== undefined) {
-    imageFiles(entries);
+    if (image.part === 'runtime') runtimeFiles(entries);
+    else imageFiles(entries);
     return null;
   }
   const [program = ''] = args;

@@ -3,7 +3,7 @@
  * gateway to which it is pushed, and by every board again.
  */
 import { refuse } from './errors.ts';
-import { ROOT_FILE } from './image.ts';
+import { ROOT_FILE, RUNTIME_FILE } from './image.ts';
 import { parseJsonSchema } from './json-schema.ts';
 import { LIMITS } from './limits.ts';
 import type { Manifest } from './nouns/release.ts';
@@ -65,10 +65,11 @@ const checkWords = ({ args, env, parameters, promises }: Manifest, known: Set<st
 };
 
 /** Nothing of it runs in a partition, so nothing of it says how. */
-const checkImage = ({ args, env, engine, parameters, promises, network, devices }: Manifest): void => {
-  const isBare = args.length === 1 && args[0] === `/${ROOT_FILE}` && engine === 'none' && network === undefined && devices === undefined;
+const checkImage = ({ args, env, engine, parameters, promises, network, devices, image }: Manifest): void => {
+  const file = image?.part === 'runtime' ? RUNTIME_FILE : ROOT_FILE;
+  const isBare = args.length === 1 && args[0] === `/${file}` && engine === 'none' && network === undefined && devices === undefined;
   if (!isBare || [env, parameters, promises].some((words) => Object.keys(words).length > 0))
-    bad(`an image is started by its board: args is /${ROOT_FILE} alone, and it asks for nothing`);
+    bad(`an image is started by its board: args is /${file} alone, and it asks for nothing`);
 };
 
 /** Error: `bad-release`. */

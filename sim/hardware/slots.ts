@@ -2,12 +2,12 @@
  * Two system slots on a card that forgets what was not synced when the power goes, behind the runtime's own door. What starts
  * the machine counts as systemd's loader does: a new system is started so often, and then the old one again, unless it was kept.
  */
-import type { Slots, SlotsEvent, SlotsState, SlotsStep } from '../../runtime/ports/slots.ts';
+import type { Slots, SlotsContentEvent, SlotsEvent, SlotsState, SlotsStep } from '../../runtime/ports/slots.ts';
 import { type Bytes, equal, hex } from '../../runtime/protocol/bytes.ts';
 import { chunksOf, gearFrom } from '../../runtime/protocol/chunk.ts';
 import type { Crypto } from '../../runtime/protocol/crypto.ts';
 import { asLichenError, refuse } from '../../runtime/protocol/errors.ts';
-import { imageFiles, ROOT_FILE } from '../../runtime/protocol/image.ts';
+import { imageFiles, type Part, ROOT_FILE, RUNTIME_FILE, runtimeFiles } from '../../runtime/protocol/image.ts';
 import type { FileRef, Jigsaw, Place } from '../../runtime/protocol/nouns/release.ts';
 
 export type Slot = 'a' | 'b';
@@ -49,6 +49,8 @@ const putInto = (held: Bytes, bytes: Bytes, offset: number): Bytes => {
 const NONE = new Uint8Array(0);
 
 export interface SlotCardOptions {
+  /** Of what it holds two. */
+  part?: Part;
   crypto: Crypto;
   /** The system that was written to the card. */
   root: Bytes;
@@ -78,6 +80,15 @@ export class SlotCard implements Slots {
     const entries = new Map<Slot, Entry>([['a', { left: null, version: 1 }]]);
     this.#kept = { roots: new Map([['a', options.root]]), folders: new Map(), releases: new Map(), entries };
     this.#seen = copyOf(this.#kept);
+  }
+
+  get #isRuntime(): boolean {
+    return this.#options.part === 'runtime';
+  }
+
+  /** What is started. */
+  get #main(): string {
+    return this.#isRuntime ? RUNTIME_FILE : ROOT_FILE;
   }
 
   /** Root of the slot that runs, as it lies on the card. */
@@ -119,7 +130,7 @@ export class SlotCard implements Slots {
     return slot;
   }
 
-  perform(step: SlotsStep, answer: (event: SlotsEvent) => void): void {
+  perform(step: SlotsStep, answer: (event: SlotsEvent | SlotsContentEvent) => void): void {
     const life = this.#life;
     this.#options.after(1, () => {
       if (life !== this.#life) return;
@@ -128,7 +139,7 @@ export class SlotCard implements Slots {
     });
   }
 
-  #tried(step: SlotsStep): SlotsEvent | null {
+  #tried(step: SlotsStep): SlotsEvent | SlotsContentEvent | null {
     try {
       return this.#perform(step);
     } catch (thrown) {
@@ -159,13 +170,13 @@ export class SlotCard implements Slots {
     }
   }
 
-  #perform(step: SlotsStep): SlotsEvent | null {
+  #perform(step: SlotsStep): SlotsEvent | SlotsContentEvent | null {
     const idle = other(this.running);
     switch (step.kind) {
       case 'survey-slots':
         return { kind: 'slots-surveyed', state: this.state };
       case 'receive': {
-        const files = imageFiles(step.entries);
+        const files = this.#isRuntime ? runtimeFiles(step.entries) : imageFiles(step.entries);
         this.#files = new Map(files.map(({ path, bytes, hash }) => [hex(hash), { path, bytes, hash }]));
         this.#unsealed = new Set(this.#files.keys());
         this.#do(({ entries, releases }) => {
@@ -202,18 +213,18 @@ export class SlotCard implements Slots {
     const key = hex(file.hash);
     const idle = other(this.running);
     const path = this.#files.get(key)?.path;
-    if (path === ROOT_FILE) this.#do(({ roots }) => void roots.set(idle, putInto(roots.get(idle) ?? NONE, bytes, offset)));
+    if (path === this.#main) this.#do(({ roots }) => void roots.set(idle, putInto(roots.get(idle) ?? NONE, bytes, offset)));
     else if (path !== undefined) this.#staged.set(key, putInto(this.#staged.get(key) ?? NONE, bytes, offset));
   }
 
   #lies({ hash }: FileRef): Bytes {
     const key = hex(hash);
     const { path, bytes } = this.#files.get(key) ?? refuse('internal', 'a file that nobody expects');
-    const held = path === ROOT_FILE ? this.#kept.roots.get(other(this.running)) : this.#staged.get(key);
+    const held = path === this.#main ? this.#kept.roots.get(other(this.running)) : this.#staged.get(key);
     return (held ?? NONE).subarray(0, bytes);
   }
 
-  #seal(file: FileRef): SlotsEvent {
+  #seal(file: FileRef): SlotsContentEvent {
     this.#sync();
     if (!equal(this.#options.crypto.sha256(this.#lies(file)), file.hash)) refuse('storage-broken', 'not what was written');
     this.#unsealed.delete(hex(file.hash));
@@ -238,7 +249,7 @@ export class SlotCard implements Slots {
     if (this.#unsealed.size > 0 || this.#files.size === 0) refuse('missing-content', 'the idle slot is not whole');
     const idle = other(this.running);
     const files = new Map(
-      [...this.#files].flatMap(([key, { path }]) => (path === ROOT_FILE ? [] : [[path, this.#staged.get(key) ?? NONE]])),
+      [...this.#files].flatMap(([key, { path }]) => (path === this.#main ? [] : [[path, this.#staged.get(key) ?? NONE]])),
     );
     this.#do(({ folders }) => void folders.set(idle, new Map()));
     for (const [path, bytes] of files) this.#do(({ folders }) => void folders.get(idle)?.set(path, bytes));

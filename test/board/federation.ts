@@ -43,7 +43,14 @@ export interface BoardRow {
   board: string;
   here: boolean;
   offer: { tier: string; engine: string } | null;
-  system: { slot: string; release: string | null; update: { release: string; phase: string; detail: string } | null } | null;
+  system: Part | null;
+  runtime: Part | null;
+}
+
+interface Part {
+  slot: string;
+  release: string | null;
+  update: { release: string; phase: string; detail: string } | null;
 }
 
 /** The one board, once it is as it is waited for. */

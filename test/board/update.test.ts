@@ -3,19 +3,23 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Tree, text } from '../../firmware-images/tree.ts';
+import { until } from '../../sim/harness/wait.ts';
 import { told } from '../gateway/cli/command.ts';
 import { type BoardRow, boardWhen, type Federation, makePublisher, openFederation, writeSetup } from './federation.ts';
 import { otherImage, putOn, type TestImage, testImage, writeCard } from './image.ts';
 import { Machine } from './machine.ts';
 
+const HELLO = fileURLToPath(new URL('../../recipes/hello-sensor', import.meta.url));
 const BOOT_LIMIT_MS = 240_000;
 /** The running slot is read, cut and copied by an emulated processor. */
 const UPDATE_LIMIT_MS = 600_000;
 /** As many times as fit in so long the plug is pulled. */
-const CUTS_MS = Number(process.env.LICHEN_CUTS_MS ?? 120_000);
-const CUT_WITHIN_MS = 30_000;
+const CUTS_MS = Number(process.env.LICHEN_CUTS_MS ?? 180_000);
+const CUT_WITHIN_MS = 45_000;
+const EARLY = 0.2;
 
 let folder: string;
 let image: TestImage;
@@ -73,6 +77,52 @@ test('a board updates itself from its gateway, comes back on the new slot and sa
   expect(phase(row)).toBe('b kept');
 });
 
+interface Instance {
+  name: string;
+  report: { state: string; promise: string; restarts: number; address: string | null } | null;
+}
+
+/** The one instance, once its promise holds. */
+const instanceHeld = (): Promise<Instance> =>
+  until('the promise to hold', BOOT_LIMIT_MS, async () => {
+    const [row] = await told<Instance[]>(['instance', 'list'], federation.place);
+    return row?.report?.promise === 'held' ? row : null;
+  });
+
+const runInstance = async (board: string): Promise<Instance> => {
+  const { place } = federation;
+  const terms = ['--owner-key', 'owner.key', '--payee', 'DE02', '--currency', 'EUR'];
+  await told(['board', 'bind', '--board', board, ...terms], place);
+  const recipe = [HELLO, '--key', 'release.key', '--publisher', publisher, '--sequence', '1', '--out', 'hello', '--cache', 'cache'];
+  const { release } = await told<{ release: string }>(['release', 'build', ...recipe], place);
+  await told(['tenant', 'admit', '--key', 'tenant.key', '--name', 'Museum'], place);
+  await told(['release', 'push', 'hello'], place);
+  const wish = ['--tenant-key', 'tenant.key', '--release', release, '--name', 'museum', '--cap', '5.00', '--currency', 'EUR'];
+  await told(['request', 'make', ...wish, '--out', 'museum.request'], place);
+  await told(['request', 'push', 'museum.request', 'museum.request.voucher'], place);
+  return instanceHeld();
+};
+
+test('its runtime is replaced alone, while an instance runs on', async () => {
+  const { board: id } = await boardWhen(federation, 'the board', BOOT_LIMIT_MS, ({ here }) => here);
+  const before = await runInstance(id);
+  const started = machine.transcript.split('"line":"running"').length;
+  const words = ['--key', 'release.key', '--publisher', publisher, '--sequence', '1', '--label', 'test', '--out', 'runtime'];
+  const { release } = await told<{ release: string }>(['image', 'runtime', 'generic-amd64', ...words], federation.place);
+  await told(['release', 'push', 'runtime'], federation.place);
+  await machine.line(new RegExp(`runtime: ${release} works and is kept`), UPDATE_LIMIT_MS);
+  const row = await boardWhen(
+    federation,
+    'the board to say so',
+    BOOT_LIMIT_MS,
+    ({ here, runtime }) => here && runtime?.release === release,
+  );
+  expect(row).toMatchObject({ system: { slot: 'b', release: second }, runtime: { slot: 'data', update: { phase: 'kept' } } });
+  expect(machine.transcript.split('"line":"running"')).toHaveLength(started + 1);
+  const after = await instanceHeld();
+  expect(after.report).toMatchObject({ restarts: 0, address: before.report?.address });
+});
+
 test('one that does not start is tried three times, and left; it is not tried again', async () => {
   const bad = await offer(3, (root) => root.delete('usr/sbin/linuxrc'));
   const row = await boardWhen(
@@ -96,19 +146,25 @@ const seeded = (seed: number) => {
   };
 };
 
-test('whenever the plug is pulled, it starts again, and is updated in the end', async () => {
-  const draw = seeded(Number(process.env.LICHEN_SEED ?? 1));
-  const fourth = await offer(4, (root) => root.set('etc/fourth', text('four\n'.repeat(1000))));
-  const started = performance.now();
-  const slots: string[] = [];
-  while (performance.now() - started < CUTS_MS) {
+test(
+  'whenever the plug is pulled, it starts again, and is updated in the end',
+  async () => {
+    const draw = seeded(Number(process.env.LICHEN_SEED ?? 1));
+    const fourth = await offer(4, (root) => root.set('etc/fourth', text('four\n'.repeat(1000))));
+    const started = performance.now();
+    const slots: string[] = [];
+    while (performance.now() - started < CUTS_MS) {
+      await machine.close();
+      slots.push(/slot (.)/.exec(await start().line(/started from slot/, BOOT_LIMIT_MS))?.[1] ?? '');
+      // Mostly while there is something to interrupt: fetching, writing, the start from the other slot, its trial.
+      if (draw() > EARLY) await machine.line(/"line":"at home"/, BOOT_LIMIT_MS);
+      await sleep(draw() * CUT_WITHIN_MS);
+    }
+    process.stderr.write(`the plug was pulled ${slots.length} times; started from ${slots.join(' ')}\n`);
     await machine.close();
-    slots.push(/slot (.)/.exec(await start().line(/started from slot/, BOOT_LIMIT_MS))?.[1] ?? '');
-    await sleep(draw() * CUT_WITHIN_MS);
-  }
-  process.stderr.write(`the plug was pulled ${slots.length} times; started from ${slots.join(' ')}\n`);
-  await machine.close();
-  start();
-  const row = await boardWhen(federation, 'the update', UPDATE_LIMIT_MS, runs(fourth));
-  expect(phase(row)).toBe('a kept');
-});
+    start();
+    const row = await boardWhen(federation, 'the update', UPDATE_LIMIT_MS, runs(fourth));
+    expect(phase(row)).toBe('a kept');
+  },
+  CUTS_MS + 2 * UPDATE_LIMIT_MS,
+);

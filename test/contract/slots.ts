@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { unpackZstd } from '../../runtime/adapters/zstd.ts';
 import { filesOf, jigsawsOf } from '../../runtime/core/content.ts';
-import type { Slots, SlotsEvent, SlotsState, SlotsStep } from '../../runtime/ports/slots.ts';
+import type { Slots, SlotsContentEvent, SlotsEvent, SlotsState, SlotsStep } from '../../runtime/ports/slots.ts';
 import { type Bytes, equal, fromHex } from '../../runtime/protocol/bytes.ts';
 import { decodeAs } from '../../runtime/protocol/noun.ts';
 import { type Entry, pageSchema } from '../../runtime/protocol/nouns/release.ts';
@@ -23,7 +23,8 @@ export interface SlotsRig {
 export const entriesOf = ({ manifest, content }: System): Entry[] =>
   manifest.pages.flatMap((hash) => decodeAs(pageSchema, content.get(Buffer.from(hash).toString('hex'))!, 'page').entries);
 
-const perform = (door: Slots, step: SlotsStep): Promise<SlotsEvent> => new Promise((answer) => door.perform(step, answer));
+const perform = (door: Slots, step: SlotsStep): Promise<SlotsEvent | SlotsContentEvent> =>
+  new Promise((answer) => door.perform(step, answer));
 
 /** The pieces that the door did not find by itself. */
 export const receive = async (door: Slots, one: System): Promise<number> => {

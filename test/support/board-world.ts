@@ -4,7 +4,7 @@ import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { nodeSealer, openerFromSeed } from '../../runtime/adapters/hpke.ts';
 import { unpackZstd } from '../../runtime/adapters/zstd.ts';
 import { boardCore } from '../../runtime/agent/agent.ts';
-import type { Board, Effect, Event, Pace } from '../../runtime/agent/events.ts';
+import { type Board, type Effect, type Event, type Pace, saidBy } from '../../runtime/agent/events.ts';
 import { openRetelling } from '../../runtime/agent/retell.ts';
 import { homes, type Instance, instances, ONE, outbox } from '../../runtime/core/tables.ts';
 import type { Bytes } from '../../runtime/protocol/bytes.ts';
@@ -55,6 +55,8 @@ export class BoardWorld {
 
   /** What of its system can be replaced; null: nothing. */
   slots: SlotCard | null = null;
+  /** Of its runtime alone. */
+  versions: SlotCard | null = null;
 
   /** The store has no room. */
   full = false;
@@ -64,10 +66,11 @@ export class BoardWorld {
   readonly offer: Offer = { ...OFFER };
 
   /** Gateways share what they hold, as a federation does that has replicated. */
-  constructor(pace: Partial<Pace> = {}, slots: ((world: BoardWorld) => SlotCard) | null = null) {
+  constructor(pace: Partial<Pace> = {}, slots: SlotCard | null = null, versions: SlotCard | null = null) {
     this.pace = { ...PACE, ...pace };
-    this.slots = slots?.(this) ?? null;
-    if (slots !== null) this.offer.image = { board: 'generic-amd64' };
+    this.slots = slots;
+    this.versions = versions;
+    if (slots !== null) this.offer.image = { board: 'generic-amd64', parts: versions === null ? ['system'] : ['system', 'runtime'] };
     const shelf = newShelf();
     this.gateways = GATEWAYS.map((name) => new PaperGateway(name, () => this.clock.now().wallMs, shelf));
     this.driven = this.#start();
@@ -131,7 +134,7 @@ export class BoardWorld {
       case 'files':
         return this.files.perform(effect.step, submit);
       case 'slots':
-        return this.slots?.perform(effect.step, submit);
+        return (effect.part === 'system' ? this.slots : this.versions)?.perform(effect.step, (event) => submit(saidBy(effect.part, event)));
       case 'wake':
         return void this.clock.after(effect.afterMs, () => submit({ kind: 'wake' }));
       case 'journal':

@@ -218,6 +218,7 @@ export const SIGNED: SignedFrame[] = [
   one(manifestNoun, { ...manifest, network, devices: ['1wire', 'usb:0403:6001'] }, 'release key', '/reaching'),
   one(manifestNoun, whole, 'release key', '/whole'),
   one(manifestNoun, { ...manifest, image: { board: 'generic-amd64' } }, 'release key', '/image'),
+  one(manifestNoun, { ...manifest, image: { board: 'generic-amd64', part: 'runtime' } }, 'release key', '/runtime'),
   one(requestNoun, on.request(), 'tenant'),
   one(
     requestNoun,
@@ -300,6 +301,12 @@ export const SIGNED: SignedFrame[] = [
     '/image',
   ),
   one(
+    desiredNoun,
+    { v, board, gateway, tenure: 3, seq: 11, leases: [], runtime: { release: fill(5), publisher: fill(6), upkeep: fill(7) } },
+    'gateway a',
+    '/runtime',
+  ),
+  one(
     nowNoun,
     { v, board, gateway, nonce: fill(1, 16), speaks: 1, wallMs, known: head, proof: fill(6, 60), operators: [fill(4, 50)] },
     'gateway a',
@@ -314,7 +321,12 @@ export const SIGNED: SignedFrame[] = [
     'board 1',
     '/lending',
   ),
-  one(helloNoun, { ...hello, offer: { ...hello.offer, image: { board: 'generic-amd64' } } }, 'board 1', '/image'),
+  one(
+    helloNoun,
+    { ...hello, offer: { ...hello.offer, image: { board: 'generic-amd64', parts: ['system', 'runtime'] } } },
+    'board 1',
+    '/image',
+  ),
   one(reportNoun, report, 'board 1'),
   one(sharedNoun, shared, 'board 1'),
   one(reportNoun, { ...report, system: { slot: 'a', release: null, update: null } }, 'board 1', '/flashed'),
@@ -328,6 +340,15 @@ export const SIGNED: SignedFrame[] = [
     outcomeNoun,
     { v, board, lease: lease.lease, release: fill(3), sequence: 4, result: 'failed', why: 'answers did not hold within 3 s' },
     'board 1',
+  ),
+  one(
+    reportNoun,
+    {
+      ...report,
+      runtime: { slot: 'data', release: fill(5), update: { release: fill(6), phase: 'failed', detail: 'it did not come home' } },
+    },
+    'board 1',
+    '/runtime',
   ),
   one(usageNoun, usage, 'board 1'),
   one(usageNoun, { ...usage, kind: 'open', amnesia: true, quality: 'bounded', tier: 'dev' }, 'board 1', '/open'),

@@ -1,6 +1,7 @@
 /** Systems of boards as releases, on paper, and a board with two slots among paper gateways. */
-import { bundleOf, pack, withParents } from '../../recipes/builder/pack.ts';
+import { type About, bundleOf, type Packed, pack, withParents } from '../../recipes/builder/pack.ts';
 import { type Bytes, hex, utf8 } from '../../runtime/protocol/bytes.ts';
+import type { Part } from '../../runtime/protocol/image.ts';
 import { seal } from '../../runtime/protocol/noun.ts';
 import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
 import { publisherNoun } from '../../runtime/protocol/nouns/trust.ts';
@@ -64,6 +65,10 @@ const make = (sequence: number, changes: Partial<Manifest>, by: string): System 
     image: { board: 'generic-amd64' },
     ...changes,
   };
+  return bundled(packed, about, root, by);
+};
+
+const bundled = (packed: Packed, about: About, root: Bytes, by: string): System => {
   const { release, manifest, pages, chunks } = bundleOf(packed, about, keyOf(by));
   const whole: Manifest = {
     v: 1,
@@ -73,6 +78,18 @@ const make = (sequence: number, changes: Partial<Manifest>, by: string): System 
     ...about,
   };
   return { release, manifest: whole, root, document: manifest, content: new Map([...pages, ...chunks]) };
+};
+
+/** A runtime alone. */
+export const runtimeRelease = (sequence: number): System => {
+  const bytes = rootOf(sequence);
+  const about: About = {
+    ...{ publisher: PUBLISHER, recipe: 'runtime-generic-amd64', label: `${sequence}.0`, sequence, arch: 'x64' },
+    ...{ args: ['/runtime'], env: {}, engine: 'none', parameters: {}, promises: [], demands: 'dev' },
+    limits: { memoryMib: 1, cpuMillis: 1, pids: 1, tmpMib: 1 },
+    image: { board: 'generic-amd64', part: 'runtime' },
+  };
+  return bundled(pack([{ kind: 'file', path: 'runtime', executable: false, bytes }]), about, bytes, 'release key');
 };
 
 export const upkeep = (changes: Partial<Upkeep> = {}): Upkeep => ({
@@ -85,39 +102,44 @@ export const upkeep = (changes: Partial<Upkeep> = {}): Upkeep => ({
 });
 
 /** All gateways assign it from now on. */
-export const assign = (world: BoardWorld, { release, document, content }: System, word: Upkeep = upkeep(), by = 'owner'): void => {
+export const assign = (
+  world: BoardWorld,
+  { release, document, content, manifest }: System,
+  word: Upkeep = upkeep(),
+  by = 'owner',
+): void => {
+  const field = manifest.image?.part === 'runtime' ? 'runtime' : 'image';
   const doc = publisherDoc();
   const publisher = hashOf(publisherNoun, doc);
   const signed = hashOf(upkeepNoun, word);
   world.hold([publisher, signedPublisher(doc)], [release, document], [signed, seal(upkeepNoun, word, keyOf(by))]);
   for (const [hash, bytes] of content) world.home.shelf.held.set(hash, bytes);
   for (const gateway of world.gateways) {
-    gateway.forge.desired = { ...gateway.forge.desired, image: { release, publisher, upkeep: signed } };
+    gateway.forge.desired = { ...gateway.forge.desired, [field]: { release, publisher, upkeep: signed } };
     gateway.seq++;
   }
   if (world.linked !== null) world.message('desired', world.linked.desired(BOARD, world.tenure));
 };
 
-/** A paired board that was started from what was written to its card. `survives`: of what was not synced when its power goes. */
+/** A paired board that was started from what was written to its card. `works`: of a system or a runtime that is started. */
 export const slottedWorld = (works: (release: string | null, world: BoardWorld) => boolean = () => true) => {
-  let slots!: SlotCard;
-  const world: BoardWorld = new BoardWorld({}, () => {
-    slots = new SlotCard({
-      crypto: testCrypto,
-      root: FIRST_ROOT,
-      after: (ms, call) => void clock(ms, call),
-      restart: () => powerOn(),
-    });
-    return slots;
-  });
   const clock = (ms: number, call: () => void): void => void world.clock.after(ms, call);
+  const card = (part: Part, restart: () => void): SlotCard =>
+    new SlotCard({ crypto: testCrypto, root: FIRST_ROOT, part, after: clock, restart });
+  const slots = card('system', () => powerOn());
+  const versions = card('runtime', () => startRuntime());
+  const world: BoardWorld = new BoardWorld({}, slots, versions);
   /** What does not work starts nothing, and the watchdog has it start again. */
   const powerOn = (): void => {
     slots.powerCut(() => true);
     for (slots.boot(); !works(slots.system.release, world); ) slots.boot();
     world.reboot();
   };
-  return { world: world.pair(), slots, powerOn };
+  const startRuntime = (): void => {
+    for (versions.boot(); !works(versions.system.release, world); ) versions.boot();
+    world.restart();
+  };
+  return { world: world.pair(), slots, versions, powerOn };
 };
 
 export const hexOf = ({ release }: System): string => hex(release);

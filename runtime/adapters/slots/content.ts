@@ -4,26 +4,34 @@
  * slot has as well is copied from it: it is cut as releases are, and its pieces are known by their hashes.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { constants, type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { type Bytes, equal, hex } from '../../protocol/bytes.ts';
 import { chunksOf, gearFrom } from '../../protocol/chunk.ts';
 import { refuse } from '../../protocol/errors.ts';
-import { imageFiles, ROOT_FILE } from '../../protocol/image.ts';
+import type { ImageFile } from '../../protocol/image.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import type { Entry, FileRef, Jigsaw, Place } from '../../protocol/nouns/release.ts';
 import { nodeCrypto } from '../crypto.ts';
 import { writeAt } from '../files-gather.ts';
 
+export interface Source {
+  path: string;
+  bytes: number;
+}
+
 export interface SlotPlaces {
-  /** The idle slot's partition. */
-  rootPath: string;
-  /** Of the running slot: its partition, and the folder of its kernel. */
-  fromRoot: string;
-  fromBoot: string;
-  /** For what goes to the boot partition. */
+  /** Its files, if it is what it should be. Error: `bad-release`. */
+  filesOf(entries: Entry[]): ImageFile[];
+  /** The file that is written to where it belongs, and whether that is a partition, which is longer. */
+  main: string;
+  mainPath: string;
+  isPartition: boolean;
+  /** What runs, to be looked through for what it has as well. */
+  sources(): Promise<Source[]>;
+  /** For what goes elsewhere when all of it is there. */
   stagePath: string;
   /** What was written is read from where it lies, and not from memory. */
   forgetCached(): void;
@@ -45,7 +53,7 @@ const READ_BYTES = 256 * 1024;
 /** What came is on the card after so many bytes at the latest. */
 const SYNC_BYTES = 4 * 1024 * 1024;
 
-const readPiece = async (handle: FileHandle, offset: number, length: number): Promise<Bytes> => {
+export const readPiece = async (handle: FileHandle, offset: number, length: number): Promise<Bytes> => {
   const bytes = new Uint8Array(length);
   let done = 0;
   while (done < length) {
@@ -57,6 +65,8 @@ const readPiece = async (handle: FileHandle, offset: number, length: number): Pr
 };
 
 const SUPER_AT = 1024;
+/** So much of a partition says how long the file system in it is. */
+export const HEAD_BYTES = 2 * SUPER_AT;
 const EROFS = 0xe0f5e1e2;
 
 /** How long the file system in a partition is (Linux, fs/erofs/erofs_fs.h); 0: it is no erofs. */
@@ -88,14 +98,15 @@ async function* piecesOf(handle: FileHandle, bytes: number): AsyncGenerator<Byte
 const { O_RDONLY, O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
 
 export const openSlotContent = (places: SlotPlaces): SlotContent => {
-  const { rootPath, fromRoot, fromBoot, stagePath, forgetCached } = places;
+  const { filesOf, main, mainPath, isPartition, sources, stagePath, forgetCached } = places;
   /** Hex of a file's hash → where it is written to. */
   let targets = new Map<string, { path: string; hash: Bytes; bytes: number }>();
   let names = new Map<string, string>();
   const unsealed = new Set<string>();
   let unsynced = 0;
 
-  const openTarget = (path: string): Promise<FileHandle> => open(path, path === rootPath ? O_RDWR : O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
+  const openTarget = (path: string): Promise<FileHandle> =>
+    open(path, path === mainPath && isPartition ? O_RDWR : O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
 
   const withTargets = async <T>(work: (handleOf: (path: string) => Promise<FileHandle>) => Promise<T>): Promise<T> => {
     const handles = new Map<string, FileHandle>();
@@ -117,20 +128,6 @@ export const openSlotContent = (places: SlotPlaces): SlotContent => {
     await handle.datasync();
   };
 
-  /** Files of the running slot, with their lengths. */
-  const sources = async (): Promise<{ path: string; bytes: number }[]> => {
-    const root = await open(fromRoot, O_RDONLY);
-    const head = await readPiece(root, 0, 2 * SUPER_AT).finally(() => root.close());
-    const boot = existsSync(fromBoot) ? readdirSync(fromBoot) : [];
-    const sizes = await Promise.all(
-      boot.map(async (name) => {
-        const handle = await open(join(fromBoot, name), O_RDONLY | O_NOFOLLOW);
-        return { path: join(fromBoot, name), bytes: (await handle.stat().finally(() => handle.close())).size };
-      }),
-    );
-    return [{ path: fromRoot, bytes: erofsBytes(head) }, ...sizes];
-  };
-
   type Wanted = Map<string, { file: FileRef; path: string; offset: number }[]>;
 
   /** Pieces that are not where they belong. */
@@ -150,7 +147,7 @@ export const openSlotContent = (places: SlotPlaces): SlotContent => {
       return wanted;
     });
 
-  const copyFrom = async ({ path, bytes }: { path: string; bytes: number }, wanted: Wanted): Promise<void> => {
+  const copyFrom = async ({ path, bytes }: Source, wanted: Wanted): Promise<void> => {
     const from = await open(path, O_RDONLY);
     try {
       await withTargets(async (handleOf) => {
@@ -183,15 +180,15 @@ export const openSlotContent = (places: SlotPlaces): SlotContent => {
 
   return {
     expect: (entries) => {
-      const files = imageFiles(entries);
+      const files = filesOf(entries);
       mkdirSync(stagePath, { recursive: true, mode: 0o700 });
       targets = new Map();
       names = new Map();
       unsealed.clear();
       for (const { path, hash, bytes } of files) {
         const key = hex(hash);
-        if (path !== ROOT_FILE) names.set(path.replace(/^boot\//, ''), key);
-        targets.set(key, { path: path === ROOT_FILE ? rootPath : join(stagePath, key), hash, bytes });
+        if (path !== main) names.set(path.replace(/^boot\//, ''), key);
+        targets.set(key, { path: path === main ? mainPath : join(stagePath, key), hash, bytes });
         unsealed.add(key);
       }
       for (const name of readdirSync(stagePath)) if (!targets.has(name)) rmSync(join(stagePath, name), { force: true });
@@ -224,7 +221,7 @@ export const openSlotContent = (places: SlotPlaces): SlotContent => {
       if (target === undefined) return;
       const handle = await openTarget(target.path);
       try {
-        if (target.path !== rootPath) await handle.truncate(bytes);
+        if (target.path !== mainPath || !isPartition) await handle.truncate(bytes);
         await handle.sync();
         forgetCached();
         if (!equal(await hashOf(handle, bytes), target.hash))

@@ -4,9 +4,11 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import type { Slots } from '../../ports/slots.ts';
+import type { Part } from '../../protocol/image.ts';
 import { map, name, parse } from '../../protocol/schema.ts';
 import { openSlots } from './slots.ts';
 import { systemdBoot } from './systemd-boot.ts';
+import { openVersions } from './versions.ts';
 
 const path = v.pipe(v.string(), v.regex(/^\/[A-Za-z0-9/_.-]+$/, 'expected an absolute path'));
 const slot = v.picklist(['a', 'b']);
@@ -14,12 +16,16 @@ const slot = v.picklist(['a', 'b']);
 /** What the image's start writes. */
 const found = v.pipe(
   map,
-  v.strictObject({ board: name, running: slot, boot: path, roots: v.pipe(map, v.strictObject({ a: path, b: path })) }),
+  v.strictObject({
+    ...{ board: name, running: slot, boot: path, roots: v.pipe(map, v.strictObject({ a: path, b: path })) },
+    /** Which release of the runtime alone was started (empty: the one of the system), and on which system. */
+    ...{ runtime: v.pipe(v.string(), v.regex(/^([0-9a-f]{64})?$/)), system: v.pipe(v.string(), v.regex(/^[ab]:([0-9a-f]{64})?$/)) },
+  }),
 );
 
 export interface Opened {
-  /** Null: no other system can be given to this board. */
-  slots: { door: Slots; board: string } | null;
+  /** Null: nothing of this board's own software can be replaced. */
+  slots: { doors: Partial<Record<Part, Slots>>; parts: Part[]; board: string } | null;
   lacks: string[];
 }
 
@@ -30,13 +36,18 @@ const TRYBOOT = 'updates of the system (this kernel cannot ask the Pi to start t
 
 export const openImageSlots = (file: string, dataPath: string): Opened => {
   if (!existsSync(file)) return { slots: null, lacks: [] };
-  const { board, running, boot, roots } = parse(found, JSON.parse(readFileSync(file, 'utf8')), file);
-  if (!existsSync(join(boot, 'loader', 'entries'))) return { slots: null, lacks: [TRYBOOT] };
-  const door = openSlots({
+  const { board, running, boot, roots, runtime: release, system: on } = parse(found, JSON.parse(readFileSync(file, 'utf8')), file);
+  const runtime = openVersions({
+    ...{ path: join(dataPath, 'runtime'), running: release === '' ? null : release, file: process.argv[1] ?? '', system: on, forgetCached },
+    // As when init ends it: instances go on.
+    restart: () => void process.kill(process.pid, 'SIGTERM'),
+  });
+  if (!existsSync(join(boot, 'loader', 'entries'))) return { slots: { doors: { runtime }, parts: ['runtime'], board }, lacks: [TRYBOOT] };
+  const system = openSlots({
     ...{ bootPath: boot, running, roots, stagePath: join(dataPath, 'slot'), forgetCached },
     records: systemdBoot({ bootPath: boot, running }),
     setWritable: (is) => void execFileSync('mount', ['-o', is ? 'remount,rw' : 'remount,ro', boot]),
     restart: () => void execFileSync('reboot'),
   });
-  return { slots: { door, board }, lacks: [] };
+  return { slots: { doors: { system, runtime }, parts: ['system', 'runtime'], board }, lacks: [] };
 };

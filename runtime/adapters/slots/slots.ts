@@ -1,14 +1,15 @@
 /** The slots' door on two partitions and the folder of the boot partition. Steps run one after the other. */
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { copyFile, readFile } from 'node:fs/promises';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { copyFile, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Slots, SlotsEvent, SlotsStep } from '../../ports/slots.ts';
+import type { Slots, SlotsContentEvent, SlotsEvent, SlotsStep } from '../../ports/slots.ts';
 import { type Bytes, equal, hex } from '../../protocol/bytes.ts';
-import { asLichenError, type LichenError, refuse } from '../../protocol/errors.ts';
-import { WORDS_BYTES } from '../../protocol/image.ts';
+import { refuse } from '../../protocol/errors.ts';
+import { imageFiles, ROOT_FILE, WORDS_BYTES } from '../../protocol/image.ts';
 import { nodeCrypto } from '../crypto.ts';
-import { diskError, syncPath } from '../disk.ts';
-import { openSlotContent } from './content.ts';
+import { syncPath } from '../disk.ts';
+import { erofsBytes, HEAD_BYTES, openSlotContent, readPiece, type Source } from './content.ts';
+import { inTurn } from './in-turn.ts';
 import { type BootOptions, type BootRecords, folderOf, otherSlot, writeDurably } from './records.ts';
 
 export interface SlotsOptions extends BootOptions {
@@ -23,14 +24,22 @@ export interface SlotsOptions extends BootOptions {
   restart(): void;
 }
 
+/** Root and kernel of a slot, with their lengths. */
+const sourcesIn = async (rootPath: string, bootFolder: string): Promise<Source[]> => {
+  const root = await open(rootPath, 'r');
+  const head = await readPiece(root, 0, HEAD_BYTES).finally(() => root.close());
+  const boot = existsSync(bootFolder) ? readdirSync(bootFolder).map((name) => join(bootFolder, name)) : [];
+  return [{ path: rootPath, bytes: erofsBytes(head) }, ...boot.map((path) => ({ path, bytes: statSync(path).size }))];
+};
+
 export const openSlots = (options: SlotsOptions): Slots => {
   const { bootPath, running, roots, stagePath, records, setWritable, forgetCached, restart } = options;
   const idle = otherSlot(running);
   const pathOf = (slot: string): string => roots[slot] ?? refuse('storage-broken', `there is no partition for slot ${slot}`);
   const folder = folderOf(bootPath, idle);
   const content = openSlotContent({
-    ...{ rootPath: pathOf(idle), fromRoot: pathOf(running), fromBoot: folderOf(bootPath, running) },
-    ...{ stagePath, forgetCached },
+    ...{ filesOf: imageFiles, main: ROOT_FILE, mainPath: pathOf(idle), isPartition: true, stagePath, forgetCached },
+    sources: () => sourcesIn(pathOf(running), folderOf(bootPath, running)),
   });
 
   const writing = async (change: () => void | Promise<void>): Promise<void> => {
@@ -65,7 +74,7 @@ export const openSlots = (options: SlotsOptions): Slots => {
     return text;
   };
 
-  const perform = async (step: SlotsStep): Promise<SlotsEvent | null> => {
+  const perform = async (step: SlotsStep): Promise<SlotsEvent | SlotsContentEvent | null> => {
     switch (step.kind) {
       case 'survey-slots':
         return { kind: 'slots-surveyed', state: records.survey() };
@@ -106,17 +115,5 @@ export const openSlots = (options: SlotsOptions): Slots => {
     }
   };
 
-  const refused = (step: SlotsStep, error: LichenError): SlotsEvent =>
-    step.kind === 'gather' || step.kind === 'write' || step.kind === 'seal'
-      ? { kind: 'files-refused', step, error }
-      : { kind: 'slots-refused', step: step.kind, error };
-
-  let queue: Promise<unknown> = Promise.resolve();
-  return {
-    perform: (step, answer) => {
-      const done = queue.then(() => perform(step)).catch((thrown: unknown) => refused(step, asLichenError(diskError(thrown))));
-      queue = done;
-      void done.then((event) => event !== null && answer(event));
-    },
-  };
+  return inTurn(perform);
 };

@@ -61,8 +61,8 @@ export const offerSchema = v.strictObject({
   dataMib: v.optional(positive),
   /** Its ports that instances may be published on; without it, none. */
   ports: v.optional(portRange),
-  /** Which kind of image it was started from, if it can be given another; without it, its system stays as it is. */
-  image: v.optional(v.strictObject({ board: name })),
+  /** Which kind of image it was started from, and what of it can be replaced. */
+  image: v.optional(v.strictObject({ board: name, parts: v.pipe(v.array(v.picklist(['system', 'runtime'])), v.maxLength(2)) })),
 });
 export type Offer = v.InferOutput<typeof offerSchema>;
 
@@ -138,6 +138,8 @@ export const reportSchema = v.strictObject({
     v.maxLength(LIMITS.partitionsPerBoard),
   ),
   system: v.optional(systemReport),
+  /** The same of its runtime alone; its slot is `image` while it is the one that came with the system. */
+  runtime: v.optional(systemReport),
 });
 export type SystemReport = v.InferOutput<typeof systemReport>;
 export type Report = v.InferOutput<typeof reportSchema>;

@@ -97,6 +97,9 @@ export const checkGuarded = ({ onIsolation, guarded, lease }: Lease): void => {
   if (new Set(guarded?.guardians).size !== (guarded?.guardians.length ?? 0)) refuse('bad-schema', `lease ${lease} names a guardian twice`);
 };
 
+/** All by the hash of what is signed: what it is, its publisher's newest word, and the owner's. */
+const image = v.strictObject({ release: hash, publisher: hash, upkeep: hash });
+
 export const desiredSchema = v.strictObject({
   v: version1,
   board: boardId,
@@ -116,8 +119,9 @@ export const desiredSchema = v.strictObject({
     ),
     v.maxLength(LIMITS.partitionsPerBoard),
   ),
-  /** The system that it is to run, all by the hash of what is signed: a publisher's newest word, and the owner's. */
-  image: v.optional(v.strictObject({ release: hash, publisher: hash, upkeep: hash })),
+  /** The system that it is to run, and the runtime in it. */
+  image: v.optional(image),
+  runtime: v.optional(image),
 });
 export type Desired = v.InferOutput<typeof desiredSchema>;
 export const desiredNoun: Noun<Desired> = noun('desired', LIMITS.payloadBytes, desiredSchema);

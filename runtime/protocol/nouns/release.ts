@@ -110,8 +110,8 @@ export const manifestSchema = v.strictObject({
   /** Without it nothing outside is reached, and nobody but the board reaches it. */
   network: v.optional(networkSchema),
   devices: v.optional(devicesSchema),
-  /** It is no program but the system of boards of that kind, and goes into a slot (`image.ts`). */
-  image: v.optional(v.strictObject({ board: name })),
+  /** It is no program but the system of boards of that kind, or of that their runtime alone, and goes into a slot (`image.ts`). */
+  image: v.optional(v.strictObject({ board: name, part: v.optional(v.literal('runtime')) })),
 });
 export type Manifest = v.InferOutput<typeof manifestSchema>;
 export const manifestNoun: Noun<Manifest> = noun('manifest', LIMITS.manifestBytes, manifestSchema);

@@ -115,6 +115,7 @@ describe('the gateway', () => {
     binding: 1,
     upkeep: null,
     system: null,
+    runtime: null,
     ...changes,
   });
   const judge = ({

@@ -21,7 +21,7 @@ const opened = (): { node: Node; board: PaperBoard; world: GatewayWorld } => {
   const world = new GatewayWorld(['gateway a']);
   const node = world.node(0).admit('tenant', 'tenant');
   const board = new PaperBoard('board 1');
-  board.offer = { ...OFFER, image: { board: 'generic-amd64' } };
+  board.offer = { ...OFFER, image: { board: 'generic-amd64', parts: ['system'] } };
   board.pair(node);
   node.accept(signedPublisher(doc));
   board.connect(node);

@@ -5,7 +5,7 @@ import type { Report } from '../../../runtime/protocol/nouns/board.ts';
 import { type BOARD, type BoardWorld, placed } from '../../support/board-world.ts';
 import { testCrypto } from '../../support/crypto.ts';
 import { smallRelease } from '../../support/small-release.ts';
-import { assign, FIRST_ROOT, hexOf, type System, slottedWorld, system, upkeep } from '../../support/system.ts';
+import { assign, FIRST_ROOT, hexOf, runtimeRelease, type System, slottedWorld, system, upkeep } from '../../support/system.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -185,6 +185,47 @@ describe('a system that does not work', () => {
     expect(told(world)).toBe('a failed');
     expect(lastSaid(world)?.update?.detail).toMatch(/1 of its instances/);
     expect(world.state(one.lease)?.state).toBe('running');
+  });
+});
+
+describe('the runtime alone', () => {
+  const toldOf = (world: BoardWorld): string => {
+    const found = world.home.reports.at(-1)?.runtime;
+    return `${found?.slot} ${found?.update?.phase ?? '-'}`;
+  };
+
+  test('is replaced while instances go on, and kept [updates-11]', () => {
+    const { world, slots, versions } = slottedWorld();
+    const one = placed(world);
+    world.assign(one).pass(5000);
+    assign(world, runtimeRelease(2));
+    world.pass(60_000);
+    expect(versions.system).toMatchObject({ release: hexOf(runtimeRelease(2)), root: runtimeRelease(2).root });
+    expect(toldOf(world)).toBe('b kept');
+    expect([slots.running, told(world)]).toEqual(['a', 'a -']);
+    expect(world.released.filter((kind) => kind === 'start' || kind === 'stop')).toEqual(['start']);
+    expect(world.state(one.lease)?.state).toBe('running');
+  });
+
+  test('is left when it does not start, and the one before runs on', () => {
+    const bad = runtimeRelease(2);
+    const { world, versions } = slottedWorld((release) => release !== hexOf(bad));
+    assign(world, bad);
+    world.pass(60_000);
+    expect([versions.running, toldOf(world)]).toEqual(['a', 'a failed']);
+    assign(world, runtimeRelease(3));
+    world.pass(60_000);
+    expect(toldOf(world)).toBe('b kept');
+  });
+
+  test('and a system come one after the other', () => {
+    const { world, slots, versions } = slottedWorld();
+    world.pass(3000);
+    assign(world, system(2));
+    assign(world, runtimeRelease(2));
+    world.pass(120_000);
+    expect([slots.running, versions.running]).toEqual(['b', 'b']);
+    expect([told(world), toldOf(world)]).toEqual(['b kept', 'b kept']);
   });
 });
 
