@@ -34,8 +34,11 @@ export const benchPrograms = ({ debianArch }: Board): Record<string, string[]> =
 });
 
 export const BENCH_FILES: Taken[] = REGULATORY;
-/** Radios that are none. */
-export const BENCH_MODULES = ['drivers/net/wireless/virtual/mac80211_hwsim.ko.xz'];
+/** Radios that are none, and the ciphers that others do themselves. */
+export const BENCH_MODULES = [
+  'drivers/net/wireless/virtual/mac80211_hwsim.ko.xz',
+  'crypto/{aes_generic,ccm,cmac,ctr,gcm,ghash-generic}.ko.xz',
+];
 
 /** Packages whose files nobody names in a header, by what asks for them: mke2fs reads its defaults. */
 export const FILES: Record<string, string[]> = { e2fsprogs: ['etc/mke2fs.conf'] };

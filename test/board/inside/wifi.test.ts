@@ -3,7 +3,7 @@
  * address. The network is real to the kernel; its radios are not (mac80211_hwsim), and hostapd plays the router.
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -18,7 +18,8 @@ let own = '';
 const run = (program: string, ...words: string[]): string => execFileSync(program, words, { encoding: 'utf8' });
 /** Until the test is over. */
 const keep = (program: string, ...words: string[]): void => {
-  const child = spawn(program, words, { detached: true, stdio: 'ignore' });
+  const log = openSync(join(folder, 'log'), 'a');
+  const child = spawn(program, words, { detached: true, stdio: ['ignore', log, log] });
   if (child.pid !== undefined) started.push(child.pid);
 };
 const said = (): string => (existsSync('/run/lichen/said') ? readFileSync('/run/lichen/said', 'utf8') : '');
@@ -53,14 +54,21 @@ beforeAll(() => {
   keep('busybox', 'udhcpd', '-f', join(folder, 'udhcpd.conf'));
 });
 afterAll(() => {
-  for (const pid of started) process.kill(pid);
+  for (const pid of started)
+    try {
+      process.kill(pid);
+    } catch {
+      // It has ended by itself; if that was wrong, a test has said so.
+    }
 });
 
 test('a hidden network with a name beyond ASCII is joined by its key, and the board has an address in it', async () => {
   const other = readdirSync('/sys/class/net').find((name) => name !== own && existsSync(`/sys/class/net/${name}/phy80211`)) ?? '';
   if (!existsSync(`/run/lichen/wired.${other}`)) keep('/usr/lib/lichen/wire', other);
-  await until('the network to be joined', WAIT_MS, () => said().includes(`${other} has joined its network`));
-  await until('an address', WAIT_MS, () => said().includes(`${other} has the address 10.9.8.2`));
+  for (const line of [`${other} has joined its network`, `${other} has the address 10.9.8.2`])
+    await until(line, WAIT_MS, () => said().includes(line)).catch((thrown: Error) => {
+      throw new Error(`${thrown.message}; the board said:\n${said()}and the others:\n${readFileSync(join(folder, 'log'), 'utf8')}`);
+    });
   expect(readFileSync('/data/board/wifi.conf', 'utf8')).not.toContain('horse');
 });
 
