@@ -72,6 +72,9 @@ test('a hidden network with a name beyond ASCII is joined by its key, and the bo
   expect(readFileSync('/data/board/wifi.conf', 'utf8')).not.toContain('horse');
 });
 
-test('the country is that of the setup', () => {
+test('a passphrase that the network refuses is told', async () => {
+  setUp([{ ssid: 'Café', passphrase: 'not this one', hidden: true }]);
   expect(readFileSync('/data/board/wifi.conf', 'utf8')).toContain('country=DE');
+  run('busybox', 'killall', 'wpa_supplicant');
+  await until('the refusal to be told', WAIT_MS, () => said().includes('the network refuses the passphrase'));
 });
