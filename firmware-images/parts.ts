@@ -6,13 +6,14 @@ import { fetchPackages } from './archive.ts';
 import type { Sources } from './beside/materials.ts';
 import type { Board } from './boards/board.ts';
 import { bootTree } from './boot-partition.ts';
+import { BENCH_MODULES } from './contents.ts';
 import { cpioOf } from './cpio.ts';
 import { isKernel, kernelIn } from './kernel.ts';
 import { type LockedPackage, readLock } from './lock.ts';
 import { lockedPackage } from './locked-package.ts';
 import { chooseModules, moduleTree } from './modules.ts';
 import { bundlePrograms, strippedNode } from './programs.ts';
-import { benchClosure, filePackages, firstTree, programsOf, rootTree } from './root.ts';
+import { benchClosure, benchFiles, filePackages, firstTree, programsOf, rootTree } from './root.ts';
 import type { Tree } from './tree.ts';
 import { unpackPackages } from './unpack.ts';
 import { projectPath, type Work } from './work.ts';
@@ -38,6 +39,7 @@ export const gatherParts = async (work: Work): Promise<Parts> => {
   say(`kernel ${kernel.version}: choosing modules`);
   const [store, draft] = [join(cachePath, 'modules', kernel.version), join(cachePath, `draft-${process.pid}`)];
   const modules = await moduleTree(kernel, await chooseModules(kernel, board.modules, store), draft);
+  const besides = await moduleTree(kernel, await chooseModules(kernel, [...board.modules, ...BENCH_MODULES], store), draft);
   const early = await moduleTree(kernel, await chooseModules(kernel, board.earlyModules, store), draft);
   rmSync(draft, { recursive: true, force: true });
   say('runtime: bundling');
@@ -51,7 +53,7 @@ export const gatherParts = async (work: Work): Promise<Parts> => {
     first,
     kernelPath: kernel.image,
     commandLine,
-    bench: benchClosure(board, trees).tree,
+    bench: new Map([...benchClosure(board, trees).tree, ...benchFiles(trees), ...besides]),
     sources: await sourcesOf({ board, packages, trees, node, bundles }),
   };
 };

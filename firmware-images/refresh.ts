@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { fetchPackages, resolvePackages } from './archive.ts';
 import { copyrightHolder } from './beside/materials.ts';
-import { benchPrograms, PROGRAMS } from './contents.ts';
+import { BENCH_FILES, benchPrograms, PROGRAMS } from './contents.ts';
 import { isKernel } from './kernel.ts';
 import { type LockedPackage, writeLock } from './lock.ts';
 import { strippedNode } from './programs.ts';
@@ -20,13 +20,15 @@ export const refreshLock = async (work: Work): Promise<LockedPackage[]> => {
   work.say('packages: resolving');
   const { board } = work;
   const own = [...board.firmware.packages, ...Object.keys(board.programs ?? {}), ...filePackages(board), board.kernel];
-  const names = [...Object.keys(PROGRAMS), ...Object.keys(benchPrograms(board)), ...own, ...NODE_NEEDS];
+  const bench = [...Object.keys(benchPrograms(board)), ...BENCH_FILES.map((one) => one.package)];
+  const names = [...new Set([...Object.keys(PROGRAMS), ...bench, ...own, ...NODE_NEEDS])];
   const candidates = await resolvePackages(names, work);
   const trees = await unpackPackages(await fetchPackages(candidates, work), work.cachePath);
   const taken = new Set([
     ...programsOf(board, { trees, node: await strippedNode(work) }).packages,
     ...filePackages(board),
     ...benchClosure(board, trees).packages,
+    ...BENCH_FILES.map((one) => one.package),
     ...[...board.firmware.packages, ...candidates.filter(isKernel).map(({ name }) => name)],
   ]);
   const holders = [...taken].map((name) => copyrightHolder(name, trees.get(name) ?? ''));

@@ -2,7 +2,7 @@
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Board, Taken } from './boards/board.ts';
-import { APPLETS, benchPrograms, FILES, PROGRAMS } from './contents.ts';
+import { APPLETS, BENCH_FILES, benchPrograms, FILES, PROGRAMS } from './contents.ts';
 import { type Closure, closeOver } from './libraries.ts';
 import { type Entry, type Tree, text } from './tree.ts';
 
@@ -71,8 +71,12 @@ export const filePackages = (board: Board): string[] => [...new Set((board.files
 
 const filesOf = (board: Board, trees: Map<string, string>): Tree => {
   const shared = Object.entries(FILES).flatMap(([name, paths]) => paths.map((from): Taken => ({ package: name, from })));
+  return taken([...shared, ...(board.files ?? [])], trees);
+};
+
+const taken = (files: Taken[], trees: Map<string, string>): Tree => {
   return new Map(
-    [...shared, ...(board.files ?? [])].map((one) => {
+    files.map((one) => {
       const from = join(trees.get(one.package) ?? one.package, one.from);
       const entry: Entry = lstatSync(from).isSymbolicLink()
         ? { kind: 'link', to: readlinkSync(from) }
@@ -83,6 +87,9 @@ const filesOf = (board: Board, trees: Map<string, string>): Tree => {
 };
 
 /** What tests want besides (contents.ts). */
+/** Of these files are taken besides. */
+export const benchFiles = (trees: Map<string, string>): Tree => taken(BENCH_FILES, trees);
+
 export const benchClosure = (board: Board, trees: Map<string, string>): Closure => closeOver(wantedOf(benchPrograms(board), trees), trees);
 
 export const rootTree = (board: Board, parts: RootParts): Tree => {

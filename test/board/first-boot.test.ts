@@ -2,12 +2,10 @@
  * The first starts of a board that nobody has claimed: small, without the right time, with files on its card of which one is wrong;
  * then once more with a damaged card and without a network.
  */
-import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import multicastDns from 'multicast-dns';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { genericAmd64 } from '../../firmware-images/boards/generic-amd64.ts';
 import { type HardwareReport, hardwareReport } from '../../runtime/protocol/hardware-report.ts';
@@ -22,7 +20,7 @@ const MIB = 1024 ** 2;
 const CARD_BYTES = 1024 * MIB;
 /** Behind the tables, the boot partition and two slots. */
 const DATA_AT = (1 + 128 + 256 + 256) * MIB;
-const BOOT_LIMIT_MS = 240_000;
+const BOOT_LIMIT_MS = 120_000;
 const MEMORY_MIB = 256;
 
 let folder: string;
@@ -38,6 +36,30 @@ const start = (more: Partial<ConstructorParameters<typeof Machine>[0]>): Machine
   return machine;
 };
 const saidOf = (line: string): Record<string, unknown> => JSON.parse(line.slice(line.indexOf('{')));
+
+/** As a board leaves it whose plug is pulled, whose instances have filled it (what is set aside for root they cannot have), and whose card has lost its beginning. */
+const spoilData = (): void => {
+  const block = ['bs=1M', 'conv=notrunc,sparse'];
+  execFileSync(
+    'dd',
+    [`if=${at('card')}`, `of=${at('data')}`, `skip=${DATA_AT / MIB}`, `count=${CARD_BYTES / MIB - DATA_AT / MIB - 1}`, ...block],
+    {
+      stdio: 'ignore',
+    },
+  );
+  // What is in the journal belongs to what follows.
+  expect(spawnSync('/sbin/e2fsck', ['-fy', at('data')]).status, 'mended or in order').toBeLessThanOrEqual(1);
+  const told = execFileSync('/sbin/dumpe2fs', ['-h', at('data')], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+  const figure = (name: string): number => Number(new RegExp(`^${name}: *(\\d+)$`, 'm').exec(told)?.[1]);
+  const left = (figure('Free blocks') - figure('Reserved block count')) * figure('Block size');
+  // Blocks of blocks take some of it.
+  writeFileSync(at('much'), Buffer.alloc(Math.floor(left * 0.995), 1));
+  execFileSync('/sbin/debugfs', ['-w', '-R', `write ${at('much')} much`, at('data')], { stdio: 'ignore' });
+  const data = openSync(at('data'), 'r+');
+  writeSync(data, Buffer.alloc(64 * 1024), 0, 64 * 1024, 0);
+  closeSync(data);
+  execFileSync('dd', [`if=${at('data')}`, `of=${at('card')}`, `seek=${DATA_AT / MIB}`, 'bs=1M', 'conv=notrunc'], { stdio: 'ignore' });
+};
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'lichen-first-'));
@@ -56,11 +78,8 @@ afterEach(() => machine?.close());
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test('with 256 MiB in 1970 it takes its setup, tells of the file that is wrong, and asks to be paired on its screen and its network', async () => {
-  const [page = 0, name = 0] = await freePorts(2);
-  const shows = [
-    { protocol: 'tcp' as const, port: 80, at: page },
-    { protocol: 'udp' as const, port: 5353, at: name },
-  ];
+  const [page = 0] = await freePorts(1);
+  const shows = [{ port: 80, at: page }];
   const now = start({ shows, clock: '1970-01-01T00:00:00' });
   await now.line(/imported: hostname, country, wifi/, BOOT_LIMIT_MS);
   await now.line(/of no use on this board: user/, BOOT_LIMIT_MS);
@@ -89,24 +108,10 @@ test('with 256 MiB in 1970 it takes its setup, tells of the file that is wrong, 
   expect(report.hardware.memoryMib).toBeLessThanOrEqual(MEMORY_MIB);
   expect(JSON.stringify(report)).not.toContain('horse');
   await now.line(/^waits for +this board asks to be paired/, BOOT_LIMIT_MS);
-
-  const asker = multicastDns({ port: name, bind: false, multicast: false });
-  const heard = once(asker, 'response');
-  asker.query([{ name: 'beech.local', type: 'A' }], { port: name, address: '127.0.0.1' });
-  const [{ answers }] = await heard;
-  asker.destroy();
-  expect(answers).toMatchObject([{ name: 'beech.local', data: '10.0.2.15' }]);
 });
 
 test('without a network, its data full and their beginning lost, it is the same board and runs', async () => {
-  const data = `${at('card')}?offset=${DATA_AT}`;
-  writeFileSync(at('much'), Buffer.alloc(300 * MIB, 1));
-  // Its plug was pulled: what is in the journal belongs to what follows.
-  execFileSync('/sbin/e2fsck', ['-p', data], { stdio: 'ignore' });
-  execFileSync('/sbin/debugfs', ['-w', '-R', `write ${at('much')} much`, data], { stdio: 'ignore' });
-  const card = openSync(at('card'), 'r+');
-  writeSync(card, Buffer.alloc(64 * 1024), 0, 64 * 1024, DATA_AT);
-  closeSync(card);
+  spoilData();
   const now = start({ alone: true });
   await now.line(/taken from its copy in block/, BOOT_LIMIT_MS);
   expect(saidOf(await now.line(/"line":"unpaired"/, BOOT_LIMIT_MS))).toMatchObject({ board });

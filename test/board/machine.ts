@@ -18,8 +18,8 @@ export interface MachineOptions {
   reboots?: boolean;
   /** TCP ports of this machine's loopback that the board reaches at GATE; it reaches nothing else. */
   reaches?: number[];
-  /** Ports of the board, as QEMU's `hostfwd` has them, each on a port of this machine's loopback. */
-  shows?: { protocol: 'tcp' | 'udp'; port: number; at: number }[];
+  /** TCP ports of the board, each on a port of this machine's loopback. */
+  shows?: { port: number; at: number }[];
   /** No network at all. */
   alone?: boolean;
   /** What its clock says at the start, as ISO 8601; else the time of this machine. */
@@ -34,7 +34,7 @@ const wireTo = (ports: number[], shows: Required<MachineOptions>['shows']): stri
   [
     'user,id=wire,restrict=on',
     ...ports.map((port) => `guestfwd=tcp:${GATE}:${port}-cmd:busybox nc 127.0.0.1 ${port}`),
-    ...shows.map(({ protocol, port, at }) => `hostfwd=${protocol}:127.0.0.1:${at}-:${port}`),
+    ...shows.map(({ port, at }) => `hostfwd=tcp:127.0.0.1:${at}-:${port}`),
   ].join(',');
 
 export class Machine {

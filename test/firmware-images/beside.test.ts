@@ -157,6 +157,7 @@ test('Imager is told all that its list must have', () => {
   expect(entry).toMatchObject({
     ...sizes,
     url: 'https://example.org/x/lichen-pi.img.xz',
+    init_format: 'cloudinit',
     devices: ['pi3-64bit', 'pi4-64bit', 'pi5-64bit'],
   });
   expect(Object.keys(list)).toEqual(['os_list']);

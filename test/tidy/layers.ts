@@ -61,7 +61,7 @@ export const rooms: Room[] = [
     name: 'gateway/lichen',
     at: ['gateway/lichen.ts'],
     sees: ['runtime/protocol', 'gateway/cli'],
-    lazily: ['gateway/main', 'runtime/main', 'sim/cli', 'recipes/builder', 'firmware-images'],
+    lazily: ['gateway/main', 'runtime/main', 'runtime/adapters', 'sim/cli', 'recipes/builder', 'firmware-images'],
   },
 
   { name: 'recipes/builder', at: ['recipes/builder/'], sees: shared },

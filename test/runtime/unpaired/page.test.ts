@@ -27,14 +27,11 @@ const report: HardwareReport = {
 let page: Page;
 let asked = 0;
 beforeEach(async () => {
-  page = await openPage({
-    host: '127.0.0.1',
-    port: 0,
-    report: () => {
-      asked++;
-      return Promise.resolve(report);
-    },
-  });
+  const told = (): Promise<HardwareReport> => {
+    asked++;
+    return Promise.resolve(report);
+  };
+  page = await openPage({ host: '127.0.0.1', port: 0, report: told });
 });
 afterEach(() => page.close());
 
