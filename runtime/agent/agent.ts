@@ -96,7 +96,7 @@ const CONCERNS: Concerns = {
     { act: (work, _board, now) => tickSurvey(work, now), moments: surveyMoments },
     { act: askLate, moments: lateMoments },
     { act: (work, _board, now) => settle(work, now), moments: settleMoments, reads: [flows.name, chains.name, outbox.name] },
-    { act: (work, board, now) => sweepIdle(work, manifestFor(board), now), moments: sweepMoments },
+    { act: (work, board, now) => sweepIdle(work, board, manifestFor(board), now), moments: sweepMoments },
     { act: tickMeters, moments: meterMoments },
   ],
   turn: [

@@ -214,7 +214,12 @@ export const filesRefused: Handler<Of<'files-refused'>> = (work, board, event, n
   for (const { key, value } of contents.all(work)) {
     if (value.phase === 'held' || value.phase === 'refused') continue;
     if (isLie(value, event)) contents.put(work, { ...EMPTY, phase: 'refused', error: `bad-release: ${event.error.detail}` }, key);
-    else contents.put(work, { ...EMPTY, error: event.error.code, movedMonoMs }, key);
+    else
+      contents.put(
+        work,
+        { ...EMPTY, error: event.error.code === 'storage-full' ? event.error.message : event.error.code, movedMonoMs },
+        key,
+      );
   }
   work.emit({ kind: 'journal', line: `files ${event.step.kind}: ${event.error.message}` });
 };

@@ -40,6 +40,8 @@ export const LIMITS = {
   pathSegments: 16,
   /** Usage records of one message, together. */
   usageBatchBytes: 64 * 1024,
+  /** Of a board's card, left to its store whatever releases want. */
+  cardReserveBytes: 64 * 1024 * 1024,
   /** Usage that is carried by hand at once; the rest goes the next time. */
   carriedUsageBytes: 4 * 1024 * 1024,
   /** Messages of a board, or for it, in a folder that is carried. */
