@@ -65,7 +65,7 @@ const message = (work: Work, board: Board, event: Of<'message'>, now: Instant): 
   }
   if (links.get(work, ONE)?.phase !== 'welcomed') refuse('stale', `${event.topic} before the welcome`);
   if (event.topic === 'desired') return desired(work, board, event.payload, now);
-  if (event.topic === 'chunk') return gotChunk(work, board, event.payload);
+  if (event.topic === 'chunk') return gotChunk(work, board, event.payload, now);
   if (event.topic === 'grant') return granted(work, board, event.payload, now);
   if (event.topic === 'ack') return acknowledged(work, board, event.payload, now);
   if (event.topic === 'tail') return tailed(work, board, event.payload);

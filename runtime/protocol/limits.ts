@@ -80,8 +80,11 @@ export const LIMITS = {
   /** Partitions of one board; SlapOS puts ten to a machine, a big board holds more. */
   partitionsPerBoard: 32,
   replicas: 64,
-  /** Chunks asked for and not yet come; halved at each time-out. */
+  /** Chunks asked for and not yet come: at first, and at most while they come soon; halved at each time-out. */
   wantWindow: 8,
+  wantWindowMost: 64,
+  /** And of these so many bytes: half of what a gateway lets wait for one session. */
+  wantBytes: 1024 * 1024,
   /** Hashes in one `want`. */
   wantHashes: 64,
   /** A peer frame: one batch of log entries with its head, or one blob. */

@@ -293,7 +293,7 @@ describe('a window', () => {
     world.pass(PACE.patienceMs + 2000);
     expect(world.state(one.lease)?.state).toBe('running');
     expect(Math.max(...world.gateways.flatMap(({ wanted }) => wanted.map((hashes) => hashes.length)))).toBeLessThanOrEqual(
-      LIMITS.wantWindow,
+      LIMITS.wantWindowMost,
     );
     expect(asked()).toBe(20 + LIMITS.wantWindow);
   });
