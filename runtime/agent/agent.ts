@@ -70,7 +70,7 @@ const message = (work: Work, board: Board, event: Of<'message'>, now: Instant): 
   }
   if (links.get(work, ONE)?.phase !== 'welcomed') refuse('stale', `${event.topic} before the welcome`);
   if (event.topic === 'desired') return desired(work, board, event.payload, now);
-  if (event.topic === 'chunk') return gotChunk(work, board, event.payload);
+  if (event.topic === 'chunk') return gotChunk(work, board, event.payload, now);
   if (event.topic === 'grant') return granted(work, board, event.payload, now);
   if (event.topic === 'ack') return acknowledged(work, board, event.payload, now);
   if (event.topic === 'tail') return tailed(work, board, event.payload);
@@ -101,7 +101,7 @@ const CONCERNS: Concerns = {
     { act: (work, _board, now) => tickSurvey(work, now), moments: surveyMoments },
     { act: askLate, moments: lateMoments },
     { act: (work, _board, now) => settle(work, now), moments: settleMoments, reads: [flows.name, chains.name, outbox.name] },
-    { act: (work, board, now) => sweepIdle(work, manifestFor(board), now), moments: sweepMoments },
+    { act: (work, board, now) => sweepIdle(work, board, manifestFor(board), now), moments: sweepMoments },
     { act: tickMeters, moments: meterMoments },
   ],
   turn: [

@@ -240,6 +240,8 @@ export interface Content {
   cursor: number;
   /** Chunk → when it was asked for. */
   inflight: ReadonlyMap<string, number>;
+  /** Pieces that came and are not on the card yet: they are of the window too, or a slow card would fill the memory. */
+  writing: number;
   /** File → chunks still to be written, and its size. */
   left: ReadonlyMap<string, { chunks: number; bytes: number }>;
   /** Files all of which was here already, chunk by chunk. */

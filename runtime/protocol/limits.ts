@@ -40,6 +40,8 @@ export const LIMITS = {
   pathSegments: 16,
   /** Usage records of one message, together. */
   usageBatchBytes: 64 * 1024,
+  /** Of a board's card, left to its store whatever releases want. */
+  cardReserveBytes: 64 * 1024 * 1024,
   /** Usage that is carried by hand at once; the rest goes the next time. */
   carriedUsageBytes: 4 * 1024 * 1024,
   /** Messages of a board, or for it, in a folder that is carried. */
@@ -78,8 +80,11 @@ export const LIMITS = {
   /** Partitions of one board; SlapOS puts ten to a machine, a big board holds more. */
   partitionsPerBoard: 32,
   replicas: 64,
-  /** Chunks asked for and not yet come; halved at each time-out. */
+  /** Chunks asked for and not yet come: at first, and at most while they come soon; halved at each time-out. */
   wantWindow: 8,
+  wantWindowMost: 64,
+  /** And of these so many bytes: half of what a gateway lets wait for one session. */
+  wantBytes: 1024 * 1024,
   /** Hashes in one `want`. */
   wantHashes: 64,
   /** A peer frame: one batch of log entries with its head, or one blob. */

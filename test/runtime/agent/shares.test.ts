@@ -139,6 +139,16 @@ describe('a shared instance', () => {
   });
 });
 
+test('documents of shares are not swept away with those that no instance needs', () => {
+  const { world } = begun(SHARED, OPEN, share());
+  // A life that ends leaves a sweep behind.
+  world.restart().pass(30 * 60_000);
+  for (const gateway of world.gateways) gateway.up = false;
+  world.cut();
+  world.reboot().pass(10_000);
+  expect(startedWith(world).at(-1)).toMatchObject([{ name: 'blog' }]);
+});
+
 describe('what a shared instance says', () => {
   test('to each whom it serves is told back, and nothing that it says to others [instances-26]', () => {
     const doc = share();

@@ -47,6 +47,7 @@ const content = (phase: Content['phase']): Content => ({
     queue: [],
     cursor: 0,
     inflight: new Map(),
+    writing: 0,
     left: new Map(),
     found: new Set<string>(),
     unsealed: 0,
