@@ -141,10 +141,10 @@ describe('a shared instance', () => {
 
 test('documents of shares are not swept away with those that no instance needs', () => {
   const { world } = begun(SHARED, OPEN, share());
-  // A life that ends leaves a sweep behind.
-  world.restart().pass(30 * 60_000);
   for (const gateway of world.gateways) gateway.up = false;
   world.cut();
+  // A life that ends leaves a sweep behind, and nobody is there to ask for what it takes away.
+  world.restart().pass(30 * 60_000);
   world.reboot().pass(10_000);
   expect(startedWith(world).at(-1)).toMatchObject([{ name: 'blog' }]);
 });
