@@ -9,8 +9,8 @@ import { bootId, openClock } from './adapters/clock.ts';
 import { nodeCrypto } from './adapters/crypto.ts';
 import { kernelEntropy } from './adapters/entropy.ts';
 import { openFiles } from './adapters/files.ts';
+import { modelOfMachine } from './adapters/hardware.ts';
 import { nodeSealer, openerFromSeed } from './adapters/hpke.ts';
-import { boardModel, readModel } from './adapters/inventory.ts';
 import { openKeyFile } from './adapters/keyfile.ts';
 import { openLmdbStore } from './adapters/lmdb-store.ts';
 import { MqttLink } from './adapters/mqtt-link.ts';
@@ -59,7 +59,6 @@ const OPTIONS = {
   status: { type: 'boolean', default: false },
   evict: { type: 'boolean', default: false },
   'rotate-key': { type: 'boolean', default: false },
-  inventory: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
 } as const;
 
@@ -221,7 +220,7 @@ const run = async (given: Values): Promise<void> => {
   }
   const { enforcement } = partitions;
   const opener = openBoxKey(data);
-  const plain = offerOf(enforcement, lent.capacity, process.arch, await boardModel(data), lent.grants);
+  const plain = offerOf(enforcement, lent.capacity, process.arch, modelOfMachine(), lent.grants);
   const offer = enforcement.secrets ? { ...plain, box: opener.publicKey } : plain;
   const files = openFiles({ path: data });
   const route = typeof values.proxy === 'string' ? { dial: dialThrough(values.proxy) } : {};
@@ -289,7 +288,6 @@ const fail = (thrown: unknown): void => {
 try {
   const { values } = parseArgs({ options: OPTIONS, strict: true });
   if (values.help) process.stdout.write(HELP);
-  else if (values.inventory) process.stdout.write(await readModel());
   else await run(values);
 } catch (thrown) {
   fail(thrown);
