@@ -62,7 +62,7 @@ const packages: Record<string, Kind> = {
   lmdb: 'disk',
   mqtt: 'net',
   aedes: 'net',
-  systeminformation: 'process',
+  'multicast-dns': 'net',
   postgres: 'net',
   pg: 'net',
 };
