@@ -9,8 +9,8 @@ import { bootId, openClock } from './adapters/clock.ts';
 import { nodeCrypto } from './adapters/crypto.ts';
 import { kernelEntropy } from './adapters/entropy.ts';
 import { openFiles } from './adapters/files.ts';
-import { modelOfMachine } from './adapters/hardware.ts';
 import { nodeSealer, openerFromSeed } from './adapters/hpke.ts';
+import { boardModel, readModel } from './adapters/inventory.ts';
 import { openKeyFile } from './adapters/keyfile.ts';
 import { openLmdbStore } from './adapters/lmdb-store.ts';
 import { MqttLink } from './adapters/mqtt-link.ts';
@@ -168,7 +168,7 @@ const run = async (given: Values): Promise<void> => {
   const opener = openBoxKey(data);
   const { slots, lacks: fixed } = openImageSlots(typeof values.slots === 'string' ? values.slots : '', data);
   const offer = {
-    ...offerOf(enforcement, lent.capacity, process.arch, modelOfMachine(), lent.grants),
+    ...offerOf(enforcement, lent.capacity, process.arch, await boardModel(data), lent.grants),
     ...(enforcement.secrets && { box: opener.publicKey }),
     ...(slots !== null && { image: { board: slots.board, parts: slots.parts } }),
   };
@@ -259,6 +259,7 @@ const fail = (thrown: unknown): void => {
 try {
   const { values } = parseArgs({ options: OPTIONS, strict: true });
   if (values.help) process.stdout.write(HELP);
+  else if (values.inventory) process.stdout.write(await readModel());
   else await run(values);
 } catch (thrown) {
   fail(thrown);

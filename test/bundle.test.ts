@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('..', import.meta.url));
-const everythingWorks = { lmdb: true, cbor: true, sign: true, schema: true, mqtt: true };
+const everythingWorks = { lmdb: true, cbor: true, sign: true, schema: true, mqtt: true, inventory: true };
 
 let home = '';
 let built = '';

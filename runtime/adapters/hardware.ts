@@ -24,17 +24,12 @@ const reader = (root: string) => {
 };
 type Reader = ReturnType<typeof reader>;
 
-const MODEL_LETTERS = 120;
-
 const driverOf = ({ text }: Reader, path: string): string => /^DRIVER=(.*)$/m.exec(text(`${path}/uevent`))?.[1] ?? '';
 
 const modelOf = ({ text }: Reader): string =>
   text('proc/device-tree/model') ||
   `${text('sys/class/dmi/id/sys_vendor')} ${text('sys/class/dmi/id/product_name')}`.trim() ||
   'a machine that does not say what it is';
-
-/** What this machine calls itself, for people. */
-export const modelOfMachine = (root = '/'): string => modelOf(reader(root)).slice(0, MODEL_LETTERS);
 
 /** The Pi's bootloader writes the time of its making into the device tree, in seconds since 1970. */
 const firmwareOf = (look: Reader): string => {

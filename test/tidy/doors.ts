@@ -62,7 +62,7 @@ const packages: Record<string, Kind> = {
   lmdb: 'disk',
   mqtt: 'net',
   aedes: 'net',
-  'multicast-dns': 'net',
+  systeminformation: 'process',
   postgres: 'net',
   pg: 'net',
 };

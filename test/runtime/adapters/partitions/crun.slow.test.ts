@@ -66,7 +66,10 @@ const limits = (bench: () => Bench): void => {
     };
     // More than any machine that tests this has; neither is ever held by its quota.
     const [much, little] = [await begun(64_000), await begun(8_000)];
-    const used = async (): Promise<[bigint, bigint]> => [(await bench().counters(much)).cpuMicros, (await bench().counters(little)).cpuMicros];
+    const used = async (): Promise<[bigint, bigint]> => [
+      (await bench().counters(much)).cpuMicros,
+      (await bench().counters(little)).cpuMicros,
+    ];
     const [from, since] = [await used(), performance.now()];
     await until(() => performance.now() - since > 3_000, 10_000);
     const to = await used();
