@@ -9,6 +9,7 @@ import { bootId, openClock } from './adapters/clock.ts';
 import { nodeCrypto } from './adapters/crypto.ts';
 import { kernelEntropy } from './adapters/entropy.ts';
 import { openFiles } from './adapters/files.ts';
+import { healthOf } from './adapters/health.ts';
 import { nodeSealer, openerFromSeed } from './adapters/hpke.ts';
 import { boardModel, readModel } from './adapters/inventory.ts';
 import { openKeyFile } from './adapters/keyfile.ts';
@@ -154,7 +155,7 @@ const run = async (given: Values): Promise<void> => {
   const owner = `board ${id} ${hex(kernelEntropy.bytes(8))}`;
   const store = openLmdbStore({ path: join(data, 'store.mdb'), owner: looksOnly ? null : owner });
   if (values.status === true) {
-    process.stdout.write(`${JSON.stringify({ ...statusOf(id, rowsOf(store)), logWear: wearOf(id, data) })}\n`);
+    process.stdout.write(`${JSON.stringify({ ...statusOf(id, rowsOf(store)), logWear: wearOf(id, data), health: healthOf(data) })}\n`);
     return store.close();
   }
   const lent = lentIn(values, totalmem());

@@ -28,14 +28,18 @@ const words = (of: Record<string, unknown>): string =>
     .map(([key, value]) => `${key}=${String(value)}`)
     .join(' ');
 
+const partitionText = (manifest: Inspection['manifest']): string[] => [
+  ...wishes(manifest),
+  `program ${manifest.args.join(' ')}`,
+  `limits ${words(manifest.limits)}`,
+];
+
 export const inspectionText = (found: Inspection): string => {
   const { manifest, missing, wrong, update } = found;
   return [
     `${manifest.recipe} ${manifest.label}, sequence ${manifest.sequence}, release ${found.release}`,
     `publisher ${manifest.publisher}, signed by ${found.key}, ${KEY[found.keyIs]}`,
-    ...wishes(manifest),
-    `program ${manifest.args.join(' ')}`,
-    `limits ${words(manifest.limits)}`,
+    ...(manifest.image === undefined ? partitionText(manifest) : [`${manifest.image.part ?? 'system'} of boards ${manifest.image.board}`]),
     ...(Object.keys(manifest.env).length === 0 ? [] : [`environment ${words(manifest.env)}`]),
     ...(Object.keys(manifest.parameters).length === 0 ? [] : [`parameters ${words(manifest.parameters)}`]),
     ...manifest.promises.map(({ name, probe, graceMs }) => `promises ${name} by ${probe.kind}, within ${graceMs} ms of a start`),

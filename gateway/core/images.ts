@@ -15,17 +15,17 @@ export interface AssignedImage {
 /** Null while there is none that all agree on. Of several the one with the highest sequence. */
 export const imageFor = (rows: Rows, board: string, part: Part): AssignedImage | null => {
   const offered = boards.get(rows, board)?.offer?.image;
-  const kind = offered?.parts.includes(part) === true ? offered.board : undefined;
+  if (offered?.parts.includes(part) !== true) return null;
   const upkeep = upkeeps.get(rows, board);
   const wanted = upkeep?.doc.publisher ?? null;
   const publisher = wanted === null ? null : publishers.get(rows, wanted);
-  if (kind === undefined || upkeep === null || publisher === null) return null;
+  if (upkeep === null || publisher === null) return null;
   const only = upkeep.doc.release;
   const fits = manifests
     .all(rows)
     .filter(
       ({ key, value: { doc } }) =>
-        doc.image?.board === kind &&
+        doc.image?.board === offered.board &&
         (doc.image.part ?? 'system') === part &&
         doc.publisher === wanted &&
         (only === undefined || key === hex(only)),

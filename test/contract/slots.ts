@@ -1,14 +1,11 @@
 /** What every slots door does, whatever starts the machine. */
 import { describe, expect, test } from 'vitest';
-import { unpackZstd } from '../../runtime/adapters/zstd.ts';
 import { filesOf, jigsawsOf } from '../../runtime/core/content.ts';
-import type { Slots, SlotsContentEvent, SlotsEvent, SlotsState, SlotsStep } from '../../runtime/ports/slots.ts';
+import type { Slots, SlotsState } from '../../runtime/ports/slots.ts';
 import { type Bytes, equal, fromHex } from '../../runtime/protocol/bytes.ts';
-import { decodeAs } from '../../runtime/protocol/noun.ts';
-import { type Entry, pageSchema } from '../../runtime/protocol/nouns/release.ts';
-import { contentIn } from '../../runtime/protocol/packing.ts';
-import { testCrypto } from '../support/crypto.ts';
+import type { Entry } from '../../runtime/protocol/nouns/release.ts';
 import { FIRST_ROOT, hexOf, type System, system } from '../support/system.ts';
+import { entriesOf, perform, receive } from './receive.ts';
 
 export interface SlotsRig {
   /** The door as the runtime has it after the machine was started. */
@@ -19,31 +16,6 @@ export interface SlotsRig {
   root(bytes: number): Bytes;
   close(): void;
 }
-
-export const entriesOf = ({ manifest, content }: System): Entry[] =>
-  manifest.pages.flatMap((hash) => decodeAs(pageSchema, content.get(Buffer.from(hash).toString('hex'))!, 'page').entries);
-
-const perform = (door: Slots, step: SlotsStep): Promise<SlotsEvent | SlotsContentEvent> =>
-  new Promise((answer) => door.perform(step, answer));
-
-/** The pieces that the door did not find by itself. */
-export const receive = async (door: Slots, one: System): Promise<number> => {
-  const entries = entriesOf(one);
-  const checked = await perform(door, { kind: 'receive', release: one.release, entries });
-  expect(checked).toMatchObject({ kind: 'checked' });
-  const files = filesOf(entries);
-  const jigsaws = jigsawsOf(files, new Map());
-  const gathered = await perform(door, { kind: 'gather', files: jigsaws });
-  if (gathered.kind !== 'gathered') throw new Error(gathered.kind);
-  for (const { file, offset } of gathered.lacks) {
-    const piece = jigsaws.find((jigsaw) => equal(jigsaw.file.hash, file.hash))?.pieces.find((one) => one.offset === offset);
-    const [hash, length] = piece!.chunk;
-    const bytes = contentIn(testCrypto, unpackZstd, hash, one.content.get(Buffer.from(hash).toString('hex'))!, length)!;
-    expect(await perform(door, { kind: 'write', file, offset, bytes })).toMatchObject({ kind: 'written', offset });
-  }
-  for (const { file, bytes } of files) expect(await perform(door, { kind: 'seal', file, bytes })).toEqual({ kind: 'file-sealed', file });
-  return gathered.lacks.length;
-};
 
 export const slotsContract = (name: string, open: () => SlotsRig, tries: number): void => {
   const [two, three] = [system(2), system(3)];

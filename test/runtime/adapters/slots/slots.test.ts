@@ -1,18 +1,16 @@
 /** The slots' door on files: what systemd's loader and the Pi's firmware do with them is played. */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { erofsBytes } from '../../../../runtime/adapters/slots/content.ts';
 import type { BootRecords } from '../../../../runtime/adapters/slots/records.ts';
 import { openSlots } from '../../../../runtime/adapters/slots/slots.ts';
-import { entryText, systemdBoot } from '../../../../runtime/adapters/slots/systemd-boot.ts';
+import { systemdBoot } from '../../../../runtime/adapters/slots/systemd-boot.ts';
 import { tryboot } from '../../../../runtime/adapters/slots/tryboot.ts';
 import type { Slots } from '../../../../runtime/ports/slots.ts';
 import { type SlotsRig, slotsContract } from '../../../contract/slots.ts';
-import { FIRST_ROOT, noise } from '../../../support/system.ts';
-
-const SLOT_BYTES = 256 * 1024;
+import { loader, makeSlotFiles, underUefi } from '../../../support/slot-files.ts';
 
 /** A rig of files. `start` says which slot the firmware takes. */
 const rigOf = (
@@ -21,18 +19,7 @@ const rigOf = (
   start: (boot: string, asked: boolean) => string,
 ): SlotsRig => {
   const folder = mkdtempSync(join(tmpdir(), 'lichen-slots-'));
-  const boot = join(folder, 'boot');
-  mkdirSync(join(boot, 'lichen', 'a'), { recursive: true });
-  writeFileSync(join(boot, 'lichen', 'a', 'first'), noise('first', 5000));
-  prepare(boot);
-  const roots: Record<string, string> = { a: join(folder, 'a'), b: join(folder, 'b') };
-  for (const path of Object.values(roots)) {
-    writeFileSync(path, '');
-    truncateSync(path, SLOT_BYTES);
-  }
-  const whole = readFileSync(roots.a!);
-  whole.set(FIRST_ROOT);
-  writeFileSync(roots.a!, whole);
+  const { boot, roots, stage } = makeSlotFiles(folder, prepare);
   let [running, asked, isWritable] = ['a', false, false];
   const open = (): Slots => {
     const plain = records(boot, running);
@@ -43,7 +30,7 @@ const rigOf = (
         change(...words);
       };
     return openSlots({
-      ...{ bootPath: boot, running, roots, stagePath: join(folder, 'stage') },
+      ...{ bootPath: boot, running, roots, stagePath: stage },
       records: {
         survey: plain.survey,
         disarm: guarded(plain.disarm),
@@ -74,39 +61,13 @@ const rigOf = (
   };
 };
 
-const NAME = /^lichen-([ab])(?:\+(\d+)(?:-(\d+))?)?\.conf$/;
-
-/** systemd-boot, as far as it matters: the highest version of those with tries left; it counts in the name. */
-const loader = (boot: string): string => {
-  const folder = join(boot, 'loader', 'entries');
-  const entries = readdirSync(folder).flatMap((name) => {
-    const [, slot = '', left, done = '0'] = NAME.exec(name) ?? [];
-    if (slot === '') return [];
-    const text = readFileSync(join(folder, name), 'utf8');
-    expect(text).toContain(`linux /lichen/${slot}/linux\ninitrd /lichen/${slot}/first\noptions lichen.slot=${slot} `);
-    return [
-      { name, slot, left: left === undefined ? null : Number(left), done: Number(done), version: Number(/version (\d+)/.exec(text)?.[1]) },
-    ];
-  });
-  const [best] = entries.sort((a, b) => Number(a.left === 0) - Number(b.left === 0) || b.version - a.version);
-  if (best!.left !== null && best!.left > 0)
-    renameSync(join(folder, best!.name), join(folder, `lichen-${best!.slot}+${best!.left - 1}-${best!.done + 1}.conf`));
-  return best!.slot;
+const byLoader = (boot: string): string => {
+  const { slot, entry } = loader(boot);
+  expect(entry).toContain(`linux /lichen/${slot}/linux\ninitrd /lichen/${slot}/first\noptions lichen.slot=${slot} `);
+  return slot;
 };
 
-slotsContract(
-  'slots by systemd-boot',
-  () =>
-    rigOf(
-      (boot) => {
-        mkdirSync(join(boot, 'loader', 'entries'), { recursive: true });
-        writeFileSync(join(boot, 'loader', 'entries', 'lichen-a.conf'), entryText('a', 1, 'lichen.slot=a quiet'));
-      },
-      (bootPath, running) => systemdBoot({ bootPath, running }),
-      loader,
-    ),
-  3,
-);
+slotsContract('slots by systemd-boot', () => rigOf(underUefi, (bootPath, running) => systemdBoot({ bootPath, running }), byLoader), 3);
 
 /** The Pi's firmware: `tryboot.txt` once, when it was asked to. */
 const firmware = (boot: string, asked: boolean): string => {

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openVersions } from '../../../../runtime/adapters/slots/versions.ts';
 import type { Slots, SlotsContentEvent, SlotsEvent, SlotsStep } from '../../../../runtime/ports/slots.ts';
-import { receive } from '../../../contract/slots.ts';
+import { receive } from '../../../contract/receive.ts';
 import { FIRST_ROOT, hexOf, runtimeRelease, system } from '../../../support/system.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../../../firmware-images/board-files/slots', import.meta.url));
