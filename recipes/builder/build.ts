@@ -12,6 +12,7 @@ import { checkTree } from '../../runtime/protocol/path.ts';
 import { checkProgramHead, follow, NODE_INSIDE } from '../../runtime/protocol/program.ts';
 import { parse, publisherId as publisherIdSchema } from '../../runtime/protocol/schema.ts';
 import { checkManifest } from '../../runtime/protocol/soundness.ts';
+import { unsigned } from '../../runtime/protocol/to-sign.ts';
 import type { Bundle } from './bundle.ts';
 import { chunksOf, gearFrom } from './chunk.ts';
 import { type Run, runCommand } from './command.ts';
@@ -25,8 +26,8 @@ export interface BuildInput {
   /** Directory that holds `recipe.yaml`. */
   recipePath: string;
   publisherId: string;
-  /** A key that the publisher's trust document lists. */
-  signer: Signer;
+  /** A key that the publisher's trust document lists; null: it is elsewhere, and signs later. */
+  signer: Signer | null;
   /** Rises with every release of the recipe; boards refuse a lower one. */
   sequence: number;
   /** Directory for what is fetched and may be kept. */
@@ -173,7 +174,8 @@ export const buildRelease = async (input: BuildInput): Promise<Bundle> => {
   checkManifest(manifest);
   return {
     release: nodeCrypto.sha256(payloadOf(manifestNoun, manifest)),
-    manifest: seal(manifestNoun, manifest, input.signer),
+    manifest: input.signer === null ? unsigned(manifestNoun, manifest) : seal(manifestNoun, manifest, input.signer),
+    isSigned: input.signer !== null,
     pages: new Map(pages.map(({ hash, page }) => [hex(hash), page])),
     chunks,
   };

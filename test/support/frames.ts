@@ -40,6 +40,7 @@ import { secretsText } from '../../runtime/protocol/nouns/secrets.ts';
 import { operatorNoun, publisherNoun } from '../../runtime/protocol/nouns/trust.ts';
 import { logFrame, logText, watchNoun } from '../../runtime/protocol/nouns/watch.ts';
 import type { Schema } from '../../runtime/protocol/schema.ts';
+import { toSign } from '../../runtime/protocol/to-sign.ts';
 import { keyOf } from './crypto.ts';
 import * as on from './federation.ts';
 
@@ -329,6 +330,7 @@ export const PLAIN: PlainFrame[] = [
   plain('log-text', logText, { v, lease: lease.lease, from: 5, next: 12, missed: 5, text: fill(0x61, 7) }),
   plain('secrets-text', secretsText, { v, tenant, name: 'echo', board, files: { 'api-key': fill(1, 20), 'db-password': fill(2, 8) } }),
   plain('gone', gone, { v }),
+  plain('to-sign', toSign, { v, typ: 'lichen.manifest+cbor', payload: fill(1, 40) }),
   plain('carried', carried, { v, session: 'carried/1', frames: [{ topic: 'want', payload: fill(1, 40) }] }),
   plain('answer', answer, {
     v,
