@@ -33,7 +33,20 @@ const push = async (directory: string, flags: PushFlags & JsonFlag & { publisher
 };
 
 /** What a program may hold on to: everything that people are shown. */
-const INSPECTED = ['release', 'manifest', 'key', 'keyIs', 'pages', 'chunks', 'wireBytes', 'missing', 'wrong', 'update', 'files'] as const;
+const INSPECTED = [
+  'release',
+  'manifest',
+  'key',
+  'keyIs',
+  'pages',
+  'chunks',
+  'wireBytes',
+  'sbom',
+  'missing',
+  'wrong',
+  'update',
+  'files',
+] as const;
 
 const look = (directory: string, flags: JsonFlag & { publisher?: string; against?: string }): void => {
   const found = inspect(directory, flags.publisher, flags.against);

@@ -20,6 +20,7 @@ import type { Arch } from './debian.ts';
 import type { Item } from './items.ts';
 import { pagesOf, splitLong } from './pages.ts';
 import { type ReadRecipe, type Recipe, reachOf, readRecipe } from './recipe.ts';
+import { sbomOf } from './sbom.ts';
 import { collectItems } from './sources.ts';
 
 export interface BuildInput {
@@ -142,6 +143,7 @@ export const buildRelease = async (input: BuildInput): Promise<Bundle> => {
     run: input.run ?? runCommand,
   };
   const items = withParents(await collectItems(read, doors));
+  const sbom = sbomOf(recipe, items);
   const { entries, chunks, bytes } = pack(items);
   checked(entries, fileName);
   checkProgram(read, items, arch);
@@ -154,6 +156,7 @@ export const buildRelease = async (input: BuildInput): Promise<Bundle> => {
     sequence: input.sequence,
     arch,
     pages: pages.map(({ hash }) => hash),
+    sbom: nodeCrypto.sha256(sbom),
     // A continuation is no entry of its own.
     entries: items.length,
     bytes,
@@ -176,6 +179,7 @@ export const buildRelease = async (input: BuildInput): Promise<Bundle> => {
     release: nodeCrypto.sha256(payloadOf(manifestNoun, manifest)),
     manifest: input.signer === null ? unsigned(manifestNoun, manifest) : seal(manifestNoun, manifest, input.signer),
     isSigned: input.signer !== null,
+    sbom,
     pages: new Map(pages.map(({ hash, page }) => [hex(hash), page])),
     chunks,
   };

@@ -22,6 +22,8 @@ export interface Bundle {
   manifest: Bytes;
   /** Without the word, it is. */
   isSigned?: boolean;
+  /** What it is made of, as CycloneDX; of a release from before there was one, null. */
+  sbom?: Bytes | null;
   /** Encoded index pages, by the hex of their hash. */
   pages: Map<string, Bytes>;
   /** By the hex of their hash. */
@@ -33,6 +35,8 @@ const MANIFEST_FILE = '000000-manifest.cose';
 /** In its place while it is not signed. */
 const UNSIGNED_FILE = '000000-manifest.tosign';
 const MANIFESTS = new Set([MANIFEST_FILE, UNSIGNED_FILE]);
+/** Beside what travels. */
+const SBOM_FILE = 'sbom.cdx.json';
 const PIECE = /^(page|chunk)-([0-9a-f]{64})$/;
 const DRAFT = /\.draft$/;
 
@@ -61,10 +65,10 @@ const writePiece = (directory: string, name: string, bytes: Bytes): void => {
  * Writes the pieces, the manifest last: where it stands the bundle is whole. Pieces of an earlier bundle that this one
  * lacks are removed. Error: `conflict` when the folder holds anything else, which would be pushed along with it.
  */
-export const writeBundle = ({ manifest, isSigned = true, pages, chunks }: Bundle, directory: string): void => {
+export const writeBundle = ({ manifest, isSigned = true, sbom = null, pages, chunks }: Bundle, directory: string): void => {
   mkdirSync(directory, { recursive: true });
   const present = namesOf(directory).filter((name) => !DRAFT.test(name));
-  const stranger = present.find((name) => !MANIFESTS.has(name) && !PIECE.test(name));
+  const stranger = present.find((name) => !MANIFESTS.has(name) && name !== SBOM_FILE && !PIECE.test(name));
   if (stranger !== undefined) refuse('conflict', `${directory} holds ${stranger}, which is no part of a bundle; name an empty folder`);
   const pieces = new Map<string, Bytes>();
   for (const [name, bytes] of chunks) pieces.set(`chunk-${name}`, bytes);
@@ -75,6 +79,7 @@ export const writeBundle = ({ manifest, isSigned = true, pages, chunks }: Bundle
   // A piece is named by its hash, but a crash may have torn what stands under that name.
   for (const [name, bytes] of pieces)
     if (!held.has(name) || readPiece(directory, name) === null) writePiece(directory, name, packZstd(bytes));
+  if (sbom !== null) writePiece(directory, SBOM_FILE, sbom);
   writePiece(directory, isSigned ? MANIFEST_FILE : UNSIGNED_FILE, manifest);
 };
 
@@ -137,5 +142,6 @@ export const readBundle = (directory: string): Bundle => {
     const shown = lost.slice(0, 4).join(', ');
     refuse('missing-content', `${directory} lacks ${lost.length} of its pieces, or they are torn: ${shown}${lost.length > 4 ? ', …' : ''}`);
   }
-  return { release, manifest, isSigned: true, pages, chunks };
+  const sbom = names.has(SBOM_FILE) ? plain(readFileSync(join(directory, SBOM_FILE))) : null;
+  return { release, manifest, isSigned: true, sbom, pages, chunks };
 };

@@ -54,7 +54,14 @@ test('what was built unsigned is the same release once it is signed elsewhere, u
   expect(await told(['release', 'sign', at('half'), at('signature')])).toMatchObject({ release: signed.release, key: shown.publicKey });
   expect(readFileSync(at('half', '000000-manifest.cose'))).toEqual(readFileSync(at('whole', '000000-manifest.cose')));
   expect(existsSync(at('half', '000000-manifest.tosign'))).toBe(false);
-  expect(await told(['release', 'inspect', at('half')])).toMatchObject({ release: signed.release, missing: [], wrong: [] });
+  expect(await told(['release', 'inspect', at('half')])).toMatchObject({
+    release: signed.release,
+    missing: [],
+    wrong: [],
+    sbom: { is: 'signed', packages: [] },
+  });
+  writeFileSync(at('half', 'sbom.cdx.json'), '{}');
+  expect(await told(['release', 'inspect', at('half')])).toMatchObject({ sbom: { is: 'another', packages: [] } });
 });
 
 test('a signature over another release, and anything that is none, is refused and leaves the folder as it was', async () => {
