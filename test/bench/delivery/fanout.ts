@@ -1,6 +1,7 @@
 /** One gateway process that serves many boards at once, against a bare TLS server that sends frames of the same length to as many clients. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import type { Duplex } from 'node:stream';
 import { connect } from 'node:tls';
 import { identityFromSeed } from '../../../runtime/adapters/certificate.ts';
 import { nodeCrypto } from '../../../runtime/adapters/crypto.ts';
@@ -15,6 +16,7 @@ import { ZERO } from '../../../runtime/protocol/money.ts';
 import { encodeAs, payloadOf, seal } from '../../../runtime/protocol/noun.ts';
 import { helloNoun, homeNoun, type Usage, usageNoun } from '../../../runtime/protocol/nouns/board.ts';
 import { usageBatch, want } from '../../../runtime/protocol/nouns/messages.ts';
+import { topicOf } from '../../../runtime/protocol/topics.ts';
 import { pause } from '../../../sim/harness/wait.ts';
 import { type Payload, Stage } from './stage.ts';
 
@@ -23,9 +25,20 @@ const WINDOW = 8;
 /** They ask for nothing but to have their usage acknowledged. */
 const QUIET = 20;
 const RECORD_EVERY_MS = 200;
+/** Of a message of MQTT with one chunk: topic, CBOR, headers. */
+const FRAME_OVERHEAD = 110;
 const BARE_PORT = 28_990;
 
 const NOWHERE = 'a'.repeat(32);
+
+/** QoS 0; below 128 bytes its length is one byte. */
+const wantPacket = (board: string, hash: Bytes): Uint8Array => {
+  const topic = utf8(topicOf('want', board));
+  const payload = encodeAs(want, { v: 1, hashes: [hash] }, 'want');
+  const length = 2 + topic.length + payload.length;
+  const lengths = length < 128 ? [length] : [(length & 127) | 128, length >> 7];
+  return Buffer.concat([Buffer.from([0x30, ...lengths, topic.length >> 8, topic.length & 255]), topic, payload]);
+};
 
 class Client {
   readonly identity;
@@ -33,6 +46,7 @@ class Client {
   bytes = 0;
   waitMsMax = 0;
   #session: MqttSession | null = null;
+  #stream: Duplex | null = null;
   #seq = 0;
   #prev: Bytes = new Uint8Array(32);
   #sentMs = 0;
@@ -51,14 +65,14 @@ class Client {
     const { stream } = await new Promise<Dialled>((resolve, reject) =>
       dial(target, (result) => (result instanceof LichenError ? reject(result) : resolve(result))),
     );
+    this.#stream = stream;
     await new Promise<void>((resolve, reject) => {
       this.#session = new MqttSession(
         { stream, party: 'board', id: this.id, clientId: this.id, keepaliveS: 60, timeoutMs: TIMEOUT_MS },
         {
           ready: () => this.#hello(gateway),
-          message: (topic, payload) => {
+          message: (topic) => {
             if (topic === 'now') resolve();
-            else if (topic === 'chunk') this.#got(payload.length);
             else if (topic === 'ack') this.#acknowledged();
           },
           ended: reject,
@@ -95,20 +109,28 @@ class Client {
     this.#session?.publish('hello', seal(helloNoun, hello, signer));
   }
 
-  #wants: Bytes[] = [];
-  ask(hashes: Bytes[]): void {
-    this.#wants = hashes;
-    this.#publish(hashes.slice(0, WINDOW));
-  }
-
-  #publish(hashes: Bytes[]): void {
-    this.#session?.publish('want', encodeAs(want, { v: 1, hashes }, 'want'));
-  }
-
-  #got(bytes: number): void {
-    this.bytes += bytes;
-    const next = this.#wants[Math.floor(Math.random() * this.#wants.length)];
-    if (next !== undefined) this.#publish([next]);
+  /**
+   * From here on only bytes are counted, as in the bare client, and for each frame's length of them another chunk is asked for: what is
+   * measured is the gateway, and not how a client takes messages apart.
+   */
+  ask(hashes: Bytes[], frame: number): void {
+    const stream = this.#stream;
+    if (stream === null) return;
+    const askFor = (count: number): void => {
+      for (let i = 0; i < count; i++)
+        stream.write(wantPacket(this.id, hashes[Math.floor(Math.random() * hashes.length)] ?? new Uint8Array(32)));
+    };
+    stream.unpipe();
+    stream.removeAllListeners('data');
+    let counted = 0;
+    stream.on('data', (data: Uint8Array) => {
+      this.bytes += data.length;
+      const whole = Math.floor(this.bytes / frame);
+      askFor(whole - counted);
+      counted = whole;
+    });
+    stream.resume();
+    askFor(WINDOW);
   }
 
   /** One record, if the one before was acknowledged. */
@@ -136,7 +158,7 @@ class Client {
   }
 
   leave(): void {
-    this.#session?.close();
+    this.#stream?.destroy();
   }
 }
 
@@ -200,8 +222,9 @@ export const fanOut = async (boards: number, seconds: number): Promise<FanOut> =
     const all = Array.from({ length: boards + QUIET }, (_, at) => new Client(`board ${at}`));
     for (let at = 0; at < all.length; at += QUIET)
       await Promise.all(all.slice(at, at + QUIET).map((client) => client.arrive(stage, gateway)));
+    const frame = (payload.chunks[0]?.length ?? 0) + FRAME_OVERHEAD;
     const [busy, quiet] = [all.slice(0, boards), all.slice(boards)];
-    for (const [at, client] of busy.entries()) client.ask(hashes.slice(at % WINDOW));
+    for (const [at, client] of busy.entries()) client.ask(hashes.slice(at % WINDOW), frame);
     const records = setInterval(() => {
       for (const client of quiet) client.use();
     }, RECORD_EVERY_MS);
@@ -209,7 +232,6 @@ export const fanOut = async (boards: number, seconds: number): Promise<FanOut> =
     clearInterval(records);
     const ackWaitMsMax = Math.max(...quiet.map(({ waitedMs }) => waitedMs));
     for (const client of all) client.leave();
-    const frame = (payload.chunks[0]?.length ?? 0) + 128;
     return { ours, ackWaitMsMax, bare: await bare(boards, frame, seconds) };
   } finally {
     await stage.close();
