@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fanOut } from './delivery/fanout.ts';
 import { growth } from './delivery/growth.ts';
 import { updateBytes } from './delivery/ours.ts';
 import { pairsIn } from './delivery/pairs.ts';
@@ -48,12 +49,24 @@ const lines = async (): Promise<Row[]> => {
   ];
 };
 
+const BOARDS = 500;
+const FAN_SECONDS = 8;
+
+const fan = async (): Promise<Row[]> => {
+  const { ours, bare, ackWaitMsMax } = await fanOut(BOARDS, FAN_SECONDS);
+  return [
+    { metric: `to ${BOARDS} boards at once`, value: ours / 1e6, unit: 'MB/s', peer: 'a bare TLS server', peerValue: bare / 1e6 },
+    alone('fanout_vs_bare_tls', ours / bare, '×'),
+    alone('ack_wait_ms_max', ackWaitMsMax, 'ms'),
+  ];
+};
+
 const RECEIVED_MIB = 200;
 
 export const measure: Measure = async () => {
   const home = mkdtempSync(join(tmpdir(), 'lichen-delivery-'));
   try {
-    const rows = [...(await lines()), ...(await wire(home))];
+    const rows = [...(await wire(home)), ...(await lines()), ...(await fan())];
     return [...rows, alone('board_growth_mb', (await growth(RECEIVED_MIB)).grewMb, 'MB')];
   } finally {
     rmSync(home, { recursive: true, force: true });

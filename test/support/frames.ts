@@ -42,6 +42,7 @@ import { operatorNoun, publisherNoun } from '../../runtime/protocol/nouns/trust.
 import { upkeepNoun } from '../../runtime/protocol/nouns/upkeep.ts';
 import { logFrame, logText, watchNoun } from '../../runtime/protocol/nouns/watch.ts';
 import type { Schema } from '../../runtime/protocol/schema.ts';
+import { toSign } from '../../runtime/protocol/to-sign.ts';
 import { keyOf, testCrypto } from './crypto.ts';
 import * as on from './federation.ts';
 
@@ -135,6 +136,7 @@ const whole: Manifest = {
   ...manifest,
   ...{ parameterSchema: '{"type":"object"}', connectionSchema: '{"type":"object","properties":{"url":{"type":"string"}}}' },
   shares: { most: 64, parameters: { path: '' }, parameterSchema: '{"type":"object"}', connectionSchema: '{"type":"object"}' },
+  sbom: fill(9),
   ...{ reload: 'SIGHUP', stop: { signal: 'SIGINT', graceMs: 60_000 }, holdMs: 86_400_000 },
   promises: [
     { name: 'fresh', probe: { kind: 'file', path: '/data/log', maxAgeMs: 60_000 }, intervalMs: 100, timeoutMs: 1, graceMs: 0 },
@@ -395,6 +397,7 @@ export const PLAIN: PlainFrame[] = [
   plain('log-text', logText, { v, lease: lease.lease, from: 5, next: 12, missed: 5, text: fill(0x61, 7) }),
   plain('secrets-text', secretsText, { v, tenant, name: 'echo', board, files: { 'api-key': fill(1, 20), 'db-password': fill(2, 8) } }),
   plain('gone', gone, { v }),
+  plain('to-sign', toSign, { v, typ: 'lichen.manifest+cbor', payload: fill(1, 40) }),
   plain('carried', carried, { v, session: 'carried/1', frames: [{ topic: 'want', payload: fill(1, 40) }] }),
   plain('answer', answer, {
     v,

@@ -22,9 +22,21 @@ export const rooms: Room[] = [
   // What a client of the federation needs, a board or a person's machine: keys, certificates, TLS and MQTT.
   {
     name: 'runtime/client',
-    at: ['crypto', 'entropy', 'keyfile', 'certificate', 'hpke', 'tls', 'frames', 'mqtt-header', 'mqtt-session', 'zstd', 'stick-folder'].map(
-      (file) => `runtime/adapters/${file}.ts`,
-    ),
+    at: [
+      'crypto',
+      'entropy',
+      'keyfile',
+      'certificate',
+      'hpke',
+      'tls',
+      'frames',
+      'mqtt-header',
+      'mqtt-session',
+      'zstd',
+      'stick-folder',
+      'sealed-key',
+      'passphrase',
+    ].map((file) => `runtime/adapters/${file}.ts`),
     sees: ['runtime/protocol', 'runtime/turn'],
   },
   // What a board does and shows until it has a gateway.

@@ -84,6 +84,8 @@ export const manifestSchema = v.strictObject({
   sequence: positive,
   arch: v.picklist(['any', 'x64', 'arm64']),
   pages: v.pipe(v.array(hash), v.maxLength(LIMITS.pages)),
+  /** Of what it is made of, as CycloneDX; that lies beside the release and does not travel to boards. */
+  sbom: v.optional(hash),
   entries: uintUpTo(LIMITS.entries),
   bytes: uintUpTo(LIMITS.releaseBytes),
   /** The program in the root; `{{name}}` in an argument is replaced by a parameter. */
