@@ -1,55 +1,22 @@
-/** The HTTP API's calls, as decisions over rows: reading ones write nothing. */
-
+/** The HTTP API's calls, as decisions over rows. */
 import * as v from 'valibot';
 import type { DecidedCall } from '../../runtime/protocol/api.ts';
 import { type Bytes, fromHex, hex } from '../../runtime/protocol/bytes.ts';
 import { refuse } from '../../runtime/protocol/errors.ts';
 import { fingerprint } from '../../runtime/protocol/ids.ts';
-import type { Part } from '../../runtime/protocol/image.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { encodeAs } from '../../runtime/protocol/noun.ts';
 import { admitSchema } from '../../runtime/protocol/nouns/log.ts';
-import type { Request } from '../../runtime/protocol/nouns/request.ts';
 import { ownerId, parse, uint } from '../../runtime/protocol/schema.ts';
-import type { Instant } from '../../runtime/turn/clock.ts';
-import { objectionTo } from '../core/apply-demand.ts';
-import { allGateways, gateways, isRevoked } from '../core/directory.ts';
-import { openOf as openLeasesOf, stillWanted } from '../core/holding.ts';
-import { alive } from '../core/homing.ts';
-import { lackingFor } from '../core/lacking.ts';
-import { currentLease } from '../core/leased.ts';
-import { batchAfter, sizeOf, vectorOf } from '../core/log.ts';
-import { replicatedOf, usageHead } from '../core/replicas.ts';
-import { lackingFor as lackingShare } from '../core/shares.ts';
-import {
-  bindings,
-  boardSessions,
-  boards,
-  hellos,
-  leases,
-  manifests,
-  peers,
-  pendings,
-  releases,
-  reports,
-  requests,
-  rotations,
-  shareReports,
-  shares,
-  systems,
-  upkeeps,
-} from '../core/tables.ts';
+import { batchAfter, sizeOf } from '../core/log.ts';
 import { acceptOnce } from './accept.ts';
-import { differenceOf } from './difference.ts';
-import type { ApiAnswer, ApiInput, Service, Work } from './events.ts';
+import { type Answer, json } from './answering.ts';
+import type { ApiInput } from './events.ts';
+import { difference, listBoards, listGateways, listInstances, listReleases, listRequests, listShares, status } from './listings.ts';
 import { makeClaim } from './pairing.ts';
 import { closePeriod, listPeriods, statementBytes } from './periods.ts';
 import { answerOf, push } from './push.ts';
-import { rolloutView } from './rollout-view.ts';
 
-type Answer = (work: Work, service: Service, input: ApiInput, now: Instant) => ApiAnswer;
-
-const json = (value: unknown): ApiAnswer => ({ json: value });
 const bodyOf = (input: ApiInput): Bytes => input.body ?? refuse('bad-usage', 'the call needs a body');
 
 const readJson = (input: ApiInput): unknown => {
@@ -59,213 +26,6 @@ const readJson = (input: ApiInput): unknown => {
     return refuse('bad-schema', 'the body is not JSON');
   }
 };
-
-const status: Answer = (work, service, _input, now) =>
-  json({
-    gateway: service.me,
-    name: service.name,
-    region: service.region,
-    operator: service.operator,
-    software: service.software,
-    wallMs: now.wallMs,
-    vector: vectorOf(work),
-    pending: pendings.all(work).length,
-    boardsHere: boardSessions.all(work).map(({ key }) => key),
-    peers: peers
-      .all(work)
-      .map(({ key, value }) => ({ gateway: key, up: value.up, forMs: Math.round(now.monoMs - value.sinceMs), vector: value.vector })),
-  });
-
-const listGateways: Answer = (work, service, _input, now) =>
-  json(
-    allGateways(work, service).map(({ gateway, name, region, address, operator, key }) => ({
-      gateway,
-      name,
-      region,
-      address,
-      operator,
-      serving: gateways(work, service).some((entry) => entry.gateway === gateway),
-      revoked: isRevoked(work, service, key),
-      reachable: alive(work, service, gateway, now),
-    })),
-  );
-
-const hexOf = (bytes: Bytes | null): string | null => (bytes === null ? null : hex(bytes));
-
-/** Its owner's word on its system, and its own. */
-const systemOf = (work: Work, board: string) => {
-  const upkeep = upkeeps.get(work, board)?.doc;
-  const wish = upkeep && { version: upkeep.version, publisher: upkeep.publisher, release: hexOf(upkeep.release ?? null) };
-  return {
-    upkeep: wish ?? null,
-    system: partOf(work, board, 'system'),
-    runtime: partOf(work, board, 'runtime'),
-  };
-};
-
-const partOf = (work: Work, board: string, part: Part) => {
-  const said = systems.get(work, `${board}/${part}`);
-  const update = said?.update ?? null;
-  return (
-    said && {
-      ...{ slot: said.slot, release: hexOf(said.release) },
-      update: update && { ...update, release: hex(update.release) },
-    }
-  );
-};
-
-const listBoards: Answer = (work) =>
-  json(
-    boards.all(work).map(({ key, value }) => ({
-      board: key,
-      owner: value.owner,
-      home: value.home,
-      here: value.here,
-      sinceMs: value.sinceMs,
-      quarantined: value.quarantined,
-      /** End of its usage chain as known here, and up to where a peer holds it too. */
-      usage: { seq: usageHead(work, key).seq, replicated: replicatedOf(work, key) },
-      offer: value.offer === null ? null : { ...value.offer, ...(value.offer.box && { box: hex(value.offer.box) }) },
-      /** As the board signed it, for who seals to the key that it names. */
-      hello: hexOf(hellos.get(work, key)),
-      /** How it came from the key that its id is made of to that of the hello. */
-      rotations: rotations.all(work, key).map(({ value: document }) => hex(document)),
-      labels: bindings.get(work, key)?.policy.labels ?? [],
-      /** What its owner lends of network and devices, where it is offered as well. */
-      grants: bindings.get(work, key)?.policy.grants ?? [],
-      rates: bindings.get(work, key)?.rates ?? null,
-      windows: bindings.get(work, key)?.policy.windows ?? null,
-      bound: bindings.get(work, key) !== null,
-      binding: bindings.get(work, key)?.version ?? 0,
-      ...systemOf(work, key),
-    })),
-  );
-
-const listReleases: Answer = (work) =>
-  json(
-    manifests.all(work).map(({ key, value: { doc } }) => ({
-      release: key,
-      recipe: doc.recipe,
-      label: doc.label,
-      sequence: doc.sequence,
-      /** The boards whose system it is; null: it is a program. */
-      image: doc.image?.board ?? null,
-      publisher: doc.publisher,
-      bytes: doc.bytes,
-      limits: { memoryMib: doc.limits.memoryMib, cpuMillis: doc.limits.cpuMillis },
-      /** With their defaults, and the schema that they are held against. */
-      parameters: doc.parameters,
-      parameterSchema: doc.parameterSchema ?? null,
-      /** What it takes of each share; null: it serves its own request alone. */
-      shares: doc.shares ?? null,
-      missing: releases.get(work, key)?.missing ?? null,
-      /** Why it is refused for good; empty: it is not. */
-      refused: releases.get(work, key)?.refused ?? '',
-    })),
-  );
-
-const refusalOf = (work: Work, request: Request): string => {
-  const manifest = manifests.get(work, hex(request.release))?.doc;
-  const error = manifest === undefined ? null : objectionTo(request, manifest);
-  return error === null ? (releases.get(work, hex(request.release))?.refused ?? '') : error.message.slice(0, LIMITS.textBytes / 4);
-};
-
-/** `from`: hex of a release, or none. */
-const difference: Answer = (work, service, { params }) =>
-  json(differenceOf(work, service, params.release ?? '', params.from === undefined || params.from === '' ? null : params.from));
-
-const listRequests: Answer = (work, service, _input, now) =>
-  json(
-    requests.all(work).map(({ key, value: { doc } }) => ({
-      request: key,
-      tenant: doc.tenant,
-      name: doc.name,
-      sequence: doc.sequence,
-      state: doc.state,
-      release: hex(doc.release),
-      replicas: doc.replicas,
-      // Whole, so that its tenant can sign the next sequence of it from any machine.
-      parameters: doc.parameters,
-      filter: doc.filter,
-      priceCap: doc.priceCap,
-      currency: doc.currency,
-      voucher: hex(doc.voucher),
-      onIsolation: doc.onIsolation,
-      secrets: (doc.secrets ?? []).map(({ board, box }) => ({ board, box: hex(box) })),
-      patienceMs: doc.patienceMs,
-      links: doc.links ?? {},
-      publish: doc.publish ?? {},
-      holdMs: doc.holdMs ?? null,
-      fallback: doc.fallback === undefined ? null : { release: hex(doc.fallback.release), bakeMs: doc.fallback.bakeMs },
-      shares: doc.shares ?? null,
-      windows: doc.windows ?? null,
-      rollout: rolloutView(work, service, key, doc, now),
-      bang: doc.bang ?? 0,
-      /** Why it is not acted upon; empty: it is. */
-      refused: refusalOf(work, doc),
-      ...placedOf(work, service, key, doc),
-    })),
-  );
-
-/** Its leases, and why some may be missing: empty when none is, or when it is for want of room. */
-const placedOf = (work: Work, service: Service, id: string, doc: Request): { leases: (string | null)[]; lacks: string[] } => {
-  const held = Array.from({ length: doc.replicas }, (_, index) => {
-    const held = currentLease(work, id, index);
-    return held === null || !stillWanted(work, held) ? null : held.doc.lease;
-  });
-  return { leases: held, lacks: held.includes(null) ? lackingFor(work, service, doc) : [] };
-};
-
-/** How each instance of the host serves the share, as its board said last. */
-const servingsOf = (work: Work, host: string, share: string) =>
-  reportsOf(work, host).flatMap(({ lease, board, index, report }) => {
-    const said = shareReports.get(work, lease)?.shares.find((one) => one.share === share);
-    return said === undefined
-      ? []
-      : [{ lease, board, index, address: report?.address ?? null, connection: said.connection, detail: said.detail }];
-  });
-
-const reportsOf = (work: Work, host: string) =>
-  openLeasesOf(work, host).map(({ doc: { lease, board, index } }) => ({ lease, board, index, report: reports.get(work, lease) }));
-
-const listShares: Answer = (work) =>
-  json(
-    shares.all(work).map(({ key, value: { doc } }) => {
-      const [host = '', share = ''] = key.split('/');
-      return {
-        share,
-        tenant: doc.tenant,
-        name: doc.name,
-        sequence: doc.sequence,
-        state: doc.state,
-        host: { ...doc.host, request: host },
-        parameters: doc.parameters,
-        /** Why no instance serves it; empty: they do, or it is destroyed. */
-        refused: doc.state === 'destroyed' ? '' : (lackingShare(work, host, share, doc)?.message.slice(0, LIMITS.textBytes / 4) ?? ''),
-        servings: doc.state === 'destroyed' ? [] : servingsOf(work, host, share),
-      };
-    }),
-  );
-
-const listInstances: Answer = (work) =>
-  json(
-    leases
-      .all(work)
-      .filter(({ value }) => !value.closed)
-      .map(({ key, value: { doc, opened } }) => ({
-        lease: key,
-        request: doc.request,
-        name: doc.name,
-        index: doc.index,
-        term: doc.term,
-        tenant: doc.tenant,
-        board: doc.board,
-        guardian: doc.guardian,
-        currency: doc.currency,
-        opened,
-        report: reports.get(work, key),
-      })),
-  );
 
 const admitInput = v.strictObject({
   role: v.picklist(['tenant', 'owner', 'publisher']),
