@@ -1,6 +1,7 @@
 /** What an image is made of besides the runtime: programs by the package that brings them. Their libraries follow by themselves. */
 
-import type { Board } from './boards/board.ts';
+import type { Board, Taken } from './boards/board.ts';
+import { REGULATORY, WIFI_PROGRAMS } from './boards/wifi.ts';
 
 export const PROGRAMS: Record<string, string[]> = {
   'busybox-static': ['usr/bin/busybox'],
@@ -25,9 +26,19 @@ export const benchPrograms = ({ debianArch }: Board): Record<string, string[]> =
   bash: ['usr/bin/bash'],
   // What Vitest's own libraries need of the C library, and nothing in an image does.
   libc6: [`usr/lib/${LIBRARIES[debianArch]}/librt.so.1`],
+  // A network without wires that is all in one machine: whoever joins, and whoever is joined.
+  ...WIFI_PROGRAMS,
+  hostapd: ['usr/sbin/hostapd'],
   'perl-base': ['usr/bin/perl'],
   strace: ['usr/bin/strace'],
 });
+
+export const BENCH_FILES: Taken[] = REGULATORY;
+/** Radios that are none, and the ciphers that others do themselves. */
+export const BENCH_MODULES = [
+  'drivers/net/wireless/virtual/mac80211_hwsim.ko.xz',
+  'crypto/{aes_generic,ccm,cmac,ctr,gcm,ghash-generic}.ko.xz',
+];
 
 /** Packages whose files nobody names in a header, by what asks for them: mke2fs reads its defaults. */
 export const FILES: Record<string, string[]> = { e2fsprogs: ['etc/mke2fs.conf'] };

@@ -45,8 +45,8 @@ const stage = (tree: Tree, folder: string): void => {
   for (const [path, entry] of withParents(tree)) plant(join(folder, path), entry);
 };
 
-/** lz4: a board reads its root from a slow card with a slow processor. 64 KiB are packed together. */
-const EROFS = ['-zlz4hc,9', '-C65536', `-T${MOMENT_S}`, '-x-1', '--all-root', '--quiet'];
+/** Not packed: what is downloaded is packed as a whole, an update sends only what differs, and a board has nothing to unpack. */
+const EROFS = [`-T${MOMENT_S}`, '-x-1', '--all-root', '--quiet'];
 
 export const makeErofs = async (tree: Tree, name: string, path: string): Promise<void> => {
   const folder = `${path}.tree`;

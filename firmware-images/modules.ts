@@ -56,15 +56,8 @@ export const chooseModules = async (kernel: Kernel, patterns: string[], store: s
   return chosen;
 };
 
-const TABLES = [
-  'modules.alias',
-  'modules.dep',
-  'modules.softdep',
-  'modules.symbols',
-  'modules.builtin',
-  'modules.builtin.modinfo',
-  'modules.order',
-];
+/** What modprobe reads. */
+const TABLES = ['modules.alias', 'modules.dep', 'modules.softdep', 'modules.symbols', 'modules.builtin'];
 
 /** Modules with the tables that depmod makes for just these. */
 export const moduleTree = async (kernel: Kernel, modules: Map<string, string>, draft: string): Promise<Tree> => {

@@ -6,13 +6,14 @@ import { fetchPackages } from './archive.ts';
 import type { Sources } from './beside/materials.ts';
 import type { Board } from './boards/board.ts';
 import { bootTree } from './boot-partition.ts';
+import { BENCH_MODULES } from './contents.ts';
 import { cpioOf } from './cpio.ts';
 import { isKernel, kernelIn } from './kernel.ts';
 import { type LockedPackage, readLock } from './lock.ts';
 import { lockedPackage } from './locked-package.ts';
 import { chooseModules, moduleTree } from './modules.ts';
-import { bundleRuntime, strippedNode } from './programs.ts';
-import { benchClosure, firstTree, programsOf, rootTree } from './root.ts';
+import { bundlePrograms, strippedNode } from './programs.ts';
+import { benchClosure, benchFiles, filePackages, firstTree, programsOf, rootTree } from './root.ts';
 import type { Tree } from './tree.ts';
 import { unpackPackages } from './unpack.ts';
 import { projectPath, type Work } from './work.ts';
@@ -38,11 +39,12 @@ export const gatherParts = async (work: Work): Promise<Parts> => {
   say(`kernel ${kernel.version}: choosing modules`);
   const [store, draft] = [join(cachePath, 'modules', kernel.version), join(cachePath, `draft-${process.pid}`)];
   const modules = await moduleTree(kernel, await chooseModules(kernel, board.modules, store), draft);
+  const besides = await moduleTree(kernel, await chooseModules(kernel, [...board.modules, ...BENCH_MODULES], store), draft);
   const early = await moduleTree(kernel, await chooseModules(kernel, board.earlyModules, store), draft);
   rmSync(draft, { recursive: true, force: true });
   say('runtime: bundling');
-  const [node, runtime] = [await strippedNode(work), await bundleRuntime(work)];
-  const root = rootTree({ trees, node, runtime, modules });
+  const [node, bundles] = [await strippedNode(work), await bundlePrograms(work)];
+  const root = rootTree(board, { trees, node, bundles, modules });
   const first = zstdCompressSync(cpioOf(firstTree(trees, early)), { params: { [constants.ZSTD_c_compressionLevel]: 15 } });
   const commandLine = ['lichen.slot=a', ...board.commandLine].join(' ');
   return {
@@ -51,8 +53,8 @@ export const gatherParts = async (work: Work): Promise<Parts> => {
     first,
     kernelPath: kernel.image,
     commandLine,
-    bench: benchClosure(board, trees).tree,
-    sources: await sourcesOf({ board, packages, trees, node, runtime }),
+    bench: new Map([...benchClosure(board, trees).tree, ...benchFiles(trees), ...besides]),
+    sources: await sourcesOf({ board, packages, trees, node, bundles }),
   };
 };
 
@@ -61,15 +63,15 @@ interface Taken {
   packages: LockedPackage[];
   trees: Map<string, string>;
   node: string;
-  runtime: Uint8Array;
+  bundles: Map<string, Uint8Array>;
 }
 
 /** Without what only tests want. */
-const sourcesOf = async ({ board, packages, trees, node, runtime }: Taken): Promise<Sources> => {
-  const taken = new Set([...programsOf({ trees, node }).packages, ...board.firmware.packages]);
+const sourcesOf = async ({ board, packages, trees, node, bundles }: Taken): Promise<Sources> => {
+  const taken = new Set([...programsOf(board, { trees, node }).packages, ...filePackages(board), ...board.firmware.packages]);
   const name = `node-linux-${board.arch}`;
   return {
-    ...{ trees, runtime, node: { name, folder: await lockedPackage(name) } },
+    ...{ trees, bundles: [...bundles.values()], node: { name, folder: await lockedPackage(name) } },
     packages: packages.filter((one) => taken.has(one.name) || isKernel(one)),
     npmFolder: (one) => join(projectPath, 'node_modules', one),
   };

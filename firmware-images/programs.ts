@@ -1,4 +1,4 @@
-/** The two programs of an image that are not Debian's: Node, and the runtime as one file. */
+/** The programs of an image that are not Debian's: Node, and ours, each as one file. */
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
@@ -22,12 +22,24 @@ export const strippedNode = async ({ board, cachePath }: Work): Promise<string> 
   return path;
 };
 
-/** As it is in the sources now. */
-export const bundleRuntime = async ({ board, cachePath }: Work): Promise<Buffer> => {
-  const path = join(cachePath, `lichen-runtime-${board.arch}-${process.pid}.mjs`);
-  const words = ['bundle', '--arch', board.arch, '--entry', 'runtime/main.ts', '--outfile', path];
+const RUNTIME = 'runtime/main.ts';
+/** Names in the image to what they are made of. What takes the setup off the card reads YAML, which the runtime need not carry. */
+const ENTRIES = { 'lichen-runtime.mjs': RUNTIME, 'lichen-setup.mjs': 'firmware-images/setup/main.ts' };
+
+/** As they are in the sources now. */
+export const bundlePrograms = async (work: Work): Promise<Map<string, Uint8Array>> => {
+  const bundles = new Map<string, Uint8Array>();
+  for (const [name, entry] of Object.entries(ENTRIES)) bundles.set(name, await bundled(work, entry));
+  return bundles;
+};
+
+export const bundleRuntime = (work: Work): Promise<Buffer> => bundled(work, RUNTIME);
+
+const bundled = async ({ board, cachePath }: Work, entry: string): Promise<Buffer> => {
+  const path = join(cachePath, `bundle-${board.arch}-${process.pid}.mjs`);
+  const words = ['bundle', '--arch', board.arch, '--entry', entry, '--outfile', path];
   await runTool(`/${process.execPath.slice(1)}`, [join(projectPath, 'build.mjs'), ...words], { cwd: projectPath });
-  const bundled = readFileSync(path);
+  const bytes = readFileSync(path);
   rmSync(path);
-  return bundled;
+  return bytes;
 };

@@ -2,11 +2,11 @@
 import { mkdirSync } from 'node:fs';
 import { fetchPackages, resolvePackages } from './archive.ts';
 import { copyrightHolder } from './beside/materials.ts';
-import { benchPrograms, PROGRAMS } from './contents.ts';
+import { BENCH_FILES, benchPrograms, PROGRAMS } from './contents.ts';
 import { isKernel } from './kernel.ts';
 import { type LockedPackage, writeLock } from './lock.ts';
 import { strippedNode } from './programs.ts';
-import { benchClosure, programsOf } from './root.ts';
+import { benchClosure, filePackages, programsOf } from './root.ts';
 import { needTools } from './tool.ts';
 import { unpackPackages } from './unpack.ts';
 import type { Work } from './work.ts';
@@ -19,13 +19,16 @@ export const refreshLock = async (work: Work): Promise<LockedPackage[]> => {
   mkdirSync(work.cachePath, { recursive: true });
   work.say('packages: resolving');
   const { board } = work;
-  const own = [...board.firmware.packages, board.kernel];
-  const names = [...Object.keys(PROGRAMS), ...Object.keys(benchPrograms(board)), ...own, ...NODE_NEEDS];
+  const own = [...board.firmware.packages, ...Object.keys(board.programs ?? {}), ...filePackages(board), board.kernel];
+  const bench = [...Object.keys(benchPrograms(board)), ...BENCH_FILES.map((one) => one.package)];
+  const names = [...new Set([...Object.keys(PROGRAMS), ...bench, ...own, ...NODE_NEEDS])];
   const candidates = await resolvePackages(names, work);
   const trees = await unpackPackages(await fetchPackages(candidates, work), work.cachePath);
   const taken = new Set([
-    ...programsOf({ trees, node: await strippedNode(work) }).packages,
+    ...programsOf(board, { trees, node: await strippedNode(work) }).packages,
+    ...filePackages(board),
     ...benchClosure(board, trees).packages,
+    ...BENCH_FILES.map((one) => one.package),
     ...[...board.firmware.packages, ...candidates.filter(isKernel).map(({ name }) => name)],
   ]);
   const holders = [...taken].map((name) => copyrightHolder(name, trees.get(name) ?? ''));

@@ -1,10 +1,10 @@
 /** The tree of the root, and that of the first root from which the kernel finds it. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Board } from './boards/board.ts';
-import { APPLETS, benchPrograms, FILES, PROGRAMS } from './contents.ts';
+import type { Board, Taken } from './boards/board.ts';
+import { APPLETS, BENCH_FILES, benchPrograms, FILES, PROGRAMS } from './contents.ts';
 import { type Closure, closeOver } from './libraries.ts';
-import { type Tree, text } from './tree.ts';
+import { type Entry, type Tree, text } from './tree.ts';
 
 const files = join(import.meta.dirname, 'board-files');
 const HOME = 'usr/lib/lichen';
@@ -49,7 +49,8 @@ export interface RootParts {
   trees: Map<string, string>;
   /** A file of this machine. */
   node: string;
-  runtime: Uint8Array;
+  /** By their names in the image. */
+  bundles: Map<string, Uint8Array>;
   modules: Tree;
 }
 
@@ -62,21 +63,42 @@ const wantedOf = (programs: Record<string, string[]>, trees: Map<string, string>
     ),
   );
 
-export const programsOf = ({ trees, node }: Pick<RootParts, 'trees' | 'node'>): Closure =>
-  closeOver(new Map([['usr/bin/node', { package: 'node', from: node }], ...wantedOf(PROGRAMS, trees)]), trees);
+export const programsOf = (board: Board, { trees, node }: Pick<RootParts, 'trees' | 'node'>): Closure =>
+  closeOver(new Map([['usr/bin/node', { package: 'node', from: node }], ...wantedOf({ ...PROGRAMS, ...board.programs }, trees)]), trees);
+
+/** Packages of which files are taken, by name. */
+export const filePackages = (board: Board): string[] => [...new Set((board.files ?? []).map((one) => one.package))];
+
+const filesOf = (board: Board, trees: Map<string, string>): Tree => {
+  const shared = Object.entries(FILES).flatMap(([name, paths]) => paths.map((from): Taken => ({ package: name, from })));
+  return taken([...shared, ...(board.files ?? [])], trees);
+};
+
+const taken = (files: Taken[], trees: Map<string, string>): Tree => {
+  return new Map(
+    files.map((one) => {
+      const from = join(trees.get(one.package) ?? one.package, one.from);
+      const entry: Entry = lstatSync(from).isSymbolicLink()
+        ? { kind: 'link', to: readlinkSync(from) }
+        : { kind: 'file', mode: 0o644, from };
+      return [one.to ?? one.from, entry];
+    }),
+  );
+};
 
 /** What tests want besides (contents.ts). */
+/** Of these files are taken besides. */
+export const benchFiles = (trees: Map<string, string>): Tree => taken(BENCH_FILES, trees);
+
 export const benchClosure = (board: Board, trees: Map<string, string>): Closure => closeOver(wantedOf(benchPrograms(board), trees), trees);
 
-export const rootTree = (parts: RootParts): Tree => {
-  const tree: Tree = new Map([...skeleton(), ...programsOf(parts).tree, ...parts.modules]);
+export const rootTree = (board: Board, parts: RootParts): Tree => {
+  const tree: Tree = new Map([...skeleton(), ...programsOf(board, parts).tree, ...filesOf(board, parts.trees), ...parts.modules]);
   for (const name of APPLETS) if (!tree.has(`usr/bin/${name}`)) tree.set(`usr/bin/${name}`, { kind: 'link', to: 'busybox' });
-  for (const [name, paths] of Object.entries(FILES))
-    for (const path of paths) tree.set(path, { kind: 'file', mode: 0o644, from: join(parts.trees.get(name) ?? name, path) });
   for (const name of readdirSync(files).filter((name) => name !== FIRST && name !== TABLE))
     tree.set(`${HOME}/${name}`, { kind: 'file', mode: 0o755, from: join(files, name) });
   tree.set('etc/inittab', { kind: 'file', mode: 0o644, from: join(files, TABLE) });
-  tree.set(`${HOME}/lichen-runtime.mjs`, { kind: 'file', mode: 0o755, bytes: parts.runtime });
+  for (const [name, bytes] of parts.bundles) tree.set(`${HOME}/${name}`, { kind: 'file', mode: 0o755, bytes });
   return tree;
 };
 

@@ -9,6 +9,7 @@ const heavy: Heavy = {
   gateway: async () => (await import('./main.ts')).runGateway,
   builder: async () => (await import('../recipes/builder/cli.ts')).registerReleaseBuild,
   sim: async () => (await import('../sim/cli.ts')).registerSim,
+  hardware: async () => (await import('../runtime/adapters/hardware.ts')).readHardware,
   images: async () => (await import('../firmware-images/cli.ts')).registerImage,
 };
 

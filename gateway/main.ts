@@ -1,6 +1,7 @@
 /** The only place where the gateway is wired. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import * as v from 'valibot';
 import { identityFromSeed } from '../runtime/adapters/certificate.ts';
 import { openClock } from '../runtime/adapters/clock.ts';
 import { nodeCrypto } from '../runtime/adapters/crypto.ts';
@@ -8,16 +9,19 @@ import { kernelEntropy } from '../runtime/adapters/entropy.ts';
 import { openKeyFile } from '../runtime/adapters/keyfile.ts';
 import { openLmdbStore } from '../runtime/adapters/lmdb-store.ts';
 import { unpackZstd } from '../runtime/adapters/zstd.ts';
-import type { CallName } from '../runtime/protocol/api.ts';
+import type { DecidedCall } from '../runtime/protocol/api.ts';
 import { hex } from '../runtime/protocol/bytes.ts';
-import { ERRORS, type LichenError, refuse } from '../runtime/protocol/errors.ts';
+import { ERRORS, LichenError, refuse } from '../runtime/protocol/errors.ts';
 import { fingerprint, type GatewayId, idFrom, type OperatorId } from '../runtime/protocol/ids.ts';
+import { parse } from '../runtime/protocol/schema.ts';
 import { Draft } from '../runtime/turn/draft.ts';
 import type { Store } from '../runtime/turn/store.ts';
 import { startTurn, type Turn } from '../runtime/turn/turn.ts';
-import { type ApiServer, openApi } from './api/server.ts';
+import { CarriedFront } from './api/carried.ts';
+import { type ApiOptions, openApi } from './api/server.ts';
 import { type Door, openDoor } from './broker/door.ts';
 import type { Rows } from './core/context.ts';
+import type { Gatekeeper } from './service/doors.ts';
 import type { ApiAnswer, ApiInput, Effect, Event, Service } from './service/events.ts';
 import { admitSession } from './service/gatekeeper.ts';
 import { gatewayCore } from './service/gateway.ts';
@@ -62,19 +66,21 @@ const openToken = (path: string): string => {
   return readFileSync(path, 'utf8').trim();
 };
 
+type Replies = Map<number, (answer: ApiAnswer | LichenError) => void>;
+
 /** Reads of what is committed, outside any turn. */
 const readOnly = (store: Store): Rows => new Draft(store.snapshot(), new Map());
 
-const perform = (door: Door, replies: Map<number, (answer: ApiAnswer | LichenError) => void>, effect: Effect): void => {
+const perform = (door: Door, carried: CarriedFront, replies: Replies, effect: Effect): void => {
   switch (effect.kind) {
     case 'send':
-      return door.front.send(effect.session, effect.topic, effect.payload);
+      return (carried.owns(effect.session) ? carried : door.front).send(effect.session, effect.topic, effect.payload);
     case 'settle':
-      return door.front.settle(effect.receipt, effect.error);
+      return (carried.ownsReceipt(effect.receipt) ? carried : door.front).settle(effect.receipt, effect.error);
     case 'answer-pairing':
       return door.front.answerPairing(effect.receipt, effect.answer);
     case 'drop':
-      return door.front.drop(effect.session, effect.error);
+      return (carried.owns(effect.session) ? carried : door.front).drop(effect.session, effect.error);
     case 'reach':
       return door.peers.reach(effect.gateways);
     case 'peer-send':
@@ -92,19 +98,14 @@ const perform = (door: Door, replies: Map<number, (answer: ApiAnswer | LichenErr
 };
 
 /** What the store could not keep was not acknowledged; whoever waits is told. */
-const failAll = (
-  door: Door,
-  replies: Map<number, (answer: ApiAnswer | LichenError) => void>,
-  error: LichenError,
-  events: Event[],
-): void => {
+const failAll = (door: Door, carried: CarriedFront, replies: Replies, error: LichenError, events: Event[]): void => {
   journal(`store: ${error.message}`);
   // Another process runs on this folder now; sessions must not be served from two.
   if (error.code === 'conflict') process.exit(ERRORS.conflict.exit);
   for (const event of events) {
-    if (event.kind === 'message') door.front.settle(event.receipt, error);
+    if (event.kind === 'message') perform(door, carried, replies, { kind: 'settle', receipt: event.receipt, error });
     else if (event.kind === 'pairing') door.front.answerPairing(event.receipt, error);
-    else if (event.kind === 'call') perform(door, replies, { kind: 'reply', id: event.id, answer: error });
+    else if (event.kind === 'call') perform(door, carried, replies, { kind: 'reply', id: event.id, answer: error });
   }
 };
 
@@ -129,24 +130,31 @@ export const runGateway = async (options: GatewayOptions): Promise<RunningGatewa
     unpack: unpackZstd,
     software: SOFTWARE,
   };
-  const replies = new Map<number, (answer: ApiAnswer | LichenError) => void>();
+  const replies: Replies = new Map();
+  const gatekeeper: Gatekeeper = (party, id, shown) => admitSession(readOnly(store), service, party, id, shown);
+  const calls = callsOf((event) => turn.submit(event), replies);
+  const carried = new CarriedFront({
+    ...{ crypto: nodeCrypto, clock, gatekeeper },
+    submit: (event) => turn.submit(event),
+    boardsHere: async () => boardsIn(await calls('status', { params: {}, body: null })),
+  });
   let door: Door | null = null;
   const opened = (): Door => door ?? refuse('internal', 'an effect before the door is open');
   const turn: Turn<Event> = startTurn<Event, Effect>({
     store,
     clock,
     core: gatewayCore(service),
-    release: (effect) => perform(opened(), replies, effect),
+    release: (effect) => perform(opened(), carried, replies, effect),
     owner,
     batch: 512,
     conflictsMax: 3,
-    failed: (error, events) => failAll(opened(), replies, error, events),
+    failed: (error, events) => failAll(opened(), carried, replies, error, events),
   });
   door = await openDoor({
     host: options.host,
     port: options.port,
     identity: identityFromSeed(key.seed, me),
-    gatekeeper: (party, id, shown) => admitSession(readOnly(store), service, party, id, shown),
+    gatekeeper,
     listener: turn.submit,
     crypto: nodeCrypto,
     clock,
@@ -155,7 +163,13 @@ export const runGateway = async (options: GatewayOptions): Promise<RunningGatewa
     peerTimings: { heartbeatMs: Math.max(250, options.silenceMs / 3), silenceMs: options.silenceMs },
   });
   turn.submit({ kind: 'configured', documents: options.operatorDocs.map((path) => new Uint8Array(readFileSync(path))) });
-  const api = await openApiFor(options, token, turn, replies).catch(async (thrown: unknown) => {
+  const api = await openApi({
+    host: options.apiHost,
+    port: options.apiPort,
+    token,
+    call: calls,
+    carry: (body) => carried.take(body),
+  }).catch(async (thrown: unknown) => {
     // A start that failed leaves nothing listening.
     await opened().close();
     store.close();
@@ -177,18 +191,18 @@ export const runGateway = async (options: GatewayOptions): Promise<RunningGatewa
   return { gateway: me, port: door.port, apiPort: api.port, token, close };
 };
 
-const openApiFor = (
-  options: GatewayOptions,
-  token: string,
-  turn: Turn<Event>,
-  replies: Map<number, (answer: ApiAnswer | LichenError) => void>,
-): Promise<ApiServer> => {
+/** A call is a turn of its own; its answer comes as an effect. */
+const callsOf = (submit: (event: Event) => void, replies: Replies): ApiOptions['call'] => {
   let calls = 0;
-  const call = (name: CallName, input: ApiInput): Promise<ApiAnswer | LichenError> =>
+  return (name: DecidedCall, input: ApiInput) =>
     new Promise((resolve) => {
       const id = ++calls;
       replies.set(id, resolve);
-      turn.submit({ kind: 'call', id, name, input });
+      submit({ kind: 'call', id, name, input });
     });
-  return openApi({ host: options.apiHost, port: options.apiPort, token, call });
 };
+
+const statusSchema = v.object({ boardsHere: v.array(v.string()) });
+
+const boardsIn = (answer: ApiAnswer | LichenError): string[] =>
+  answer instanceof LichenError || !('json' in answer) ? [] : parse(statusSchema, answer.json, 'status').boardsHere;

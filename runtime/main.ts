@@ -1,10 +1,10 @@
 /** The only place where the board is wired. */
 import { mkdirSync } from 'node:fs';
-import { totalmem } from 'node:os';
+import { hostname, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openBoardKey, rotateBoardKey } from './adapters/board-key.ts';
-import { type Identity, identityFromSeed } from './adapters/certificate.ts';
+import { identityFromSeed } from './adapters/certificate.ts';
 import { bootId, openClock } from './adapters/clock.ts';
 import { nodeCrypto } from './adapters/crypto.ts';
 import { kernelEntropy } from './adapters/entropy.ts';
@@ -15,107 +15,47 @@ import { boardModel, readModel } from './adapters/inventory.ts';
 import { openKeyFile } from './adapters/keyfile.ts';
 import { openLmdbStore } from './adapters/lmdb-store.ts';
 import { MqttLink } from './adapters/mqtt-link.ts';
-import { pair } from './adapters/pair.ts';
 import { wearOf } from './adapters/partitions/log-keep.ts';
 import { openPartitions } from './adapters/partitions/open.ts';
-import { forgetClaim, importSetup, readSetup } from './adapters/setup.ts';
+import { forgetClaim, readSetup } from './adapters/setup.ts';
 import { openImageSlots } from './adapters/slots/open.ts';
+import { StickFolder } from './adapters/stick-folder.ts';
+import { StickLink } from './adapters/stick-link.ts';
 import { dialThrough } from './adapters/tunnel.ts';
 import { unpackZstd } from './adapters/zstd.ts';
 import { boardCore } from './agent/agent.ts';
 import { type Board, type Effect, type Event, type Of, type Pace, saidBy } from './agent/events.ts';
 import { openRetelling } from './agent/retell.ts';
 import { statusOf } from './agent/status.ts';
-import { type Capacity, notGiven, offerOf, parseCapacity, parseGrants } from './core/capacity.ts';
+import { notGiven, offerOf } from './core/capacity.ts';
 import { ONE, pairings } from './core/tables.ts';
 import type { Files } from './ports/files.ts';
 import type { Link } from './ports/link.ts';
 import type { PartitionEvent, PartitionStep, Partitions } from './ports/partitions.ts';
 import type { Slots } from './ports/slots.ts';
 import { hex } from './protocol/bytes.ts';
-import { parseClaim } from './protocol/claim.ts';
 import type { Opener } from './protocol/crypto.ts';
-import { asLichenError, ERRORS, LichenError, tell } from './protocol/errors.ts';
+import { asLichenError, ERRORS, tell } from './protocol/errors.ts';
 import { type BoardId, idFrom, type OperatorId } from './protocol/ids.ts';
 import type { Part } from './protocol/image.ts';
 import type { Clock } from './turn/clock.ts';
 import { Draft } from './turn/draft.ts';
+import type { Store } from './turn/store.ts';
 import { startTurn, type Turn } from './turn/turn.ts';
+import type { Home } from './unpaired/pairing.ts';
+import { findHome } from './unpaired/unpaired.ts';
+import { asUsage, HELP, lentIn, number, OPTIONS, paceOf, type Values } from './words.ts';
 
 export const SOFTWARE = 'lichen-runtime/0.1.0';
 
-const OPTIONS = {
-  data: { type: 'string' },
-  claim: { type: 'string' },
-  capacity: { type: 'string' },
-  grants: { type: 'string' },
-  tier: { type: 'string' },
-  'tick-ms': { type: 'string', default: '1000' },
-  'meter-ms': { type: 'string', default: '60000' },
-  'record-ms': { type: 'string', default: '900000' },
-  'report-ms': { type: 'string', default: '60000' },
-  'patience-ms': { type: 'string', default: '10000' },
-  'keepalive-s': { type: 'string', default: '10' },
-  proxy: { type: 'string' },
-  import: { type: 'string' },
-  slots: { type: 'string' },
-  status: { type: 'boolean', default: false },
-  evict: { type: 'boolean', default: false },
-  'rotate-key': { type: 'boolean', default: false },
-  inventory: { type: 'boolean', default: false },
-  help: { type: 'boolean', default: false },
-} as const;
+const clock = openClock();
 
-const HELP = `lichen-runtime --data DIR [--claim LICHEN1:...] [--capacity memory=MIB,cpu=MILLIS,partitions=N,data=MIB,ports=FIRST-LAST]
-                          [--grants internet,lan,gpio,...]
-
-  --data DIR        identity, store and files of this board
-  --claim LINE      pairs the board; once is enough
-  --capacity LIST   what of this machine is offered; default: half its memory, its cores, 8 partitions
-                    ports=FIRST-LAST: ports of this machine on which instances may be published; default: none
-  --grants LIST     what instances may be given of network and devices: internet, lan, gpio, i2c, spi, serial, camera,
-                    1wire, usb:VENDOR:PRODUCT; default: none. What is given besides has to be in the owner's binding
-  --proxy HOST:PORT reaches gateways through an HTTP proxy
-  --import FILE     takes claim, hostname, capacity, grants and proxy from a lichen.json, removes it, and ends; what the
-                    command line says goes before what was imported
-  --slots FILE      where the start of an image has written down which system slots there are
-  --status          says what the store holds, as JSON, and ends
-  --rotate-key      hands over to a new key and says with which documents, as JSON: push them, start the board again
-  --evict           stops and takes away every partition of this board, and ends
-  --tier dev        without root's means, even for root
-  --meter-ms N      between two samples of the kernel's counters (60000)
-  --record-ms N     between two signed usage records (900000)
-  --tick-ms, --report-ms, --patience-ms, --keepalive-s   other paces
-`;
-
-/** One line of JSON a line: journald and people's eyes both read it. */
+/** One line of JSON a line: journald and people's eyes both read it. A board may not know what time it is, but how long it is up. */
 const journal = (line: string, detail: Record<string, unknown> = {}): void => {
-  process.stderr.write(`${JSON.stringify({ at: new Date().toISOString(), line, ...detail })}\n`);
+  const { wallMs, monoMs } = clock.now();
+  const upS = Math.round(monoMs / 100) / 10;
+  process.stderr.write(`${JSON.stringify({ at: new Date(wallMs).toISOString(), upS, line, ...detail })}\n`);
 };
-
-const number = (values: Record<string, string | boolean | undefined>, name: string): number => {
-  const value = Number(values[name]);
-  if (!Number.isSafeInteger(value) || value < 1) throw asUsage(`--${name} takes a whole number from 1`);
-  return value;
-};
-
-const asUsage = (detail: string): LichenError => new LichenError('bad-usage', detail);
-
-type Values = Record<string, string | boolean | undefined>;
-
-const paceOf = (values: Values): Pace => ({
-  tickMs: number(values, 'tick-ms'),
-  meterMs: number(values, 'meter-ms'),
-  recordMs: number(values, 'record-ms'),
-  reportMs: number(values, 'report-ms'),
-  patienceMs: number(values, 'patience-ms'),
-});
-
-/** What the owner sets aside and sets free. */
-const lentIn = (values: Values): { capacity: Capacity; grants: string[] } => ({
-  capacity: parseCapacity(typeof values.capacity === 'string' ? values.capacity : '', Math.floor(totalmem() / 2 ** 21)),
-  grants: parseGrants(typeof values.grants === 'string' ? values.grants : ''),
-});
 
 interface Doors {
   clock: Clock;
@@ -166,9 +106,46 @@ const partitionsOf = (board: BoardId, dataPath: string, { tier }: Values): Promi
     log: (line) => journal(line),
   });
 
+const words = (value: Values[string]): string | null => (typeof value === 'string' ? value : null);
+
+const homeEvent = ({ claim, paired, address }: Home): Of<'paired'> => {
+  const first = { gateway: claim.gateway, key: claim.key, name: 'first', region: 'first', address };
+  return { kind: 'paired', operator: idFrom<OperatorId>(claim.operator), first, chains: paired.operators, owner: paired.owner };
+};
+
+const rowsOf = (store: Store): Draft<Effect> => new Draft<Effect>(store.snapshot(), new Map());
+
+const beginTurn = (board: Board, doors: Doors, stick: StickLink | null, store: Store, owner: string): Turn<Event> => {
+  const retell = openRetelling({
+    monoMs: () => clock.now().monoMs,
+    after: (ms, call) => void clock.after(ms, call),
+    submit: (event) => turn.submit(event),
+  });
+  const turn: Turn<Event> = startTurn<Event, Effect>({
+    store,
+    clock,
+    core: boardCore(board),
+    release: (effect) => wire(turn, doors, withNotes(stick, effect)),
+    owner,
+    batch: 256,
+    conflictsMax: 3,
+    failed: (error, events) => {
+      journal(`store: ${error.message}`, { events: events.length });
+      // Another process has taken the store over: two runtimes on one identity would be a cloned card.
+      if (error.code === 'conflict') process.exit(ERRORS.conflict.exit);
+      retell(events);
+    },
+  });
+  doors.partitions.watch(turn.submit);
+  doors.link.watch(turn.submit);
+  turn.submit({ kind: 'boot' });
+  return turn;
+};
+
 const run = async (given: Values): Promise<void> => {
   const data = dataOf(given);
-  const values: Values = { ...readSetup(data), ...given };
+  const { gateways = [], ...said } = readSetup(data, journal);
+  const values: Values = { ...said, ...given };
   if (values['rotate-key'] === true) return rotateKey(data);
   const key = openBoardKey(data);
   const { id } = key;
@@ -178,12 +155,10 @@ const run = async (given: Values): Promise<void> => {
   const owner = `board ${id} ${hex(kernelEntropy.bytes(8))}`;
   const store = openLmdbStore({ path: join(data, 'store.mdb'), owner: looksOnly ? null : owner });
   if (values.status === true) {
-    const status = statusOf(id, new Draft<Effect>(store.snapshot(), new Map()));
-    process.stdout.write(`${JSON.stringify({ ...status, logWear: wearOf(id, data), health: healthOf(data) })}\n`);
+    process.stdout.write(`${JSON.stringify({ ...statusOf(id, rowsOf(store)), logWear: wearOf(id, data), health: healthOf(data) })}\n`);
     return store.close();
   }
-  const lent = lentIn(values);
-  const clock = openClock();
+  const lent = lentIn(values, totalmem());
   const partitions = await partitionsOf(id, data, values);
   if (values.evict === true) {
     await evict(partitions);
@@ -200,54 +175,58 @@ const run = async (given: Values): Promise<void> => {
   };
   const files = openFiles({ path: data });
   const route = typeof values.proxy === 'string' ? { dial: dialThrough(values.proxy) } : {};
-  const link = new MqttLink({ identity, keepaliveS: number(values, 'keepalive-s'), timeoutMs: pace.patienceMs, ...route });
+  const network = new MqttLink({ identity, keepaliveS: number(values, 'keepalive-s'), timeoutMs: pace.patienceMs, ...route });
+  const stick = stickBeside(network, values.stick, { data, board: id, clock, freshMs: pace.reportMs });
+  const link = stick ?? network;
   const board: Board = {
     ...{ crypto: nodeCrypto, unpack: unpackZstd, sealer: nodeSealer, opener, signer: key.signer, entropy: kernelEntropy },
     ...{ id, bootId: bootId(), software: SOFTWARE, offer, pace },
   };
-  const retell = openRetelling({
-    monoMs: () => clock.now().monoMs,
-    after: (ms, call) => void clock.after(ms, call),
-    submit: (event) => turn.submit(event),
-  });
-  const turn: Turn<Event> = startTurn<Event, Effect>({
-    store,
-    clock,
-    core: boardCore(board),
-    release: (effect) => wire(turn, { clock, partitions, files, link, slots: slots?.doors ?? null }, effect),
-    owner,
-    batch: 256,
-    conflictsMax: 3,
-    failed: (error, events) => {
-      journal(`store: ${error.message}`, { events: events.length });
-      // Another process has taken the store over: two runtimes on one identity would be a cloned card.
-      if (error.code === 'conflict') process.exit(ERRORS.conflict.exit);
-      retell(events);
-    },
-  });
-  partitions.watch(turn.submit);
-  link.watch(turn.submit);
-  turn.submit({ kind: 'boot' });
-  if (pairings.get(new Draft<Effect>(store.snapshot(), new Map()), ONE) !== null) forgetClaim(data);
-  else if (typeof values.claim === 'string') turn.submit(await pairWith(values.claim, identity, id, clock));
-  else askToBePaired(id);
+  const turn = beginTurn(board, { clock, partitions, files, link, slots: slots?.doors ?? null }, stick, store, owner);
   const lacks = [...enforcement.lacks, ...fixed, ...notGiven(enforcement, lent.capacity, lent.grants)];
+  if (pairings.get(rowsOf(store), ONE) !== null) forgetClaim(data);
+  else {
+    const about = { software: SOFTWARE, hostname: hostname(), tier: offer.tier, engine: offer.engine, lacks };
+    const [claim, notes] = [words(values.claim) ?? undefined, words(values.notes)];
+    const page = values.page === undefined ? null : number(values, 'page');
+    const print = (text: string): void => void process.stderr.write(text);
+    const home = await findHome({ board: id, identity, clock, claim, gateways, page, notes, about, journal, print });
+    if (home !== null) turn.submit(homeEvent(home));
+  }
   journal('running', { board: id, tier: offer.tier, engine: offer.engine, lacks });
-  beat(turn, clock, pace);
-  const stop = (): void => {
-    // Instances go on: the reapers hold them, and the next start adopts them.
-    link.hangUp();
-    partitions.close();
-    store.close();
-    process.exit(0);
-  };
+  beat(turn, pace);
+  const stop = endOf(link, partitions, store);
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
 };
 
-const beat = (turn: Turn<Event>, clock: Clock, pace: Pace): void => {
+const beat = (turn: Turn<Event>, pace: Pace): void => {
   turn.submit({ kind: 'tick' });
-  clock.after(pace.tickMs, () => beat(turn, clock, pace));
+  clock.after(pace.tickMs, () => beat(turn, pace));
+};
+
+/** Instances go on: the reapers hold them, and the next start adopts them. */
+const endOf = (link: Link, partitions: Partitions, store: { close(): void }) => (): void => {
+  link.hangUp();
+  partitions.close();
+  store.close();
+  process.exit(0);
+};
+
+/** Null: no folder is to be looked for. */
+const stickBeside = (
+  network: Link,
+  path: Values[string],
+  { data, ...more }: { data: string; board: string; clock: Clock; freshMs: number },
+): StickLink | null =>
+  typeof path === 'string'
+    ? new StickLink(network, { ...more, folder: new StickFolder(path), memoryPath: join(data, 'carried.json'), crypto: nodeCrypto })
+    : null;
+
+/** What is refused is told in the folder, too. */
+const withNotes = (stick: StickLink | null, effect: Effect): Effect => {
+  if (effect.kind === 'journal') stick?.note(effect.line);
+  return effect;
 };
 
 /** A board that runs meanwhile goes on with the key it started with, until its gateway knows better. */
@@ -270,30 +249,6 @@ const evict = async (partitions: Partitions): Promise<void> => {
   }
 };
 
-const askToBePaired = (board: BoardId): void => {
-  const ways = '"claim" in lichen.json on the first partition of its image, or --claim';
-  journal('unpaired', { board, next: `this board asks to be paired: give it the line that "lichen board claim" prints, by ${ways}` });
-};
-
-const PAIR_RETRY_MS = 5_000;
-
-/** A first boot may come before the network does: only an answer ends the trying, silence does not. */
-const pairWith = async (line: string, identity: Identity, id: BoardId, clock: Clock): Promise<Of<'paired'>> => {
-  const claim = parseClaim(line);
-  const first = { gateway: claim.gateway, key: claim.key, name: 'first', region: 'first', address: claim.address };
-  for (;;) {
-    try {
-      const { operators, owner } = await pair({ claim, identity, boardId: id, timeoutMs: 10_000 });
-      return { kind: 'paired', operator: idFrom<OperatorId>(claim.operator), first, chains: operators, owner };
-    } catch (thrown) {
-      const error = asLichenError(thrown);
-      if (error.code !== 'unavailable') throw error;
-      journal(`pairing: ${error.message}`);
-      await new Promise<void>((resolve) => clock.after(PAIR_RETRY_MS, resolve));
-    }
-  }
-};
-
 const fail = (thrown: unknown): void => {
   // What parseArgs throws is about the words of the command line.
   const spelled = thrown instanceof TypeError && 'code' in thrown && String(thrown.code).startsWith('ERR_PARSE_ARGS');
@@ -306,8 +261,6 @@ try {
   const { values } = parseArgs({ options: OPTIONS, strict: true });
   if (values.help) process.stdout.write(HELP);
   else if (values.inventory) process.stdout.write(await readModel());
-  else if (values.import !== undefined)
-    process.stdout.write(`imported: ${Object.keys(importSetup(values.import, dataOf(values))).join(', ')}\n`);
   else await run(values);
 } catch (thrown) {
   fail(thrown);

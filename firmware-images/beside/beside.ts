@@ -16,7 +16,7 @@ export const hashOfFile = async (path: string): Promise<string> => {
   return hash.digest('hex');
 };
 
-/** In blocks of a fixed size, so that the bytes do not depend on how many processors pack them. */
+/** In blocks of a fixed size, so that the bytes do not depend on how many processors pack them. A better packing takes three times as long for one hundredth. */
 const PACKING = ['-6', '-T2', '--block-size=16MiB', '--keep', '--force', '--quiet'];
 
 export interface Wanted {

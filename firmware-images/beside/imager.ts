@@ -25,7 +25,7 @@ interface Listed {
   sizes: Sizes;
 }
 
-/** Without `init_format`: Imager's page of settings writes nothing that a board here reads. */
+/** `init_format`: what its page of settings writes as cloud-init a board reads (firmware-images/setup/cloud-init.ts). */
 export const listOf = ({ board, file, imager, sizes }: Listed): string => {
   const entry = {
     name: 'Lichen',
@@ -34,6 +34,7 @@ export const listOf = ({ board, file, imager, sizes }: Listed): string => {
     url: `${imager.url.replace(/\/*$/, '/')}${file}`,
     ...sizes,
     release_date: imager.date,
+    init_format: 'cloudinit',
     devices: board.imagerDevices ?? [],
   };
   return `${JSON.stringify({ os_list: [entry] }, null, 2)}\n`;

@@ -42,8 +42,8 @@ const debianMaterial = ({ name, version, arch, sha256 }: LockedPackage, trees: M
 };
 
 /** Packages of npm, as the bundler names them above what it took of each. */
-const bundledIn = (runtime: Uint8Array): string[] => {
-  const paths = Buffer.from(runtime)
+const bundledIn = (bundles: Uint8Array[]): string[] => {
+  const paths = Buffer.concat(bundles)
     .toString('utf8')
     .matchAll(/^\s*\/\/ node_modules\/((?:@[^/\s]+\/)?[^/\s]+)\//gm);
   return [...new Set([...paths].map(([, name = '']) => name))].sort();
@@ -70,17 +70,18 @@ export interface Sources {
   packages: LockedPackage[];
   /** Unpacked packages by name. */
   trees: Map<string, string>;
-  runtime: Uint8Array;
+  /** Programs of ours. */
+  bundles: Uint8Array[];
   /** Folder of an npm package. */
   npmFolder(name: string): string;
   /** Node's own package, and its folder. */
   node: { name: string; folder: string };
 }
 
-export const materialsOf = ({ packages, trees, runtime, npmFolder, node }: Sources): Material[] => [
+export const materialsOf = ({ packages, trees, bundles, npmFolder, node }: Sources): Material[] => [
   ...packages.map((one) => debianMaterial(one, trees)),
   npmMaterial(node.name, node.folder),
-  ...bundledIn(runtime).map((name) => npmMaterial(name, npmFolder(name))),
+  ...bundledIn(bundles).map((name) => npmMaterial(name, npmFolder(name))),
 ];
 
 /** CycloneDX 1.6. Neither a date nor a number of its own: the same image has the same bill. */

@@ -13,6 +13,10 @@ export interface Board {
   /** Besides the stable suite's `main`: suite and component. */
   sources: string[];
   firmware: Firmware;
+  /** Besides what every image has (contents.ts): programs by the package that brings them. */
+  programs?: Record<string, string[]>;
+  /** And files, which go where they are in the package if nothing else is said. */
+  files?: Taken[];
   /** Words of the kernel's command line besides the slot's. */
   commandLine: string[];
   /** As Raspberry Pi Imager tells its boards apart. */
@@ -21,6 +25,12 @@ export interface Board {
   modules: string[];
   /** Of these, what stands between the firmware and the root. */
   earlyModules: string[];
+}
+
+export interface Taken {
+  package: string;
+  from: string;
+  to?: string;
 }
 
 /** What starts a machine, and what it wants to find on the first partition. */

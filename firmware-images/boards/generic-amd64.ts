@@ -1,5 +1,5 @@
 import type { Board } from './board.ts';
-import { ETHERNET, FILE_SYSTEMS, PARTITIONS, STORAGE, WORLD } from './modules.ts';
+import { ETHERNET, FILE_SYSTEMS, FIRST, PARTITIONS, STORAGE, WORLD } from './modules.ts';
 import { uefi } from './uefi.ts';
 
 export const genericAmd64: Board = {
@@ -21,5 +21,5 @@ export const genericAmd64: Board = {
     'crypto/{crc32c_generic,sha256_generic}.ko.xz',
     'arch/x86/crypto/{sha256-ssse3,crc32c-intel}.ko.xz',
   ],
-  earlyModules: [...STORAGE, ...FILE_SYSTEMS, 'crypto/**', 'lib/**', 'drivers/hid/**', 'drivers/hv/**', 'drivers/net/virtio_net.ko.xz'],
+  earlyModules: [...STORAGE, ...FIRST, 'arch/x86/crypto/{sha256-ssse3,crc32c-intel}.ko.xz', 'drivers/hv/hv_vmbus.ko.xz'],
 };

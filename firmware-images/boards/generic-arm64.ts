@@ -1,5 +1,5 @@
 import type { Board } from './board.ts';
-import { ETHERNET, FILE_SYSTEMS, PARTITIONS, STORAGE, WORLD } from './modules.ts';
+import { ETHERNET, FILE_SYSTEMS, FIRST, PARTITIONS, STORAGE, WORLD } from './modules.ts';
 import { uefi } from './uefi.ts';
 
 export const genericArm64: Board = {
@@ -23,5 +23,5 @@ export const genericArm64: Board = {
     'drivers/gpio/gpio-pl061.ko.xz',
     'drivers/watchdog/sbsa_gwdt.ko.xz',
   ],
-  earlyModules: [...STORAGE, ...FILE_SYSTEMS, 'crypto/**', 'lib/**', 'drivers/hid/**', 'drivers/hv/**', 'drivers/net/virtio_net.ko.xz'],
+  earlyModules: [...STORAGE, ...FIRST, 'arch/arm64/crypto/sha256-arm64.ko.xz', 'drivers/hv/hv_vmbus.ko.xz'],
 };

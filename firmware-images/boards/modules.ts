@@ -20,6 +20,9 @@ export const FILE_SYSTEMS = [
   'drivers/md/dm-{mod,verity}.ko.xz',
 ];
 
+/** All that stands between a kernel, with what its machine boots from, and the root. */
+export const FIRST = ['fs/erofs/**', 'drivers/md/dm-{mod,verity}.ko.xz', 'crypto/{crc32c_generic,sha256_generic}.ko.xz'];
+
 /** Partitions: links, filters, limits. */
 export const PARTITIONS = [
   'drivers/net/{veth,dummy,macvlan,tun,ifb}.ko.xz',

@@ -1,6 +1,7 @@
 import type { Board } from './board.ts';
-import { FILE_SYSTEMS, PARTITIONS } from './modules.ts';
+import { FILE_SYSTEMS, FIRST, PARTITIONS } from './modules.ts';
 import { raspberryPi } from './raspberry-pi.ts';
+import { BROADCOM, REGULATORY, WIFI_PROGRAMS } from './wifi.ts';
 
 /** Cards, drives at USB (and at PCIe on the 5), and what stands before them. */
 const STORAGE = [
@@ -31,6 +32,8 @@ const WIRED = [
   'drivers/net/usb/{asix,ax88179_178a,cdc_ether,cdc_ncm,r8152,rndis_host,smsc95xx,lan78xx,usbnet}.ko.xz',
 ];
 
+const WIRELESS = ['drivers/net/wireless/broadcom/brcm80211/brcmfmac/**', 'net/wireless/*'];
+
 const WORLD = [
   'drivers/char/hw_random/{bcm2835-rng,iproc-rng200}.ko.xz',
   'drivers/cpufreq/raspberrypi-cpufreq.ko.xz',
@@ -60,9 +63,11 @@ export const pi: Board = {
   kernel: 'linux-image-arm64/trixie-backports',
   sources: ['trixie non-free-firmware', 'trixie-backports main'],
   firmware: raspberryPi,
+  programs: WIFI_PROGRAMS,
+  files: [...REGULATORY, ...BROADCOM],
   // The pins of the 3 and 4 are the second serial line, the socket beside the HDMI of the 5 is another; which are there the kernel knows.
   commandLine: ['console=ttyAMA10,115200', 'console=ttyS1,115200', 'console=tty0', 'panic=10', 'loglevel=4'],
   imagerDevices: ['pi3-64bit', 'pi4-64bit', 'pi5-64bit'],
-  modules: [...STORAGE, ...FILE_SYSTEMS, ...PARTITIONS, ...WIRED, ...WORLD, 'crypto/{crc32c_generic,sha256_generic}.ko.xz'],
-  earlyModules: [...STORAGE, ...FILE_SYSTEMS, 'crypto/**', 'lib/**', 'drivers/hid/**', 'drivers/watchdog/bcm2835_wdt.ko.xz'],
+  modules: [...STORAGE, ...FILE_SYSTEMS, ...PARTITIONS, ...WIRED, ...WIRELESS, ...WORLD, 'crypto/{crc32c_generic,sha256_generic}.ko.xz'],
+  earlyModules: [...STORAGE, ...FIRST, 'drivers/watchdog/bcm2835_wdt.ko.xz'],
 };

@@ -2,7 +2,7 @@
 import { type ServerType, serve } from '@hono/node-server';
 import { Hono, type Context as HttpContext } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
-import { API, CALL_NAMES, type CallName } from '../../runtime/protocol/api.ts';
+import { API, CALL_NAMES, type CallName, type DecidedCall } from '../../runtime/protocol/api.ts';
 import { type Bytes, equal, utf8 } from '../../runtime/protocol/bytes.ts';
 import { asLichenError, ERRORS, LichenError, tell } from '../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
@@ -14,7 +14,9 @@ export interface ApiOptions {
   port: number;
   token: string;
   /** Takes a call into the turn; answers once it is committed. */
-  call(name: CallName, input: ApiInput): Promise<ApiAnswer | LichenError>;
+  call(name: DecidedCall, input: ApiInput): Promise<ApiAnswer | LichenError>;
+  /** Of a session that a folder carries. */
+  carry(body: Bytes): Promise<Bytes>;
 }
 
 export interface ApiServer {
@@ -23,6 +25,7 @@ export interface ApiServer {
 }
 
 const REQUEST_TIMEOUT_MS = 30_000;
+const CBOR_TYPE = { 'content-type': 'application/cbor' };
 const JSON_TYPE = { 'content-type': 'application/json' };
 
 const refusal = (error: LichenError): Response =>
@@ -42,9 +45,10 @@ const answer = async (options: ApiOptions, name: CallName, context: HttpContext)
   if (API[name].admin && !isToken(context.req.header('authorization'), options.token))
     return refusal(new LichenError('not-authorised', name));
   const body: Bytes | null = API[name].method === 'POST' ? new Uint8Array(await context.req.arrayBuffer()) : null;
+  if (name === 'carry') return context.body(new Uint8Array(await options.carry(body ?? new Uint8Array())), 200, CBOR_TYPE);
   const outcome = await options.call(name, { params: { ...context.req.query(), ...context.req.param() }, body });
   if (outcome instanceof LichenError) return refusal(outcome);
-  if ('bytes' in outcome) return context.body(new Uint8Array(outcome.bytes), 200, { 'content-type': 'application/cbor' });
+  if ('bytes' in outcome) return context.body(new Uint8Array(outcome.bytes), 200, CBOR_TYPE);
   return context.body(toJson(outcome.json), 200, JSON_TYPE);
 };
 

@@ -6,7 +6,10 @@ import * as v from 'valibot';
 import type { CallName } from '../../runtime/protocol/api.ts';
 import { offerSchema, updatePhase } from '../../runtime/protocol/nouns/board.ts';
 import { grant, linkTargets, publishedPorts } from '../../runtime/protocol/nouns/reach.ts';
-import { filter } from '../../runtime/protocol/nouns/request.ts';
+import { shared } from '../../runtime/protocol/nouns/release.ts';
+import { filter, rollout } from '../../runtime/protocol/nouns/request.ts';
+import { sharing } from '../../runtime/protocol/nouns/share.ts';
+import { windows } from '../../runtime/protocol/nouns/windows.ts';
 import {
   boardId,
   currency,
@@ -20,6 +23,7 @@ import {
   publisherId,
   requestId,
   type Schema,
+  shareId,
   tenantId,
   text,
   uint,
@@ -84,8 +88,13 @@ const board = v.object({
   offer: v.nullable(v.object({ ...offerSchema.entries, box: v.optional(v.string()) })),
   /** Signed by the board: what it offers, in hex. */
   hello: v.optional(v.nullable(v.string()), null),
+  /** Each signed by the key before and the one after it, in hex. */
+  rotations: v.optional(v.array(hex), []),
   labels: v.array(name),
   grants: v.optional(v.array(grant), []),
+  /** What its owner takes for it; null while it is not bound. */
+  rates: v.optional(v.nullable(rates), null),
+  windows: v.optional(v.nullable(windows), null),
   bound: v.boolean(),
   /** Version of the owner's newest binding; 0 while there is none. */
   binding: uint,
@@ -104,11 +113,24 @@ const release = v.object({
   image: v.optional(v.nullable(name), null),
   publisher: publisherId,
   bytes: uint,
+  limits: v.object({ memoryMib: positive, cpuMillis: positive }),
   parameters: v.record(v.string(), text),
   parameterSchema: v.nullable(v.string()),
+  /** What it takes of each share; null: it serves its own request alone. */
+  shares: v.optional(v.nullable(shared), null),
   missing: v.nullable(uint),
   /** Why its content is refused for good; empty: it is not. */
   refused: text,
+});
+
+const rolloutView = v.object({
+  plan: rollout,
+  state: v.picklist(['rolling', 'halted', 'done']),
+  wave: positive,
+  of: positive,
+  why: text,
+  next: text,
+  replicas: v.array(v.object({ index: uint, wave: positive, trial: v.picklist(['old', 'given', 'passed', 'failed']), why: text })),
 });
 
 const request = v.object({
@@ -136,6 +158,11 @@ const request = v.object({
   holdMs: v.nullable(uint),
   /** What takes the place of the release where that does not hold its promises. */
   fallback: v.optional(v.nullable(v.object({ release: hash, bakeMs: uint })), null),
+  /** Who else may have a share of its instances; null: nobody. */
+  shares: v.optional(v.nullable(sharing), null),
+  windows: v.optional(v.nullable(windows), null),
+  /** How far its release has come through its waves; null: it has none. */
+  rollout: v.optional(v.nullable(rolloutView), null),
   /** How often its tenant has let all its instances begin anew. */
   bang: uint,
   /** Why no gateway acts upon it; empty: they do. */
@@ -170,13 +197,39 @@ const instance = v.object({
   report: v.nullable(report),
 });
 
+const share = v.object({
+  share: shareId,
+  tenant: tenantId,
+  name,
+  sequence: positive,
+  state: v.picklist(['started', 'destroyed']),
+  host: v.object({ tenant: tenantId, name, request: requestId }),
+  parameters: v.record(v.string(), text),
+  /** Why no instance serves it; empty: they do. */
+  refused: text,
+  /** One for each instance of the host that has been told of it. */
+  servings: v.array(
+    v.object({
+      lease: leaseId,
+      board: boardId,
+      index: uint,
+      address: v.nullable(text),
+      /** What it says of how it is reached for this share, as JSON. */
+      connection: v.nullable(v.string()),
+      detail: text,
+    }),
+  ),
+});
+
 const SCHEMAS = {
   status,
   gateways: v.array(gateway),
   boards: v.array(board),
   releases: v.array(release),
+  difference: v.object({ pages: uint, chunks: uint, bytes: uint, wireBytes: uint }),
   requests: v.array(request),
   instances: v.array(instance),
+  shares: v.array(share),
   push: v.object({ ok: v.literal(true), missing: v.array(hash) }),
   admit: v.object({ id: tenantId }),
   claim: v.object({ claim: text, validMs: uint }),
@@ -185,12 +238,14 @@ const SCHEMAS = {
   log: v.object({ author: gatewayId, from: uint, size: uint, head: v.nullable(text), entries: v.array(hex) }),
 };
 
-/** `statement` answers in CBOR. */
-export type JsonCall = Exclude<CallName, 'statement'>;
+/** `statement` and `carry` answer in CBOR. */
+export type JsonCall = Exclude<CallName, 'statement' | 'carry'>;
 export type Answers = { [Name in JsonCall]: v.InferOutput<(typeof SCHEMAS)[Name]> };
 export type Board = Answers['boards'][number];
+export type RolloutView = v.InferOutput<typeof rolloutView>;
 export type StandingRequest = Answers['requests'][number];
 export type Instance = Answers['instances'][number];
+export type StandingShare = Answers['shares'][number];
 
 export const ANSWERS: { [Name in JsonCall]: Schema<Answers[Name]> } = SCHEMAS;
 
@@ -201,6 +256,7 @@ export const keysOf = {
   release: Object.keys(release.entries),
   request: Object.keys(request.entries),
   instance: Object.keys(instance.entries),
+  share: Object.keys(share.entries),
   status: Object.keys(status.entries),
   close: Object.keys(close.entries),
 };

@@ -123,7 +123,9 @@ export const objectionTo = (
   const asking = requests.filter(
     ({ value }) =>
       value.state !== 'destroyed' &&
-      hex(value.release) === hex(lease.release) &&
+      [value.release, ...(value.rollout === undefined ? [] : [value.fallback?.release])].some(
+        (release) => release !== undefined && hex(release) === hex(lease.release),
+      ) &&
       lease.index < value.replicas &&
       value.onIsolation === lease.onIsolation &&
       hex(lease.voucher) === hex(value.voucher) &&

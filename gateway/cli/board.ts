@@ -15,6 +15,7 @@ import { readKey } from './keys.ts';
 import { age, emit, type JsonFlag, say, table } from './output.ts';
 import { ratesOf } from './rates.ts';
 import { addApi, addToken, addVerb } from './verbs.ts';
+import { windowsOf } from './waves.ts';
 import { misused, wholeNumber, word } from './words.ts';
 
 export const boardState = ({ quarantined, here, bound }: Board): string => {
@@ -78,6 +79,7 @@ interface BindFlags extends ApiFlags, JsonFlag {
   partitions?: string;
   label?: string[];
   grant?: string[];
+  window?: string[];
   version?: string;
   out?: string;
 }
@@ -101,6 +103,7 @@ const bind = async (flags: BindFlags): Promise<void> => {
     policy: {
       partitions: wholeNumber(flags.partitions ?? String(LIMITS.partitionsPerBoard), '--partitions', 1, LIMITS.partitionsPerBoard),
       labels: (flags.label ?? []).map((label) => word(nameSchema, label, '--label')),
+      ...(flags.window && { windows: windowsOf(flags.window) }),
       ...(flags.grant && { grants: flags.grant.map((one) => word(grant, one, '--grant')) }),
     },
   };
@@ -160,6 +163,10 @@ export const register = (noun: Command): void => {
     .option(
       '--grant <name...>',
       'what instances may be given besides, if the board offers it: internet, lan, gpio, i2c, spi, serial, camera, 1wire, usb:VENDOR:PRODUCT',
+    )
+    .option(
+      '--window <time...>',
+      'when instances may be taken from one release to another, e.g. 01:00-04:30 (UTC); at any time if not given',
     )
     .option('--version <number>', 'rises with every binding of the board; by default the next one')
     .option('--out <file>', 'write the signed binding instead of pushing it')

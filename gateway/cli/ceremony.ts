@@ -25,6 +25,7 @@ import {
   type Voucher,
   voucherNoun,
 } from '../../runtime/protocol/nouns/request.ts';
+import { type Share, shareNoun } from '../../runtime/protocol/nouns/share.ts';
 import {
   type GatewayEntry,
   type OperatorDoc,
@@ -117,6 +118,9 @@ export const makeRequest = (crypto: Crypto, tenant: Signer, terms: Omit<Request,
   const doc: Request = { v: 1, tenant: fingerprint<TenantId>(crypto, tenant.publicKey), ...terms };
   return { doc, document: seal(requestNoun, doc, tenant) };
 };
+
+export const makeShare = (crypto: Crypto, tenant: Signer, terms: Omit<Share, 'v' | 'tenant'>): Bytes =>
+  seal(shareNoun, { v: 1, tenant: fingerprint<TenantId>(crypto, tenant.publicKey), ...terms }, tenant);
 
 export const makeBinding = (crypto: Crypto, owner: Signer, terms: Omit<Binding, 'v' | 'owner'>): Bytes =>
   seal(bindingNoun, { v: 1, owner: fingerprint<OwnerId>(crypto, owner.publicKey), ...terms }, owner);

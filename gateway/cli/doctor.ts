@@ -5,9 +5,12 @@ import type { Answers } from './answers.ts';
 import { boardState } from './board.ts';
 import { type ApiFlags, openClient } from './client.ts';
 import { stateOf } from './gateway.ts';
+import { reportHardware } from './hardware.ts';
+import type { Heavy } from './heavy.ts';
 import { type Check, judgeMachine, readMachine } from './machine.ts';
 import { emit, type JsonFlag, paint } from './output.ts';
 import { addApi, addVerb } from './verbs.ts';
+import { misused } from './words.ts';
 
 /** A board without a clock is told the time; everyone else's must be roughly right. */
 const SKEW_MS = 60_000;
@@ -147,7 +150,14 @@ const MARK = {
   broken: (text: string) => paint.red(text),
 };
 
-const doctor = async (flags: ApiFlags & JsonFlag): Promise<void> => {
+interface Flags extends ApiFlags, JsonFlag {
+  hardwareReport?: boolean;
+  from?: string;
+}
+
+const doctor = async (flags: Flags, heavy: Heavy): Promise<void> => {
+  if (flags.hardwareReport === true) return reportHardware(flags, heavy);
+  if (flags.from !== undefined) misused('--from goes with --hardware-report');
   const [machine, gateway] = await Promise.all([readMachine(), gatewayChecks(flags)]);
   const checks = [...judgeMachine(machine), ...gateway];
   if (checks.some(({ state }) => state === 'broken')) process.exitCode = ERRORS.unavailable.exit;
@@ -158,13 +168,16 @@ const doctor = async (flags: ApiFlags & JsonFlag): Promise<void> => {
   );
 };
 
-export const register = (program: Command): void => {
+export const register = (program: Command, heavy: Heavy): void => {
   addApi(
     addVerb(program, {
       usage: 'doctor',
       says: 'problems of this machine and of the gateway, each with its fix; 69 when something is broken',
-      examples: ['doctor', 'doctor --api http://gateway.example:8080 --json'],
+      examples: ['doctor', 'doctor --api http://gateway.example:8080 --json', 'doctor --hardware-report --from beech.local'],
       gives: { keys: ['name', 'state', 'says', 'fix'], list: true },
     }),
-  ).action(doctor);
+  )
+    .option('--hardware-report', 'what this machine is and how it fares, to be told to others: another JSON value')
+    .option('--from <host>', 'with --hardware-report: of the unpaired board that shows its page there, such as beech.local')
+    .action((flags: Flags) => doctor(flags, heavy));
 };

@@ -9,6 +9,7 @@ import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { type Noun, unseal, unsealMany } from '../../runtime/protocol/noun.ts';
 import { manifestNoun } from '../../runtime/protocol/nouns/release.ts';
 import { bindingNoun, requestNoun, rotationNoun, verdictNoun, voucherNoun } from '../../runtime/protocol/nouns/request.ts';
+import { shareNoun } from '../../runtime/protocol/nouns/share.ts';
 import { operatorNoun, publisherNoun } from '../../runtime/protocol/nouns/trust.ts';
 import { upkeepNoun } from '../../runtime/protocol/nouns/upkeep.ts';
 
@@ -46,6 +47,7 @@ const KINDS: { kind: string; typ: string; open: Open }[] = [
   { kind: 'upkeep', typ: upkeepNoun.typ, open: single(upkeepNoun) },
   { kind: 'voucher', typ: voucherNoun.typ, open: single(voucherNoun) },
   { kind: 'request', typ: requestNoun.typ, open: single(requestNoun) },
+  { kind: 'share', typ: shareNoun.typ, open: single(shareNoun) },
   { kind: 'verdict', typ: verdictNoun.typ, open: single(verdictNoun) },
 ];
 

@@ -3,6 +3,7 @@
  * protocol and can do nothing that the public API cannot.
  */
 import type { Command } from 'commander';
+import type { Hardware } from '../../runtime/protocol/hardware-report.ts';
 
 export interface RunOptions {
   data: string;
@@ -37,5 +38,6 @@ export interface Heavy {
   gateway(): Promise<(options: RunOptions) => Promise<Running>>;
   builder(): Promise<(release: Command, print: (text: string) => void) => void>;
   sim(): Promise<(sim: Command, terminal: Terminal) => void>;
+  hardware(): Promise<() => Promise<Hardware>>;
   images(): Promise<(image: Command, terminal: Terminal) => void>;
 }

@@ -1,7 +1,9 @@
 /** Keys as they are named on a command line: a file that holds one, or the public one in hex. */
 import { existsSync } from 'node:fs';
 import { isWeakKey } from '../../runtime/adapters/crypto.ts';
-import { type KeyFile, openKeyFile } from '../../runtime/adapters/keyfile.ts';
+import type { KeyFile } from '../../runtime/adapters/keyfile.ts';
+import { passphraseFor } from '../../runtime/adapters/passphrase.ts';
+import { openAnyKey } from '../../runtime/adapters/sealed-key.ts';
 import { type Bytes, equal, hex } from '../../runtime/protocol/bytes.ts';
 import type { Signer } from '../../runtime/protocol/crypto.ts';
 import { refuse } from '../../runtime/protocol/errors.ts';
@@ -10,7 +12,7 @@ import { hexBytes, misused } from './words.ts';
 /** Only `lichen key new` makes keys: one that is made by accident is known nowhere. Error: `not-found`. */
 export const readKey = (path: string): KeyFile => {
   if (!existsSync(path)) refuse('not-found', `there is no key file ${path}; \`lichen key new ${path}\` makes one`);
-  return openKeyFile(path);
+  return openAnyKey(path, () => passphraseFor(path));
 };
 
 /** Several signers; one named twice would sign twice. */

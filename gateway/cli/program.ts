@@ -40,6 +40,11 @@ export const NOUNS: Noun[] = [
     says: 'wish for software: make, push, start, stop, destroy, list',
     load: async () => (await import('./request.ts')).register,
   },
+  {
+    name: 'share',
+    says: 'a part of an instance that serves many: ask for one, see who serves it',
+    load: async () => (await import('./share.ts')).register,
+  },
   { name: 'instance', says: 'what runs where', load: async () => (await import('./instance.ts')).register },
   { name: 'logs', says: 'what an instance says', alone: true, load: async () => (await import('./logs.ts')).register },
   { name: 'invoice', says: 'close, show, keep and audit billing periods', load: async () => (await import('./invoice.ts')).register },

@@ -7,6 +7,7 @@ import { firstPublisher, nextPublisher } from './ceremony.ts';
 import { openTrust, readAs, writeDocument } from './documents.ts';
 import { publicKeyOf } from './keys.ts';
 import { emit, type JsonFlag } from './output.ts';
+import { addOfflineSign } from './publisher-sign.ts';
 import { addNextRoots, addRoots, addTrustPush, type NextFlags, nextRoots, type RootFlags, readRoots, withNew, without } from './trust.ts';
 import { addVerb } from './verbs.ts';
 
@@ -88,5 +89,6 @@ export const register = (noun: Command): void => {
     .option('--key <key...>', 'a further key (hex or file) that signs releases')
     .option('--drop-key <key...>', 'a key (hex or file) that signs no more')
     .action(next);
+  addOfflineSign(noun);
   addTrustPush(noun, "publishers'");
 };

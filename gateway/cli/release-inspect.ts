@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import * as v from 'valibot';
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { unpackZstd } from '../../runtime/adapters/zstd.ts';
 import { type Bytes, equal, fromHex, hex } from '../../runtime/protocol/bytes.ts';
@@ -16,10 +17,12 @@ import { publisherNoun } from '../../runtime/protocol/nouns/trust.ts';
 import { contentIn } from '../../runtime/protocol/packing.ts';
 import { entriesOf } from '../../runtime/protocol/pages.ts';
 import { programOf } from '../../runtime/protocol/program.ts';
+import { parse } from '../../runtime/protocol/schema.ts';
 import { checkManifest } from '../../runtime/protocol/soundness.ts';
 import { openTrust, readAs } from './documents.ts';
 import { MANIFEST_FILE } from './release-push.ts';
 
+const SBOM_FILE = 'sbom.cdx.json';
 const PIECE_MAX = Math.max(LIMITS.pageBytes, LIMITS.chunkMaxBytes);
 
 /** `bytes`: as it lies there, and travels; `plain`: what is in it. Null: absent, or torn. */
@@ -97,6 +100,8 @@ export interface Inspection {
   chunks: number;
   /** Of all pieces, as they travel. */
   wireBytes: number;
+  /** What it is made of, beside it: whether that is what its publisher signed, and the packages in it; null: none was signed. */
+  sbom: { is: 'signed' | 'another' | 'absent'; packages: string[] } | null;
   /** Pieces that are absent or torn. */
   missing: string[];
   /** Files whose chunks make something else than they say. */
@@ -105,6 +110,18 @@ export interface Inspection {
   update: { pages: number; chunks: number; wireBytes: number } | null;
   files: FileRow[];
 }
+
+const bomSchema = v.object({ components: v.array(v.object({ purl: v.optional(v.string()) })) });
+
+const sbomIn = (directory: string, { sbom }: Manifest): Inspection['sbom'] => {
+  const path = join(directory, SBOM_FILE);
+  if (sbom === undefined) return null;
+  if (!existsSync(path)) return { is: 'absent', packages: [] };
+  const bytes = new Uint8Array(readFileSync(path));
+  if (!equal(nodeCrypto.sha256(bytes), sbom)) return { is: 'another', packages: [] };
+  const { components } = parse(bomSchema, JSON.parse(new TextDecoder().decode(bytes)), SBOM_FILE);
+  return { is: 'signed', packages: components.flatMap(({ purl }) => purl ?? []) };
+};
 
 const piecesOf = ({ manifest, entries }: Opened): Map<string, 'page' | 'chunk'> =>
   new Map([
@@ -134,6 +151,7 @@ export const inspect = (directory: string, publisherPath?: string, againstPath?:
   return {
     ...{ release: hex(opened.release), manifest: opened.manifest, key: hex(opened.signer), keyIs: standingOf(opened, publisherPath) },
     ...sum(all),
+    sbom: sbomIn(directory, opened.manifest),
     missing: all.filter((hash) => sizes.get(hash) === null),
     wrong,
     update: before === null ? null : sum(all.filter((hash) => !before.has(hash))),

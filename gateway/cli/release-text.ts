@@ -34,6 +34,13 @@ const partitionText = (manifest: Inspection['manifest']): string[] => [
   `limits ${words(manifest.limits)}`,
 ];
 
+const sbomText = (sbom: Inspection['sbom']): string[] => {
+  if (sbom === null) return [];
+  if (sbom.is === 'absent') return ['what it is made of was signed, and is not beside it'];
+  if (sbom.is === 'another') return ['WHAT IS SAID TO BE ITS BILL OF MATERIALS IS NOT THE ONE THAT WAS SIGNED'];
+  return [`made of ${sbom.packages.length === 0 ? 'no packages of others' : sbom.packages.join(', ')}`];
+};
+
 export const inspectionText = (found: Inspection): string => {
   const { manifest, missing, wrong, update } = found;
   return [
@@ -47,6 +54,7 @@ export const inspectionText = (found: Inspection): string => {
     ...(update === null
       ? []
       : [`a board with the other release fetches ${update.chunks} chunks and ${update.pages} pages, ${update.wireBytes} bytes`]),
+    ...sbomText(found.sbom),
     missing.length === 0 ? 'it is whole' : `${missing.length} PIECES ARE ABSENT OR TORN: ${missing.slice(0, 4).map(brief).join(', ')}`,
     ...wrong.map((path) => `${path} IS NOT WHAT ITS CHUNKS MAKE; no board would run this`),
     ...found.files.map(fileText),

@@ -4,7 +4,9 @@ import { type Answers, keysOf } from './answers.ts';
 import { type ApiFlags, openClient } from './client.ts';
 import type { Heavy } from './heavy.ts';
 import { brief, emit, type JsonFlag, print, progress, say, table } from './output.ts';
+import { addTakeSignature } from './publisher-sign.ts';
 import { openPusher, type PushFlags } from './push.ts';
+import { addCarried } from './release-carry.ts';
 import { inspect } from './release-inspect.ts';
 import { pushPublisher, pushRelease, readRelease } from './release-push.ts';
 import { inspectionText } from './release-text.ts';
@@ -31,7 +33,20 @@ const push = async (directory: string, flags: PushFlags & JsonFlag & { publisher
 };
 
 /** What a program may hold on to: everything that people are shown. */
-const INSPECTED = ['release', 'manifest', 'key', 'keyIs', 'pages', 'chunks', 'wireBytes', 'missing', 'wrong', 'update', 'files'] as const;
+const INSPECTED = [
+  'release',
+  'manifest',
+  'key',
+  'keyIs',
+  'pages',
+  'chunks',
+  'wireBytes',
+  'sbom',
+  'missing',
+  'wrong',
+  'update',
+  'files',
+] as const;
 
 const look = (directory: string, flags: JsonFlag & { publisher?: string; against?: string }): void => {
   const found = inspect(directory, flags.publisher, flags.against);
@@ -63,9 +78,11 @@ const list = async (flags: ApiFlags & JsonFlag): Promise<void> => {
   );
 };
 
+const LIGHT: ReadonlySet<string> = new Set(['push', 'list', 'inspect', 'export', 'import', 'sign']);
+
 /** `build` is the builder's own verb; its module is loaded only when that is called for. */
 export const register = async (noun: Command, heavy: Heavy, wanted: string | undefined): Promise<void> => {
-  if (wanted !== 'push' && wanted !== 'list' && wanted !== 'inspect') {
+  if (!LIGHT.has(wanted ?? '')) {
     const registerReleaseBuild = await heavy.builder();
     registerReleaseBuild(noun, print);
   }
@@ -82,6 +99,8 @@ export const register = async (noun: Command, heavy: Heavy, wanted: string | und
   )
     .option('--publisher <file>', "push the publisher's signed document first")
     .action(push);
+  addCarried(noun);
+  addTakeSignature(noun);
   addVerb(noun, {
     usage: 'inspect <folder>',
     says: 'everything in a release before it is asked for: who signed it, what it may do, its files, what a board would fetch',

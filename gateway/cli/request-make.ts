@@ -13,12 +13,15 @@ import {
   fallback,
   filter as filterSchema,
   type Request,
+  type Rollout,
   requestIdOf,
   requestSchema,
   voucherNoun,
 } from '../../runtime/protocol/nouns/request.ts';
 import type { SealedSecrets } from '../../runtime/protocol/nouns/secrets.ts';
-import { amount, currency as currencySchema, name as nameSchema } from '../../runtime/protocol/schema.ts';
+import type { Sharing } from '../../runtime/protocol/nouns/share.ts';
+import type { Window } from '../../runtime/protocol/nouns/windows.ts';
+import { amount, currency as currencySchema, name as nameSchema, tenantId } from '../../runtime/protocol/schema.ts';
 import type { StandingRequest } from './answers.ts';
 import { ANY_PRICE, makeRequest, makeVoucher } from './ceremony.ts';
 import { type ApiFlags, type Client, openClient } from './client.ts';
@@ -27,6 +30,7 @@ import { readKey } from './keys.ts';
 import { say } from './output.ts';
 import { ratesOf } from './rates.ts';
 import { readSecrets, sealSecrets } from './secrets.ts';
+import { rolloutOf, windowsOf } from './waves.ts';
 import { duration, hexBytes, misused, money, pairs, wholeNumber, word } from './words.ts';
 
 export interface MakeFlags extends ApiFlags {
@@ -51,6 +55,11 @@ export interface MakeFlags extends ApiFlags {
   hold?: string;
   fallback?: string;
   bake: string;
+  shares?: string;
+  shareWith?: string[];
+  wave?: string[];
+  tolerate: string;
+  window?: string[];
   out?: string;
 }
 
@@ -125,6 +134,23 @@ export const fallbackTo = (release: Bytes, bake: string): Fallback => ({
   bakeMs: word(fallback.entries.bakeMs, duration(bake, '--bake'), '--bake'),
 });
 
+const ANYBODY = 'anybody';
+
+/** Unless it says otherwise, its own tenant's shares alone. */
+const sharingOf = ({ shares, shareWith = [] }: MakeFlags): { shares?: Sharing } => {
+  if (shares === undefined) return shareWith.length === 0 ? {} : misused('--share-with goes with --shares NUMBER');
+  const most = wholeNumber(shares, '--shares', 1, LIMITS.shares);
+  if (!shareWith.includes(ANYBODY)) return { shares: { most, tenants: shareWith.map((id) => word(tenantId, id, '--share-with')) } };
+  return shareWith.length === 1 ? { shares: { most, tenants: null } } : misused(`--share-with ${ANYBODY} stands alone`);
+};
+
+/** Without a release to go on with there is nothing that those could run whom a wave has not reached. */
+const rolloutIn = ({ wave, tolerate, fallback: before }: MakeFlags): { rollout?: Rollout } => {
+  const made = rolloutOf(wave, tolerate);
+  if (made !== undefined && before === undefined) misused('--wave needs --fallback HEX: the release of those that it has not reached');
+  return made === undefined ? {} : { rollout: made };
+};
+
 /** All words are read before the gateway is asked and before anything is written. */
 export const makeFiles = async (flags: MakeFlags): Promise<Made> => {
   const { signer } = readKey(flags.tenantKey);
@@ -145,6 +171,9 @@ export const makeFiles = async (flags: MakeFlags): Promise<Made> => {
     ...(flags.link && { links: word(linkTargets, pairs(flags.link, '--link'), '--link') }),
     ...(flags.publish && { publish: word(publishedPorts, numbers(pairs(flags.publish, '--publish'), '--publish'), '--publish') }),
     ...(flags.fallback !== undefined && { fallback: fallbackTo(hexBytes(flags.fallback, '--fallback'), flags.bake) }),
+    ...sharingOf(flags),
+    ...rolloutIn(flags),
+    ...(flags.window && { windows: windowsOf(flags.window) }),
     ...(flags.hold !== undefined && { holdMs: word(holdMs, duration(flags.hold, '--hold'), '--hold') }),
   };
   const secrets = await secretsOf(flags, { tenant, name: terms.name, filter: terms.filter });
@@ -165,13 +194,21 @@ export interface Change {
   /** All instances begin anew. */
   bang?: true;
   /** Another release, which falls back to the present one if it does not hold for so long; `null`: to none. */
-  update?: { release: Bytes; bake: string | null };
+  update?: { release: Bytes; bake: string | null; rollout?: Rollout };
+  /** Times of the day; `null`: at any. */
+  windows?: Window[] | null;
   /** To the release that the present one would fall back to. */
   rollback?: true;
 }
 
+interface Releases {
+  release: Bytes;
+  fallback?: Fallback;
+  rollout?: Rollout;
+}
+
 /** `failed`: some board has had to fall back from the present release, so that nothing is to fall back to it. */
-const releasesOf = (held: StandingRequest, { update, rollback }: Change, failed: boolean): { release: Bytes; fallback?: Fallback } => {
+const releasesOf = (held: StandingRequest, { update, rollback }: Change, failed: boolean): Releases => {
   const standing = held.fallback === null ? undefined : { release: fromHex(held.fallback.release), bakeMs: held.fallback.bakeMs };
   if (rollback === true) {
     if (standing === undefined)
@@ -179,10 +216,15 @@ const releasesOf = (held: StandingRequest, { update, rollback }: Change, failed:
     return { release: standing.release };
   }
   const release = fromHex(held.release);
-  const good = failed && standing !== undefined ? standing.release : release;
-  const isBaked = update !== undefined && update.bake !== null && !equal(good, update.release);
-  if (update !== undefined) return { release: update.release, ...(isBaked && { fallback: fallbackTo(good, update.bake ?? '') }) };
-  return { release, ...(standing !== undefined && { fallback: standing }) };
+  // What has not reached all is not what all can go back to.
+  const isProven = !failed && (held.rollout === null || held.rollout.state === 'done');
+  const good = !isProven && standing !== undefined ? standing.release : release;
+  if (update === undefined)
+    return { release, ...(standing !== undefined && { fallback: standing }), ...(held.rollout !== null && { rollout: held.rollout.plan }) };
+  const isBaked = update.bake !== null && !equal(good, update.release);
+  if (!isBaked) return { release: update.release };
+  const { rollout } = update;
+  return { release: update.release, fallback: fallbackTo(good, update.bake ?? ''), ...(rollout !== undefined && { rollout }) };
 };
 
 /** The newest request of that name with something changed, signed. Error: `not-found`. */
@@ -191,24 +233,27 @@ export const nextOf = async (
   change: Change,
   keyFile: string,
   client: Client,
-): Promise<{ document: Bytes; request: string; sequence: number; state: Request['state'] }> => {
+): Promise<{ document: Bytes; doc: Request; request: string; sequence: number; state: Request['state'] }> => {
   const { signer } = readKey(keyFile);
   const tenant = fingerprint<TenantId>(nodeCrypto, signer.publicKey);
   const held = (await standing(client, tenant, name)) ?? refuse('not-found', `tenant ${tenant} has no request ${name} at ${client.url}`);
-  const { replicas, filter, priceCap, currency, onIsolation, patienceMs, links, publish, request } = held;
+  const { replicas, filter, priceCap, currency, onIsolation, patienceMs, links, publish, request, shares } = held;
   const failed = (await client.ask('instances')).some((one) => one.request === request && (one.report?.instead ?? null) !== null);
   const sequence = held.sequence + 1;
   const state = change.state ?? held.state;
   const bang = held.bang + (change.bang === true ? 1 : 0);
+  const windows = change.windows === undefined ? held.windows : change.windows;
   const kept = {
     ...{ replicas, parameters: { ...held.parameters, ...change.parameters }, filter, priceCap, currency, onIsolation, patienceMs },
     ...(Object.keys(links).length > 0 && { links }),
     ...(Object.keys(publish).length > 0 && { publish }),
     ...(held.holdMs !== null && { holdMs: held.holdMs }),
+    ...(shares !== null && { shares }),
+    ...(windows !== null && { windows }),
     ...(bang > 0 && { bang }),
     ...(held.secrets.length > 0 && { secrets: held.secrets.map(({ board, box }) => ({ board, box: fromHex(box) })) }),
   };
-  const { document } = makeRequest(nodeCrypto, signer, {
+  const { doc, document } = makeRequest(nodeCrypto, signer, {
     name,
     sequence,
     state,
@@ -216,5 +261,5 @@ export const nextOf = async (
     voucher: fromHex(held.voucher),
     ...kept,
   });
-  return { document, request, sequence, state };
+  return { document, doc, request, sequence, state };
 };

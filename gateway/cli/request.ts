@@ -1,15 +1,16 @@
 /** `lichen request`: what a tenant wishes for, signed on its own machine. */
 import type { Command } from 'commander';
 import { refuse } from '../../runtime/protocol/errors.ts';
-import { requestSchema } from '../../runtime/protocol/nouns/request.ts';
 import { keysOf } from './answers.ts';
 import { type ApiFlags, openClient } from './client.ts';
 import { instanceText } from './instance-text.ts';
 import { brief, emit, type JsonFlag, table } from './output.ts';
-import { PUSHED, type PushFlags, pushFiles, withPusher } from './push.ts';
-import { type Change, type MakeFlags, makeFiles, nextOf } from './request-make.ts';
+import { PUSHED, type PushFlags, pushFiles } from './push.ts';
+import { addSet, change } from './request-change.ts';
+import { type MakeFlags, makeFiles } from './request-make.ts';
 import { addApi, addPush, addVerb } from './verbs.ts';
-import { hexBytes, misused, pairs, word } from './words.ts';
+import { rolloutText } from './waves.ts';
+import { misused } from './words.ts';
 
 const make = async (flags: MakeFlags & JsonFlag): Promise<void> => {
   const made = await makeFiles(flags);
@@ -47,30 +48,6 @@ const SAYS = {
   destroy: 'end it; its leases are closed and billed to the last record',
 } as const;
 
-/** The tenant's next word on its request: signed, pushed, told. */
-export const change = async (name: string, by: Change, flags: PushFlags & JsonFlag): Promise<void> => {
-  const keyFile = flags.tenantKey ?? misused('--tenant-key FILE is needed: the tenant signs what becomes of its request');
-  const { document, request, sequence, state } = await nextOf(name, by, keyFile, openClient(flags));
-  await withPusher(flags, (pusher) => pusher.push(document));
-  emit(flags, { request, name, sequence, state }, () => `${name} is to be ${state} (sequence ${sequence})`);
-};
-
-interface SetFlags extends PushFlags, JsonFlag {
-  param?: string[];
-  release?: string;
-  bake: string;
-  /** False with `--no-fallback`. */
-  fallback: boolean;
-}
-
-const set = (name: string, flags: SetFlags): Promise<void> => {
-  const { param, release, bake, fallback } = flags;
-  if (param === undefined && release === undefined) misused('--param KEY=VALUE or --release HEX is needed: what is to be another');
-  const parameters = word(requestSchema.entries.parameters, pairs(param ?? [], '--param'), '--param');
-  const update = release === undefined ? {} : { update: { release: hexBytes(release, '--release'), bake: fallback ? bake : null } };
-  return change(name, { parameters, ...update }, flags);
-};
-
 /** What is wished, what of it is refused, and what its instances say of how they are reached. */
 const show = async (name: string, flags: ApiFlags & JsonFlag & { tenant?: string }): Promise<void> => {
   const client = openClient(flags);
@@ -86,6 +63,7 @@ const show = async (name: string, flags: ApiFlags & JsonFlag & { tenant?: string
     [
       `${name}, sequence ${request.sequence}, ${request.state}${request.refused === '' ? '' : `; refused: ${request.refused}`}`,
       ...(said.length === 0 ? [] : ['parameters:', ...said]),
+      ...(request.rollout === null ? [] : rolloutText(request.rollout)),
       ...instances.map(instanceText),
     ].join('\n'),
   );
@@ -114,6 +92,17 @@ const addMakeOptions = (command: Command): Command =>
     .option('--hold <duration>', 'how long an instance may hold off another release; by default as long as its own says')
     .option('--fallback <hex>', 'a release that takes the place of this one where this one does not hold its promises')
     .option('--bake <duration>', 'with --fallback: for how long they have to hold', '1m')
+    .option('--shares <number>', 'for how many shares its instances are open, each of them for all; the release says how many it can serve')
+    .option('--share-with <tenant...>', 'whose shares beside those of its own tenant: ids, or anybody')
+    .option(
+      '--wave <who...>',
+      'with --fallback: whom the release reaches first, one wave after the other: 1, 25% or label=NAME; then all others',
+    )
+    .option('--tolerate <number>', 'with --wave: how many may fall back before all do', '0')
+    .option(
+      '--window <time...>',
+      'when instances may be taken from one release to another, e.g. 01:00-04:30 (UTC); at any time if not given',
+    )
     .option('--out <file>', 'where the signed request goes; by default NAME-SEQUENCE.request');
 
 export const register = (noun: Command): void => {
@@ -151,22 +140,7 @@ export const register = (noun: Command): void => {
       }),
     ).action((name: string, flags: PushFlags & JsonFlag) => change(name, { state: STATES[verb] }, flags));
   }
-  addPush(
-    addVerb(noun, {
-      usage: 'set <name>',
-      says: 'change parameters or the release; where a new release does not hold its promises, the present one takes its place again',
-      examples: [
-        'request set museum --param greeting=moin --tenant-key tenant.key',
-        'request set museum --release HEX --bake 5m --tenant-key tenant.key',
-      ],
-      gives: { keys: ['request', 'name', 'sequence', 'state'] },
-    }),
-  )
-    .option('--param <key=value...>', 'a parameter that the release declares; the others stay')
-    .option('--release <hex>', 'another release from now on')
-    .option('--bake <duration>', 'with --release: for how long its promises have to hold', '1m')
-    .option('--no-fallback', 'with --release: go on with it, whatever becomes of it')
-    .action(set);
+  addSet(noun);
   addPush(
     addVerb(noun, {
       usage: 'rollback <name>',
@@ -174,7 +148,11 @@ export const register = (noun: Command): void => {
       examples: ['request rollback museum --tenant-key tenant.key'],
       gives: { keys: ['request', 'name', 'sequence', 'state'] },
     }),
-  ).action((name: string, flags: PushFlags & JsonFlag) => change(name, { rollback: true }, flags));
+  )
+    .option('--any-time', 'at any time from now on, though it had times of the day for that')
+    .action((name: string, flags: PushFlags & JsonFlag & { anyTime?: boolean }) =>
+      change(name, { rollback: true, ...(flags.anyTime === true && { windows: null }) }, flags),
+    );
   addApi(
     addVerb(noun, {
       usage: 'show <name>',

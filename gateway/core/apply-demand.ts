@@ -6,7 +6,7 @@ import { payloadOf, type Sealed, unseal } from '../../runtime/protocol/noun.ts';
 import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
 import { type Binding, bindingNoun, type Request, requestIdOf, type Voucher, verdictNoun } from '../../runtime/protocol/nouns/request.ts';
 import type { Upkeep } from '../../runtime/protocol/nouns/upkeep.ts';
-import { givenTo } from '../../runtime/protocol/parameters.ts';
+import { givenTo, knownTo } from '../../runtime/protocol/parameters.ts';
 import { checkManifest, checkRunnable } from '../../runtime/protocol/soundness.ts';
 import type { Context, Rows } from './context.ts';
 import { isRevoked } from './directory.ts';
@@ -14,10 +14,10 @@ import { open } from './opened.ts';
 import { bindings, boards, documents, manifests, parties, publishers, requests, upkeeps, vouchers } from './tables.ts';
 
 /** Two of one number, pushed at two gateways: the greater hash counts, as it does everywhere. */
-const supersedes = ([number, hash]: [number, Bytes], [held, heldHash]: [number, Bytes]): boolean =>
+export const supersedes = ([number, hash]: [number, Bytes], [held, heldHash]: [number, Bytes]): boolean =>
   number > held || (number === held && compare(hash, heldHash) > 0);
 
-const checkTenant = (rows: Rows, context: Context, tenant: string, signer: Bytes): void => {
+export const checkTenant = (rows: Rows, context: Context, tenant: string, signer: Bytes): void => {
   if (fingerprint(context.crypto, signer) !== tenant) refuse('wrong-signer', 'the tenant it names did not sign it');
   if (isRevoked(rows, context, signer)) refuse('revoked-key', `tenant ${tenant}`);
   if (parties.get(rows, 'tenant', tenant) === null) refuse('unknown-key', `tenant ${tenant} has not been admitted here`);
@@ -59,11 +59,11 @@ export const openRequest = (rows: Rows, context: Context, body: Bytes): Sealed<R
  * Why a request and a release do not go together; null: they do. A peer may have logged what would have been refused here,
  * and a log is taken as it is: it is only not acted upon.
  */
-export const objectionTo = ({ parameters }: Request, manifest: Manifest): LichenError | null => {
+export const objectionTo = ({ parameters }: Request, manifest: Manifest, isFallback = false): LichenError | null => {
   try {
     checkManifest(manifest);
     checkRunnable(manifest);
-    givenTo(manifest, parameters);
+    givenTo(manifest, isFallback ? knownTo(manifest, parameters) : parameters);
     return null;
   } catch (thrown) {
     const error = asLichenError(thrown);

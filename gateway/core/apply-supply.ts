@@ -11,7 +11,8 @@ import { isRevoked, keysOf } from './directory.ts';
 import { open } from './opened.ts';
 import { placeInChain, putInChain } from './place-usage.ts';
 import { heldAlone, heldElsewhere } from './replicas.ts';
-import { boards, closes, hellos, leaseIndex, leaseMarks, leases, metered, openLeases } from './tables.ts';
+import { boards, closes, hellos, leaseIndex, leaseMarks, leases, metered, openLeases, outcomes } from './tables.ts';
+import { touchRequest } from './touched.ts';
 
 const boardOf = (rows: Rows, id: string) => boards.get(rows, id) ?? refuse('not-paired', `board ${id}`);
 
@@ -76,6 +77,19 @@ export const applyLease = (rows: Rows, context: Context, body: Bytes): void => {
   leases.put(rows, { doc: value, document: body, signer, opened, closed }, value.lease);
   if (!closed) openLeases.put(rows, {}, value.board, value.lease);
   leaseIndex.put(rows, {}, value.request, ordinal(value.index), ordinal(value.term), value.lease);
+  if (outcomes.get(rows, value.lease) !== null) touchRequest(rows, value.request);
+};
+
+/** The newest by the request's number; the lease need not be known here yet. Upon it the next wave may begin, or none. */
+export const applyOutcome = (rows: Rows, context: Context, body: Bytes): void => {
+  const { value, signer } = open.outcome(context.crypto, body);
+  const { board, lease, release, sequence, result, why } = value;
+  checkBoard(rows, context, board, signer);
+  const leased = leases.get(rows, lease)?.doc ?? null;
+  if (leased !== null && leased.board !== board) refuse('wrong-signer', `lease ${lease} is another board's`);
+  if ((outcomes.get(rows, lease)?.sequence ?? 0) >= sequence) return;
+  outcomes.put(rows, { board, release, sequence, result, why }, lease);
+  if (leased !== null) touchRequest(rows, leased.request);
 };
 
 export const openUsage = (rows: Rows, context: Context, body: Bytes): Sealed<Usage> => {

@@ -7,9 +7,10 @@ import { decodeAs, unsealMany } from '../../runtime/protocol/noun.ts';
 import { admitSchema, type LogEntry, pairSchema } from '../../runtime/protocol/nouns/log.ts';
 import { rotationNoun } from '../../runtime/protocol/nouns/request.ts';
 import { operatorNoun, publisherNoun, unsealOperator, unsealPublisher } from '../../runtime/protocol/nouns/trust.ts';
+import { ordinal } from '../../runtime/turn/table.ts';
 import type { Context, Rows } from './context.ts';
 import { isRevoked } from './directory.ts';
-import { boards, documents, operators, parties, publishers } from './tables.ts';
+import { boards, documents, operators, parties, publishers, rotations } from './tables.ts';
 
 export const applyOperator = (rows: Rows, context: Context, body: Bytes): void => {
   const { value } = unsealMany(context.crypto, operatorNoun, body, 2 * LIMITS.rootKeys);
@@ -64,4 +65,5 @@ export const applyRotation = (rows: Rows, context: Context, body: Bytes): void =
   if (isRevoked(rows, context, value.from)) refuse('revoked-key', 'the present key is revoked; pair the board anew');
   if (isRevoked(rows, context, value.to)) refuse('revoked-key', 'the new key is revoked');
   boards.put(rows, { ...board, key: value.to, keyVersion: value.version, formerKeys: [...board.formerKeys, value.from] }, value.subject);
+  rotations.put(rows, body, value.subject, ordinal(value.version));
 };

@@ -7,7 +7,8 @@ import { asLichenError, type LichenError } from '../../runtime/protocol/errors.t
 import type { EntryKind, LogEntry } from '../../runtime/protocol/nouns/log.ts';
 import { ordinal } from '../../runtime/turn/table.ts';
 import { applyBinding, applyManifest, applyRequest, applyUpkeep, applyVerdict, applyVoucher } from './apply-demand.ts';
-import { applyClose, applyHome, applyLease, applyOffer, applyPresence, applyUsage } from './apply-supply.ts';
+import { applyShare } from './apply-share.ts';
+import { applyClose, applyHome, applyLease, applyOffer, applyOutcome, applyPresence, applyUsage } from './apply-supply.ts';
 import { applyAdmit, applyOperator, applyPair, applyPublisher, applyRotation } from './apply-trust.ts';
 import type { Context, Rows } from './context.ts';
 import { pendings } from './tables.ts';
@@ -20,12 +21,14 @@ const APPLY: Record<EntryKind, Apply> = {
   manifest: applyManifest,
   request: applyRequest,
   voucher: applyVoucher,
+  share: applyShare,
   verdict: applyVerdict,
   binding: applyBinding,
   rotation: applyRotation,
   home: applyHome,
   lease: applyLease,
   usage: applyUsage,
+  outcome: applyOutcome,
   admit: applyAdmit,
   pair: applyPair,
   presence: applyPresence,

@@ -1,5 +1,5 @@
 /** The terms of a new lease: what all whose word it rests on have signed. */
-import { hex } from '../../runtime/protocol/bytes.ts';
+import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
 import type { RequestId } from '../../runtime/protocol/ids.ts';
 import { NOT_PAYABLE } from '../../runtime/protocol/money.ts';
 import { type Lease, leaseIdOf, type Terms } from '../../runtime/protocol/nouns/lease.ts';
@@ -9,7 +9,7 @@ import type { Instant } from '../../runtime/turn/clock.ts';
 import type { Context, Rows } from './context.ts';
 import { gatewayById } from './directory.ts';
 import { guardedFor } from './grants.ts';
-import type { HeldLease } from './holding.ts';
+import type { HeldLease } from './leased.ts';
 import { leftFor } from './purse.ts';
 import type { Candidate } from './rooms.ts';
 import { manifests, vouchers } from './tables.ts';
@@ -18,6 +18,7 @@ export interface Instance {
   id: RequestId;
   request: Request;
   index: number;
+  release: Bytes;
 }
 
 /** Room for the release, and for the one that may have to take its place; of `/data` there is one, as the release wants it. */
@@ -43,11 +44,11 @@ export const leasedLimits = (rows: Rows, { fallback }: Request, { limits }: Mani
 export const contract = (
   rows: Rows,
   context: Context,
-  { id, request, index }: Instance,
+  { id, request, index, release }: Instance,
   { chosen, before }: { chosen: Candidate; before: HeldLease | null },
   now: Instant,
 ): Lease | null => {
-  const manifest = manifests.get(rows, hex(request.release));
+  const manifest = manifests.get(rows, hex(release));
   const voucher = vouchers.get(rows, hex(request.voucher));
   if (manifest === null || voucher === null || voucher.notAfterMs < now.wallMs) return null;
   const capMicro = leftFor(rows, id, request, index);
@@ -65,7 +66,7 @@ export const contract = (
     board: chosen.board,
     owner: binding.owner,
     binding: binding.version,
-    release: request.release,
+    release,
     publisher: manifest.publisher,
     limits: leasedLimits(rows, request, manifest.doc),
     rates: binding.rates,
@@ -75,6 +76,7 @@ export const contract = (
     voucher: request.voucher,
     onIsolation: request.onIsolation,
     ...guardedFor(rows, context, id, request, before),
+    ...(binding.policy.windows !== undefined && { windows: binding.policy.windows }),
     openedMs: now.wallMs,
   };
   return { ...terms, lease: leaseIdOf(context.crypto, terms) };

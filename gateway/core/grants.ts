@@ -12,8 +12,9 @@ import type { Instant } from '../../runtime/turn/clock.ts';
 import { volatileTable } from '../../runtime/turn/table.ts';
 import type { Context, Rows } from './context.ts';
 import { gateways, holdsKey } from './directory.ts';
-import { type HeldLease, isCurrent, stillWanted } from './holding.ts';
+import { isCurrent, stillWanted } from './holding.ts';
 import { alive, guardiansOf } from './homing.ts';
+import type { HeldLease } from './leased.ts';
 import { boards, grants, leases } from './tables.ts';
 import { instanceOf } from './touched.ts';
 
@@ -52,7 +53,7 @@ const isOurs = (rows: Rows, context: Context, held: HeldLease, board: string): b
   const { doc, closed } = held;
   if (doc.board !== board || doc.guarded?.guardians.includes(context.me) !== true) return false;
   // Two machines that go by one name are two places.
-  return !closed && boards.get(rows, board)?.quarantined === false && stillWanted(rows, doc) && isCurrent(rows, held);
+  return !closed && boards.get(rows, board)?.quarantined === false && stillWanted(rows, held) && isCurrent(rows, held);
 };
 
 const grantOne = (rows: Rows, { lease, request, index, term, guarded }: Lease, now: Instant): boolean => {

@@ -7,18 +7,20 @@ import { needsOf, publishedOf, targetsOf } from '../../runtime/protocol/nouns/re
 import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
 import { type Request, requestIdOf } from '../../runtime/protocol/nouns/request.ts';
 import type { Context, Rows } from './context.ts';
-import { currentLease, leasesFor } from './holding.ts';
+import { leasesFor } from './holding.ts';
+import { currentLease } from './leased.ts';
 import { canPublish, takenBy } from './ports.ts';
 import { leftFor } from './purse.ts';
 import { lentBy } from './rooms.ts';
 import { bindings, boards, manifests, vouchers } from './tables.ts';
+import { isFor } from './waves.ts';
 
 /** An instance without a lease that this request asks for gets none any more. */
 const voucherLacking = (rows: Rows, id: RequestId, request: Request): string[] => {
   if (vouchers.get(rows, hex(request.voucher)) === null) return [];
   const isUnpaid = (index: number): boolean => {
     const held = currentLease(rows, id, index);
-    const goesOn = held !== null && !held.closed && equal(held.doc.release, request.release) && equal(held.doc.voucher, request.voucher);
+    const goesOn = held !== null && !held.closed && isFor(rows, request, held) && equal(held.doc.voucher, request.voucher);
     return !goesOn && leftFor(rows, id, request, index) === 0n;
   };
   const unpaid = Array.from({ length: request.replicas }, (_, index) => index).filter(isUnpaid);

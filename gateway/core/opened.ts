@@ -7,11 +7,12 @@ import type { Bytes } from '../../runtime/protocol/bytes.ts';
 import type { Crypto } from '../../runtime/protocol/crypto.ts';
 import { memo } from '../../runtime/protocol/memo.ts';
 import { decodeAs, type Noun, type Sealed, unseal } from '../../runtime/protocol/noun.ts';
-import { helloNoun, homeNoun, usageNoun } from '../../runtime/protocol/nouns/board.ts';
+import { helloNoun, homeNoun, outcomeNoun, usageNoun } from '../../runtime/protocol/nouns/board.ts';
 import { leaseNoun } from '../../runtime/protocol/nouns/lease.ts';
 import { entryBytes, entrySchema, type LogEntry } from '../../runtime/protocol/nouns/log.ts';
 import { manifestNoun } from '../../runtime/protocol/nouns/release.ts';
 import { bindingNoun, requestNoun, voucherNoun } from '../../runtime/protocol/nouns/request.ts';
+import { shareNoun } from '../../runtime/protocol/nouns/share.ts';
 import { upkeepNoun } from '../../runtime/protocol/nouns/upkeep.ts';
 
 /** As `unseal`; what one crypto has verified, another one has not. */
@@ -30,10 +31,12 @@ export const open = {
   hello: opener(helloNoun),
   home: opener(homeNoun),
   usage: opener(usageNoun),
+  outcome: opener(outcomeNoun),
   lease: opener(leaseNoun),
   manifest: opener(manifestNoun),
   request: opener(requestNoun),
   voucher: opener(voucherNoun),
+  share: opener(shareNoun),
   binding: opener(bindingNoun),
   upkeep: opener(upkeepNoun),
 };

@@ -2,7 +2,7 @@
  * Which instance goes on which board. Pure over rows: the same rows give the same leases. A replica never shares a
  * board with another replica of its request; among the boards that fit, the emptiest is taken, ties by rendezvous.
  */
-import { equal, hex } from '../../runtime/protocol/bytes.ts';
+import { type Bytes, equal, hex } from '../../runtime/protocol/bytes.ts';
 import { idFrom, type RequestId } from '../../runtime/protocol/ids.ts';
 import { within } from '../../runtime/protocol/money.ts';
 import type { Lease } from '../../runtime/protocol/nouns/lease.ts';
@@ -18,8 +18,9 @@ import type { Context, Rows } from './context.ts';
 import { contract, leasedLimits } from './contract.ts';
 import { holdsKey } from './directory.ts';
 import { canRenew, guardiansFor, isGuarded } from './grants.ts';
-import { currentLease, type HeldLease, leasesFor } from './holding.ts';
+import { leasesFor } from './holding.ts';
 import { actsFor, awaySince } from './homing.ts';
+import { currentLease, type HeldLease } from './leased.ts';
 import { linkedRequests } from './links.ts';
 import { choose, Pool } from './pool.ts';
 import { canPublish } from './ports.ts';
@@ -29,6 +30,7 @@ import { bindings, boards, manifests, releases, requests, vouchers } from './tab
 import { awaitFor, instanceOf, ofInstance, type Touched } from './touched.ts';
 import { mayReplace } from './votes.ts';
 import { wait, waitingFor, waitNoMore } from './waiting.ts';
+import { isFor, releaseFor } from './waves.ts';
 
 const RANK: Record<TierName, number> = { dev: 0, reduced: 1, full: 2 };
 
@@ -47,6 +49,8 @@ const isExcess = (rows: Rows, { doc, opened }: HeldLease): boolean => {
 interface Wish {
   id: RequestId;
   request: Request;
+  /** While one is rolled out, some replicas are to run the one before. */
+  release: Bytes;
   manifest: Manifest;
   /** As they will be leased. */
   limits: Manifest['limits'];
@@ -85,7 +89,7 @@ const publishes = ({ board, ports, taken }: Candidate, { request, manifest }: Wi
 
 /** Whether the lease does not do any more. One that does only until its board has been away for too long is looked at again then. */
 const needsLease = (rows: Rows, context: Context, request: Request, held: HeldLease | null, now: Instant): boolean => {
-  if (held === null || held.closed || !equal(held.doc.release, request.release)) return true;
+  if (held === null || held.closed || !isFor(rows, request, held)) return true;
   // What its tenant pays from now on: a lease whose cap is reached goes on under the next one.
   if (!equal(held.doc.voucher, request.voucher) || exceedsPart(rows, request, held)) return true;
   // A board takes no lease from a key that its guardian does not hold any more.
@@ -99,12 +103,13 @@ const needsLease = (rows: Rows, context: Context, request: Request, held: HeldLe
   return false;
 };
 
-/** A request that can be placed now, and by this gateway. */
-const wishOf = (rows: Rows, context: Context, key: string, now: Instant): Wish | null => {
+/** A request's replica that can be placed now, and by this gateway. */
+const wishOf = (rows: Rows, context: Context, key: string, index: number, now: Instant): Wish | null => {
   const id = idFrom<RequestId>(key);
   const request = requests.get(rows, id)?.doc;
-  if (request === undefined || request.state === 'destroyed') return null;
-  const release = hex(request.release);
+  if (request === undefined || request.state === 'destroyed' || index >= request.replicas) return null;
+  const asked = releaseFor(rows, id, request, index);
+  const release = hex(asked);
   const content = releases.get(rows, release);
   if (content === null || content.missing > 0) {
     awaitFor(rows, id, `release/${release}`);
@@ -112,10 +117,11 @@ const wishOf = (rows: Rows, context: Context, key: string, now: Instant): Wish |
   }
   if (content.refused !== '' || !actsFor(rows, context, id, now) || isWithdrawn(rows, release)) return null;
   const manifest = manifests.get(rows, release)?.doc;
-  if (manifest === undefined || objectionTo(request, manifest) !== null) return null;
+  if (manifest === undefined || objectionTo(request, manifest, !equal(asked, request.release)) !== null) return null;
   return {
     id,
     request,
+    release: asked,
     manifest,
     limits: leasedLimits(rows, request, manifest),
     needs: needsOf(manifest),
@@ -147,19 +153,21 @@ export const placements = (rows: Rows, context: Context, touched: Touched, now: 
     pool ??= new Pool(roomsOf(rows, context, now), changed);
     return pool;
   };
-  const wishFor = (request: string): Wish | null => {
-    const wish = wishes.get(request);
+  const wishFor = (request: string, index: number): Wish | null => {
+    // Only where a release is rolled out do replicas differ in what they wish for.
+    const like = requests.get(rows, request)?.doc.rollout === undefined ? request : instanceOf(request, index);
+    const wish = wishes.get(like);
     if (wish !== undefined) return wish;
-    const found = wishOf(rows, context, request, now);
-    wishes.set(request, found);
+    const found = wishOf(rows, context, request, index, now);
+    wishes.set(like, found);
     return found;
   };
 
   const place = (instance: string, candidates: (pool: Pool) => Iterable<Candidate>): void => {
     const { request: key, index } = ofInstance(instance);
-    const wish = wishFor(key);
-    if (wish === null || index >= wish.request.replicas) return waitNoMore(rows, instance);
-    const { id, request, manifest } = wish;
+    const wish = index < (requests.get(rows, key)?.doc.replicas ?? 0) ? wishFor(key, index) : null;
+    if (wish === null) return waitNoMore(rows, instance);
+    const { id, request, manifest, release } = wish;
     const { board } = request.filter;
     const held = currentLease(rows, id, index);
     if (!needsLease(rows, context, request, held, now)) return waitNoMore(rows, instance, board);
@@ -171,7 +179,7 @@ export const placements = (rows: Rows, context: Context, touched: Touched, now: 
     const stays = held === null || held.closed ? undefined : [...boardsOf().of(held.doc.board)].find(isFit);
     const there = board === undefined ? stays : undefined;
     const chosen = there ?? choose(context, board === undefined ? candidates(boardsOf()) : boardsOf().of(board), isFit, `${id}/${index}`);
-    const lease = chosen === undefined ? null : contract(rows, context, { id, request, index }, { chosen, before: held }, now);
+    const lease = chosen === undefined ? null : contract(rows, context, { id, request, index, release }, { chosen, before: held }, now);
     if (vouchers.get(rows, hex(request.voucher)) === null) awaitFor(rows, id, `voucher/${hex(request.voucher)}`);
     if (chosen === undefined || lease === null) return wait(rows, instance, board);
     waitNoMore(rows, instance, board);

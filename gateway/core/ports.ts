@@ -6,7 +6,8 @@ import { type PortRange, placeOfPort, publishedOf } from '../../runtime/protocol
 import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
 import type { Request } from '../../runtime/protocol/nouns/request.ts';
 import type { Rows } from './context.ts';
-import { type HeldLease, leasesFor } from './holding.ts';
+import { leasesFor } from './holding.ts';
+import type { HeldLease } from './leased.ts';
 import { boards, leaseIndex, leases, manifests, requests } from './tables.ts';
 
 const placesOf = (rows: Rows, { doc }: HeldLease): string[] => {

@@ -8,7 +8,8 @@ import type { RequestId } from '../../runtime/protocol/ids.ts';
 import { costMicro, ZERO } from '../../runtime/protocol/money.ts';
 import type { Request } from '../../runtime/protocol/nouns/request.ts';
 import type { Rows } from './context.ts';
-import { type HeldLease, isCurrent, leasesOf } from './holding.ts';
+import { isCurrent } from './holding.ts';
+import { type HeldLease, leasesOf } from './leased.ts';
 import { metered, vouchers } from './tables.ts';
 
 const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);

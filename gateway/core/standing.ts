@@ -68,11 +68,15 @@ const checkGuardian = (trust: Trust, { value: lease, signer }: Doc<Lease>): void
 /** What runs unprivileged is posted in XTS whatever was asked and offered. */
 const payableIn = (lease: Lease, currency: string): boolean => lease.currency === currency || lease.currency === NOT_PAYABLE;
 
+/** The release, or while that is rolled out the one before. */
+const names = ({ release, fallback, rollout }: Request, lease: Lease): boolean =>
+  equal(release, lease.release) || (rollout !== undefined && fallback !== undefined && equal(fallback.release, lease.release));
+
 const asksFor = (request: Request, lease: Lease): boolean =>
   request.tenant === lease.tenant &&
   request.name === lease.name &&
   request.state !== 'destroyed' &&
-  equal(request.release, lease.release) &&
+  names(request, lease) &&
   lease.index < request.replicas &&
   request.onIsolation === lease.onIsolation &&
   equal(lease.voucher, request.voucher) &&

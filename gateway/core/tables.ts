@@ -10,9 +10,22 @@ import { leaseSchema } from '../../runtime/protocol/nouns/lease.ts';
 import { closeSchema } from '../../runtime/protocol/nouns/log.ts';
 import { manifestSchema } from '../../runtime/protocol/nouns/release.ts';
 import { bindingSchema, requestSchema, voucherSchema } from '../../runtime/protocol/nouns/request.ts';
+import { type Shared, shareSchema } from '../../runtime/protocol/nouns/share.ts';
 import { operatorSchema, publisherSchema } from '../../runtime/protocol/nouns/trust.ts';
 import { upkeepSchema } from '../../runtime/protocol/nouns/upkeep.ts';
-import { bytes, gatewayId, hash, leaseId, ownerId, positive, publicKey, text, uint, wallMs } from '../../runtime/protocol/schema.ts';
+import {
+  boardId,
+  bytes,
+  gatewayId,
+  hash,
+  leaseId,
+  ownerId,
+  positive,
+  publicKey,
+  text,
+  uint,
+  wallMs,
+} from '../../runtime/protocol/schema.ts';
 import { bytesTable, type Table, table, volatileTable } from '../../runtime/turn/table.ts';
 import type { Rows } from './context.ts';
 import { instanceOf, touchAll, touchAwaited, touchBoard, touchInstance, touchPlacing, touchRequest, touchTelling } from './touched.ts';
@@ -91,6 +104,8 @@ export const boards = watched(
   ),
   (rows, _value, board = '') => touchBoard(rows, board),
 );
+/** board/ordinal of the version → how it handed over to another key, signed by both. */
+export const rotations = bytesTable('rotation', LIMITS.documentBytes);
 /** board → the hello by which it made its present offer, as it signed it: tenants look at it themselves. */
 export const hellos = bytesTable('hello', LIMITS.helloBytes);
 export const bindings = watched(table('binding', bindingSchema), (rows, _value, board = '') => touchBoard(rows, board));
@@ -100,6 +115,10 @@ export const upkeeps = watched(table('upkeep', v.strictObject({ doc: upkeepSchem
 );
 export const requests = watched(table('request', v.strictObject({ doc: requestSchema, hash })), (rows, _value, request = '') =>
   touchRequest(rows, request),
+);
+/** host/share → its newest document, and when a gateway first took one of it: who came first is served first. */
+export const shares = watched(table('share', v.strictObject({ doc: shareSchema, hash, sinceMs: wallMs })), (rows, _value, host = '') =>
+  touchRequest(rows, host),
 );
 export const vouchers = watched(table('voucher', voucherSchema), (rows, _value, voucher = '') => touchAwaited(rows, `voucher/${voucher}`));
 export const manifests = table('manifest', v.strictObject({ doc: manifestSchema, publisher: hash, signer: publicKey }));
@@ -136,6 +155,12 @@ export const metered = table('metered', registers);
 /** request/index/term/lease → nothing; finds an instance's leases in order. */
 export const leaseRows = 'lease-of';
 export const leaseIndex = table(leaseRows, v.strictObject({}));
+
+/** lease → its board's newest word on how its release did. */
+export const outcomes = table(
+  'outcome',
+  v.strictObject({ board: boardId, release: hash, sequence: positive, result: v.picklist(['passed', 'failed']), why: text }),
+);
 
 /** Instance → the lease to which this gateway, as one of its guardians, granted last. */
 export const grants = table('grant', v.strictObject({ lease: leaseId, leaseMs: positive }));
@@ -205,3 +230,5 @@ export interface InstanceReport {
 export const systems = volatileTable<SystemReport>('systems');
 /** lease → its board's newest word. */
 export const reports = volatileTable<InstanceReport>('reports');
+/** lease → what its instance says to each whom it serves. */
+export const shareReports = volatileTable<{ board: string; shares: Shared['shares'] }>('share-reports');

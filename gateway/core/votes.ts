@@ -12,7 +12,7 @@ import { volatileTable } from '../../runtime/turn/table.ts';
 import { setAlarm } from './alarms.ts';
 import type { Context, Rows } from './context.ts';
 import { isFree } from './grants.ts';
-import type { HeldLease } from './holding.ts';
+import type { HeldLease } from './leased.ts';
 import { instanceOf, touchInstance } from './touched.ts';
 
 /** A new lease of an instance that has one. */

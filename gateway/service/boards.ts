@@ -8,6 +8,7 @@ import { type Hello, offerSchema, reportNoun } from '../../runtime/protocol/noun
 import { nowNoun } from '../../runtime/protocol/nouns/lease.ts';
 import { presenceSchema } from '../../runtime/protocol/nouns/log.ts';
 import { chunk, usageBatch, want } from '../../runtime/protocol/nouns/messages.ts';
+import { sharedNoun } from '../../runtime/protocol/nouns/share.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { volatileTable } from '../../runtime/turn/table.ts';
 import { openUsage, quarantine } from '../core/apply-supply.ts';
@@ -16,7 +17,19 @@ import { appendOwn } from '../core/log.ts';
 import { open } from '../core/opened.ts';
 import { placeInChain } from '../core/place-usage.ts';
 import { usageHead, usageProof } from '../core/replicas.ts';
-import { blobs, boardSessions, boards, documents, leases, operators, reports, systems, welcomes } from '../core/tables.ts';
+import {
+  blobs,
+  boardSessions,
+  boards,
+  documents,
+  leases,
+  operators,
+  outcomes,
+  reports,
+  shareReports,
+  systems,
+  welcomes,
+} from '../core/tables.ts';
 import { accept } from './accept.ts';
 import { acknowledge, forgetTold } from './acknowledge.ts';
 import { sendDesired } from './desired.ts';
@@ -104,7 +117,7 @@ const report: Handler<Message> = (work, service, event, now) => {
     refuse('wrong-signer', 'the report is not signed by the board of this session');
   if (value.system !== undefined) systems.put(work, value.system, `${event.id}/system`);
   if (value.runtime !== undefined) systems.put(work, value.runtime, `${event.id}/runtime`);
-  for (const { lease, state, promise, address, restarts, detail, connection, instead } of value.instances) {
+  for (const { lease, state, promise, address, restarts, detail, connection, instead, outcome } of value.instances) {
     const leased = leases.get(work, lease)?.doc.board;
     if (leased !== undefined && leased !== value.board) refuse('wrong-signer', `lease ${lease} is another board's`);
     // Its guardian's log may come later than the board.
@@ -124,7 +137,26 @@ const report: Handler<Message> = (work, service, event, now) => {
       },
       lease,
     );
+    if (outcome !== undefined) keepOutcome(work, service, { board: event.id, lease }, outcome, now);
   }
+};
+
+/** What an instance says to those whom it serves. */
+const shared: Handler<Message> = (work, service, event) => {
+  const { value, signer } = unseal(service.crypto, sharedNoun, event.payload);
+  const key = boards.get(work, event.id)?.key;
+  if (value.board !== event.id || key === undefined || !equal(signer, key))
+    refuse('wrong-signer', 'it is not signed by the board of this session');
+  const leased = leases.get(work, value.lease)?.doc.board;
+  if (leased !== undefined && leased !== value.board) refuse('wrong-signer', `lease ${value.lease} is another board's`);
+  if (leased !== undefined) shareReports.put(work, { board: event.id, shares: value.shares }, value.lease);
+};
+
+/** Told again and again, as the rest of a report; logged once. */
+const keepOutcome = (work: Work, service: Service, of: { board: string; lease: string }, document: Bytes, now: Instant): void => {
+  const { value } = open.outcome(service.crypto, document);
+  if (value.board !== of.board || value.lease !== of.lease) refuse('wrong-signer', `what is said of lease ${of.lease} is of another one`);
+  if ((outcomes.get(work, of.lease)?.sequence ?? 0) < value.sequence) accept(work, service, 'outcome', document, now);
 };
 
 const give: Handler<Message> = (work, _service, event) => {
@@ -208,4 +240,4 @@ const away = (work: Work, service: Service, session: string, id: string, now: In
   present(work, service, id, false, now);
 };
 
-export const BOARD_MESSAGES: Record<string, Handler<Message>> = { hello, report, want: give, usage, gone, renew, log };
+export const BOARD_MESSAGES: Record<string, Handler<Message>> = { hello, report, shared, want: give, usage, gone, renew, log };

@@ -1,7 +1,7 @@
 /** The HTTP API's calls, as decisions over rows: reading ones write nothing. */
 
 import * as v from 'valibot';
-import type { CallName } from '../../runtime/protocol/api.ts';
+import type { DecidedCall } from '../../runtime/protocol/api.ts';
 import { type Bytes, fromHex, hex } from '../../runtime/protocol/bytes.ts';
 import { refuse } from '../../runtime/protocol/errors.ts';
 import { fingerprint } from '../../runtime/protocol/ids.ts';
@@ -14,11 +14,13 @@ import { ownerId, parse, uint } from '../../runtime/protocol/schema.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { objectionTo } from '../core/apply-demand.ts';
 import { allGateways, gateways, isRevoked } from '../core/directory.ts';
-import { currentLease, stillWanted } from '../core/holding.ts';
+import { openOf as openLeasesOf, stillWanted } from '../core/holding.ts';
 import { alive } from '../core/homing.ts';
 import { lackingFor } from '../core/lacking.ts';
+import { currentLease } from '../core/leased.ts';
 import { batchAfter, sizeOf, vectorOf } from '../core/log.ts';
 import { replicatedOf, usageHead } from '../core/replicas.ts';
+import { lackingFor as lackingShare } from '../core/shares.ts';
 import {
   bindings,
   boardSessions,
@@ -31,14 +33,19 @@ import {
   releases,
   reports,
   requests,
+  rotations,
+  shareReports,
+  shares,
   systems,
   upkeeps,
 } from '../core/tables.ts';
 import { acceptOnce } from './accept.ts';
+import { differenceOf } from './difference.ts';
 import type { ApiAnswer, ApiInput, Service, Work } from './events.ts';
 import { makeClaim } from './pairing.ts';
 import { closePeriod, listPeriods, statementBytes } from './periods.ts';
 import { answerOf, push } from './push.ts';
+import { rolloutView } from './rollout-view.ts';
 
 type Answer = (work: Work, service: Service, input: ApiInput, now: Instant) => ApiAnswer;
 
@@ -121,9 +128,13 @@ const listBoards: Answer = (work) =>
       offer: value.offer === null ? null : { ...value.offer, ...(value.offer.box && { box: hex(value.offer.box) }) },
       /** As the board signed it, for who seals to the key that it names. */
       hello: hexOf(hellos.get(work, key)),
+      /** How it came from the key that its id is made of to that of the hello. */
+      rotations: rotations.all(work, key).map(({ value: document }) => hex(document)),
       labels: bindings.get(work, key)?.policy.labels ?? [],
       /** What its owner lends of network and devices, where it is offered as well. */
       grants: bindings.get(work, key)?.policy.grants ?? [],
+      rates: bindings.get(work, key)?.rates ?? null,
+      windows: bindings.get(work, key)?.policy.windows ?? null,
       bound: bindings.get(work, key) !== null,
       binding: bindings.get(work, key)?.version ?? 0,
       ...systemOf(work, key),
@@ -141,9 +152,12 @@ const listReleases: Answer = (work) =>
       image: doc.image?.board ?? null,
       publisher: doc.publisher,
       bytes: doc.bytes,
+      limits: { memoryMib: doc.limits.memoryMib, cpuMillis: doc.limits.cpuMillis },
       /** With their defaults, and the schema that they are held against. */
       parameters: doc.parameters,
       parameterSchema: doc.parameterSchema ?? null,
+      /** What it takes of each share; null: it serves its own request alone. */
+      shares: doc.shares ?? null,
       missing: releases.get(work, key)?.missing ?? null,
       /** Why it is refused for good; empty: it is not. */
       refused: releases.get(work, key)?.refused ?? '',
@@ -156,7 +170,11 @@ const refusalOf = (work: Work, request: Request): string => {
   return error === null ? (releases.get(work, hex(request.release))?.refused ?? '') : error.message.slice(0, LIMITS.textBytes / 4);
 };
 
-const listRequests: Answer = (work, service) =>
+/** `from`: hex of a release, or none. */
+const difference: Answer = (work, service, { params }) =>
+  json(differenceOf(work, service, params.release ?? '', params.from === undefined || params.from === '' ? null : params.from));
+
+const listRequests: Answer = (work, service, _input, now) =>
   json(
     requests.all(work).map(({ key, value: { doc } }) => ({
       request: key,
@@ -179,6 +197,9 @@ const listRequests: Answer = (work, service) =>
       publish: doc.publish ?? {},
       holdMs: doc.holdMs ?? null,
       fallback: doc.fallback === undefined ? null : { release: hex(doc.fallback.release), bakeMs: doc.fallback.bakeMs },
+      shares: doc.shares ?? null,
+      windows: doc.windows ?? null,
+      rollout: rolloutView(work, service, key, doc, now),
       bang: doc.bang ?? 0,
       /** Why it is not acted upon; empty: it is. */
       refused: refusalOf(work, doc),
@@ -189,11 +210,42 @@ const listRequests: Answer = (work, service) =>
 /** Its leases, and why some may be missing: empty when none is, or when it is for want of room. */
 const placedOf = (work: Work, service: Service, id: string, doc: Request): { leases: (string | null)[]; lacks: string[] } => {
   const held = Array.from({ length: doc.replicas }, (_, index) => {
-    const lease = currentLease(work, id, index)?.doc ?? null;
-    return lease === null || !stillWanted(work, lease) ? null : lease.lease;
+    const held = currentLease(work, id, index);
+    return held === null || !stillWanted(work, held) ? null : held.doc.lease;
   });
   return { leases: held, lacks: held.includes(null) ? lackingFor(work, service, doc) : [] };
 };
+
+/** How each instance of the host serves the share, as its board said last. */
+const servingsOf = (work: Work, host: string, share: string) =>
+  reportsOf(work, host).flatMap(({ lease, board, index, report }) => {
+    const said = shareReports.get(work, lease)?.shares.find((one) => one.share === share);
+    return said === undefined
+      ? []
+      : [{ lease, board, index, address: report?.address ?? null, connection: said.connection, detail: said.detail }];
+  });
+
+const reportsOf = (work: Work, host: string) =>
+  openLeasesOf(work, host).map(({ doc: { lease, board, index } }) => ({ lease, board, index, report: reports.get(work, lease) }));
+
+const listShares: Answer = (work) =>
+  json(
+    shares.all(work).map(({ key, value: { doc } }) => {
+      const [host = '', share = ''] = key.split('/');
+      return {
+        share,
+        tenant: doc.tenant,
+        name: doc.name,
+        sequence: doc.sequence,
+        state: doc.state,
+        host: { ...doc.host, request: host },
+        parameters: doc.parameters,
+        /** Why no instance serves it; empty: they do, or it is destroyed. */
+        refused: doc.state === 'destroyed' ? '' : (lackingShare(work, host, share, doc)?.message.slice(0, LIMITS.textBytes / 4) ?? ''),
+        servings: doc.state === 'destroyed' ? [] : servingsOf(work, host, share),
+      };
+    }),
+  );
 
 const listInstances: Answer = (work) =>
   json(
@@ -254,13 +306,15 @@ const log: Answer = (work, _service, input) => {
   });
 };
 
-export const CALLS: Record<CallName, Answer> = {
+export const CALLS: Record<DecidedCall, Answer> = {
   status,
   gateways: listGateways,
   boards: listBoards,
   releases: listReleases,
+  difference,
   requests: listRequests,
   instances: listInstances,
+  shares: listShares,
   push: pushed,
   admit,
   claim,

@@ -1,5 +1,5 @@
 /** Placing, and telling each board at home here what it is to run. Level-triggered: only the newest state is ever sent. */
-import { concat, equal } from '../../runtime/protocol/bytes.ts';
+import { type Bytes, concat, equal } from '../../runtime/protocol/bytes.ts';
 import { refuse } from '../../runtime/protocol/errors.ts';
 import { type BoardId, idFrom } from '../../runtime/protocol/ids.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
@@ -9,6 +9,7 @@ import type { Instant } from '../../runtime/turn/clock.ts';
 import { leasesFor } from '../core/holding.ts';
 import { imageFor } from '../core/images.ts';
 import { placements } from '../core/placement.ts';
+import { servedBy } from '../core/shares.ts';
 import { boardSessions, boards, desireds, requests } from '../core/tables.ts';
 import type { Touched } from '../core/touched.ts';
 import { accept } from './accept.ts';
@@ -24,6 +25,11 @@ export const place = (work: Work, service: Service, touched: Touched, now: Insta
   }
 };
 
+const sharesOf = (work: Work, request: string): { shares?: Bytes[] } => {
+  const served = servedBy(work, request);
+  return served.length === 0 ? {} : { shares: served.map(({ hash }) => hash) };
+};
+
 /** To a board in session: sends the assignment if its content changed since the last one, or always when `always`. */
 export const sendDesired = (work: Work, service: Service, board: string, always = false): void => {
   const session = boardSessions.get(work, board);
@@ -34,10 +40,12 @@ export const sendDesired = (work: Work, service: Service, board: string, always 
     .map(({ doc, document }) => ({
       lease: document,
       request: requests.get(work, doc.request)?.hash ?? refuse('internal', 'a lease without request'),
+      ...sharesOf(work, doc.request),
     }));
   const [image, runtime] = [imageFor(work, board, 'system'), imageFor(work, board, 'runtime')];
   const named = [image, runtime].flatMap((one) => (one === null ? [] : [one.release, one.publisher, one.upkeep]));
-  const content = service.crypto.sha256(concat(...leases.flatMap(({ lease, request }) => [lease, request]), ...named));
+  const listed = leases.flatMap(({ lease, request, shares = [] }) => [lease, request, ...shares]);
+  const content = service.crypto.sha256(concat(...listed, ...named));
   const held = desireds.get(work, board);
   const changed = held === null || held.tenure !== home.tenure || !equal(held.content, content);
   if (!changed && !always) return;

@@ -1,6 +1,6 @@
 /** What a gateway's turn takes in and lets out. */
 
-import type { CallName } from '../../runtime/protocol/api.ts';
+import type { DecidedCall } from '../../runtime/protocol/api.ts';
 import type { Bytes } from '../../runtime/protocol/bytes.ts';
 import type { LichenError } from '../../runtime/protocol/errors.ts';
 import type { PeerFrame } from '../../runtime/protocol/nouns/log.ts';
@@ -26,7 +26,7 @@ export type Event =
   | { kind: 'tick' }
   /** Documents given to the process at its start: operators' documents. */
   | { kind: 'configured'; documents: Bytes[] }
-  | { kind: 'call'; id: number; name: CallName; input: ApiInput };
+  | { kind: 'call'; id: number; name: DecidedCall; input: ApiInput };
 
 export type Effect =
   | { kind: 'send'; session: string; topic: TopicName; payload: Bytes }

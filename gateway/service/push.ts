@@ -11,14 +11,18 @@ import { type Answer, answer as answerSchema } from '../../runtime/protocol/noun
 import { checkChoices, needsOf } from '../../runtime/protocol/nouns/reach.ts';
 import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
 import { type Request, requestIdOf } from '../../runtime/protocol/nouns/request.ts';
+import { shareIdOf } from '../../runtime/protocol/nouns/share.ts';
 import { givenTo, knownTo } from '../../runtime/protocol/parameters.ts';
+import { checkSharing } from '../../runtime/protocol/shares.ts';
 import { checkManifest, checkRunnable } from '../../runtime/protocol/soundness.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { isWithdrawn, openBinding, openManifest, openRequest, openUpkeep } from '../core/apply-demand.ts';
+import { openShare } from '../core/apply-share.ts';
 import { checkCircle } from '../core/links.ts';
 import { checkPorts } from '../core/ports.ts';
 import { lentBy } from '../core/rooms.ts';
-import { bindings, boards, manifests, releases, requests, upkeeps, vouchers } from '../core/tables.ts';
+import { lackingFor } from '../core/shares.ts';
+import { bindings, boards, manifests, releases, requests, shares, upkeeps, vouchers } from '../core/tables.ts';
 import { accept, acceptOnce, wasAccepted } from './accept.ts';
 import { awaitRelease, missingOf, takeContent } from './content.ts';
 import type { Service, Work } from './events.ts';
@@ -68,8 +72,11 @@ const checkLent = (work: Work, manifest: Manifest, { filter, state }: Request): 
 };
 
 /** What takes the place of a release has to be one that may run there, with what is asked of both. */
-const checkFallback = (work: Work, manifest: Manifest, { fallback, release, parameters }: Request): void => {
-  if (fallback === undefined) return;
+const checkFallback = (work: Work, manifest: Manifest, { fallback, release, parameters, rollout }: Request): void => {
+  if (fallback === undefined) {
+    if (rollout !== undefined) refuse('bad-schema', 'a rollout needs a fallback: the release that those run whom it has not reached');
+    return;
+  }
   const key = hex(fallback.release);
   const other = manifests.get(work, key)?.doc ?? refuse('not-found', `release ${key} to fall back to is not known here; push it first`);
   if (equal(fallback.release, release)) refuse('bad-schema', 'a release cannot fall back to itself');
@@ -96,6 +103,7 @@ const pushRequest: Push = (work, service, body, now) => {
   givenTo(manifest.doc, value.parameters);
   if (value.state !== 'destroyed') checkFallback(work, manifest.doc, value);
   const id = requestIdOf(service.crypto, value.tenant, value.name);
+  checkSharing(manifest.doc, value);
   checkChoices(manifest.doc, value);
   checkCircle(work, service.crypto, manifest.doc, value);
   checkPorts(work, id, manifest.doc, value);
@@ -104,6 +112,19 @@ const pushRequest: Push = (work, service, body, now) => {
   if (voucher.tenant !== value.tenant || voucher.name !== value.name || voucher.currency !== value.currency)
     refuse('wrong-signer', "the voucher is another tenant's, for another request or of another currency");
   return once('request')(work, service, body, now);
+};
+
+const pushShare: Push = (work, service, body, now) => {
+  const { value } = openShare(work, service, body);
+  if (wasAccepted(work, service, body)) return [];
+  const host = requestIdOf(service.crypto, value.host.tenant, value.host.name);
+  const share = shareIdOf(service.crypto, host, value.tenant, value.name);
+  const held = shares.get(work, host, share);
+  if (held !== null && held.doc.sequence >= value.sequence)
+    refuse('stale', `sequence ${held.doc.sequence} of share ${value.name} is known, this is ${value.sequence}`);
+  const objection = value.state === 'destroyed' ? null : lackingFor(work, host, share, value);
+  if (objection !== null) throw objection;
+  return once('share')(work, service, body, now);
 };
 
 const pushManifest: Push = (work, service, body, now) => {
@@ -129,6 +150,7 @@ const PUSH: Record<string, Push> = {
   'lichen.manifest+cbor': pushManifest,
   'lichen.request+cbor': pushRequest,
   'lichen.voucher+cbor': once('voucher'),
+  'lichen.share+cbor': pushShare,
   'lichen.verdict+cbor': once('verdict'),
   'lichen.binding+cbor': pushBinding,
   'lichen.upkeep+cbor': pushUpkeep,
@@ -137,7 +159,7 @@ const PUSH: Record<string, Push> = {
 
 /** What boards and gateways say, each at its own place. */
 const SAID_ELSEWHERE = new Set(
-  ['lease', 'desired', 'now', 'ack', 'home', 'hello', 'report', 'usage', 'pairing', 'renewal', 'grant', 'watch'].map(
+  ['lease', 'desired', 'now', 'ack', 'home', 'hello', 'report', 'shared', 'usage', 'outcome', 'pairing', 'renewal', 'grant', 'watch'].map(
     (name) => `lichen.${name}+cbor`,
   ),
 );

@@ -12,7 +12,7 @@ import { logFrame, type Watch, watchNoun } from '../../runtime/protocol/nouns/wa
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { volatileTable } from '../../runtime/turn/table.ts';
 import { gateways } from '../core/directory.ts';
-import { currentLease } from '../core/holding.ts';
+import { currentLease } from '../core/leased.ts';
 import { boardSessions, boards } from '../core/tables.ts';
 import type { Event, Handler, Service, Work } from './events.ts';
 

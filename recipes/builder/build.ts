@@ -1,6 +1,7 @@
 /** A recipe into a signed release: sources, tree, chunks, pages, manifest. The same recipe gives the same bytes anywhere. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import type { Signer } from '../../runtime/protocol/crypto.ts';
 import { LichenError, refuse } from '../../runtime/protocol/errors.ts';
 import type { Entry, Manifest } from '../../runtime/protocol/nouns/release.ts';
@@ -12,15 +13,16 @@ import { type Run, runCommand } from './command.ts';
 import type { Arch } from './debian.ts';
 import type { Item } from './items.ts';
 import { bundleOf, pack, withParents } from './pack.ts';
-import { type ReadRecipe, type Recipe, reachOf, readRecipe } from './recipe.ts';
+import { type ReadRecipe, type Recipe, reachOf, readRecipe, schemasOf, sharesOf } from './recipe.ts';
+import { sbomOf } from './sbom.ts';
 import { collectItems } from './sources.ts';
 
 export interface BuildInput {
   /** Directory that holds `recipe.yaml`. */
   recipePath: string;
   publisherId: string;
-  /** A key that the publisher's trust document lists. */
-  signer: Signer;
+  /** A key that the publisher's trust document lists; null: it is elsewhere, and signs later. */
+  signer: Signer | null;
   /** Rises with every release of the recipe; boards refuse a lower one. */
   sequence: number;
   /** Directory for what is fetched and may be kept. */
@@ -95,10 +97,11 @@ export const buildRelease = async (input: BuildInput): Promise<Bundle> => {
     run: input.run ?? runCommand,
   };
   const items = withParents(await collectItems(read, doors));
+  const sbom = sbomOf(recipe, items);
   const packed = pack(items);
   checked(packed.entries, fileName);
   checkProgram(read, items, arch);
-  return bundleOf(
+  const bundle = bundleOf(
     packed,
     {
       publisher,
@@ -106,12 +109,13 @@ export const buildRelease = async (input: BuildInput): Promise<Bundle> => {
       label: recipe.label,
       sequence: input.sequence,
       arch,
+      sbom: nodeCrypto.sha256(sbom),
       args: recipe.args,
       env: recipe.env,
       engine: recipe.engine,
       parameters: recipe.parameters,
-      ...(recipe.parameterSchema !== undefined && { parameterSchema: JSON.stringify(recipe.parameterSchema) }),
-      ...(recipe.connectionSchema !== undefined && { connectionSchema: JSON.stringify(recipe.connectionSchema) }),
+      ...schemasOf(recipe),
+      ...sharesOf(recipe),
       ...(recipe.reload !== undefined && { reload: recipe.reload }),
       ...(recipe.stop !== undefined && { stop: recipe.stop }),
       ...(recipe.holdMs !== undefined && { holdMs: recipe.holdMs }),
@@ -122,4 +126,5 @@ export const buildRelease = async (input: BuildInput): Promise<Bundle> => {
     },
     input.signer,
   );
+  return { ...bundle, sbom };
 };

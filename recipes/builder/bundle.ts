@@ -13,12 +13,17 @@ import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { decodeAs, unseal } from '../../runtime/protocol/noun.ts';
 import { type Manifest, manifestNoun, pageSchema } from '../../runtime/protocol/nouns/release.ts';
 import { contentIn } from '../../runtime/protocol/packing.ts';
+import { toSign } from '../../runtime/protocol/to-sign.ts';
 
 export interface Bundle {
   /** Hash of the manifest's payload: the release's identity. */
   release: Bytes;
-  /** COSE_Sign1 of the manifest. */
+  /** COSE_Sign1 of the manifest, or what is still to be signed. */
   manifest: Bytes;
+  /** Without the word, it is. */
+  isSigned?: boolean;
+  /** What it is made of, as CycloneDX; of a release from before there was one, null. */
+  sbom?: Bytes | null;
   /** Encoded index pages, by the hex of their hash. */
   pages: Map<string, Bytes>;
   /** By the hex of their hash. */
@@ -27,6 +32,11 @@ export interface Bundle {
 
 /** Sorts before all others, so that pushing a folder in order of names says first what the rest belongs to. */
 const MANIFEST_FILE = '000000-manifest.cose';
+/** In its place while it is not signed. */
+const UNSIGNED_FILE = '000000-manifest.tosign';
+const MANIFESTS = new Set([MANIFEST_FILE, UNSIGNED_FILE]);
+/** Beside what travels. */
+const SBOM_FILE = 'sbom.cdx.json';
 const PIECE = /^(page|chunk)-([0-9a-f]{64})$/;
 const DRAFT = /\.draft$/;
 
@@ -44,7 +54,7 @@ const writePiece = (directory: string, name: string, bytes: Bytes): void => {
   const descriptor = openSync(draft, 'w');
   try {
     for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
-    if (name === MANIFEST_FILE) fsyncSync(descriptor);
+    if (MANIFESTS.has(name)) fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);
   }
@@ -55,21 +65,22 @@ const writePiece = (directory: string, name: string, bytes: Bytes): void => {
  * Writes the pieces, the manifest last: where it stands the bundle is whole. Pieces of an earlier bundle that this one
  * lacks are removed. Error: `conflict` when the folder holds anything else, which would be pushed along with it.
  */
-export const writeBundle = ({ manifest, pages, chunks }: Bundle, directory: string): void => {
+export const writeBundle = ({ manifest, isSigned = true, sbom = null, pages, chunks }: Bundle, directory: string): void => {
   mkdirSync(directory, { recursive: true });
   const present = namesOf(directory).filter((name) => !DRAFT.test(name));
-  const stranger = present.find((name) => name !== MANIFEST_FILE && !PIECE.test(name));
+  const stranger = present.find((name) => !MANIFESTS.has(name) && name !== SBOM_FILE && !PIECE.test(name));
   if (stranger !== undefined) refuse('conflict', `${directory} holds ${stranger}, which is no part of a bundle; name an empty folder`);
   const pieces = new Map<string, Bytes>();
   for (const [name, bytes] of chunks) pieces.set(`chunk-${name}`, bytes);
   for (const [name, bytes] of pages) pieces.set(`page-${name}`, bytes);
-  rmSync(join(directory, MANIFEST_FILE), { force: true });
+  for (const name of MANIFESTS) rmSync(join(directory, name), { force: true });
   const held = new Set(present);
   for (const name of namesOf(directory)) if (!pieces.has(name)) rmSync(join(directory, name));
   // A piece is named by its hash, but a crash may have torn what stands under that name.
   for (const [name, bytes] of pieces)
     if (!held.has(name) || readPiece(directory, name) === null) writePiece(directory, name, packZstd(bytes));
-  writePiece(directory, MANIFEST_FILE, manifest);
+  if (sbom !== null) writePiece(directory, SBOM_FILE, sbom);
+  writePiece(directory, isSigned ? MANIFEST_FILE : UNSIGNED_FILE, manifest);
 };
 
 const plain = ({ buffer, byteOffset, length }: Buffer): Bytes => new Uint8Array(buffer, byteOffset, length);
@@ -100,6 +111,10 @@ const chunksNamed = (pages: Bytes[]): Set<string> => {
 /** Manifest of a bundle, its signature verified; whether that key may sign is not asked here. */
 export const manifestOf = ({ manifest }: Pick<Bundle, 'manifest'>): Manifest => unseal(nodeCrypto, manifestNoun, manifest).value;
 
+/** Of one that is not signed yet. */
+export const unsignedManifestOf = ({ manifest }: Pick<Bundle, 'manifest'>): Manifest =>
+  decodeAs(manifestNoun.schema, decodeAs(toSign, manifest, 'what is to be signed').payload, 'manifest');
+
 /**
  * Reads what `writeBundle` wrote. Errors: `not-found`, `missing-content` for pieces that are absent or torn, and those
  * of a manifest that cannot be opened.
@@ -127,5 +142,6 @@ export const readBundle = (directory: string): Bundle => {
     const shown = lost.slice(0, 4).join(', ');
     refuse('missing-content', `${directory} lacks ${lost.length} of its pieces, or they are torn: ${shown}${lost.length > 4 ? ', …' : ''}`);
   }
-  return { release, manifest, pages, chunks };
+  const sbom = names.has(SBOM_FILE) ? plain(readFileSync(join(directory, SBOM_FILE))) : null;
+  return { release, manifest, isSigned: true, sbom, pages, chunks };
 };

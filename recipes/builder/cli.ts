@@ -3,17 +3,18 @@ import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { openKeyFile } from '../../runtime/adapters/keyfile.ts';
+import { passphraseFor } from '../../runtime/adapters/passphrase.ts';
+import { openAnyKey } from '../../runtime/adapters/sealed-key.ts';
 import { hex } from '../../runtime/protocol/bytes.ts';
 import { refuse } from '../../runtime/protocol/errors.ts';
 import { buildRelease } from './build.ts';
-import { manifestOf, writeBundle } from './bundle.ts';
+import { manifestOf, unsignedManifestOf, writeBundle } from './bundle.ts';
 import type { Arch } from './debian.ts';
 
 export interface BuildOptions {
   recipePath: string;
-  /** File with the publisher's 32-byte seed. */
-  keyPath: string;
+  /** The publisher's key file; null: it signs on another machine. */
+  keyPath: string | null;
   publisherId: string;
   sequence: number;
   outPath: string;
@@ -40,17 +41,18 @@ const defaultCache = (): string => join(process.env.XDG_CACHE_HOME || join(homed
 export const build = async (options: BuildOptions): Promise<BuildReport> => {
   const started = process.hrtime.bigint();
   // A build never makes a key: a release signed by an unknown one would be refused everywhere.
-  if (!existsSync(options.keyPath)) refuse('not-found', `there is no key file ${options.keyPath}`);
+  const { keyPath } = options;
+  if (keyPath !== null && !existsSync(keyPath)) refuse('not-found', `there is no key file ${keyPath}`);
   const bundle = await buildRelease({
     recipePath: options.recipePath,
     publisherId: options.publisherId,
-    signer: openKeyFile(options.keyPath).signer,
+    signer: keyPath === null ? null : openAnyKey(keyPath, () => passphraseFor(keyPath)).signer,
     sequence: options.sequence,
     cachePath: options.cachePath ?? defaultCache(),
     arch: options.arch,
   });
   writeBundle(bundle, options.outPath);
-  const { recipe, bytes } = manifestOf(bundle);
+  const { recipe, bytes } = bundle.isSigned === false ? unsignedManifestOf(bundle) : manifestOf(bundle);
   return {
     release: hex(bundle.release),
     recipe,
@@ -72,7 +74,8 @@ const archOf = (text: string | undefined): Arch | undefined =>
   text === undefined || text === 'x64' || text === 'arm64' ? text : refuse('bad-usage', `--arch is x64 or arm64, not "${text}"`);
 
 interface Flags {
-  key: string;
+  key?: string;
+  unsigned?: boolean;
   publisher: string;
   sequence: string;
   out: string;
@@ -90,7 +93,8 @@ export const registerReleaseBuild = (release: Command, print: (text: string) => 
     .command('build')
     .description('build a recipe into a signed release')
     .argument('<recipe>', 'directory that holds recipe.yaml')
-    .requiredOption('--key <file>', "the publisher's key file")
+    .option('--key <file>', "the publisher's key file")
+    .option('--unsigned', 'instead of --key: write what is to be signed elsewhere, by `lichen publisher sign --offline`')
     .requiredOption('--publisher <id>', "the publisher's id")
     .requiredOption('--sequence <number>', 'rises with every release of the recipe')
     .requiredOption('--out <folder>', 'where the pieces of the release go')
@@ -102,9 +106,10 @@ export const registerReleaseBuild = (release: Command, print: (text: string) => 
       '\nExample:\n  lichen release build recipes/hello-sensor --key publisher.key --publisher <id> --sequence 1 --out hello-sensor-1',
     )
     .action(async (recipePath: string, flags: Flags) => {
+      if ((flags.key === undefined) === (flags.unsigned !== true)) refuse('bad-usage', 'either --key FILE or --unsigned');
       const report = await build({
         recipePath,
-        keyPath: flags.key,
+        keyPath: flags.key ?? null,
         publisherId: flags.publisher,
         sequence: sequenceOf(flags.sequence),
         outPath: flags.out,

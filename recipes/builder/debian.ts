@@ -3,12 +3,12 @@
  * the archive's signature), unpacked by dpkg-deb. Neither needs root, and nothing of a package is run or installed.
  */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { hex } from '../../runtime/protocol/bytes.ts';
 import { refuse } from '../../runtime/protocol/errors.ts';
 import type { Run } from './command.ts';
-import type { Item } from './items.ts';
+import type { Item, Material } from './items.ts';
 import type { PackagedSource } from './recipe.ts';
 import { readTree } from './tree.ts';
 
@@ -144,6 +144,13 @@ const installedItems = async (source: PackagedSource, wanted: Wanted, run: Run):
   return items;
 };
 
+/** By the name that apt gave the file: `<name>_<version>_<arch>.deb`, with the colon of an epoch escaped. */
+const materialOf = (deb: string): Material => {
+  const [name = '', version = '', arch = ''] = basename(deb, '.deb').split('_').map(decodeURIComponent);
+  const purl = `pkg:deb/debian/${encodeURIComponent(name)}@${encodeURIComponent(version)}?arch=${arch}`;
+  return { name, version, purl, sha256: sha256(deb) };
+};
+
 /** Errors: `bad-recipe` when the package cannot be had (saying what to do) or lacks a file. */
 export const packageItems = async (source: PackagedSource, { arch, hostArch, cachePath, run }: Packages): Promise<Item[]> => {
   const store = join(cachePath, 'debian', DEBIAN_ARCH[arch]);
@@ -157,10 +164,11 @@ export const packageItems = async (source: PackagedSource, { arch, hostArch, cac
     return installed ?? refuse('bad-recipe', `${what} cannot be fetched (${deb.why}). ${remedy}`);
   }
   const topPath = await unpack(deb.path, run);
+  const of = materialOf(deb.path);
   return source.files.flatMap(({ from, to, executable }) => {
     for (const name of namesOf(from)) {
       const items = readTree({ topPath, from: name, to, executable });
-      if (items !== null) return items;
+      if (items !== null) return items.map((item): Item => (item.kind === 'file' ? { ...item, of } : item));
     }
     return refuse('bad-recipe', `the package ${wanted.name} has no ${from}`);
   });

@@ -1,8 +1,17 @@
 /** What goes into a release, before it is cut into chunks. */
 import type { Bytes } from '../../runtime/protocol/bytes.ts';
 
+/** A package that others made. */
+export interface Material {
+  name: string;
+  version: string;
+  /** Package URL. */
+  purl: string;
+  sha256: string | null;
+}
+
 export type Item =
-  | { kind: 'file'; path: string; executable: boolean; bytes: Bytes }
+  | { kind: 'file'; path: string; executable: boolean; bytes: Bytes; of?: Material }
   | { kind: 'link'; path: string; target: string }
   | { kind: 'dir'; path: string };
 

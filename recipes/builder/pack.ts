@@ -8,6 +8,7 @@ import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { payloadOf, seal } from '../../runtime/protocol/noun.ts';
 import { type ChunkRef, type Entry, type Manifest, manifestNoun } from '../../runtime/protocol/nouns/release.ts';
 import { checkManifest } from '../../runtime/protocol/soundness.ts';
+import { unsigned } from '../../runtime/protocol/to-sign.ts';
 import type { Bundle } from './bundle.ts';
 import type { Item } from './items.ts';
 import { pagesOf, splitLong } from './pages.ts';
@@ -55,7 +56,8 @@ export const pack = (items: Item[]): Packed => {
 /** What a manifest says besides what follows from the files. Errors: `bad-release`, `bad-path`, `bad-schema`. */
 export type About = Omit<Manifest, 'v' | 'pages' | 'entries' | 'bytes'>;
 
-export const bundleOf = ({ entries, chunks, bytes }: Packed, about: About, signer: Signer): Bundle => {
+/** `signer` null: what is to be signed stands in the place of the manifest. */
+export const bundleOf = ({ entries, chunks, bytes }: Packed, about: About, signer: Signer | null): Bundle => {
   const pages = pagesOf(nodeCrypto, entries).map((page) => ({ hash: nodeCrypto.sha256(page), page }));
   const manifest: Manifest = {
     v: 1,
@@ -68,7 +70,8 @@ export const bundleOf = ({ entries, chunks, bytes }: Packed, about: About, signe
   checkManifest(manifest);
   return {
     release: nodeCrypto.sha256(payloadOf(manifestNoun, manifest)),
-    manifest: seal(manifestNoun, manifest, signer),
+    manifest: signer === null ? unsigned(manifestNoun, manifest) : seal(manifestNoun, manifest, signer),
+    isSigned: signer !== null,
     pages: new Map(pages.map(({ hash, page }) => [hex(hash), page])),
     chunks,
   };

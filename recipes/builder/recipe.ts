@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { LichenError } from '../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { devicesSchema, namedPort, outboundRule, protocol } from '../../runtime/protocol/nouns/reach.ts';
-import { holdMs, limits, type Manifest, probe, promise, reload, stop } from '../../runtime/protocol/nouns/release.ts';
+import { holdMs, limits, type Manifest, probe, promise, reload, shared, stop } from '../../runtime/protocol/nouns/release.ts';
 import { checkPath } from '../../runtime/protocol/path.ts';
 import { name, positive, text, tier, uint } from '../../runtime/protocol/schema.ts';
 import { type Complaint, type Placed, parsePlaced } from './places.ts';
@@ -104,6 +104,14 @@ const recipeSchema = words({
   parameters: v.optional(v.record(name, scalar), {}),
   parameterSchema: v.optional(schemaMap),
   connectionSchema: v.optional(schemaMap),
+  shares: v.optional(
+    words({
+      most: shared.entries.most,
+      parameters: v.optional(v.record(name, scalar), {}),
+      parameterSchema: v.optional(schemaMap),
+      connectionSchema: v.optional(schemaMap),
+    }),
+  ),
   reload: v.optional(reload),
   stop: v.optional(words(stop.entries)),
   holdMs: v.optional(holdMs),
@@ -212,3 +220,11 @@ export const reachOf = ({ network, devices }: Recipe): Pick<Manifest, 'network' 
   ...(network !== undefined && { network }),
   ...(devices !== undefined && { devices }),
 });
+
+export const schemasOf = ({ parameterSchema, connectionSchema }: Pick<Recipe, 'parameterSchema' | 'connectionSchema'>) => ({
+  ...(parameterSchema !== undefined && { parameterSchema: JSON.stringify(parameterSchema) }),
+  ...(connectionSchema !== undefined && { connectionSchema: JSON.stringify(connectionSchema) }),
+});
+
+export const sharesOf = ({ shares }: Recipe): Pick<Manifest, 'shares'> =>
+  shares === undefined ? {} : { shares: { most: shares.most, parameters: shares.parameters, ...schemasOf(shares) } };

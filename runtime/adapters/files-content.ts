@@ -12,6 +12,8 @@ import { gatherFile, openIfAny, writeAt } from './files-gather.ts';
 
 export interface ContentStore {
   missing(files: FileRef[]): Promise<FileRef[]>;
+  /** Bytes that are still to be written of these, at most. */
+  lacking(files: Jigsaw[]): number;
   gather(files: Jigsaw[]): Promise<Place[]>;
   write(file: FileRef, offset: number, bytes: Bytes): Promise<void>;
   seal(file: FileRef, bytes: number): Promise<void>;
@@ -23,6 +25,9 @@ export interface ContentStore {
 
 /** One buffer serves a whole file; hashed in one go, so it also bounds how long the loop stands still. */
 const READ_BYTES = 128 * 1024;
+
+/** In which stat(2) counts. */
+const BLOCK_BYTES = 512;
 
 /** What came is on the card after so many bytes at the latest: it is not fetched again after a power cut. */
 const SYNC_BYTES = 1024 * 1024;
@@ -133,6 +138,12 @@ export const openContent = (filesPath: string, incomingPath: string): ContentSto
       }
       return missing;
     },
+    lacking: (files) =>
+      files.reduce((total, { file, bytes }) => {
+        // Blocks, as what has holes is not there yet.
+        const begun = lstatSync(join(incomingPath, nameOf(file)), { throwIfNoEntry: false })?.blocks ?? 0;
+        return total + Math.max(0, bytes - begun * BLOCK_BYTES);
+      }, 0),
     gather: async (files) => {
       const lacks: Place[] = [];
       for (const jigsaw of files) {

@@ -9,10 +9,11 @@
  *
  * Steps run one after the other, so that a seal sees every write that was asked for before it.
  */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Files, FilesEvent, FilesStep } from '../ports/files.ts';
-import { asLichenError, type LichenError } from '../protocol/errors.ts';
+import { asLichenError, type LichenError, refuse } from '../protocol/errors.ts';
+import { LIMITS } from '../protocol/limits.ts';
 import { diskError } from './disk.ts';
 import { type ContentStore, openContent } from './files-content.ts';
 import { openRoots, type Roots } from './files-roots.ts';
@@ -20,13 +21,34 @@ import { openRoots, type Roots } from './files-roots.ts';
 export interface FilesOptions {
   /** One board's own directory, on a file system that knows hard links. */
   path: string;
+  /** Of its card, left free. Default: the limit. */
+  reserveBytes?: number;
 }
 
-const run = async (step: FilesStep, content: ContentStore, roots: Roots): Promise<FilesEvent> => {
+const MIB = 1024 * 1024;
+const mib = (bytes: number): string => `${Math.ceil(bytes / MIB)} MiB`;
+
+/** Before a byte of it is fetched: what was fetched in vain wears the card and the link. Error: `storage-full`. */
+const checkRoom = (path: string, reserveBytes: number, needed: number): void => {
+  const { bavail, bsize } = statfsSync(path);
+  const free = bavail * bsize;
+  if (needed > 0 && free - needed < reserveBytes)
+    refuse('storage-full', `${mib(needed)} are needed, ${mib(free)} are free, of which ${mib(reserveBytes)} stay so`);
+};
+
+interface Places {
+  path: string;
+  reserveBytes: number;
+  content: ContentStore;
+  roots: Roots;
+}
+
+const run = async (step: FilesStep, { path, reserveBytes, content, roots }: Places): Promise<FilesEvent> => {
   switch (step.kind) {
     case 'check':
       return { kind: 'checked', missing: await content.missing(step.files) };
     case 'gather':
+      checkRoom(path, reserveBytes, content.lacking(step.files));
       return { kind: 'gathered', lacks: await content.gather(step.files) };
     case 'write':
       await content.write(step.file, step.offset, step.bytes);
@@ -43,7 +65,7 @@ const run = async (step: FilesStep, content: ContentStore, roots: Roots): Promis
 };
 
 /** Throws `storage-full` or `storage-broken` when the directory cannot be used. */
-export const openFiles = ({ path }: FilesOptions): Files => {
+export const openFiles = ({ path, reserveBytes = LIMITS.cardReserveBytes }: FilesOptions): Files => {
   const places = { files: join(path, 'files'), incoming: join(path, 'incoming'), roots: join(path, 'roots') };
   try {
     // Workloads of an unprivileged engine walk through these to their root; what is below says who may read it.
@@ -59,7 +81,9 @@ export const openFiles = ({ path }: FilesOptions): Files => {
   let queue: Promise<unknown> = Promise.allSettled([roots.clearDrafts()]);
   return {
     perform: (step, answer) => {
-      const done = queue.then(() => run(step, content, roots)).catch((thrown: unknown) => refused(step, asLichenError(diskError(thrown))));
+      const done = queue
+        .then(() => run(step, { path, reserveBytes, content, roots }))
+        .catch((thrown: unknown) => refused(step, asLichenError(diskError(thrown))));
       queue = done;
       void done.then(answer);
     },

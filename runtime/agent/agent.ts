@@ -1,6 +1,6 @@
 /** The board as one core around the shared turn. */
 
-import { chains, flows, instances, lastReports, links, looks, ONE, outbox, pairings, probes, runs } from '../core/tables.ts';
+import { chains, flows, instances, lastReports, lastShared, links, looks, ONE, outbox, pairings, probes, runs } from '../core/tables.ts';
 import type { FilesEvent } from '../ports/files.ts';
 import { type LichenError, refuse } from '../protocol/errors.ts';
 import type { Instant } from '../turn/clock.ts';
@@ -56,6 +56,7 @@ import {
   unlinked,
   welcome,
 } from './session.ts';
+import { shareMoments, tellSharesAnew, tickShares } from './shares.ts';
 import { stuck, unlessStuck } from './stuck.ts';
 import { sweepForRoom, sweepIdle, sweepLater, sweepMoments } from './sweeping.ts';
 import { armed, slotKept, slotLeft, slotsRefused, slotsSurveyed, systemMoments, tickSystem } from './system.ts';
@@ -64,11 +65,12 @@ import { manifestOf } from './verified.ts';
 const message = (work: Work, board: Board, event: Of<'message'>, now: Instant): void => {
   if (event.topic === 'now') {
     lastReports.remove(work, ONE);
+    tellSharesAnew(work);
     return welcome(work, board, event.payload, now);
   }
   if (links.get(work, ONE)?.phase !== 'welcomed') refuse('stale', `${event.topic} before the welcome`);
   if (event.topic === 'desired') return desired(work, board, event.payload, now);
-  if (event.topic === 'chunk') return gotChunk(work, board, event.payload);
+  if (event.topic === 'chunk') return gotChunk(work, board, event.payload, now);
   if (event.topic === 'grant') return granted(work, board, event.payload, now);
   if (event.topic === 'ack') return acknowledged(work, board, event.payload, now);
   if (event.topic === 'tail') return tailed(work, board, event.payload);
@@ -99,7 +101,7 @@ const CONCERNS: Concerns = {
     { act: (work, _board, now) => tickSurvey(work, now), moments: surveyMoments },
     { act: askLate, moments: lateMoments },
     { act: (work, _board, now) => settle(work, now), moments: settleMoments, reads: [flows.name, chains.name, outbox.name] },
-    { act: (work, board, now) => sweepIdle(work, manifestFor(board), now), moments: sweepMoments },
+    { act: (work, board, now) => sweepIdle(work, board, manifestFor(board), now), moments: sweepMoments },
     { act: tickMeters, moments: meterMoments },
   ],
   turn: [
@@ -112,6 +114,7 @@ const CONCERNS: Concerns = {
     { act: tickReach, moments: reachMoments },
     { act: (work, _board, now) => tickLooks(work, now), moments: lookMoments, reads: [looks.name] },
     { act: tickReport, moments: reportMoments, reads: [lastReports.name] },
+    { act: tickShares, moments: shareMoments, reads: [lastShared.name] },
   ],
 };
 

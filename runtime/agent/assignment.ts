@@ -11,7 +11,7 @@ import { ZERO } from '../protocol/money.ts';
 import { payloadOf, unseal } from '../protocol/noun.ts';
 import { dataMibOf } from '../protocol/nouns/data.ts';
 import { desiredNoun, type Lease, leaseNoun } from '../protocol/nouns/lease.ts';
-import type { Request } from '../protocol/nouns/request.ts';
+import type { Fallback, Request } from '../protocol/nouns/request.ts';
 import type { Instant } from '../turn/clock.ts';
 import { closedBy } from './chain.ts';
 import { needDocuments } from './documents.ts';
@@ -37,6 +37,7 @@ export const freshRun = (process: Run['process']): Run => ({
   unfit: '',
   holds: null,
   giving: '',
+  said: new Map(),
 });
 
 export const desired = (work: Work, board: Board, payload: Bytes, now: Instant): void => {
@@ -48,16 +49,16 @@ export const desired = (work: Work, board: Board, payload: Bytes, now: Instant):
   const held = assignments.get(work, ONE);
   if (held !== null && held.tenure === value.tenure && value.seq < held.seq)
     refuse('stale', `assignment ${held.seq} is known, this is ${value.seq}`);
-  const assigned = value.leases.flatMap(({ lease, request }) => {
+  const assigned = value.leases.flatMap(({ lease, request, shares = [] }) => {
     const opened = orTold(work, () => openKnown(work, board, lease));
-    return opened === null ? [] : [{ lease: opened, request }];
+    return opened === null ? [] : [{ lease: opened, request, shares }];
   });
   endUnlisted(
     work,
     assigned.map(({ lease }) => lease),
     now,
   );
-  for (const { lease, request } of assigned) orTold(work, () => takeLease(work, board, lease, request));
+  for (const one of assigned) orTold(work, () => takeLease(work, board, one));
   assignments.put(work, { tenure: value.tenure, seq: value.seq }, ONE);
   for (const [part, wish] of [['system', value.image] as const, ['runtime', value.runtime] as const]) {
     if (wish === undefined) systemWishes.remove(work, part);
@@ -88,20 +89,26 @@ const orTold = <T>(work: Work, take: () => T): T | null => {
   }
 };
 
-const takeLease = (work: Work, board: Board, lease: Lease, request: Bytes): void => {
+interface Assigned {
+  lease: Lease;
+  request: Bytes;
+  shares: Bytes[];
+}
+
+const takeLease = (work: Work, board: Board, { lease, request, shares }: Assigned): void => {
   const known = instances.get(work, lease.lease);
   if (known === null) {
     const closed = closedBy(work, lease.lease);
     // Whoever lists it has not heard of its end; used again, it would be used for nothing (metering-2).
     if (closed !== null) refuse('stale', `lease ${lease.lease} was closed by record ${closed}`);
     checkRoom(work, board, lease);
-    instances.put(work, { ...newInstance(board), lease, request }, lease.lease);
+    instances.put(work, { ...newInstance(board), lease, request, listed: shares }, lease.lease);
     runs.put(work, freshRun('none'), lease.lease);
     return;
   }
   const asked = equal(known.request, request) ? null : request;
   const wanted = known.wanted === 'gone' ? 'unknown' : known.wanted;
-  instances.put(work, { ...known, asked, wanted, supersededMonoMs: null }, lease.lease);
+  instances.put(work, { ...known, asked, wanted, listed: shares, supersededMonoMs: null }, lease.lease);
   // What was wrong before need not be wrong with what is given this time.
   const run = runs.get(work, lease.lease);
   if (run !== null) runs.put(work, { ...run, error: '' }, lease.lease);
@@ -132,9 +139,10 @@ const openKnown = (work: Work, board: Board, document: Bytes): Lease => {
   return isSame ? value : openLease(board.crypto, board.id, listedGateways(work), document);
 };
 
-const newInstance = (board: Board): Omit<Instance, 'lease' | 'request'> => ({
+const newInstance = (board: Board): Omit<Instance, 'lease' | 'listed' | 'request'> => ({
   sequence: 0,
   asked: null,
+  shares: [],
   wanted: 'unknown',
   opened: false,
   closed: false,
@@ -149,10 +157,12 @@ const newInstance = (board: Board): Omit<Instance, 'lease' | 'request'> => ({
   banged: 0,
   supersededMonoMs: null,
   holdMs: null,
+  windows: null,
   fallback: null,
   trial: 'open',
   failure: '',
   begun: 0,
+  outcome: null,
   began: null,
 });
 
@@ -181,8 +191,12 @@ export const obey = (work: Work, board: Board, id: string, instance: Instance, d
 const retriedBy = (work: Work, instance: Instance, { sequence }: Request): Instance => {
   if (sequence <= instance.sequence || instance.trial !== 'failed') return instance;
   forgetRelease(work, instance.lease.lease);
-  return { ...instance, trial: 'open', failure: '', begun: 0 };
+  return { ...instance, trial: 'open', failure: '', begun: 0, outcome: null };
 };
+
+/** What has nothing before it to go back to is not on trial, such as the release before while another is rolled out. */
+const fallbackOf = ({ fallback }: Request, lease: Lease): Fallback | null =>
+  fallback === undefined || equal(fallback.release, lease.release) ? null : fallback;
 
 /** An older request than was obeyed before is not obeyed. */
 const obeyed = (work: Work, board: Board, instance: Instance, named: Bytes, digestOf: DigestOf): Instance => {
@@ -196,6 +210,6 @@ const obeyed = (work: Work, board: Board, instance: Instance, named: Bytes, dige
   const bang = Math.max(instance.bang, request.bang ?? 0);
   return {
     ...{ ...retried, request: named, asked: null, sequence: request.sequence, wanted, wants, bang },
-    ...{ holdMs: request.holdMs ?? null, fallback: request.fallback ?? null },
+    ...{ holdMs: request.holdMs ?? null, windows: request.windows ?? null, fallback: fallbackOf(request, instance.lease) },
   };
 };

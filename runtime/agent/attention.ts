@@ -16,6 +16,7 @@ import {
   type Dues,
   flows,
   lastReports,
+  lastShared,
   looks,
   meters,
   ONE,
@@ -43,7 +44,9 @@ export interface Concerns {
 
 /** Tables that one concern alone looks at, or none, before it acts. */
 const ASIDE: ReadonlySet<string> = new Set(
-  [meters, cadences, flows, outbox, chains, assignments, probes, looks, renewings, lastReports, attentions].map(({ name }) => name),
+  [meters, cadences, flows, outbox, chains, assignments, probes, looks, renewings, lastReports, lastShared, attentions].map(
+    ({ name }) => name,
+  ),
 );
 
 const isChange = (tables: readonly string[]): boolean => {

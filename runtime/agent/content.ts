@@ -27,6 +27,7 @@ const EMPTY: Content = {
   queue: [],
   cursor: 0,
   inflight: new Map(),
+  writing: 0,
   left: new Map(),
   found: new Set(),
   unsealed: 0,
@@ -39,6 +40,8 @@ const EMPTY: Content = {
 
 /** One release at a time has the link's window and the card's attention. */
 export const BUSY: ReadonlySet<Content['phase']> = new Set(['checking', 'gathering', 'fetching', 'planting']);
+/** A chunk that took less than this part of the board's patience came soon. */
+const SOON = 4;
 /** Without a chunk for this many patiences, a release gives way for as long. */
 const STANDSTILL = 10;
 
@@ -158,8 +161,12 @@ const pump = (work: Work, key: string, manifestOf: ManifestOf, now: Instant): vo
   const inflight = new Map(content.inflight);
   const hashes: Bytes[] = [];
   let cursor = content.cursor;
-  for (; cursor < content.queue.length && inflight.size < content.window && online(work); cursor++) {
+  const bytesOf = (hash: string): number => content.targets.get(hash)?.[0]?.chunkBytes ?? 0;
+  let bytes = [...inflight.keys()].reduce((total, hash) => total + bytesOf(hash), 0);
+  const mayAsk = (): boolean => inflight.size + content.writing < content.window && bytes < LIMITS.wantBytes && online(work);
+  for (; cursor < content.queue.length && mayAsk(); cursor++) {
     const hash = content.queue[cursor] ?? '';
+    bytes += bytesOf(hash);
     inflight.set(hash, now.monoMs);
     hashes.push(fromHex(hash));
   }
@@ -174,7 +181,11 @@ const plantRoot = (work: Work, key: string, content: Content, manifest: Manifest
   work.emit({ kind: 'files', step: { kind: 'plant', release: fromHex(key), entries: entriesOf(manifest, pagesOf(work, manifest)) } });
 };
 
-export const gotChunk = (work: Work, board: Board, payload: Bytes): void => {
+/** One more for each that came soon, so that a way which is long but not slow is filled; on a slow one all of them only wait longer. */
+const widened = (window: number, tookMs: number, { pace }: Board): number =>
+  tookMs < pace.patienceMs / SOON ? Math.min(LIMITS.wantWindowMost, window + 1) : window;
+
+export const gotChunk = (work: Work, board: Board, payload: Bytes, now: Instant): void => {
   const { hash, bytes: came } = decodeAs(chunkSchema, payload, 'chunk');
   if (gotDocument(work, board, hash, came)) return;
   const key = hex(hash);
@@ -185,9 +196,10 @@ export const gotChunk = (work: Work, board: Board, payload: Bytes): void => {
     const bytes = contentIn(board.crypto, board.unpack, hash, came, first.chunkBytes);
     if (bytes === null || bytes.length !== first.chunkBytes) return refuse('bad-signature', `chunk ${key} is not what it says`);
     const inflight = new Map(content.inflight);
+    const tookMs = now.monoMs - (inflight.get(key) ?? 0);
     inflight.delete(key);
-    // Widen slowly after a halving.
-    contents.put(work, { ...content, inflight, window: Math.min(LIMITS.wantWindow, content.window + 1) }, release);
+    const window = widened(content.window, tookMs, board);
+    contents.put(work, { ...content, inflight, window, writing: content.writing + targets.length }, release);
     for (const { file, offset } of targets) emit(work, content.door, { kind: 'write', file, offset, bytes });
     return;
   }
@@ -199,7 +211,7 @@ export const written = (work: Work, event: Of<'written'>, manifestOf: ManifestOf
     const { chunks, bytes } = content.left.get(file) ?? { chunks: 0, bytes: 0 };
     if (chunks === 0) continue;
     const left = new Map(content.left).set(file, { chunks: chunks - 1, bytes });
-    contents.put(work, { ...content, left, movedMonoMs: now.monoMs }, key);
+    contents.put(work, { ...content, left, writing: Math.max(0, content.writing - 1), movedMonoMs: now.monoMs }, key);
     if (chunks === 1) emit(work, content.door, { kind: 'seal', file: event.file, bytes });
     pump(work, key, manifestOf, now);
     return;
@@ -232,8 +244,9 @@ export const filesRefused: Handler<Of<'files-refused'>> = (work, board, event, n
   for (const { key, value } of contents.all(work)) {
     if (value.phase === 'held' || value.phase === 'refused') continue;
     const empty = emptyFor(value.door);
+    const told = event.error.code === 'storage-full' ? event.error.message : event.error.code;
     if (isLie(value, event)) contents.put(work, { ...empty, phase: 'refused', error: `bad-release: ${event.error.detail}` }, key);
-    else contents.put(work, { ...empty, error: event.error.code, movedMonoMs }, key);
+    else contents.put(work, { ...empty, error: told, movedMonoMs }, key);
   }
   work.emit({ kind: 'journal', line: `files ${event.step.kind}: ${event.error.message}` });
 };

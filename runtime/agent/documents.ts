@@ -8,7 +8,9 @@ import { LIMITS } from '../protocol/limits.ts';
 import { encodeAs, unseal } from '../protocol/noun.ts';
 import { want } from '../protocol/nouns/messages.ts';
 import { requestNoun } from '../protocol/nouns/request.ts';
+import { shareNoun } from '../protocol/nouns/share.ts';
 import { contentIn } from '../protocol/packing.ts';
+import { openShare } from '../protocol/shares.ts';
 import type { Instant } from '../turn/clock.ts';
 import type { Board, Work } from './events.ts';
 
@@ -62,9 +64,11 @@ const identity = (board: Board, bytes: Bytes): Bytes => {
   return board.crypto.sha256(payload);
 };
 
-/** Of a request its own words tell who has to sign it; what another signed must not stand in its place. */
+/** Of a request or a share its own words tell who has to sign it; what another signed must not stand in its place. */
 const checkTenant = (board: Board, bytes: Bytes): void => {
-  if (safeTyp(bytes) !== requestNoun.typ) return;
+  const typ = safeTyp(bytes);
+  if (typ === shareNoun.typ) openShare(board.crypto, bytes);
+  if (typ !== requestNoun.typ) return;
   const { value, signer } = unseal(board.crypto, requestNoun, bytes);
   if (fingerprint(board.crypto, signer) !== value.tenant) refuse('unrequested', `tenant ${value.tenant} did not sign it`);
 };

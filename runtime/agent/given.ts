@@ -1,9 +1,9 @@
 /** What an instance is started with: its release's words, with the parameters that its request sets. */
-import { contents, documents, type Instance } from '../core/tables.ts';
+import { contents, documents, type Instance, type Serving } from '../core/tables.ts';
 import { leaseToRun, releaseOf } from '../core/trial.ts';
 import { openRequest } from '../core/trust.ts';
 import type { PartitionSpec } from '../ports/partitions.ts';
-import { hex, utf8 } from '../protocol/bytes.ts';
+import { equal, hex, utf8 } from '../protocol/bytes.ts';
 import { refuse } from '../protocol/errors.ts';
 import type { Manifest } from '../protocol/nouns/release.ts';
 import type { Request } from '../protocol/nouns/request.ts';
@@ -12,24 +12,28 @@ import type { DigestOf } from './assignment.ts';
 import type { Board, Work } from './events.ts';
 import { policyOf } from './reach.ts';
 import { secretsFor } from './secrets.ts';
+import { servedBy } from './shares.ts';
 import { manifestFor } from './verified.ts';
 
 const requestOf = (work: Work, board: Board, { lease, request }: Instance): Request =>
   openRequest(board.crypto, lease, request, documents.get(work, hex(request)) ?? refuse('missing-content', 'request'));
 
-/** What is asked of a release need not be known to the one that it fell back to. */
-const askedOf = (instance: Instance, manifest: Manifest, { parameters }: Request): Record<string, string> =>
-  instance.trial === 'failed' ? knownTo(manifest, parameters) : parameters;
+/** What is asked of a release need not be known to the one before. */
+const askedOf = (instance: Instance, manifest: Manifest, { parameters, release }: Request): Record<string, string> =>
+  equal(releaseOf(instance), release) ? parameters : knownTo(manifest, parameters);
 
 const sorted = (texts: Record<string, string>): [string, string][] => Object.entries(texts).sort(([a], [b]) => (a < b ? -1 : 1));
 
-const digest = (board: Board, { texts }: Given): string => hex(board.crypto.sha256(utf8(JSON.stringify(sorted(texts)))));
+/** Of an instance that is not shared, of its parameters alone. */
+const digest = (board: Board, { texts }: Given, shares: string | undefined): string =>
+  hex(board.crypto.sha256(utf8(JSON.stringify(sorted(texts)) + (shares ?? ''))));
 
 export const digestFor =
   (work: Work, board: Board): DigestOf =>
   (instance, request) => {
     const manifest = manifestFor(work, board, leaseToRun(instance));
-    return manifest === null ? '' : digest(board, givenTo(manifest, askedOf(instance, manifest, request)));
+    if (manifest === null) return '';
+    return digest(board, givenTo(manifest, askedOf(instance, manifest, request)), servedBy(work, board, instance, manifest, request).text);
   };
 
 /** Digest of the parameters that the request which is obeyed asks for. */
@@ -39,8 +43,15 @@ export const wantedBy = (work: Work, board: Board, instance: Instance): string =
 const variablesOf = (texts: Record<string, string>): Record<string, string> =>
   Object.fromEntries(Object.entries(texts).map(([name, value]) => [`LICHEN_${name.toUpperCase().replaceAll('-', '_')}`, value]));
 
+/** What an instance is begun with, or told anew while it runs. */
+interface Start {
+  spec: PartitionSpec;
+  digest: string;
+  serving: Omit<Serving, 'sinceMonoMs'>;
+}
+
 /** Errors: `bad-parameter`, and those of a request. */
-export const givenNow = (work: Work, board: Board, instance: Instance): { spec: PartitionSpec; digest: string } => {
+export const givenNow = (work: Work, board: Board, instance: Instance): Start => {
   const manifest = manifestFor(work, board, leaseToRun(instance)) ?? refuse('missing-content', 'manifest');
   const request = requestOf(work, board, instance);
   const given = givenTo(manifest, askedOf(instance, manifest, request));
@@ -52,6 +63,14 @@ export const givenNow = (work: Work, board: Board, instance: Instance): { spec: 
   const env = { ...manifest.env, ...variablesOf(texts) };
   const network = policyOf(work, board, lease.lease, instance);
   const secrets = secretsFor(board, request);
+  const { text: shares, ...serving } = servedBy(work, board, instance, manifest, request);
   const spec = { partition: lease.lease, rootPath, args, env, engine, limits: lease.limits, network, devices, secrets };
-  return { spec: { ...spec, parameters: JSON.stringify(typed) }, digest: digest(board, given) };
+  return { spec: { ...spec, parameters: JSON.stringify(typed), shares }, digest: digest(board, given, shares), serving };
+};
+
+/** Whom an instance serves that was begun before the runtime was. */
+export const servingNow = (work: Work, board: Board, instance: Instance): Start['serving'] => {
+  const manifest = manifestFor(work, board, leaseToRun(instance)) ?? refuse('missing-content', 'manifest');
+  const { text: _told, ...serving } = servedBy(work, board, instance, manifest, requestOf(work, board, instance));
+  return serving;
 };

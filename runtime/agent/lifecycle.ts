@@ -1,7 +1,7 @@
 /** Carrying instances from what is to what is wanted, one step at a time. */
 
 import { type Facts, plan, restartDelayMs, STEADY_MS, type Step } from '../core/plan.ts';
-import { follows, holdsOffUntil } from '../core/succession.ts';
+import { follows } from '../core/succession.ts';
 import {
   contents,
   documents,
@@ -14,6 +14,7 @@ import {
   type Run,
   runs,
   schedules,
+  servings,
 } from '../core/tables.ts';
 import { isOther, leaseToRun, releaseOf } from '../core/trial.ts';
 import { hex } from '../protocol/bytes.ts';
@@ -24,12 +25,14 @@ import { freshRun, obey } from './assignment.ts';
 import { fetchRelease } from './content.ts';
 import { needDocuments } from './documents.ts';
 import type { Board, Handler, Of, Work } from './events.ts';
-import { digestFor, givenNow, wantedBy } from './given.ts';
+import { digestFor, givenNow, servingNow, wantedBy } from './given.ts';
 import { rebase, record, take } from './metering.ts';
 import { isParting } from './parting.ts';
 import { forgetProbes, freshPromises, probeAnew } from './promises.ts';
 import { forgetReach, unconnected } from './reach.ts';
 import { adopt, deadlineOf, isHeld, partingMoments } from './renewal.ts';
+import { forgetShares, heed, heedMoments, serve } from './shares.ts';
+import { stayMoments, staysFor, successorOf } from './staying.ts';
 import { sweepLater } from './sweeping.ts';
 import { judge, judgeMoments } from './trials.ts';
 import { forgetUnverified, manifestFor, manifestOf, publisherChain } from './verified.ts';
@@ -46,7 +49,8 @@ const patch = (work: Work, id: string, change: Partial<Run>): void => {
 export const advanceAll = (work: Work, board: Board, now: Instant): void => {
   for (const { key: id, value } of instances.all(work)) {
     try {
-      advanceOne(work, board, id, obey(work, board, id, value, digestFor(work, board), now), now);
+      const obedient = obey(work, board, id, value, digestFor(work, board), now);
+      advanceOne(work, board, id, heed(work, board, id, obedient, now), now);
     } catch (thrown) {
       const error = asLichenError(thrown);
       if (error.code === 'internal') throw thrown;
@@ -63,31 +67,14 @@ const noteError = (work: Work, id: string, error: LichenError): void => {
 };
 
 /** At which `advanceAll` may do what it would not do before. */
-export const advanceMoments = (work: Work): number[] => [
+export const advanceMoments = (work: Work, board: Board, now: Instant): number[] => [
   ...runs.all(work).map(({ value }) => value.retryMonoMs),
   ...contents.all(work).map(({ value }) => value.movedMonoMs),
   ...partingMoments(work),
   ...judgeMoments(work),
-  ...instances.all(work).flatMap(({ key, value }) => holdsOff(work, key, value) ?? []),
+  ...heedMoments(work, board),
+  ...stayMoments(work, now),
 ];
-
-/** Until when an update waits for it; null: it does not. */
-const holdsOff = (work: Work, id: string, instance: Instance): number | null => {
-  const run = instance.supersededMonoMs === null ? null : runs.get(work, id);
-  const next = run === null ? null : successorOf(work, instance);
-  return run === null || next === null ? null : holdsOffUntil(instance, run, manifests.get(work, id), next.value.holdMs);
-};
-
-const successorOf = (work: Work, { lease }: Instance): { key: string; value: Instance } | null =>
-  instances.all(work).find(({ value }) => value.wanted !== 'gone' && follows(value.lease, lease)) ?? null;
-
-/** While what is to take its place cannot begin yet, it goes on: an update over a bad link takes its time. */
-const bridges = (work: Work, instance: Instance, run: Run): boolean => {
-  const isUp = run.process === 'running' && instance.opened && !instance.closed;
-  const next = isUp && instance.supersededMonoMs !== null ? successorOf(work, instance)?.value : undefined;
-  if (next === undefined || (next.wanted !== 'started' && next.wanted !== 'unknown')) return false;
-  return contents.get(work, hex(releaseOf(next)))?.phase !== 'held' || (runs.get(work, next.lease.lease)?.error ?? '') !== '';
-};
 
 const factsOf = (work: Work, board: Board, id: string, instance: Instance, run: Run, now: Instant): Facts => ({
   verified: isVerified(work, board, instance, run),
@@ -95,7 +82,7 @@ const factsOf = (work: Work, board: Board, id: string, instance: Instance, run: 
   content: contents.get(work, hex(releaseOf(instance))),
   reloads: manifests.get(work, id)?.reload !== undefined,
   isOther: isOther(instance),
-  holdsOff: bridges(work, instance, run) || now.monoMs < (holdsOff(work, id, instance) ?? Number.NEGATIVE_INFINITY),
+  holdsOff: staysFor(work, id, instance, run, now),
   waits: instances.all(work).some(({ value }) => value.wanted === 'gone' && follows(instance.lease, value.lease)),
   parts: isParting(work),
 });
@@ -106,10 +93,11 @@ const advanceOne = (work: Work, board: Board, id: string, first: Instance, now: 
   for (let step: Step | null = 'open'; instance !== null && (step === 'open' || step === 'close'); instance = instances.get(work, id)) {
     const before = runs.get(work, id);
     if (before === null) return;
-    instance = judge(work, id, instance, before, now);
+    instance = judge(work, board, id, instance, before, now);
     const run = runs.get(work, id) ?? before;
     const facts = factsOf(work, board, id, instance, run, now);
     if (facts.verified) instance = learn(work, board, id, instance);
+    if (facts.verified && run.process === 'running') remember(work, board, id, instance, now);
     step = plan(instance, run, facts, now.monoMs);
     if (step !== null) STEPS[step](work, board, id, instance, now);
   }
@@ -128,6 +116,11 @@ const learn = (work: Work, board: Board, id: string, instance: Instance): Instan
   return next;
 };
 
+/** What was begun before the runtime was serves whom it was given then. */
+const remember = (work: Work, board: Board, id: string, instance: Instance, now: Instant): void => {
+  if (instance.shares.length > 0 && servings.get(work, id) === null) serve(work, id, servingNow(work, board, instance), now);
+};
+
 type Act = (work: Work, board: Board, id: string, instance: Instance, now: Instant) => void;
 
 const STEPS: Record<Step, Act> = {
@@ -142,7 +135,8 @@ const STEPS: Record<Step, Act> = {
   // The zero record is durable before anything can be used: it accepts the lease and starts its registers.
   open: (work, board, id, _instance, now) => record(work, board, id, 'open', now),
   start: (work, board, id, instance, now) => {
-    const { spec, digest } = givenNow(work, board, instance);
+    const { spec, digest, serving } = givenNow(work, board, instance);
+    serve(work, id, serving, now);
     patch(work, id, { process: 'starting', busy: true, startedMonoMs: now.monoMs, over: '', endedMonoMs: null });
     // What passed between the zero record and now was not granted.
     const since = { bootId: board.bootId, recordedMonoMs: Math.round(now.monoMs) };
@@ -150,11 +144,12 @@ const STEPS: Record<Step, Act> = {
     instances.put(work, { ...instance, ...since, ...begins, wants: digest, given: digest, banged: instance.bang }, id);
     work.emit({ kind: 'partition', step: { kind: 'start', spec, deadlineMonoMs: deadlineOf(work, id) } });
   },
-  reload: (work, board, id, instance) => {
-    const { spec, digest } = givenNow(work, board, instance);
+  reload: (work, board, id, instance, now) => {
+    const { spec, digest, serving } = givenNow(work, board, instance);
+    serve(work, id, serving, now);
     const signal = manifests.get(work, id)?.reload ?? refuse('internal', 'nothing to reload by');
     patch(work, id, { busy: true, giving: digest });
-    work.emit({ kind: 'partition', step: { kind: 'reload', partition: id, parameters: spec.parameters, signal } });
+    work.emit({ kind: 'partition', step: { kind: 'reload', partition: id, parameters: spec.parameters, shares: spec.shares, signal } });
   },
   stop: (work, _board, id, instance) => {
     const { lease } = instance;
@@ -174,7 +169,7 @@ const STEPS: Record<Step, Act> = {
     const step = { kind: 'remove' as const, partition: id, data: isGone };
     work.emit({ kind: 'partition', step: heir === null ? step : { ...step, heir: heir.key } });
   },
-  forget: (work, _board, id, _instance, now) => {
+  forget: (work, _board, id, instance, now) => {
     instances.remove(work, id);
     runs.remove(work, id);
     meters.remove(work, id);
@@ -183,12 +178,13 @@ const STEPS: Record<Step, Act> = {
     looks.remove(work, id);
     forgetProbes(work, id);
     forgetReach(work, id);
+    forgetShares(work, instance);
     sweepLater(work, now);
   },
 };
 
 /** What the program before said is not its own. */
-const UNSAID = { connection: null, unfit: '', holds: null };
+const UNSAID = { connection: null, unfit: '', holds: null, said: new Map() };
 
 /** A request may have come meanwhile that asks for others again. */
 export const reloaded: Handler<Of<'reloaded'>> = (work, _board, event) => {

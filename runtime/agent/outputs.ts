@@ -1,7 +1,8 @@
 /** What an instance says of itself: how it is reached, and that it would not be replaced just now. */
-import { type Instance, instances, looks, manifests, type Run, runs } from '../core/tables.ts';
+import { type Instance, instances, looks, manifests, type Run, runs, servings } from '../core/tables.ts';
 import { asLichenError } from '../protocol/errors.ts';
 import { checkConnection } from '../protocol/parameters.ts';
+import { saidTo } from '../protocol/shares.ts';
 import type { Instant } from '../turn/clock.ts';
 import type { Handler, Of, Work } from './events.ts';
 import { partsSoon } from './parting.ts';
@@ -12,16 +13,21 @@ const SELDOM_MS = 10_000;
 /** A program that has not said by then how it is reached is not waited for. */
 const YOUNG_MS = 60_000;
 
-const everyMs = (work: Work, { supersededMonoMs }: Instance, { connection, unfit, startedMonoMs }: Run, now: Instant): number => {
-  const isAwaited = connection === null && unfit === '' && now.monoMs - startedMonoMs < YOUNG_MS;
-  return supersededMonoMs !== null || isAwaited || partsSoon(work) ? SOON_MS : SELDOM_MS;
+const everyMs = (work: Work, id: string, { supersededMonoMs }: Instance, run: Run, now: Instant): number => {
+  const isYoung = (sinceMonoMs: number): boolean => now.monoMs - sinceMonoMs < YOUNG_MS;
+  const isSilent = run.connection === null && run.unfit === '' && isYoung(run.startedMonoMs);
+  const serving = servings.get(work, id);
+  const isSilentTo = (share: string): boolean => (run.said.get(share)?.connection ?? null) === null;
+  const isSilentToSome = serving !== null && isYoung(serving.sinceMonoMs) && serving.served.some(isSilentTo);
+  return supersededMonoMs !== null || partsSoon(work) || isSilent || isSilentToSome ? SOON_MS : SELDOM_MS;
 };
 
 /** Of a release that declares neither there is nothing to look at. */
 const saysAnything = (work: Work, id: string, { supersededMonoMs }: Instance): boolean => {
   const manifest = manifests.get(work, id);
+  const publishes = manifest?.connectionSchema !== undefined || manifest?.shares?.connectionSchema !== undefined;
   const isAsked = supersededMonoMs !== null || partsSoon(work);
-  return manifest?.connectionSchema !== undefined || (isAsked && (manifest?.holdMs ?? 0) > 0);
+  return publishes || (isAsked && (manifest?.holdMs ?? 0) > 0);
 };
 
 const looked = (work: Work): { id: string; instance: Instance; run: Run }[] =>
@@ -36,7 +42,7 @@ export const tickLooks = (work: Work, now: Instant): void => {
     const look = looks.get(work, id);
     const isAsked = (instance.supersededMonoMs !== null || partsSoon(work)) && run.holds === null;
     if (look?.busy === true || (!isAsked && now.monoMs < (look?.dueMonoMs ?? 0))) continue;
-    looks.put(work, { busy: true, dueMonoMs: now.monoMs + everyMs(work, instance, run, now) }, id);
+    looks.put(work, { busy: true, dueMonoMs: now.monoMs + everyMs(work, id, instance, run, now) }, id);
     work.emit({ kind: 'partition', step: { kind: 'look', partition: id } });
   }
 };
@@ -57,24 +63,47 @@ export const unlooked = (work: Work, id: string): void => {
   if (run !== null && run.holds !== false) runs.put(work, { ...run, holds: false }, id);
 };
 
-const told = (work: Work, id: string, connection: string | null): Pick<Run, 'connection' | 'unfit'> => {
-  const manifest = manifests.get(work, id);
-  if (connection === null || manifest?.connectionSchema === undefined) return { connection: null, unfit: '' };
+type Told = Pick<Run, 'connection' | 'said' | 'unfit'>;
+
+const orUnfit = <T extends Partial<Told>>(read: () => T, otherwise: T): T & { unfit: string } => {
   try {
-    return { connection: checkConnection(manifest, connection), unfit: '' };
+    return { ...read(), unfit: '' };
   } catch (thrown) {
     const error = asLichenError(thrown);
     if (error.code === 'internal') throw thrown;
-    return { connection: null, unfit: error.message };
+    return { ...otherwise, unfit: error.message };
   }
 };
+
+const told = (work: Work, id: string, event: Of<'looked'>): Told => {
+  const manifest = manifests.get(work, id);
+  const served = servings.get(work, id)?.served ?? [];
+  const connection = orUnfit(
+    () => ({
+      connection:
+        event.connection === null || manifest?.connectionSchema === undefined ? null : checkConnection(manifest, event.connection),
+    }),
+    { connection: null },
+  );
+  const said = orUnfit(() => ({ said: manifest === null ? new Map() : saidTo(manifest, served, event.shares) }), { said: new Map() });
+  return { ...connection, ...said, unfit: connection.unfit === '' ? said.unfit : connection.unfit };
+};
+
+const isSame = (a: Told, b: Told): boolean =>
+  a.connection === b.connection &&
+  a.unfit === b.unfit &&
+  a.said.size === b.said.size &&
+  [...a.said].every(([share, { connection, detail }]) => {
+    const other = b.said.get(share);
+    return other?.connection === connection && other.detail === detail;
+  });
 
 export const lookedAt: Handler<Of<'looked'>> = (work, _board, event, _now) => {
   const { partition: id, holds } = event;
   saw(work, id);
   const run = runs.get(work, id);
   if (run === null) return looks.remove(work, id);
-  const next = { ...told(work, id, event.connection), holds };
+  const next = { ...told(work, id, event), holds };
   if (next.unfit !== '' && next.unfit !== run.unfit) work.emit({ kind: 'journal', line: `instance ${id}: ${next.unfit}` });
-  if (next.connection !== run.connection || next.unfit !== run.unfit || next.holds !== run.holds) runs.put(work, { ...run, ...next }, id);
+  if (!isSame(next, run) || next.holds !== run.holds) runs.put(work, { ...run, ...next }, id);
 };

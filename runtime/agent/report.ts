@@ -75,11 +75,14 @@ const reportOf = (work: Work, now: Instant): Report['instances'] => {
     const { restarts, address, connection } = run;
     const told = { lease: instance.lease.lease, state, promise, restarts, address, detail: detailOf(work, key, instance, run, now) };
     const instead = instance.trial === 'failed' ? { instead: releaseOf(instance) } : {};
-    return [{ ...told, ...(connection !== null && { connection }), ...instead }];
+    const outcome = instance.outcome === null ? {} : { outcome: instance.outcome };
+    return [{ ...told, ...(connection !== null && { connection }), ...instead, ...outcome }];
   });
 };
 
 type Told = Report['instances'][number];
+
+const isSameWord = (a: Bytes | undefined, b: Bytes | undefined): boolean => (a === undefined || b === undefined ? a === b : equal(a, b));
 
 const isSame = (a: Told, b: Told | undefined): boolean =>
   a.lease === b?.lease &&
@@ -89,6 +92,7 @@ const isSame = (a: Told, b: Told | undefined): boolean =>
   a.address === b.address &&
   a.connection === b.connection &&
   (a.instead === undefined) === (b.instead === undefined) &&
+  isSameWord(a.outcome, b.outcome) &&
   a.detail === b.detail;
 
 const same = (a: Bytes | null | undefined, b: Bytes | null | undefined): boolean => (a && b ? equal(a, b) : (a ?? null) === (b ?? null));
@@ -104,14 +108,21 @@ export const tickReport = (work: Work, board: Board, now: Instant): void => {
   if (links.get(work, ONE)?.phase !== 'welcomed') return;
   const told = reportOf(work, now);
   const last = lastReports.get(work, ONE);
-  const [system, runtime] = [systemReport(work, 'system'), systemReport(work, 'runtime')];
   const isNews =
     last === null ||
-    !isSameSystem(system, last.system) ||
-    !isSameSystem(runtime, last.runtime) ||
+    !isSameSystem(systemReport(work, 'system'), last.system) ||
+    !isSameSystem(systemReport(work, 'runtime'), last.runtime) ||
     last.instances.length !== told.length ||
     !told.every((one, i) => isSame(one, last.instances[i]));
   if (!isNews && now.monoMs - last.atMonoMs < board.pace.reportMs) return;
+  say(work, board, told, now);
+};
+
+/** Whether it is news or not. */
+export const reportNow = (work: Work, board: Board, now: Instant): void => say(work, board, reportOf(work, now), now);
+
+const say = (work: Work, board: Board, told: Report['instances'], now: Instant): void => {
+  const [system, runtime] = [systemReport(work, 'system'), systemReport(work, 'runtime')];
   lastReports.put(work, { instances: told, system, runtime, atMonoMs: now.monoMs }, ONE);
   const report: Report = { v: 1, board: board.id, bootId: board.bootId, monoMs: Math.round(now.monoMs), instances: told };
   const whole = { ...report, ...(system !== null && { system }), ...(runtime !== null && { runtime }) };

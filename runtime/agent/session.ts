@@ -32,12 +32,13 @@ import { chainOf, isOwn, ownUp } from './chain.ts';
 import { askChunks } from './content.ts';
 import { askDocuments, needDocuments } from './documents.ts';
 import type { Board, Handler, Of, Work } from './events.ts';
+import { reportNow } from './report.ts';
 
 const BATCH_RECORDS = 256;
 /** A session that is over sooner is no reason to come back at once: somebody else may come back as this board, too. */
 const BRIEF_MS = 60_000;
 const NO_NONCE = new Uint8Array(16);
-const IDLE: LinkState = { phase: 'idle', gateway: null, nonce: NO_NONCE, attempt: 0, patienceMs: 0, brief: 0, atMonoMs: 0 };
+const IDLE: LinkState = { phase: 'idle', gateway: null, nonce: NO_NONCE, attempt: 0, patienceMs: 0, brief: 0, carried: false, atMonoMs: 0 };
 const STILL: Flow = { sent: 0, stored: 0, sentAtMonoMs: 0 };
 
 export const linkOf = (work: Work): LinkState => links.get(work, ONE) ?? IDLE;
@@ -174,7 +175,8 @@ export const linked: Handler<Of<'linked'>> = (work, board, event, now) => {
   const held = homes.get(work, ONE);
   const tenure = held?.gateway === event.gateway.gateway ? held.tenure : (held?.tenure ?? 0) + 1;
   homes.put(work, { tenure, gateway: event.gateway.gateway }, ONE);
-  const nonce = board.entropy.bytes(16);
+  const carried = event.carried !== undefined;
+  const nonce = event.carried?.nonce ?? board.entropy.bytes(16);
   const home = seal(homeNoun, { v: 1, board: board.id, tenure, gateway: event.gateway.gateway }, board.signer);
   const hello = {
     v: 1 as const,
@@ -187,8 +189,13 @@ export const linked: Handler<Of<'linked'>> = (work, board, event, now) => {
     head: chainOf(work).end,
     offer: board.offer,
   };
-  links.put(work, { ...link, phase: 'linked', nonce, atMonoMs: now.monoMs }, ONE);
+  links.put(work, { ...link, phase: 'linked', nonce, carried, atMonoMs: now.monoMs }, ONE);
   work.emit({ kind: 'publish', topic: 'hello', payload: seal(helloNoun, hello, board.signer) });
+  // Who will read it cannot say first what he knows.
+  if (carried) {
+    sendAll(work);
+    reportNow(work, board, now);
+  }
 };
 
 /** Checks that a message is signed by the gateway of this session and meant for this board. */
@@ -214,7 +221,8 @@ export const welcome = (work: Work, board: Board, payload: Bytes, now: Instant):
   if (!equal(value.nonce, link.nonce)) refuse('stale', 'the answer is not to this hello');
   if (value.speaks < PROTOCOL.min || value.speaks > PROTOCOL.max) refuse('version-unsupported', `the gateway chose ${value.speaks}`);
   for (const document of value.operators) takeOperator(work, board, document);
-  anchors.put(work, { wallMs: value.wallMs, monoMs: now.monoMs }, ONE);
+  // By hand it was some time on its way: the time that it tells is over.
+  if (!link.carried) anchors.put(work, { wallMs: value.wallMs, monoMs: now.monoMs }, ONE);
   floors.put(work, { wallMs: Math.max(value.wallMs, floors.get(work, ONE)?.wallMs ?? 0) }, ONE);
   const { pruned } = chainOf(work);
   const remembers = isOwn(work, value.known);
@@ -234,22 +242,38 @@ export const welcome = (work: Work, board: Board, payload: Bytes, now: Instant):
 
 /** Sends the next batch of the outbox unless one is under way. */
 export const settle = (work: Work, now: Instant): void => {
-  if (linkOf(work).phase !== 'welcomed') return;
+  if (linkOf(work).phase !== 'welcomed' || linkOf(work).carried) return;
   const { sent, stored, sentAtMonoMs } = flowOf(work);
   const late = now.monoMs - sentAtMonoMs > linkOf(work).patienceMs;
   if (sent > stored && !late) return;
   const from = Math.max(stored, chainOf(work).pruned);
+  const last = sendBatch(work, from).last;
+  if (last > from) flows.put(work, { stored, sent: last, sentAtMonoMs: now.monoMs }, ONE);
+};
+
+/** The records beyond `from` that one message holds: up to which number, and how many bytes. */
+const sendBatch = (work: Work, from: number): { last: number; bytes: number } => {
   const records: Bytes[] = [];
   let [bytes, last] = [0, from];
   for (const { key, value } of outbox.page(work, ordinal(from), BATCH_RECORDS)) {
+    if (bytes + value.length + 16 > LIMITS.usageBatchBytes) break;
     bytes += value.length + 16;
-    if (bytes > LIMITS.usageBatchBytes) break;
     records.push(value);
     last = Number(key);
   }
-  if (records.length === 0) return;
-  flows.put(work, { stored, sent: last, sentAtMonoMs: now.monoMs }, ONE);
-  work.emit({ kind: 'publish', topic: 'usage', payload: encodeAs(usageBatch, { v: 1, records }, 'usage') });
+  if (records.length > 0) work.emit({ kind: 'publish', topic: 'usage', payload: encodeAs(usageBatch, { v: 1, records }, 'usage') });
+  return { last, bytes };
+};
+
+/** Whatever is not known to be stored, one message after the other without waiting for a word. */
+const sendAll = (work: Work): void => {
+  let [from, left] = [chainOf(work).pruned, LIMITS.carriedUsageBytes];
+  while (left > 0) {
+    const { last, bytes } = sendBatch(work, from);
+    if (last === from) return;
+    from = last;
+    left -= bytes;
+  }
 };
 
 /** At which `settle` may do what it would not do before: what is under way is late then. */

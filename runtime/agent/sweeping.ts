@@ -1,12 +1,15 @@
 /** Freeing what no instance needs: releases that have ended, files on their way to nobody, their documents. */
 import { filesOf } from '../core/content.ts';
-import { contents, documents, instances, schedules } from '../core/tables.ts';
+import { systemWishes, updates } from '../core/system-tables.ts';
+import { contents, documents, type Instance, instances, operatorGoals, schedules } from '../core/tables.ts';
 import { type Bytes, fromHex, hex } from '../protocol/bytes.ts';
-import type { FileRef } from '../protocol/nouns/release.ts';
+import { unseal } from '../protocol/noun.ts';
+import { type FileRef, manifestNoun } from '../protocol/nouns/release.ts';
 import { entriesOf } from '../protocol/pages.ts';
 import type { Instant } from '../turn/clock.ts';
 import { BUSY, type ManifestOf, neededBy } from './content.ts';
-import type { Of, Work } from './events.ts';
+import type { Board, Of, Work } from './events.ts';
+import { publisherChain } from './verified.ts';
 
 const SWEEP = 'sweep';
 
@@ -34,8 +37,50 @@ const awaitedOf = (work: Work, releases: Iterable<string>, manifestOf: ManifestO
   return awaited;
 };
 
+const DOCUMENTS_AT_ONCE = 32;
+
+/** Pages of a manifest, whoever signed that. */
+const pagesIn = (board: Board, document: Bytes | null): string[] =>
+  document === null ? [] : unseal(board.crypto, manifestNoun, document).value.pages.map(hex);
+
+/** What an instance is asked, paid and signed by, and whom it serves. */
+const documentsOf = (work: Work, board: Board, { lease, request, asked, listed, shares }: Instance): string[] => [
+  ...[request, ...(asked === null ? [] : [asked]), ...listed, ...shares.map(({ document }) => document)].map(hex),
+  ...publisherChain(work, board, lease.publisher).hashes,
+];
+
+/** The same of the board's own system, which is wanted or on its way. */
+const documentsOfSystem = (work: Work, board: Board): string[] => [
+  ...systemWishes.all(work).flatMap(({ value: { upkeep, publisher } }) => [hex(upkeep), ...publisherChain(work, board, publisher).hashes]),
+  ...[...systemWishes.all(work), ...updates.all(work)].flatMap(({ value: { release } }) => [
+    hex(release),
+    ...pagesIn(board, documents.get(work, hex(release))),
+  ]),
+];
+
+/**
+ * Documents and pages behind no instance: pages above all, of which a release has up to 64 MiB. While operators' versions are on
+ * their way nothing goes, as they wait for each other here.
+ */
+const forgetDocuments = (work: Work, board: Board, releases: ReadonlySet<string>): void => {
+  if (operatorGoals.any(work)) return;
+  const keep = new Set([
+    ...instances.all(work).flatMap(({ value }) => documentsOf(work, board, value)),
+    ...documentsOfSystem(work, board),
+    ...releases,
+    ...[...releases].flatMap((release) => pagesIn(board, documents.get(work, release))),
+  ]);
+  // A few at a time: all of them may be more than a board has memory.
+  for (let [after, more] = ['', true]; more; ) {
+    const page = documents.page(work, after, DOCUMENTS_AT_ONCE);
+    for (const { key } of page) if (!keep.has(key)) documents.remove(work, key);
+    more = page.length === DOCUMENTS_AT_ONCE;
+    after = page.at(-1)?.key ?? '';
+  }
+};
+
 /** What is being fetched is seen to its end, or given up, by itself. */
-export const sweepIdle = (work: Work, manifestOf: ManifestOf, now: Instant): void => {
+export const sweepIdle = (work: Work, board: Board, manifestOf: ManifestOf, now: Instant): void => {
   const due = schedules.get(work, SWEEP);
   if (due === null || now.monoMs < due) return;
   schedules.remove(work, SWEEP);
@@ -43,6 +88,7 @@ export const sweepIdle = (work: Work, manifestOf: ManifestOf, now: Instant): voi
   const keep = new Set([...instances.all(work).flatMap(({ value }) => neededBy(value)), ...busy]);
   // What lies in a slot is not among the files.
   for (const { key, value } of contents.all(work)) if (!keep.has(key) && value.door === 'files') contents.remove(work, key);
+  forgetDocuments(work, board, keep);
   work.emit({ kind: 'files', step: { kind: 'sweep', keep: [...keep].map(fromHex), awaited: awaitedOf(work, keep, manifestOf) } });
 };
 

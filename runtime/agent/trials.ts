@@ -1,10 +1,12 @@
 /** Judging a release on trial, and returning to the one that its tenant named for that. */
 import { contents, type Instance, instances, manifests, type Run, runs, wishes } from '../core/tables.ts';
 import { releaseOf, trialMoments, verdictOf } from '../core/trial.ts';
-import { hex } from '../protocol/bytes.ts';
+import { type Bytes, hex } from '../protocol/bytes.ts';
 import { LIMITS } from '../protocol/limits.ts';
+import { seal } from '../protocol/noun.ts';
+import { type Outcome, outcomeNoun } from '../protocol/nouns/board.ts';
 import type { Instant } from '../turn/clock.ts';
-import type { Work } from './events.ts';
+import type { Board, Work } from './events.ts';
 
 /** What is known of the release that ran is not of the one that is to run. */
 export const forgetRelease = (work: Work, id: string): void => {
@@ -14,18 +16,24 @@ export const forgetRelease = (work: Work, id: string): void => {
 
 const FAILURE_MAX = LIMITS.textBytes / 8;
 
+/** The board's word on it, which gateways log. */
+const outcomeOf = (board: Board, { lease: { lease, release }, sequence }: Instance, result: Outcome['result'], why: string): Bytes =>
+  seal(outcomeNoun, { v: 1, board: board.id, lease, release, sequence, result, why }, board.signer);
+
 /** The instance as it is after its trial has been looked at; what that changes is durable before anything is done about it. */
-export const judge = (work: Work, id: string, instance: Instance, run: Run, now: Instant): Instance => {
+export const judge = (work: Work, board: Board, id: string, instance: Instance, run: Run, now: Instant): Instance => {
   const content = contents.get(work, hex(releaseOf(instance)));
   const verdict = verdictOf(instance, run, content, manifests.get(work, id), now.monoMs);
   if (verdict.kind === 'open') return instance;
   if (verdict.kind !== 'failed') {
-    const next: Instance = verdict.kind === 'passed' ? { ...instance, trial: 'passed' } : { ...instance, begun: 0 };
+    const passed = (): Instance => ({ ...instance, trial: 'passed', outcome: outcomeOf(board, instance, 'passed', '') });
+    const next: Instance = verdict.kind === 'passed' ? passed() : { ...instance, begun: 0 };
     instances.put(work, next, id);
     return next;
   }
   // What it is given is worked out again for the other release.
-  const failed: Instance = { ...instance, trial: 'failed', failure: verdict.why.slice(0, FAILURE_MAX), wants: '' };
+  const failure = verdict.why.slice(0, FAILURE_MAX);
+  const failed: Instance = { ...instance, trial: 'failed', failure, outcome: outcomeOf(board, instance, 'failed', failure), wants: '' };
   instances.put(work, failed, id);
   forgetRelease(work, id);
   runs.put(work, { ...run, error: '', streak: 0, retryMonoMs: 0 }, id);

@@ -46,16 +46,18 @@ export const manifestOf = (work: Work, board: Board, release: string): Manifest 
 };
 
 /** A publisher's versions as far as they are held, first one first, and the next that has to be asked for. */
-export const publisherChain = (work: Work, board: Board, newest: Bytes): { held: Bytes[]; missing: Bytes | null } => {
+export const publisherChain = (work: Work, board: Board, newest: Bytes): { held: Bytes[]; hashes: string[]; missing: Bytes | null } => {
   const held: Bytes[] = [];
+  const hashes: string[] = [];
   let next: Bytes | null = newest;
   while (next !== null) {
     const document = documents.get(work, hex(next));
-    if (document === null) return { held, missing: next };
+    if (document === null) return { held, hashes, missing: next };
     held.unshift(document);
+    hashes.push(hex(next));
     next = unsealMany(board.crypto, publisherNoun, document, 2 * LIMITS.rootKeys).value.previous;
   }
-  return { held, missing: null };
+  return { held, hashes, missing: null };
 };
 
 /**

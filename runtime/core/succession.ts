@@ -1,7 +1,9 @@
 /** One lease of an instance after the other on one board, and how long the former may hold the latter off. */
 import { equal } from '../protocol/bytes.ts';
+import { LIMITS } from '../protocol/limits.ts';
 import type { Lease } from '../protocol/nouns/lease.ts';
 import type { Manifest } from '../protocol/nouns/release.ts';
+import { opensInMs } from '../protocol/nouns/windows.ts';
 import type { Instance, Run } from './tables.ts';
 
 /** Of the same replica, in a later term. */
@@ -24,4 +26,24 @@ export const holdsOffUntil = (
   // Who was not asked yet may hold it off.
   const may = run.process === 'running' && run.holds !== false && opened && !closed;
   return supersededMonoMs === null || holdMs === 0 || !may ? null : supersededMonoMs + holdMs;
+};
+
+/**
+ * Until when what runs stays because its tenant or its board's owner lets releases change at other times of the day only; null:
+ * it need not. Who knows no time waits as long as anybody may have to. `wallMs`: as of now, null: not known.
+ */
+export const closedUntil = (
+  { supersededMonoMs, opened, closed }: Instance,
+  run: Run,
+  next: Instance,
+  now: { wallMs: number | null; monoMs: number },
+): number | null => {
+  const isUp = run.process === 'running' && opened && !closed;
+  const tenants = next.windows ?? undefined;
+  const { windows: owners } = next.lease;
+  if (supersededMonoMs === null || !isUp || (tenants === undefined && owners === undefined)) return null;
+  const endMonoMs = supersededMonoMs + LIMITS.windowMs;
+  const opensMs = now.wallMs === null ? null : opensInMs(now.wallMs, tenants, owners);
+  if (opensMs === 0 || now.monoMs >= endMonoMs) return null;
+  return opensMs === null ? endMonoMs : Math.min(endMonoMs, now.monoMs + opensMs);
 };

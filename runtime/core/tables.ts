@@ -9,7 +9,9 @@ import type { Published } from '../protocol/nouns/reach.ts';
 import type { Jigsaw, Manifest, Place } from '../protocol/nouns/release.ts';
 import { fallback } from '../protocol/nouns/request.ts';
 import { gatewayEntry, operatorSchema } from '../protocol/nouns/trust.ts';
-import { bytes, gatewayId, hash, kept, leaseId, operatorId, ownerId, positive, text, uint, wallMs } from '../protocol/schema.ts';
+import { windows } from '../protocol/nouns/windows.ts';
+import { bytes, gatewayId, hash, kept, leaseId, operatorId, ownerId, positive, shareId, text, uint, wallMs } from '../protocol/schema.ts';
+import type { Said } from '../protocol/shares.ts';
 import { bytesTable, table, volatileTable } from '../turn/table.ts';
 
 const document = bytes(LIMITS.packetBytes);
@@ -52,6 +54,9 @@ export const instanceSchema = v.strictObject({
   sequence: uint,
   asked: v.nullable(hash),
   wanted: v.picklist(['unknown', 'started', 'stopped', 'gone']),
+  /** Documents of the shares that its home lists for it, and the newest of each that is obeyed. */
+  listed: v.array(hash),
+  shares: v.array(v.strictObject({ share: shareId, sequence: positive, document: hash })),
   opened: v.boolean(),
   closed: v.boolean(),
   unpaid: v.boolean(),
@@ -70,12 +75,16 @@ export const instanceSchema = v.strictObject({
   /** Since when another release is to take its place, while it runs; how long its tenant lets it hold that off. */
   supersededMonoMs: v.nullable(uint),
   holdMs: v.nullable(uint),
+  /** When its tenant lets its release change; null: at any time. */
+  windows: v.nullable(windows),
   /** What its tenant lets take the place of its release when that does not do. */
   fallback: v.nullable(fallback),
   /** Whether its release has shown that it does, and why it does not; how often it was begun without having shown it. */
   trial: v.picklist(['open', 'passed', 'failed']),
   failure: text,
   begun: uint,
+  /** What it says of that, signed; the request of the trial is named in it. */
+  outcome: v.nullable(bytes(LIMITS.outcomeBytes)),
   /** The release with which it was begun last. */
   began: v.nullable(hash),
 });
@@ -92,6 +101,8 @@ export interface LinkState {
   patienceMs: number;
   /** Sessions one after the other that were over soon. */
   brief: number;
+  /** What is said may be read days later: nothing is waited for, and no time is told. */
+  carried: boolean;
   /** When to dial next, or since when this phase lasts. */
   atMonoMs: number;
 }
@@ -141,6 +152,8 @@ export interface Run {
   holds: boolean | null;
   /** Digest of the parameters that it is just being given. */
   giving: string;
+  /** What it says to each whom it serves. */
+  said: ReadonlyMap<string, Said>;
 }
 export const runs = volatileTable<Run>('run');
 
@@ -156,6 +169,23 @@ export interface Reach {
 export const reaches = volatileTable<Reach>('reach');
 /** Of a verified request, `of` by its hash: whose instances its links mean, and which ports it publishes. */
 export const wishes = volatileTable<{ of: string; targets: ReadonlyMap<string, string>; publish: readonly Published[] }>('wish');
+
+/** Of a shared instance: what is listed, since when, and how much of that was here when it was obeyed; null: it was not. */
+export interface Heed {
+  listed: Bytes[];
+  sinceMonoMs: number;
+  taken: number | null;
+}
+export const heeds = volatileTable<Heed>('heed');
+/** Whom it serves and whom it does not, with why, as of what it was given last. */
+export interface Serving {
+  served: readonly string[];
+  refused: ReadonlyMap<string, string>;
+  sinceMonoMs: number;
+}
+export const servings = volatileTable<Serving>('serving');
+/** What was told of that last, as JSON. */
+export const lastShared = volatileTable<{ told: string; atMonoMs: number }>('last-shared');
 
 /** Of a guarded lease: when the newest renewal that each guardian granted was asked for, and how long it holds. */
 export interface Hold {
@@ -210,6 +240,8 @@ export interface Content {
   cursor: number;
   /** Chunk → when it was asked for. */
   inflight: ReadonlyMap<string, number>;
+  /** Pieces that came and are not on the card yet: they are of the window too, or a slow card would fill the memory. */
+  writing: number;
   /** File → chunks still to be written, and its size. */
   left: ReadonlyMap<string, { chunks: number; bytes: number }>;
   /** Files all of which was here already, chunk by chunk. */

@@ -24,6 +24,10 @@ export const openLease = (crypto: Crypto, board: string, listed: GatewayEntry[],
   return value;
 };
 
+/** For the release, or, while that is rolled out, for the one that it takes over from. */
+const asksFor = ({ release, fallback, rollout }: Request, lease: Lease): boolean =>
+  equal(release, lease.release) || (rollout !== undefined && fallback !== undefined && equal(fallback.release, lease.release));
+
 /** Errors: `unrequested`. `hash` is what the assignment named. */
 export const openRequest = (crypto: Crypto, lease: Lease, hash: Bytes, document: Bytes): Request => {
   const sealed = unseal(crypto, requestNoun, document);
@@ -32,7 +36,7 @@ export const openRequest = (crypto: Crypto, lease: Lease, hash: Bytes, document:
   if (value.tenant !== lease.tenant || fingerprint(crypto, signer) !== value.tenant)
     refuse('unrequested', `tenant ${lease.tenant} did not sign it`);
   if (requestIdOf(crypto, value.tenant, value.name) !== lease.request) refuse('unrequested', 'the lease is for another request');
-  if (value.state !== 'destroyed' && !equal(value.release, lease.release)) refuse('unrequested', 'the tenant asked for another release');
+  if (value.state !== 'destroyed' && !asksFor(value, lease)) refuse('unrequested', 'the tenant asked for another release');
   return value;
 };
 

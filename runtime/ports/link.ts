@@ -5,7 +5,8 @@ import type { GatewayEntry } from '../protocol/nouns/trust.ts';
 import type { TopicName } from '../protocol/topics.ts';
 
 export type LinkEvent =
-  | { kind: 'linked'; gateway: GatewayEntry }
+  /** `carried`: by hand, so that an answer comes days later if at all. `nonce`: of the hello to which one may have come now. */
+  | { kind: 'linked'; gateway: GatewayEntry; carried?: { nonce: Bytes | null } }
   /** The answer to a dial that failed, or the end of a session. */
   | { kind: 'unlinked'; gateway: GatewayEntry; error: LichenError }
   | { kind: 'message'; topic: TopicName; payload: Bytes };

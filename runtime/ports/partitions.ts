@@ -82,6 +82,8 @@ export interface PartitionSpec {
   devices: string[];
   /** JSON; the instance reads it at `/run/lichen/parameters.json`. */
   parameters: string;
+  /** JSON; whom a shared instance serves, at `/run/lichen/shares.json`. Without it, there is no such file. */
+  shares?: string | undefined;
 }
 
 /** Cumulative counters as the kernel holds them; they start at 0 when the partition's cgroup is made. */
@@ -137,8 +139,8 @@ export type PartitionStep =
   | { kind: 'connect'; partition: string; network: NetworkPolicy }
   /** Ends every process; cgroup and counters stay until `remove`. `signal` asks its first process to end; without it, SIGTERM. */
   | { kind: 'stop'; partition: string; graceMs: number; signal?: StopSignal }
-  /** Gives what runs other parameters, whole, and tells its first process. */
-  | { kind: 'reload'; partition: string; parameters: string; signal: ReloadSignal }
+  /** Gives what runs other parameters and shares, whole, and tells its first process. */
+  | { kind: 'reload'; partition: string; parameters: string; shares?: string | undefined; signal: ReloadSignal }
   /** What does the instance say in `/run/lichen/out`? Links are not followed there. */
   | { kind: 'look'; partition: string }
   /**
@@ -164,8 +166,8 @@ export type PartitionEvent =
   | { kind: 'stopped'; partition: string; exit: Exit; counters: Counters; atMonoMs?: number }
   | { kind: 'removed'; partition: string }
   | { kind: 'reloaded'; partition: string }
-  /** `connection`: the text of `connection.json`, null when there is none; `holds`: whether there is a `hold`. */
-  | { kind: 'looked'; partition: string; connection: string | null; holds: boolean }
+  /** The texts of `connection.json` and `shares.json`, null when there is none; `holds`: whether there is a `hold`. */
+  | { kind: 'looked'; partition: string; connection: string | null; shares: string | null; holds: boolean }
   /** A partition missing from the map has no cgroup (never started, or removed). */
   | { kind: 'sampled'; counters: Map<string, Counters>; atMonoMs?: number }
   | { kind: 'probed'; partition: string; ok: boolean; detail: string }

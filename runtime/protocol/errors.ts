@@ -116,6 +116,12 @@ export const ERRORS = {
   conflict: row(75, 409, 'The state changed meanwhile.', 'Try again.'),
   'no-room': row(69, 409, 'No board has room for the request.', 'Lower the limits or the filter, or pair another board.'),
   'not-offered': row(69, 409, 'What is asked for is not offered here.', 'See `lichen doctor` for what the boards can enforce.'),
+  'not-shared': row(
+    69,
+    409,
+    'The instance does not take this share.',
+    'See `lichen request show` for how many it takes and whose, or ask another one.',
+  ),
   'not-billable': row(
     69,
     409,

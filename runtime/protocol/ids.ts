@@ -14,6 +14,7 @@ export type TenantId = Branded<'tenant'>;
 export type OwnerId = Branded<'owner'>;
 export type RequestId = Branded<'request'>;
 export type LeaseId = Branded<'lease'>;
+export type ShareId = Branded<'share'>;
 
 const FORM = /^[a-z2-7]{32}$/;
 
@@ -25,6 +26,14 @@ const short = <Id extends string>(crypto: Crypto, data: Bytes): Id => idFrom<Id>
 
 /** The id of whoever was born with this key; it stays when the key is rotated. */
 export const fingerprint = <Id extends string = string>(crypto: Crypto, publicKey: Bytes): Id => short<Id>(crypto, publicKey);
+
+/** Six digits of an id, for two people who compare what a screen says with what a page or a gateway does. No secret, and no proof. */
+export const codeOf = (id: string): string => {
+  let sum = 0;
+  for (const character of id) sum = (sum * 31 + character.charCodeAt(0)) % 1_000_003;
+  const digits = String(sum % 1_000_000).padStart(6, '0');
+  return `${digits.slice(0, 3)} ${digits.slice(3)}`;
+};
 
 /** An id derived from the parts that make a thing one of its kind, e.g. tenant and name of a request. */
 export const derive = <Id extends string>(crypto: Crypto, kind: string, ...parts: string[]): Id =>

@@ -40,7 +40,15 @@ export const LIMITS = {
   pathSegments: 16,
   /** Usage records of one message, together. */
   usageBatchBytes: 64 * 1024,
+  /** Of a board's card, left to its store whatever releases want. */
+  cardReserveBytes: 64 * 1024 * 1024,
+  /** Usage that is carried by hand at once; the rest goes the next time. */
+  carriedUsageBytes: 4 * 1024 * 1024,
+  /** Messages of a board, or for it, in a folder that is carried. */
+  carriedFrames: 1024,
   usageRecordBytes: 1024,
+  /** What a board signs of a release's trial. */
+  outcomeBytes: 1024,
   documentBytes: 8 * 1024,
   trustBytes: 16 * 1024,
   helloBytes: 8 * 1024,
@@ -72,8 +80,11 @@ export const LIMITS = {
   /** Partitions of one board; SlapOS puts ten to a machine, a big board holds more. */
   partitionsPerBoard: 32,
   replicas: 64,
-  /** Chunks asked for and not yet come; halved at each time-out. */
+  /** Chunks asked for and not yet come: at first, and at most while they come soon; halved at each time-out. */
   wantWindow: 8,
+  wantWindowMost: 64,
+  /** And of these so many bytes: half of what a gateway lets wait for one session. */
+  wantBytes: 1024 * 1024,
   /** Hashes in one `want`. */
   wantHashes: 64,
   /** A peer frame: one batch of log entries with its head, or one blob. */
@@ -100,6 +111,14 @@ export const LIMITS = {
   closedLeases: 1024,
   rootKeys: 16,
   gateways: 96,
+  /** Of a file that whoever wrote a card left on it: bytes, Wi-Fi networks, addresses of the first gateway. */
+  setupBytes: 32 * 1024,
+  setupNetworks: 16,
+  setupGateways: 8,
+  /** Of the page that an unpaired board shows: what is sent to it, readers at once, and how long one may take. */
+  pageRequestBytes: 4 * 1024,
+  pageConnections: 8,
+  pageMs: 10_000,
   /** An HTTP body. */
   bodyBytes: 128 * 1024,
   parameters: 32,
@@ -107,6 +126,9 @@ export const LIMITS = {
   schemaBytes: 8 * 1024,
   schemaDepth: 8,
   connectionBytes: 2 * 1024,
+  /** Of a shared instance: whom it serves at most, and what it says to one of them of how it is reached. */
+  shares: 64,
+  shareConnectionBytes: 512,
   promises: 8,
   /** Outbound rules of a release. */
   outboundRules: 16,
@@ -132,6 +154,12 @@ export const LIMITS = {
   bakeMs: 24 * 3_600_000,
   /** How long an instance may hold off an update of its release. */
   holdMs: 24 * 3_600_000,
+  /** Of a rollout, beside the last one. */
+  waves: 8,
+  /** Times of the day at which releases may change. */
+  windows: 8,
+  /** How long an update waits for such a time, at most: each comes once in a day. */
+  windowMs: 24 * 3_600_000,
   textBytes: 1024,
   /** Sessions of one gateway process. */
   sessions: 10_000,

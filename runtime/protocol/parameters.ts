@@ -15,13 +15,16 @@ export interface Given {
   typed: { [name: string]: Json };
 }
 
+/** What a release takes: of its own request, and of each share. */
+export type Takes = Pick<Manifest, 'parameters' | 'parameterSchema'>;
+
 const ANY: JsonSchema = {};
 
-export const schemaOf = ({ parameterSchema }: Pick<Manifest, 'parameterSchema'>): JsonSchema | null =>
+export const schemaOf = ({ parameterSchema }: Takes): JsonSchema | null =>
   parameterSchema === undefined ? null : parseJsonSchema(parameterSchema, 'the schema of the parameters');
 
 /** Names that a request may set. */
-const declared = (manifest: Manifest, schema: JsonSchema | null): string[] => [
+const declared = (manifest: Takes, schema: JsonSchema | null): string[] => [
   ...new Set([...Object.keys(manifest.parameters), ...Object.keys(schema?.properties ?? {})]),
 ];
 
@@ -34,19 +37,19 @@ const typedAll = (texts: Texts, schema: JsonSchema | null): { [name: string]: Js
   );
 
 /** Defaults need not be all that is required; each has to be what its schema says. Errors: `bad-release`, `bad-parameter`. */
-export const checkDefaults = (manifest: Manifest, schema: JsonSchema): void => {
+export const checkDefaults = (manifest: Takes, schema: JsonSchema): void => {
   const objection = objectionTo({ ...schema, required: [] }, typedAll(manifest.parameters, schema));
   if (objection !== null) refuse('bad-release', `a default is not what the schema of the parameters says: ${objection}`);
 };
 
 /** Of what is asked, that which this release knows: it may have been asked of another. */
-export const knownTo = (manifest: Manifest, asked: Texts): Texts => {
+export const knownTo = (manifest: Takes, asked: Texts): Texts => {
   const known = declared(manifest, schemaOf(manifest));
   return Object.fromEntries(Object.entries(asked).filter(([name]) => known.includes(name)));
 };
 
-/** What an instance is given when a request says `asked`. Errors: `bad-parameter`, `bad-release`. */
-export const givenTo = (manifest: Manifest, asked: Texts): Given => {
+/** What an instance is given when a request or a share says `asked`. Errors: `bad-parameter`, `bad-release`. */
+export const givenTo = (manifest: Takes, asked: Texts): Given => {
   const schema = schemaOf(manifest);
   const known = declared(manifest, schema);
   const stray = Object.keys(asked).find((name) => !known.includes(name));
@@ -62,9 +65,13 @@ export const givenTo = (manifest: Manifest, asked: Texts): Given => {
 };
 
 /** As it is told on, without white space. Errors: `bad-connection`. */
-export const checkConnection = ({ connectionSchema }: Manifest, text: string): string => {
+export const checkConnection = ({ connectionSchema }: Pick<Manifest, 'connectionSchema'>, text: string): string => {
   if (connectionSchema === undefined) return refuse('bad-connection', 'the release declares no connection');
-  const value = parseJson(text, LIMITS.connectionBytes, 'bad-connection', 'connection.json');
+  return checkJson(connectionSchema, parseJson(text, LIMITS.connectionBytes, 'bad-connection', 'connection.json'));
+};
+
+/** Errors: `bad-connection`. */
+export const checkJson = (connectionSchema: string, value: Json): string => {
   const objection = objectionTo(parseJsonSchema(connectionSchema, 'the schema of the connection'), value);
   return objection === null ? JSON.stringify(value) : refuse('bad-connection', objection);
 };

@@ -32,12 +32,16 @@ export const resolveLink = (path: string, target: string): string => {
   return [...from, ...down].join('/');
 };
 
+/** As file systems see it that tell neither case nor how a letter is put together. */
+const foldOf = (path: string): string => path.normalize('NFC').toLowerCase();
+
 /**
  * Checks a whole tree: every path once, every parent a directory that is listed before, no entry below a link or a
  * file, every link inside. Continuations (`more`) must follow their file.
  */
 export const checkTree = (entries: Entry[]): void => {
   const kinds = new Map<string, Entry['kind']>();
+  const folded = new Map<string, string>();
   let last: Entry | undefined;
   for (const entry of entries) {
     checkPath(entry.path);
@@ -46,10 +50,13 @@ export const checkTree = (entries: Entry[]): void => {
       continue;
     }
     if (kinds.has(entry.path)) refuse('bad-path', `${entry.path}: listed twice`);
+    const same = folded.get(foldOf(entry.path));
+    if (same !== undefined) refuse('bad-path', `${entry.path}: ${same} is the same but for case, and one file on many systems`);
     const parent = entry.path.split('/').slice(0, -1).join('/');
     if (parent !== '' && kinds.get(parent) !== 'dir') refuse('bad-path', `${entry.path}: its parent is not a directory listed before it`);
     if (entry.kind === 'link') resolveLink(entry.path, entry.target);
     kinds.set(entry.path, entry.kind);
+    folded.set(foldOf(entry.path), entry.path);
     last = entry;
   }
 };

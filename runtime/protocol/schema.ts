@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { type Bytes, utf8 } from './bytes.ts';
 import { keep, sorted } from './cbor-write.ts';
 import { refuse } from './errors.ts';
-import type { BoardId, GatewayId, LeaseId, OperatorId, OwnerId, PublisherId, RequestId, TenantId } from './ids.ts';
+import type { BoardId, GatewayId, LeaseId, OperatorId, OwnerId, PublisherId, RequestId, ShareId, TenantId } from './ids.ts';
 import { LIMITS } from './limits.ts';
 
 export type Schema<T> = v.GenericSchema<unknown, T>;
@@ -108,6 +108,7 @@ export const tenantId = idOf<TenantId>();
 export const ownerId = idOf<OwnerId>();
 export const requestId = idOf<RequestId>();
 export const leaseId = idOf<LeaseId>();
+export const shareId = idOf<ShareId>();
 
 export const version1 = v.literal(1);
 export const tier = v.picklist(['dev', 'reduced', 'full']);

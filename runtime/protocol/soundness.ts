@@ -7,7 +7,7 @@ import { ROOT_FILE, RUNTIME_FILE } from './image.ts';
 import { parseJsonSchema } from './json-schema.ts';
 import { LIMITS } from './limits.ts';
 import type { Manifest } from './nouns/release.ts';
-import { checkDefaults, schemaOf } from './parameters.ts';
+import { checkDefaults, schemaOf, type Takes } from './parameters.ts';
 import { checkPath } from './path.ts';
 
 const bad = (detail: string): never => refuse('bad-release', detail);
@@ -77,17 +77,35 @@ export const checkRunnable = ({ image }: Manifest): void => {
   if (image !== undefined) bad(`it is the system of a board (${image.board}), which no partition runs; "lichen board update" gives it`);
 };
 
-/** Errors: `bad-release`, `bad-path`. */
-export const checkManifest = (manifest: Manifest): void => {
-  const schema = schemaOf(manifest);
-  const names = new Set([...Object.keys(manifest.parameters), ...Object.keys(schema?.properties ?? {})]);
+/** Returns the names of all of them. */
+const checkParameters = (takes: Takes): Set<string> => {
+  const schema = schemaOf(takes);
+  const names = new Set([...Object.keys(takes.parameters), ...Object.keys(schema?.properties ?? {})]);
   if (names.size > LIMITS.parameters) bad(`at most ${LIMITS.parameters} parameters`);
   const odd = [...names].find((name) => !/^[a-z][a-z0-9-]{0,62}$/.test(name));
   if (odd !== undefined) bad(`${odd} is not a name of a parameter: a-z, 0-9, -, at most 63`);
-  checkWords(manifest, names);
+  if (schema !== null) checkDefaults(takes, schema);
+  return names;
+};
+
+const checkConnectionSchema = ({ connectionSchema }: Pick<Manifest, 'connectionSchema'>): void => {
+  if (connectionSchema !== undefined) parseJsonSchema(connectionSchema, 'the schema of the connection');
+};
+
+/** To begin anew for each that comes or goes would let one tenant interrupt all others. */
+const checkShared = ({ shares, reload }: Manifest): void => {
+  if (shares === undefined) return;
+  if (reload === undefined) bad('shares: what is shared says by which signal (reload) it is told whom it serves');
+  checkParameters(shares);
+  checkConnectionSchema(shares);
+};
+
+/** Errors: `bad-release`, `bad-path`. */
+export const checkManifest = (manifest: Manifest): void => {
+  checkWords(manifest, checkParameters(manifest));
   checkLimits(manifest);
   checkPromises(manifest);
   if (manifest.image !== undefined) checkImage(manifest);
-  if (schema !== null) checkDefaults(manifest, schema);
-  if (manifest.connectionSchema !== undefined) parseJsonSchema(manifest.connectionSchema, 'the schema of the connection');
+  checkConnectionSchema(manifest);
+  checkShared(manifest);
 };

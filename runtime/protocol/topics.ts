@@ -30,6 +30,14 @@ export const TOPICS = {
   },
   gone: { party: 'board', direction: 'up', qos: 1, maxBytes: 64, signer: null, says: 'last will' },
   report: { party: 'board', direction: 'up', qos: 1, maxBytes: LIMITS.packetBytes, signer: 'board', says: 'state of every instance' },
+  shared: {
+    party: 'board',
+    direction: 'up',
+    qos: 1,
+    maxBytes: LIMITS.packetBytes,
+    signer: 'board',
+    says: 'what a shared instance says to each whom it serves',
+  },
   usage: {
     party: 'board',
     direction: 'up',

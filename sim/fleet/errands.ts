@@ -3,7 +3,7 @@
  * the other until one takes everything, as a person with a command line would, and begin anew when one dies meanwhile.
  */
 import type { ApiAnswer } from '../../gateway/service/events.ts';
-import type { CallName } from '../../runtime/protocol/api.ts';
+import type { DecidedCall } from '../../runtime/protocol/api.ts';
 import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
 import { LichenError } from '../../runtime/protocol/errors.ts';
 import type { VirtualClock } from '../world/clock.ts';
@@ -11,7 +11,7 @@ import type { VirtualGateway } from './gateway.ts';
 
 /** One step of an errand: a call, made anew if the errand begins anew. */
 export interface Step {
-  call: CallName;
+  call: DecidedCall;
   body: Bytes | unknown;
   /** What a step before it answered may be needed by one that follows. */
   next?: (answer: ApiAnswer, gateway: VirtualGateway) => Step[];

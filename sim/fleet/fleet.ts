@@ -233,8 +233,10 @@ export class Fleet {
     wish.state = state;
     const voucher = this.people.voucher(wish.spec);
     const request = this.people.request(wish.spec, wish.release, wish.good, state);
-    const { document, content } = wish.release;
-    this.errands.run(() => [push(this.people.publisherDocument), pushRelease(document, content), push(voucher), push(request)], done);
+    const { document, content, manifest } = wish.release;
+    const shares = state === 'destroyed' ? [] : this.people.shares(wish.spec, manifest);
+    const steps = (): Step[] => [push(this.people.publisherDocument), pushRelease(document, content), push(voucher), push(request)];
+    this.errands.run(() => [...steps(), ...shares.map(push)], done);
   }
 
   /** A newer release that behaves like this. */

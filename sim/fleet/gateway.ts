@@ -4,7 +4,7 @@ import type { ApiAnswer, ApiInput, Effect, Event, Service } from '../../gateway/
 import { admitSession } from '../../gateway/service/gatekeeper.ts';
 import { gatewayCore } from '../../gateway/service/gateway.ts';
 import { unpackZstd } from '../../runtime/adapters/zstd.ts';
-import type { CallName } from '../../runtime/protocol/api.ts';
+import type { DecidedCall } from '../../runtime/protocol/api.ts';
 import { type Bytes, utf8 } from '../../runtime/protocol/bytes.ts';
 import type { Signer } from '../../runtime/protocol/crypto.ts';
 import { LichenError } from '../../runtime/protocol/errors.ts';
@@ -170,14 +170,14 @@ export class VirtualGateway {
   }
 
   /** A person's call; whoever asks a gateway that is dead, or dies meanwhile, hears nothing. */
-  call(name: CallName, input: Partial<ApiInput>, answered: (answer: ApiAnswer | LichenError) => void): void {
+  call(name: DecidedCall, input: Partial<ApiInput>, answered: (answer: ApiAnswer | LichenError) => void): void {
     if (this.#turn === null) return;
     const id = --this.#calls;
     this.#replies.set(id, answered);
     this.#turn.submit({ kind: 'call', id, name, input: { params: {}, body: null, ...input } });
   }
 
-  json(name: CallName, body: unknown, answered: (answer: ApiAnswer | LichenError) => void): void {
+  json(name: DecidedCall, body: unknown, answered: (answer: ApiAnswer | LichenError) => void): void {
     this.call(name, { body: utf8(JSON.stringify(body)) }, answered);
   }
 

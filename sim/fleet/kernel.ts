@@ -161,10 +161,10 @@ export class VirtualKernel implements Partitions {
         this.#cells.delete(step.partition);
         return { kind: 'removed', partition: step.partition };
       case 'reload':
-        return this.#reloadWith(step.partition, step.parameters);
+        return this.#reloadWith(step);
       case 'look':
         // Nobody's program says anything here.
-        return { kind: 'looked', partition: step.partition, connection: null, holds: false };
+        return { kind: 'looked', partition: step.partition, connection: null, shares: null, holds: false };
       case 'sample':
         return {
           kind: 'sampled',
@@ -225,13 +225,13 @@ export class VirtualKernel implements Partitions {
     return { kind: 'started', partition, address: 'fd00::1' };
   }
 
-  #reloadWith(partition: string, parameters: string): PartitionEvent {
+  #reloadWith({ partition, parameters, shares }: Extract<PartitionStep, { kind: 'reload' }>): PartitionEvent {
     const cell = this.#cells.get(partition);
     if (cell?.running !== true) {
       const error = new LichenError('not-found', `partition ${partition} does not run`);
       return { kind: 'refused', step: 'reload', partition, error };
     }
-    cell.spec = { ...cell.spec, parameters };
+    cell.spec = { ...cell.spec, parameters, shares };
     return { kind: 'reloaded', partition };
   }
 

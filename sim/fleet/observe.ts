@@ -1,6 +1,6 @@
 /** What expectations look at, seen from outside: one function for each row of the table of observables. */
 
-import { currentLease } from '../../gateway/core/holding.ts';
+import { currentLease } from '../../gateway/core/leased.ts';
 import { boards as boardRows } from '../../gateway/core/tables.ts';
 import { outbox } from '../../runtime/core/tables.ts';
 import type { Tally } from '../oracle/physics.ts';
@@ -20,6 +20,11 @@ export interface View {
   /** Known in the end only. */
   billed: Billed[];
 }
+
+const sharesIn = (text: string | undefined): number => {
+  const told: unknown = JSON.parse(text ?? '[]');
+  return Array.isArray(told) ? told.length : 0;
+};
 
 type Look = (view: View, of: string) => number;
 
@@ -55,6 +60,11 @@ const isQuarantined = ({ fleet }: View, board: VirtualBoard): boolean =>
 const LOOK: Record<Observable, Look> = {
   running: ({ seen }, of) => sum(seen.running, of),
   green: ({ greens }, of) => greens.count(of),
+  served: ({ fleet }, of) =>
+    fleet.boards
+      .flatMap(({ kernel }) => kernel.programs)
+      .filter(({ rootPath }) => of === '' || fleet.workloadOf(rootPath) === of)
+      .reduce((total, { shares }) => total + sharesIn(shares), 0),
   leased: (view, of) => terms(view, of).filter((term) => term > 0).length,
   linked: (view, of) => count(view, of, ({ linkedTo }) => linkedTo !== null),
   'homed-at': (view, of) => {

@@ -12,16 +12,20 @@ import {
   type PublisherId,
   type TenantId,
 } from '../../runtime/protocol/ids.ts';
+import { parseJsonSchema } from '../../runtime/protocol/json-schema.ts';
 import { payloadOf, seal, sealMany } from '../../runtime/protocol/noun.ts';
+import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
 import {
   type Binding,
   bindingNoun,
   type Rates,
   type Request,
+  type Rollout,
   requestIdOf,
   requestNoun,
   voucherNoun,
 } from '../../runtime/protocol/nouns/request.ts';
+import { type Share, shareNoun } from '../../runtime/protocol/nouns/share.ts';
 import { type GatewayEntry, operatorNoun, publisherNoun, trustId } from '../../runtime/protocol/nouns/trust.ts';
 import type { GatewaySpec, WorkloadSpec } from '../scenario/scenario.ts';
 import type { Keys } from '../world/crypto.ts';
@@ -44,6 +48,26 @@ export const PORT = 8883;
 
 /** More than there are workloads. */
 const SERIALS = 1_000;
+
+const inWaves = ({ canaries }: WorkloadSpec): { rollout?: Rollout } =>
+  canaries === null
+    ? {}
+    : {
+        rollout: {
+          waves: [
+            { kind: 'count', count: canaries },
+            { kind: 'share', permille: 500 },
+          ],
+          tolerated: 0,
+        },
+      };
+
+const examplesOf = ({ parameterSchema = '{"type":"object"}' }: Pick<Manifest, 'parameterSchema'>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(parseJsonSchema(parameterSchema, 'the schema of a share').properties ?? {}).flatMap(([key, { examples }]) =>
+      Array.isArray(examples) ? [[key, String(examples[0])]] : [],
+    ),
+  );
 
 export class People {
   readonly keys: Keys;
@@ -149,10 +173,29 @@ export class People {
       ...{ parameters: {}, filter: workload.region === null ? {} : { region: workload.region }, priceCap: RATES, currency: CURRENCY },
       voucher: this.keys.crypto.sha256(payloadOf(voucherNoun, this.#voucher(workload))),
       ...{ onIsolation: workload.onIsolation, patienceMs: workload.patienceMs },
+      ...(workload.shares > 0 && { shares: { most: workload.shares, tenants: [] } }),
       ...(bang !== undefined && { bang }),
-      ...(good !== null && workload.bakeMs !== null && { fallback: { release: good.hash, bakeMs: workload.bakeMs } }),
+      ...(good !== null && workload.bakeMs !== null && { fallback: { release: good.hash, bakeMs: workload.bakeMs }, ...inWaves(workload) }),
     };
     return this.#sign(seal(requestNoun, request, this.signerOf('tenant')));
+  }
+
+  /** All that the tenant has of it, each with the parameters that the schema gives as an example. */
+  shares(workload: WorkloadSpec, { shares }: Manifest): Bytes[] {
+    if (shares === undefined) return [];
+    const host = { tenant: this.tenant, name: workload.name };
+    return Array.from({ length: workload.shares }, (_, i) => {
+      const share: Share = {
+        v: 1,
+        tenant: this.tenant,
+        name: `share-${i}`,
+        sequence: 1,
+        state: 'started',
+        host,
+        parameters: examplesOf(shares),
+      };
+      return this.#sign(seal(shareNoun, share, this.signerOf('tenant')));
+    });
   }
 
   requestIdOf(workload: string): string {

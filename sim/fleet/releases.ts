@@ -4,7 +4,7 @@
  * before, as a newer build does.
  */
 
-import { reachOf, readRecipe } from '../../recipes/builder/recipe.ts';
+import { reachOf, readRecipe, sharesOf } from '../../recipes/builder/recipe.ts';
 import { type Bytes, concat, hex, utf8 } from '../../runtime/protocol/bytes.ts';
 import type { Crypto, Signer } from '../../runtime/protocol/crypto.ts';
 import type { PublisherId } from '../../runtime/protocol/ids.ts';
@@ -84,6 +84,8 @@ export const buildRelease = (
     ...{ arch: 'any', pages: [sha256(page)], entries: entries.length, bytes: whole.length, args: recipe.args, env: recipe.env },
     ...{ engine: recipe.engine, parameters: recipe.parameters, limits: recipe.limits, promises: recipe.promises, demands: recipe.demands },
     ...reachOf({ ...recipe, devices: devicesOf(recipe.devices, read) }),
+    ...sharesOf(recipe),
+    ...(recipe.reload !== undefined && { reload: recipe.reload }),
     ...(recipe.stop !== undefined && { stop: recipe.stop }),
   };
   return {

@@ -13,6 +13,8 @@ export interface BoardSetup {
   /** Forces the unprivileged engine. */
   tier: 'dev' | null;
   paces: Record<string, number>;
+  /** A folder that is carried. */
+  stick?: string;
 }
 
 const argsOf = (runtime: string, setup: BoardSetup): string[] => [
@@ -27,6 +29,7 @@ const argsOf = (runtime: string, setup: BoardSetup): string[] => [
   setup.claim,
   ...Object.entries(setup.paces).flatMap(([name, value]) => [`--${name}`, String(value)]),
   ...(setup.proxyPort === null ? [] : ['--proxy', `127.0.0.1:${setup.proxyPort}`]),
+  ...(setup.stick === undefined ? [] : ['--stick', setup.stick]),
   ...(setup.tier === null ? [] : ['--tier', setup.tier]),
 ];
 

@@ -7,6 +7,7 @@ import { unseal } from '../../runtime/protocol/noun.ts';
 import { type Desired, desiredNoun } from '../../runtime/protocol/nouns/lease.ts';
 import type { Request } from '../../runtime/protocol/nouns/request.ts';
 import { believing, orNull } from './archive.ts';
+import { asksForLease } from './asked.ts';
 import type { Court } from './court.ts';
 import { METERED, markOf, type Use } from './glance.ts';
 import { priceMicro } from './price.ts';
@@ -23,6 +24,8 @@ export interface Assignments {
   reasonToStop(board: BoardCase, lease: LeaseCase, sinceMs: number): string | null;
   /** It may have been stopped, after so long, for the release that its request names in its place. */
   mayFallBack(board: BoardCase, lease: LeaseCase, ranMs: number): boolean;
+  /** What ran in the place of its release may make way for that again, as its tenant has asked once more. */
+  mayBeTriedAgain(board: BoardCase, lease: LeaseCase, content: string): boolean;
 }
 
 /** The session is over, and what was last said in it may not have been taken. */
@@ -38,9 +41,10 @@ export const forgetAssignments = (board: BoardCase): void => {
   for (const told of board.told.values()) told.unwanted = null;
 };
 
-const asksToStop = ({ state, replicas, release }: Request, lease: LeaseCase): boolean => {
+const asksToStop = (request: Request, lease: LeaseCase): boolean => {
   const { document } = lease;
-  return state !== 'started' || (document !== null && (document.index >= replicas || hex(document.release) !== hex(release)));
+  const { state, replicas } = request;
+  return state !== 'started' || (document !== null && (document.index >= replicas || !asksForLease(request, hex(document.release))));
 };
 
 const newTold = (): Told => ({
@@ -132,11 +136,12 @@ const reasonOf = (court: Court, board: BoardCase, lease: LeaseCase, sinceMs: num
 /** Whether promises held only the board knows; how long it may wait for them, and watch them, all know. */
 const fallsBack = (court: Court, board: BoardCase, { id, document }: LeaseCase, ranMs: number): boolean => {
   const told = board.told.get(id);
-  const fallback = told === undefined ? undefined : newestOf(court, told)?.fallback;
+  // Whichever of those that it was told of it goes by.
+  const bakes = [...(told?.requests.keys() ?? [])].flatMap((hash) => court.archive.request(hash)?.value.fallback?.bakeMs ?? []);
   const manifest = document === null ? undefined : court.archive.manifest(hex(document.release));
-  if (fallback === undefined || manifest === undefined) return false;
+  if (bakes.length === 0 || manifest === undefined) return false;
   const waits = manifest.value.promises.map(({ graceMs, timeoutMs, intervalMs }) => graceMs + timeoutMs + intervalMs);
-  return ranMs <= fallback.bakeMs + 2 * Math.max(0, ...waits) + court.limits.stepMs;
+  return ranMs <= Math.max(...bakes) + 2 * Math.max(0, ...waits) + court.limits.stepMs;
 };
 
 export const openAssignments = (court: Court): Assignments => {
@@ -171,6 +176,8 @@ export const openAssignments = (court: Court): Assignments => {
       confirm(court, board);
     },
     reasonToStop: (board, lease, sinceMs) => reasonOf(court, board, lease, sinceMs),
+    mayBeTriedAgain: (board, { id, document }, content) =>
+      document !== null && content !== hex(document.release) && (board.told.get(id)?.requests.size ?? 0) > 1,
     mayFallBack: (board, lease, ranMs) => fallsBack(court, board, lease, ranMs),
   };
 };

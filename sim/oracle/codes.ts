@@ -5,6 +5,8 @@ export const CODES = {
   'ran-unrequested': 1,
   'ran-elsewhere': 1,
   'ran-other-release': 1,
+  /** A release that comes in waves began where it was not to begin before others had shown how it does. */
+  'wave-skipped': 1,
 
   /** An acknowledgement that names what is not on the disks that it speaks of. */
   'acked-not-stored': 2,

@@ -3,6 +3,7 @@
  * nobody's word for what the physics knows. What it forgives it forgives for physical facts only: power, ways, cards,
  * disks, liars.
  */
+import { hex } from '../../runtime/protocol/bytes.ts';
 import type { Crypto } from '../../runtime/protocol/crypto.ts';
 import { unseal } from '../../runtime/protocol/noun.ts';
 import { helloNoun } from '../../runtime/protocol/nouns/board.ts';
@@ -25,6 +26,7 @@ import { type BoardCase, noteWell, openScene, restartWell } from './scene.ts';
 import { type Said, settle } from './settlement.ts';
 import { openSteady } from './steady.ts';
 import { examineBegin } from './unsigned.ts';
+import { openWaves } from './waves.ts';
 import { openWire } from './wire.ts';
 
 export interface JudgeOptions {
@@ -47,7 +49,7 @@ const chambers = (court: Court) => {
   return {
     ...{ records, assignments, guard, logs: openLogs(court, records), runs: openRuns(court) },
     steady: openSteady(court, assignments, guard),
-    ...{ homing: openHoming(court), overlap: openOverlap(court), wire: openWire(court) },
+    ...{ homing: openHoming(court), overlap: openOverlap(court), wire: openWire(court), waves: openWaves(court) },
   };
 };
 
@@ -208,13 +210,14 @@ const gatewayFacts = (court: Court, { records, homing, overlap, guard, logs }: C
   return facts;
 };
 
-const programs = (court: Court, { runs, steady, overlap, guard }: Chambers) => {
+const programs = (court: Court, { runs, steady, overlap, guard, waves }: Chambers) => {
   const { scene } = court;
   const facts: Facts<'began' | 'ended' | 'counted'> = {
     began: (atMs, boardId, leaseId, content, args) => {
       const [board, lease] = [scene.board(boardId), scene.lease(leaseId)];
       examineBegin(court, atMs, board, lease, content, args);
-      runs.began(atMs, board, lease);
+      runs.began(atMs, board, lease, hex(content));
+      waves.began(atMs, board, lease, hex(content));
       steady.began(atMs, board, lease);
       overlap.began(atMs, board, lease);
       guard.began(atMs, board, lease);
@@ -223,7 +226,8 @@ const programs = (court: Court, { runs, steady, overlap, guard }: Chambers) => {
       const [board, lease] = [scene.board(boardId), scene.lease(leaseId)];
       const run = runs.ended(atMs, board, lease, why, used);
       if (run === null) return;
-      steady.ended(atMs, board, lease, why, run.sinceMs);
+      waves.ended(atMs, run);
+      steady.ended(atMs, board, run, why);
       overlap.ended(atMs, board, lease);
       guard.ended(atMs, board, lease);
     },

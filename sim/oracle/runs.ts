@@ -5,12 +5,12 @@
 import type { Court } from './court.ts';
 import { METERED, type Metered, type Use } from './glance.ts';
 import type { Counted, EndReason } from './physics.ts';
-import { type BoardCase, isStuck, type LeaseCase } from './scene.ts';
+import { type BoardCase, isStuck, type LeaseCase, type Run } from './scene.ts';
 
 export interface Runs {
-  began(atMs: number, board: BoardCase, lease: LeaseCase): void;
+  began(atMs: number, board: BoardCase, lease: LeaseCase, content: string): void;
   /** Null: it did not run as far as anybody knows. */
-  ended(atMs: number, board: BoardCase, lease: LeaseCase, why: EndReason, used: Counted): { sinceMs: number } | null;
+  ended(atMs: number, board: BoardCase, lease: LeaseCase, why: EndReason, used: Counted): Run | null;
   /** The power of a board went, or only its runtime. */
   forgets(board: BoardCase, what: 'power' | 'runtime'): void;
 }
@@ -60,8 +60,8 @@ const examineRecency = (court: Court, atMs: number, board: BoardCase, lease: Lea
 };
 
 export const openRuns = (court: Court): Runs => ({
-  began: (atMs, board, lease) => {
-    board.running.set(lease.id, { lease, sinceMs: atMs });
+  began: (atMs, board, lease, content) => {
+    board.running.set(lease.id, { lease, content, sinceMs: atMs });
     board.leases.add(lease);
     lease.board ??= board;
     lease.runs++;

@@ -26,6 +26,8 @@ export interface Told {
 /** A program that runs. */
 export interface Run {
   lease: LeaseCase;
+  /** The release that it is of. */
+  content: string;
   sinceMs: number;
 }
 

@@ -4,6 +4,7 @@
  */
 import { type Bytes, equal, hex } from '../../runtime/protocol/bytes.ts';
 import type { Lease } from '../../runtime/protocol/nouns/lease.ts';
+import { asksForLease } from './asked.ts';
 import type { Court } from './court.ts';
 import { METERED, noUse, type Use } from './glance.ts';
 import type { Logs } from './logs.ts';
@@ -67,7 +68,7 @@ const examineChanges = (court: Court, logs: Logs, atMs: number, reference: Bytes
 const asksFor = (court: Court, lease: Lease) =>
   court.archive
     .requestsOf(lease.request)
-    .filter(({ value }) => value.state !== 'destroyed' && hex(value.release) === hex(lease.release) && lease.index < value.replicas);
+    .filter(({ value }) => value.state !== 'destroyed' && asksForLease(value, hex(lease.release)) && lease.index < value.replicas);
 
 /** Everything that a lease stands on is in the logs that the last close counts. (metering-12) */
 const stands = ({ court, logs, bills }: Settlement, { document, id }: LeaseCase): boolean => {

@@ -6,11 +6,11 @@ import type { Assignments } from './assignments.ts';
 import type { Court } from './court.ts';
 import type { Guard } from './guard.ts';
 import type { EndReason } from './physics.ts';
-import { type Awaited, type BoardCase, isStuck, type LeaseCase } from './scene.ts';
+import { type Awaited, type BoardCase, isStuck, type LeaseCase, type Run } from './scene.ts';
 
 export interface Steady {
   began(atMs: number, board: BoardCase, lease: LeaseCase): void;
-  ended(atMs: number, board: BoardCase, lease: LeaseCase, why: EndReason, sinceMs: number): void;
+  ended(atMs: number, board: BoardCase, run: Run, why: EndReason): void;
   /** Called before power or card change, and at the end. */
   before(atMs: number, board: BoardCase): void;
   /** What the board was told has changed. */
@@ -46,9 +46,12 @@ export const openSteady = (court: Court, assignments: Assignments, guard: Guard)
       isLate(atMs, board, awaited);
       board.awaited.delete(lease.id);
     },
-    ended: (atMs, board, lease, why, sinceMs) => {
+    ended: (atMs, board, { lease, content, sinceMs }, why) => {
       if (why === 'stopped' || why === 'deadline') {
-        const isAsked = assignments.reasonToStop(board, lease, sinceMs) !== null || assignments.mayFallBack(board, lease, atMs - sinceMs);
+        const isAsked =
+          assignments.reasonToStop(board, lease, sinceMs) !== null ||
+          assignments.mayFallBack(board, lease, atMs - sinceMs) ||
+          assignments.mayBeTriedAgain(board, lease, content);
         if (!isAsked && !guard.isLapsing(atMs, lease))
           docket.accuse(
             'stopped-without-reason',

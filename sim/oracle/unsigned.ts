@@ -5,6 +5,7 @@ import { desiredNoun, type Lease } from '../../runtime/protocol/nouns/lease.ts';
 import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
 import type { Request } from '../../runtime/protocol/nouns/request.ts';
 import type { Signed } from './archive.ts';
+import { asksToRun } from './asked.ts';
 import type { Code } from './codes.ts';
 import type { Court } from './court.ts';
 import type { BoardCase, LeaseCase, Told } from './scene.ts';
@@ -39,9 +40,7 @@ const filled = ({ args, parameters: defaults }: Manifest, { parameters }: Reques
 const isTenants = (court: Court, lease: Lease, { value, signer }: Signed<Request>): boolean =>
   value.tenant === lease.tenant && value.name === lease.name && fingerprint(court.crypto, fromHex(signer)) === value.tenant;
 
-/** Asked for, or named for where what is asked for does not do. */
-const names = ({ release, fallback }: Request, lease: Lease, content: string): boolean =>
-  hex(release) === hex(lease.release) && (content === hex(release) || (fallback !== undefined && content === hex(fallback.release)));
+const names = (request: Request, lease: Lease, content: string): boolean => asksToRun(request, hex(lease.release), content);
 
 const objectToRequest = (court: Court, lease: Lease, content: string, told: Told, args: string[]): Objection | null => {
   const { archive } = court;

@@ -249,6 +249,16 @@ const workloadMap = object({
     null,
     'how long a newer release has to hold its promises, or else the last good one takes its place again; null: it does not',
   ),
+  canaries: may(
+    orNull(whole({ least: 1, most: LIMITS.replicas })),
+    null,
+    'with bake: how many replicas a newer release reaches first; then half of them, then all; null: all at once',
+  ),
+  shares: usually(
+    whole({ least: 0, most: LIMITS.shares }),
+    0,
+    'how many shares of its instances its tenant asks for, where its recipe can be shared',
+  ),
   region: may(orNull(placed(reference)), null, 'only on boards that are at home there'),
   cap: usually(quantity('micro', { least: 1, most: LIMITS.capMicro }), '1000000 units', 'what the tenant pays at most'),
 });

@@ -1,4 +1,5 @@
 /** What tenants ask for: recipes looked up, and what is not said worked out from their limits. */
+import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { refuseTwins } from './cast.ts';
 import type { ScenarioFile } from './file.ts';
 import { plainWorkload, type WorkloadRow } from './fleet-file.ts';
@@ -32,15 +33,16 @@ export const workloadRows = (rows: ScenarioFile['workloads']): { name: Placed<st
 const limitsOf = (
   { desk, recipes }: Surroundings,
   { value: recipe, at, sound }: Placed<string>,
-): { text: string; memoryMib: number; cpuMillis: number } => {
+): { text: string; memoryMib: number; cpuMillis: number; mostShares: number } => {
   const text = recipes.recipe(recipe);
   if (text === null && sound) desk.report(at, unknownWord('recipe', recipe, recipes.recipes()));
   const facts = text === null ? null : recipeFacts(text);
   if (facts !== null && 'wrong' in facts) {
     desk.report(at, { what: `recipes/${recipe}/recipe.yaml: ${facts.wrong}`, next: 'Mend the recipe; docs/recipes.md explains its keys.' });
   }
-  const limits = facts !== null && 'limits' in facts ? facts.limits : { memoryMib: 0, cpuMillis: 0 };
-  return { text: text ?? '', ...limits };
+  const isRead = facts !== null && 'limits' in facts;
+  const limits = isRead ? facts.limits : { memoryMib: 0, cpuMillis: 0 };
+  return { text: text ?? '', ...limits, mostShares: isRead ? (facts.shares?.most ?? 0) : LIMITS.shares };
 };
 
 const checkPlaces = ({ desk, gateways, boards, lastsMs }: Surroundings, { reads, region, asks }: WorkloadRow): void => {
@@ -58,7 +60,9 @@ const checkPlaces = ({ desk, gateways, boards, lastsMs }: Surroundings, { reads,
 };
 
 const workloadOf = (around: Surroundings, name: string, row: WorkloadRow): WorkloadSpec => {
-  const { text, memoryMib, cpuMillis } = limitsOf(around, row.recipe);
+  const { text, memoryMib, cpuMillis, mostShares } = limitsOf(around, row.recipe);
+  if (row.shares > mostShares)
+    around.desk.report(row.recipe.at, { what: `its recipe serves ${mostShares} shares, not ${row.shares}`, next: 'Ask for fewer.' });
   checkPlaces(around, row);
   const { uses, fails } = row;
   return {
@@ -79,6 +83,8 @@ const workloadOf = (around: Surroundings, name: string, row: WorkloadRow): Workl
       onIsolation: row['on-isolation'] ?? 'continue',
       region: row.region?.value ?? null,
       bakeMs: row.bake,
+      canaries: row.canaries,
+      shares: row.shares,
     },
     capMicro: Number.isNaN(row.cap) ? 0n : BigInt(row.cap),
   };

@@ -9,6 +9,7 @@ export interface ObservableRow {
 export const OBSERVABLES = {
   running: { of: 'workload', says: 'instances whose program runs' },
   green: { of: 'workload', says: 'instances whose promises their home knows to hold' },
+  served: { of: 'workload', says: 'shares that instances which run were told to serve' },
   leased: { of: 'workload', says: 'replicas that have a lease' },
   linked: { of: 'board', says: 'boards with a session that was welcomed' },
   'homed-at': { of: 'gateway', says: 'boards with such a session at this gateway' },

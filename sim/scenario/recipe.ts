@@ -28,12 +28,14 @@ const facts = v.object({
     [],
   ),
   demands: v.optional(tier, 'dev'),
+  shares: v.optional(v.object({ most: positive })),
 });
 
 /** What a manifest takes over from its recipe. `arch`: `each` is one release for each. */
 export type RecipeFacts = Pick<Manifest, 'label' | 'engine' | 'args' | 'env' | 'parameters' | 'limits' | 'promises' | 'demands'> & {
   name: string;
   arch: Manifest['arch'] | 'each';
+  shares?: { most: number } | undefined;
 };
 
 /** `recipe.yaml` as facts, or what is wrong with it. */

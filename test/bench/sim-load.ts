@@ -61,6 +61,8 @@ const workload = (i: number): WorkloadSpec => ({
     patienceMs: 30 * MINUTE,
     region: null,
     bakeMs: null,
+    canaries: null,
+    shares: 0,
     capMicro: 10n ** 14n,
   },
   ...behaviour,

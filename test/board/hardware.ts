@@ -19,8 +19,10 @@ export interface Wanted {
   folder: string;
   /** Whether it starts again when the board says so, or ends. */
   reboots: boolean;
-  /** The network, as QEMU's `-netdev` has it, named `wire`. */
-  wire: string;
+  /** The network, as QEMU's `-netdev` has it, named `wire`; null: there is none. */
+  wire: string | null;
+  /** What its clock says at the start. */
+  clock: string | undefined;
 }
 
 export interface Hardware {
@@ -49,8 +51,9 @@ const virtioDisks = ({ disks }: Wanted): string[] =>
     ...['-device', `virtio-blk-pci,drive=disk${at}`],
   ]);
 
-const virtioRest = ({ memoryMib, wire }: Wanted): string[] => [
-  ...['-m', String(memoryMib), '-device', 'virtio-rng-pci', '-netdev', wire, '-device', 'virtio-net-pci,netdev=wire'],
+const virtioRest = ({ memoryMib, wire, clock }: Wanted): string[] => [
+  ...['-m', String(memoryMib), '-device', 'virtio-rng-pci', ...(clock === undefined ? [] : ['-rtc', `base=${clock}`])],
+  ...(wire === null ? [] : ['-netdev', wire, '-device', 'virtio-net-pci,netdev=wire']),
 ];
 
 /**
@@ -101,6 +104,7 @@ export const PI_3B: Hardware = {
   arguments: ({ disks, direct, wire, reboots }) => [
     ...[...quiet({ reboots }), '-machine', 'raspi3b', '-accel', 'tcg', '-serial', 'null', '-serial', 'stdio'],
     ...disks.flatMap(({ path }) => ['-drive', `if=sd,format=raw,cache=unsafe,file=${path}`]),
-    ...['-netdev', wire, '-device', 'usb-net,netdev=wire', ...(direct === undefined ? [] : started(direct))],
+    ...(wire === null ? [] : ['-netdev', wire, '-device', 'usb-net,netdev=wire']),
+    ...(direct === undefined ? [] : started(direct)),
   ],
 };

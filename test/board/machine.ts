@@ -18,14 +18,24 @@ export interface MachineOptions {
   reboots?: boolean;
   /** TCP ports of this machine's loopback that the board reaches at GATE; it reaches nothing else. */
   reaches?: number[];
+  /** TCP ports of the board, each on a port of this machine's loopback. */
+  shows?: { port: number; at: number }[];
+  /** No network at all. */
+  alone?: boolean;
+  /** What its clock says at the start, as ISO 8601; else the time of this machine. */
+  clock?: string;
 }
 
 /** The host as the board sees it. */
 export const GATE = '10.0.2.100';
 
 /** `restrict`: no way out but the ports that are named. */
-const wireTo = (ports: number[]): string =>
-  ['user,id=wire,restrict=on', ...ports.map((port) => `guestfwd=tcp:${GATE}:${port}-cmd:busybox nc 127.0.0.1 ${port}`)].join(',');
+const wireTo = (ports: number[], shows: Required<MachineOptions>['shows']): string =>
+  [
+    'user,id=wire,restrict=on',
+    ...ports.map((port) => `guestfwd=tcp:${GATE}:${port}-cmd:busybox nc 127.0.0.1 ${port}`),
+    ...shows.map(({ port, at }) => `hostfwd=tcp:127.0.0.1:${at}-:${port}`),
+  ].join(',');
 
 export class Machine {
   readonly #folder = mkdtempSync(join(tmpdir(), 'lichen-machine-'));
@@ -34,8 +44,9 @@ export class Machine {
   readonly #watchers = new Set<() => void>();
   #over = false;
 
-  constructor({ disks, memoryMib = 1024, direct, hardware = PC, reboots = false, reaches = [] }: MachineOptions) {
-    const wanted = { disks, memoryMib, direct, reboots, folder: this.#folder, wire: wireTo(reaches) };
+  constructor(options: MachineOptions) {
+    const { disks, memoryMib = 1024, direct, hardware = PC, reboots = false, reaches = [], shows = [], alone = false, clock } = options;
+    const wanted = { disks, memoryMib, direct, reboots, clock, folder: this.#folder, wire: alone ? null : wireTo(reaches, shows) };
     this.#child = spawn(hardware.emulator, hardware.arguments(wanted), { stdio: ['ignore', 'pipe', 'pipe'] });
     const wake = (): void => {
       for (const look of this.#watchers) look();

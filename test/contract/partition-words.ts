@@ -41,6 +41,18 @@ export const words = (bench: () => Bench): void => {
     await bench().end(partition);
   });
 
+  it('whom it serves is read, others come with a signal, and what it says to them is seen', async () => {
+    const partition = bench().partition();
+    const script = HEED.replaceAll(GIVEN, '/run/lichen/shares.json').replace('while', `echo '{"a":{}}' > ${OUT}/shares.json; while`);
+    await bench().life.do({ kind: 'start', deadlineMonoMs: null, spec: { ...bench().spec(partition, script), shares: '["a"]' } });
+    expect(JSON.parse(await bench().report(partition))).toEqual(['a']);
+    expect((await bench().report(partition, 'wrote')).trim()).toBe('no');
+    await bench().life.do({ kind: 'reload', partition, parameters: '{}', shares: '["a","b"]', signal: 'SIGHUP' });
+    expect(JSON.parse(await bench().report(partition, 'heard'))).toEqual(['a', 'b']);
+    expect(await look(partition)).toMatchObject({ shares: '{"a":{}}\n', connection: null });
+    await bench().end(partition);
+  });
+
   it('what it publishes is seen, and that it would not be replaced, also by the next life of the runtime', async () => {
     const partition = await begin(`
       echo '{"url":"x:y"}' > ${OUT}/next; busybox mv ${OUT}/next ${OUT}/connection.json

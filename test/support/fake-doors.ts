@@ -43,7 +43,10 @@ export class FakeEngine {
   /** What every instance says, and what those that run were given later. */
   connection: string | null = null;
   holds = false;
+  shares: string | null = null;
   readonly reloads: string[] = [];
+  /** Whom those that run were told later to serve. */
+  readonly sharesTold: (string | undefined)[] = [];
   startMs = 5;
   listener: (event: PartitionEvent) => void = () => {};
   readonly #clock: ManualClock;
@@ -92,9 +95,10 @@ export class FakeEngine {
         return { kind: 'removed', partition: step.partition };
       case 'reload':
         this.reloads.push(step.parameters);
+        this.sharesTold.push(step.shares);
         return { kind: 'reloaded', partition: step.partition };
       case 'look':
-        return { kind: 'looked', partition: step.partition, connection: this.connection, holds: this.holds };
+        return { kind: 'looked', partition: step.partition, connection: this.connection, shares: this.shares, holds: this.holds };
       case 'sample':
         return {
           kind: 'sampled',

@@ -41,6 +41,7 @@ import {
   type Voucher,
   voucherNoun,
 } from '../../runtime/protocol/nouns/request.ts';
+import { type Share, shareNoun } from '../../runtime/protocol/nouns/share.ts';
 import { type OperatorDoc, operatorNoun, publisherNoun, trustId } from '../../runtime/protocol/nouns/trust.ts';
 import { keyOf, testCrypto } from './crypto.ts';
 
@@ -300,3 +301,11 @@ export const payloadHash = (document: Bytes): Bytes => {
   const typ = typOf(document) ?? '';
   return testCrypto.sha256(open1(testCrypto, typ, document).payload);
 };
+
+/** A share of the request that `request()` makes. */
+export const share = (changes: Partial<Share> = {}): Share => ({
+  ...{ v: 1, tenant: TENANT, name: 'blog', sequence: 1, state: 'started', host: { tenant: TENANT, name: 'echo' }, parameters: {} },
+  ...changes,
+});
+
+export const signedShare = (changes: Partial<Share> = {}, by = 'tenant'): Fact => fact('share', seal(shareNoun, share(changes), keyOf(by)));

@@ -12,6 +12,7 @@ import {
   helloNoun,
   homeNoun,
   offerSchema,
+  outcomeNoun,
   pairingNoun,
   type Report,
   reportNoun,
@@ -20,16 +21,29 @@ import {
 import { grantNoun, renewalNoun } from '../../runtime/protocol/nouns/grant.ts';
 import { ackNoun, chainPoint, desiredNoun, leaseNoun, nowNoun } from '../../runtime/protocol/nouns/lease.ts';
 import { admitSchema, closeSchema, entrySchema, pairSchema, peerFrame, presenceSchema } from '../../runtime/protocol/nouns/log.ts';
-import { answer, chunk, claim, gone, pairAnswer, paired, refusal, usageBatch, want } from '../../runtime/protocol/nouns/messages.ts';
+import {
+  answer,
+  carried,
+  chunk,
+  claim,
+  gone,
+  pairAnswer,
+  paired,
+  refusal,
+  usageBatch,
+  want,
+} from '../../runtime/protocol/nouns/messages.ts';
 import type { NetworkWish } from '../../runtime/protocol/nouns/reach.ts';
 import { type Manifest, manifestNoun, pageSchema } from '../../runtime/protocol/nouns/release.ts';
 import { bindingNoun, requestNoun, rotationNoun, verdictNoun, voucherNoun } from '../../runtime/protocol/nouns/request.ts';
 import { secretsText } from '../../runtime/protocol/nouns/secrets.ts';
+import { sharedNoun, shareIdOf, shareNoun } from '../../runtime/protocol/nouns/share.ts';
 import { operatorNoun, publisherNoun } from '../../runtime/protocol/nouns/trust.ts';
 import { upkeepNoun } from '../../runtime/protocol/nouns/upkeep.ts';
 import { logFrame, logText, watchNoun } from '../../runtime/protocol/nouns/watch.ts';
 import type { Schema } from '../../runtime/protocol/schema.ts';
-import { keyOf } from './crypto.ts';
+import { toSign } from '../../runtime/protocol/to-sign.ts';
+import { keyOf, testCrypto } from './crypto.ts';
 import * as on from './federation.ts';
 
 const v = 1 as const;
@@ -70,7 +84,7 @@ const report: Report = {
     {
       ...{ lease: on.lease({ on: 'board 1', index: 2 }).lease, state: 'running', promise: 'held', restarts: 0, address: null, detail: '' },
       connection: '{"url":"mqtt://[fd00::1]"}',
-      instead: fill(5),
+      ...{ instead: fill(5), outcome: fill(6, 400) },
     },
   ],
 };
@@ -121,6 +135,8 @@ const manifest: Manifest = {
 const whole: Manifest = {
   ...manifest,
   ...{ parameterSchema: '{"type":"object"}', connectionSchema: '{"type":"object","properties":{"url":{"type":"string"}}}' },
+  shares: { most: 64, parameters: { path: '' }, parameterSchema: '{"type":"object"}', connectionSchema: '{"type":"object"}' },
+  sbom: fill(9),
   ...{ reload: 'SIGHUP', stop: { signal: 'SIGINT', graceMs: 60_000 }, holdMs: 86_400_000 },
   promises: [
     { name: 'fresh', probe: { kind: 'file', path: '/data/log', maxAgeMs: 60_000 }, intervalMs: 100, timeoutMs: 1, graceMs: 0 },
@@ -153,6 +169,19 @@ const trust = {
   threshold: 1,
   roots: [keyOf('root 1').publicKey],
   revoked: [keyOf('lost key').publicKey],
+};
+
+const share = {
+  ...{ v, tenant, name: 'blog', sequence: 3, state: 'started' as const, host: { tenant: on.idOf<TenantId>('tenant b'), name: 'front' } },
+  parameters: { path: 'blog' },
+};
+const shareId = shareIdOf(testCrypto, on.REQUEST, tenant, 'blog');
+const shared = {
+  ...{ v, board, lease: lease.lease, monoMs: 5_000_000_000 },
+  shares: [
+    { share: shareId, connection: '{"url":"http://[fd00::1]:8080/blog"}', detail: '' },
+    { share: shareId, connection: null, detail: 'full' },
+  ],
 };
 
 /** A signed noun with its value; the rule of its name in the CDDL says what it may hold. */
@@ -208,9 +237,30 @@ export const SIGNED: SignedFrame[] = [
   ),
   one(requestNoun, on.request({ links: { db: 'stock' }, publish: { web: 8080 } }), 'tenant', '/reaching'),
   one(requestNoun, on.request({ fallback: { release: fill(5), bakeMs: 60_000 } }), 'tenant', '/fallback'),
+  one(
+    requestNoun,
+    on.request({
+      fallback: { release: fill(5), bakeMs: 60_000 },
+      rollout: {
+        waves: [
+          { kind: 'count', count: 1 },
+          { kind: 'share', permille: 250 },
+          { kind: 'label', label: 'attic' },
+        ],
+        tolerated: 1,
+      },
+      windows: [{ fromMinute: 1380, minutes: 120 }],
+    }),
+    'tenant',
+    '/rollout',
+  ),
   one(requestNoun, on.request({ secrets: [{ board, box: fill(4, 100) }] }), 'tenant', '/sealed'),
   one(watchNoun, { ...watched, lease: null, from: null }, 'tenant'),
   one(watchNoun, { ...watched, lease: lease.lease, from: 12 }, 'tenant', '/on'),
+  one(requestNoun, on.request({ shares: { most: 64, tenants: null } }), 'tenant', '/open'),
+  one(requestNoun, on.request({ shares: { most: 1, tenants: [tenant] } }), 'tenant', '/shared'),
+  one(shareNoun, share, 'tenant'),
+  one(shareNoun, { ...share, state: 'destroyed', parameters: {} }, 'tenant', '/destroyed'),
   one(voucherNoun, on.voucher(), 'tenant'),
   one(verdictNoun, { v, tenant, period: 2, invoice: fill(6), verdict: 'dispute', reason: 'The board was off.' }, 'tenant'),
   one(bindingNoun, on.binding('board 1', { policy: { partitions: 4, labels: ['attic', 'solar'] } }), 'owner'),
@@ -218,6 +268,12 @@ export const SIGNED: SignedFrame[] = [
   one(upkeepNoun, { v, board, owner, version: 1, publisher: on.PUBLISHER }, 'owner'),
   one(upkeepNoun, { v, board, owner, version: 2, publisher: on.PUBLISHER, release: fill(5) }, 'owner', '/pinned'),
   one(upkeepNoun, { v, board, owner, version: 3, publisher: null }, 'owner', '/ended'),
+  one(
+    bindingNoun,
+    on.binding('board 1', { policy: { partitions: 4, labels: [], windows: [{ fromMinute: 0, minutes: 1440 }] } }),
+    'owner',
+    '/windows',
+  ),
   many(
     rotationNoun,
     { v, kind: 'board', subject: board, version: 1, from: keyOf('board 1').publicKey, to: keyOf('new key').publicKey },
@@ -230,9 +286,16 @@ export const SIGNED: SignedFrame[] = [
     'gateway a',
     '/guarded',
   ),
+  one(leaseNoun, on.lease({ on: 'board 1', voucher: fill(6), windows: [{ fromMinute: 60, minutes: 30 }] }), 'gateway a', '/windows'),
   one(renewalNoun, { v, board, nonce: fill(1, 16), leases: [lease.lease] }, 'board 1'),
   one(grantNoun, { v, board, guardian: gateway, nonce: fill(1, 16), leases: [lease.lease] }, 'gateway a'),
   one(desiredNoun, { v, board, gateway, tenure: 3, seq: 9, leases: [{ lease: fill(1, 60), request: fill(2) }] }, 'gateway a'),
+  one(
+    desiredNoun,
+    { v, board, gateway, tenure: 3, seq: 9, leases: [{ lease: fill(1, 60), request: fill(2), shares: [fill(3)] }] },
+    'gateway a',
+    '/sharing',
+  ),
   one(
     desiredNoun,
     { v, board, gateway, tenure: 3, seq: 10, leases: [], image: { release: fill(5), publisher: fill(6), upkeep: fill(7) } },
@@ -267,12 +330,18 @@ export const SIGNED: SignedFrame[] = [
     '/image',
   ),
   one(reportNoun, report, 'board 1'),
+  one(sharedNoun, shared, 'board 1'),
   one(reportNoun, { ...report, system: { slot: 'a', release: null, update: null } }, 'board 1', '/flashed'),
   one(
     reportNoun,
     { ...report, system: { slot: 'b', release: fill(5), update: { release: fill(5), phase: 'kept', detail: '' } } },
     'board 1',
     '/updated',
+  ),
+  one(
+    outcomeNoun,
+    { v, board, lease: lease.lease, release: fill(3), sequence: 4, result: 'failed', why: 'answers did not hold within 3 s' },
+    'board 1',
   ),
   one(
     reportNoun,
@@ -328,6 +397,8 @@ export const PLAIN: PlainFrame[] = [
   plain('log-text', logText, { v, lease: lease.lease, from: 5, next: 12, missed: 5, text: fill(0x61, 7) }),
   plain('secrets-text', secretsText, { v, tenant, name: 'echo', board, files: { 'api-key': fill(1, 20), 'db-password': fill(2, 8) } }),
   plain('gone', gone, { v }),
+  plain('to-sign', toSign, { v, typ: 'lichen.manifest+cbor', payload: fill(1, 40) }),
+  plain('carried', carried, { v, session: 'carried/1', frames: [{ topic: 'want', payload: fill(1, 40) }] }),
   plain('answer', answer, {
     v,
     of: fill(1),

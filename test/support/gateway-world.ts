@@ -7,7 +7,7 @@ import type { ApiAnswer, ApiInput, Effect, Event, Service } from '../../gateway/
 import { gatewayCore } from '../../gateway/service/gateway.ts';
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { unpackZstd } from '../../runtime/adapters/zstd.ts';
-import type { CallName } from '../../runtime/protocol/api.ts';
+import type { DecidedCall } from '../../runtime/protocol/api.ts';
 import { type Bytes, hex, utf8 } from '../../runtime/protocol/bytes.ts';
 import { parseClaim } from '../../runtime/protocol/claim.ts';
 import { LichenError } from '../../runtime/protocol/errors.ts';
@@ -32,7 +32,20 @@ const crypto = remembering(nodeCrypto);
 
 /** Rows that follow from the logs alone, and so must be the same everywhere. */
 const SHARED = [
-  ...['log/', 'frontier/', 'operator/', 'publisher/', 'document/', 'party/', 'board/', 'binding/', 'request/', 'voucher/', 'manifest/'],
+  ...[
+    'log/',
+    'frontier/',
+    'operator/',
+    'publisher/',
+    'document/',
+    'party/',
+    'board/',
+    'binding/',
+    'request/',
+    'voucher/',
+    'share/',
+    'manifest/',
+  ],
   ...['lease/', 'lease-of/', 'usage-head/', 'usage-seen/', 'close/'],
 ];
 
@@ -178,19 +191,19 @@ export class Node {
   }
 
   /** What the API answers. */
-  call(name: CallName, input: Partial<ApiInput> = {}): ApiAnswer | LichenError {
+  call(name: DecidedCall, input: Partial<ApiInput> = {}): ApiAnswer | LichenError {
     const id = ++this.#count;
     this.submit({ kind: 'call', id, name, input: { params: {}, body: null, ...input } });
     return this.#answers.get(id) ?? new LichenError('internal', 'no answer');
   }
 
-  json(name: CallName, params: Record<string, string> = {}, body: unknown = null): unknown {
+  json(name: DecidedCall, params: Record<string, string> = {}, body: unknown = null): unknown {
     const answer = this.call(name, { params, body: body === null ? null : utf8(JSON.stringify(body)) });
     if (answer instanceof LichenError) throw answer;
     return 'json' in answer ? answer.json : answer.bytes;
   }
 
-  bytes(name: CallName, params: Record<string, string>): Bytes {
+  bytes(name: DecidedCall, params: Record<string, string>): Bytes {
     const answer = this.call(name, { params });
     if (answer instanceof LichenError) throw answer;
     return 'bytes' in answer ? answer.bytes : new Uint8Array();

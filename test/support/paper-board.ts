@@ -6,7 +6,17 @@ import type { LichenError } from '../../runtime/protocol/errors.ts';
 import type { BoardId, GatewayId, LeaseId } from '../../runtime/protocol/ids.ts';
 import { ZERO } from '../../runtime/protocol/money.ts';
 import { encodeAs, payloadOf, seal, sealMany, unseal } from '../../runtime/protocol/noun.ts';
-import { helloNoun, homeNoun, type Offer, pairingNoun, reportNoun, type Usage, usageNoun } from '../../runtime/protocol/nouns/board.ts';
+import {
+  helloNoun,
+  homeNoun,
+  type Offer,
+  type Outcome,
+  outcomeNoun,
+  pairingNoun,
+  reportNoun,
+  type Usage,
+  usageNoun,
+} from '../../runtime/protocol/nouns/board.ts';
 import { grantNoun, renewalNoun } from '../../runtime/protocol/nouns/grant.ts';
 import {
   type Ack,
@@ -187,6 +197,30 @@ export class PaperBoard implements Client {
     const told = { lease: lease.lease, state, promise: 'held' as const, restarts: 0, address: 'fd00::1', detail: '' };
     const instances = [connection === undefined ? told : { ...told, connection }];
     this.say('report', seal(reportNoun, { v: 1, board: this.id, bootId: 'boot', monoMs: 1, instances }, this.signer));
+  }
+
+  /** Tells how the release of a lease did on trial. */
+  tells(
+    lease: Lease,
+    result: Outcome['result'],
+    sequence: number,
+    why = result === 'passed' ? '' : 'answers did not hold within 3 s',
+  ): void {
+    const outcome = seal(
+      outcomeNoun,
+      { v: 1, board: this.id, lease: lease.lease, release: lease.release, sequence, result, why },
+      this.signer,
+    );
+    const told = {
+      lease: lease.lease,
+      state: 'running' as const,
+      promise: 'held' as const,
+      restarts: 0,
+      address: null,
+      detail: '',
+      outcome,
+    };
+    this.say('report', seal(reportNoun, { v: 1, board: this.id, bootId: 'boot', monoMs: 1, instances: [told] }, this.signer));
   }
 
   /** Hands over to a new key if the document by which it does is taken. */

@@ -6,6 +6,7 @@ import { type Hello, helloNoun, homeNoun, type Report, reportNoun, type Usage, u
 import { type Grant, grantNoun, type Renewal, renewalNoun } from '../../runtime/protocol/nouns/grant.ts';
 import { ackNoun, type ChainPoint, type Desired, desiredNoun, type Now, nowNoun } from '../../runtime/protocol/nouns/lease.ts';
 import { chunk, usageBatch, want } from '../../runtime/protocol/nouns/messages.ts';
+import { type Shared, sharedNoun } from '../../runtime/protocol/nouns/share.ts';
 import type { TopicName } from '../../runtime/protocol/topics.ts';
 import { keyOf, testCrypto } from './crypto.ts';
 import { idOf } from './federation.ts';
@@ -13,6 +14,7 @@ import { idOf } from './federation.ts';
 export interface Assigned {
   lease: Bytes;
   request: Bytes;
+  shares?: Bytes[];
 }
 
 export type Answer = (topic: TopicName, payload: Bytes) => void;
@@ -54,6 +56,7 @@ export class PaperGateway {
   readonly renewals: Renewal[] = [];
   readonly hellos: Hello[] = [];
   readonly reports: Report[] = [];
+  readonly shared: Shared[] = [];
   /** Batches as they came: numbers of their records. */
   readonly batches: number[][] = [];
   readonly wanted: string[][] = [];
@@ -73,6 +76,7 @@ export class PaperGateway {
     else if (topic === 'want') this.#want(payload, answer);
     else if (topic === 'usage') this.#usage(payload, answer);
     else if (topic === 'renew') this.#renew(payload, answer);
+    else if (topic === 'shared') this.shared.push(unseal(testCrypto, sharedNoun, payload).value);
     else if (topic === 'report') this.reports.push(unseal(testCrypto, reportNoun, payload).value);
   }
 

@@ -9,6 +9,8 @@ const everything: Kind[] = ['time', 'random', 'disk', 'net', 'process', 'crypto'
 /** Leaf adapters, mains and tools. A path ending in `/` is a directory. */
 const allowed: [path: string, kinds: Kind[]][] = [
   ['runtime/adapters/', everything],
+  // A page and a name on the network; clocks are handed in.
+  ['runtime/unpaired/', ['net']],
   ['runtime/main.ts', everything],
   ['gateway/main.ts', everything],
   ['gateway/lichen.ts', everything],

@@ -22,12 +22,30 @@ export const rooms: Room[] = [
   // What a client of the federation needs, a board or a person's machine: keys, certificates, TLS and MQTT.
   {
     name: 'runtime/client',
-    at: ['crypto', 'entropy', 'keyfile', 'certificate', 'hpke', 'tls', 'frames', 'mqtt-header', 'mqtt-session', 'zstd'].map(
-      (file) => `runtime/adapters/${file}.ts`,
-    ),
+    at: [
+      'crypto',
+      'entropy',
+      'keyfile',
+      'certificate',
+      'hpke',
+      'tls',
+      'frames',
+      'mqtt-header',
+      'mqtt-session',
+      'zstd',
+      'stick-folder',
+      'sealed-key',
+      'passphrase',
+    ].map((file) => `runtime/adapters/${file}.ts`),
     sees: ['runtime/protocol', 'runtime/turn'],
   },
-  { name: 'runtime/main', at: ['runtime/main.ts'], sees: [...shared, 'runtime/core', 'runtime/ports', 'runtime/agent'] },
+  // What a board does and shows until it has a gateway.
+  { name: 'runtime/unpaired', at: ['runtime/unpaired/'], sees: shared },
+  {
+    name: 'runtime/main',
+    at: ['runtime/main.ts', 'runtime/words.ts'],
+    sees: [...shared, 'runtime/core', 'runtime/ports', 'runtime/agent', 'runtime/unpaired'],
+  },
 
   { name: 'gateway/core', at: ['gateway/core/'], sees: ['runtime/protocol', 'runtime/turn'] },
   // What the adapters of the gateway must offer; the rest of the service is above them.
@@ -55,7 +73,7 @@ export const rooms: Room[] = [
     name: 'gateway/lichen',
     at: ['gateway/lichen.ts'],
     sees: ['runtime/protocol', 'gateway/cli'],
-    lazily: ['gateway/main', 'runtime/main', 'sim/cli', 'recipes/builder', 'firmware-images'],
+    lazily: ['gateway/main', 'runtime/main', 'runtime/adapters', 'sim/cli', 'recipes/builder', 'firmware-images'],
   },
 
   { name: 'recipes/builder', at: ['recipes/builder/'], sees: shared },

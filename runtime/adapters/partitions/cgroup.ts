@@ -65,14 +65,19 @@ export class PartitionCgroup {
     for (const controller of this.#layout.controllers.keys()) mkdirSync(this.directory(controller) ?? '', { recursive: true });
   }
 
-  /** On the parent: the reaper shares the quota. */
+  /** On the parent: the reaper shares the quota. Where all want more than there is, each gets by what it was promised. */
   limitCpu(cpuMillis: number): void {
     const directory = this.directory('cpu');
     if (directory === null) return;
     const quota = Math.max(1_000, Math.round((cpuMillis * PERIOD_MICROS) / 1_000));
+    // A whole core weighs what the kernel gives to a group of which nobody says anything.
+    const weight = (whole: number, least: number, most: number): string =>
+      String(Math.min(most, Math.max(least, Math.round((cpuMillis * whole) / 1_000))));
     if (this.#layout.version === 2) {
       writeFileSync(`${directory}/cpu.max`, `${quota} ${PERIOD_MICROS}`);
+      writeFileSync(`${directory}/cpu.weight`, weight(100, 1, 10_000));
     } else {
+      writeFileSync(`${directory}/cpu.shares`, weight(1_024, 2, 262_144));
       writeFileSync(`${directory}/cpu.cfs_period_us`, String(PERIOD_MICROS));
       writeFileSync(`${directory}/cpu.cfs_quota_us`, String(quota));
     }

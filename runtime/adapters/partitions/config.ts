@@ -58,7 +58,7 @@ interface Mount {
 }
 
 /** What an instance says to the runtime: a few small files. */
-const OUT = ['nosuid', 'noexec', 'nodev', 'mode=700', 'size=64k', 'nr_inodes=64'];
+const OUT = ['nosuid', 'noexec', 'nodev', 'mode=700', 'size=128k', 'nr_inodes=64'];
 
 const mountsOf = ({ spec, uid, dataPath, givenPath, binds }: ConfigInput): Mount[] => [
   { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },

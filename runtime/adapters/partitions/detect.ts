@@ -142,7 +142,7 @@ const trial = async (
       network: null,
       parameters: '{}',
     } as const;
-    give(directory, spec.parameters);
+    give(directory, spec);
     const launched = await engine.launch({ ...spec, args: [...spec.args], devices: [], secrets: {} }, TRIAL_UID, async (first) => {
       deadman = await armDeadman(engine.runPath, TRIAL, first, bootMs() + PATIENCE_MS).catch(() => null);
     });

@@ -122,8 +122,8 @@ export class Door implements Partitions {
         return { kind: 'removed', partition };
       }
       case 'reload': {
-        const { partition, parameters, signal } = step;
-        await this.#turns.one(partition, async () => supervisor.reload(partition, parameters, signal));
+        const { partition, signal } = step;
+        await this.#turns.one(partition, async () => supervisor.reload(partition, step, signal));
         return { kind: 'reloaded', partition };
       }
       case 'look': {

@@ -172,8 +172,10 @@ export class LogBook {
 
   #keep(partition: string, log: Log, notBeforeMs: number): void {
     const { ring, keptEnd } = log;
+    // Of most there is nothing new, and the clock is a file.
+    if (ring.end === keptEnd) return;
     const nowMs = bootMs();
-    if (ring.end === keptEnd || nowMs < notBeforeMs) return;
+    if (nowMs < notBeforeMs) return;
     // Also when the budget is spent: it is asked again as rarely.
     log.keptMs = nowMs;
     if (keepLog(this.#options.keptPath(partition), ring.end, ring.whole(), this.#budget, nowMs)) log.keptEnd = ring.end;

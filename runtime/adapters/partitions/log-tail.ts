@@ -53,12 +53,14 @@ export class LogTail {
   /** Hands on what is new, a piece at a time, and how much went by unread before it. */
   look(take: (raw: string) => void, lost: (bytes: number) => void): void {
     const cursor = this.#cursor;
-    const written = this.#source.written();
-    const path = this.#source.path();
-    const found = path === null ? undefined : statSync(path, { throwIfNoEntry: false });
-    if (path === null || found === undefined) return;
+    // Most say nothing from one look to the next: that costs one call.
+    const before = this.#found();
+    if (before === null || (before.ino === cursor.inode && before.size === cursor.offset)) return;
+    // What it has written is asked first: what it writes meanwhile must not seem lost.
+    const written = before.ino === cursor.inode ? null : this.#source.written();
+    const found = written === null ? before : this.#found();
+    if (found === null) return;
     const isNew = found.ino !== cursor.inode;
-    if (!isNew && found.size === cursor.offset) return;
     if (isNew) {
       this.#drain(take, true);
       this.close();
@@ -71,9 +73,15 @@ export class LogTail {
     }
     const isQuiet = !isNew && found.size === this.#size;
     this.#size = found.size;
-    this.#fd ??= openSync(path, 'r');
+    this.#fd ??= openSync(found.path, 'r');
     this.#drain(take, isQuiet);
     this.#keep();
+  }
+
+  #found(): { path: string; ino: number; size: number } | null {
+    const path = this.#source.path();
+    const stat = path === null ? undefined : statSync(path, { throwIfNoEntry: false });
+    return path === null || stat === undefined ? null : { path, ino: stat.ino, size: stat.size };
   }
 
   close(): void {

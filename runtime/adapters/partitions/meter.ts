@@ -35,12 +35,23 @@ class KeptFile {
   }
 }
 
+/** Once a second nothing is ever compiled for good, so what is read so often is read without expressions. */
 const whole = (text: string | null): bigint => {
+  const number = text === null || text === '' ? Number.NaN : Number(text);
+  if (Number.isSafeInteger(number) && number >= 0) return BigInt(number);
   const digits = text?.trim() ?? '';
   return /^\d+$/.test(digits) ? BigInt(digits) : 0n;
 };
 
-const field = (text: string | null, name: string): bigint => whole(new RegExp(`^${name} (\\d+)`, 'm').exec(text ?? '')?.[1] ?? null);
+/** The number behind a name at the beginning of a line. */
+const field = (text: string | null, name: string): bigint => {
+  if (text === null) return 0n;
+  const word = `${name} `;
+  const at = text.startsWith(word) ? 0 : text.indexOf(`\n${word}`) + 1;
+  if (at === 0 && !text.startsWith(word)) return 0n;
+  const end = text.indexOf('\n', at);
+  return whole(text.slice(at + word.length, end < 0 ? undefined : end));
+};
 
 /**
  * Sums `wbytes` over disks. What is written to a loop device (major number 7) is written a second time to the disk that its file

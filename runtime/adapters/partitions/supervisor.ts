@@ -16,6 +16,7 @@ import type {
 } from '../../ports/partitions.ts';
 import { LichenError, refuse } from '../../protocol/errors.ts';
 import { LIMITS } from '../../protocol/limits.ts';
+import { SAID_BYTES } from '../../protocol/shares.ts';
 import type { Backend, Running } from './backend.ts';
 import { armDeadman, bootMs, disarm, readDeadline, writeDeadline } from './deadman.ts';
 import { ExitWatch, UNKNOWN_EXIT } from './exits.ts';
@@ -112,7 +113,7 @@ export class Supervisor {
     await this.#backend.clear(partition);
     mkdirSync(directory, { recursive: true, mode: 0o755 });
     const uid = this.#giveData(partition);
-    give(directory, spec.parameters);
+    give(directory, spec);
     const state: State = {
       v: 1,
       partition,
@@ -195,18 +196,19 @@ export class Supervisor {
   }
 
   /** What it reads is another from one moment to the next, and then it is told. */
-  reload(partition: string, parameters: string, by: ReloadSignal): void {
+  reload(partition: string, given: Pick<PartitionSpec, 'parameters' | 'shares'>, by: ReloadSignal): void {
     const state = this.#runningState(partition);
     if (state === undefined || !isAlive(state.first)) throw new LichenError('not-found', `partition ${partition} does not run`);
-    give(this.directory(partition), parameters);
+    give(this.directory(partition), given);
     signal(state.first, by);
   }
 
-  look(partition: string): { connection: string | null; holds: boolean } {
+  look(partition: string): { connection: string | null; shares: string | null; holds: boolean } {
     const first = this.#runningState(partition)?.first ?? null;
     // One byte more than is taken, so that what is too long is told to be.
     const connection = readInside(first, `${OUT}/connection.json`, LIMITS.connectionBytes + 1);
-    return { connection: connection?.text ?? null, holds: readInside(first, `${OUT}/hold`, 1) !== null };
+    const shares = readInside(first, `${OUT}/shares.json`, SAID_BYTES + 1);
+    return { connection: connection?.text ?? null, shares: shares?.text ?? null, holds: readInside(first, `${OUT}/hold`, 1) !== null };
   }
 
   async remove(partition: string, data: boolean, heir?: string): Promise<void> {

@@ -97,6 +97,20 @@ const systemReport = v.strictObject({
   release: v.nullable(hash),
   update: v.nullable(v.strictObject({ release: hash, phase: updatePhase, detail: text })),
 });
+/** A board's word on how a release did under a lease; it stands in logs, so that every gateway decides alike upon it. */
+export const outcomeSchema = v.strictObject({
+  v: version1,
+  board: boardId,
+  lease: leaseId,
+  release: hash,
+  /** Of the request by which it was tried. */
+  sequence: positive,
+  result: v.picklist(['passed', 'failed']),
+  /** Empty when it passed. */
+  why: text,
+});
+export type Outcome = v.InferOutput<typeof outcomeSchema>;
+export const outcomeNoun: Noun<Outcome> = noun('outcome', LIMITS.outcomeBytes, outcomeSchema);
 
 export const reportSchema = v.strictObject({
   v: version1,
@@ -117,6 +131,8 @@ export const reportSchema = v.strictObject({
         connection: v.optional(connectionText),
         /** The release that runs in the place of the lease's, which did not do. */
         instead: v.optional(hash),
+        /** How its release came through its trial, signed. */
+        outcome: v.optional(bytes(LIMITS.outcomeBytes)),
       }),
     ),
     v.maxLength(LIMITS.partitionsPerBoard),

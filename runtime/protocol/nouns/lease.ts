@@ -32,6 +32,7 @@ import {
 } from '../schema.ts';
 import { limits } from './release.ts';
 import { rates } from './request.ts';
+import { windows } from './windows.ts';
 
 /** Of a lease that never runs in two places: it runs while a majority of these renews it, and `leaseMs` longer. */
 const guarded = v.strictObject({
@@ -69,6 +70,8 @@ export const leaseSchema = v.strictObject({
   onIsolation: v.picklist(['continue', 'stop']),
   /** There with `stop`, and only then. */
   guarded: v.optional(guarded),
+  /** When its board lets releases change, as its owner signed it. */
+  windows: v.optional(windows),
   openedMs: wallMs,
 });
 export type Lease = v.InferOutput<typeof leaseSchema>;
@@ -110,6 +113,8 @@ export const desiredSchema = v.strictObject({
         lease: bytes(LIMITS.documentBytes),
         /** The tenant's newest request document; the board fetches it and does what its `state` says. */
         request: hash,
+        /** Of a shared instance: documents of the shares that it serves. */
+        shares: v.optional(v.pipe(v.array(hash), v.maxLength(LIMITS.shares))),
       }),
     ),
     v.maxLength(LIMITS.partitionsPerBoard),

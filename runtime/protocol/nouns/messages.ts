@@ -35,6 +35,16 @@ export const answer = v.strictObject({
 });
 export type Answer = v.InferOutput<typeof answer>;
 
+const carriedFrame = v.strictObject({ topic: text, payload: bytes(LIMITS.packetBytes) });
+
+/** To a gateway and back, of a session that a folder carries. `session`: empty in what opens it, which holds a hello. */
+export const carried = v.strictObject({
+  v: version1,
+  session: text,
+  frames: v.pipe(v.array(carriedFrame), v.maxLength(LIMITS.wantHashes)),
+});
+export type Carried = v.InferOutput<typeof carried>;
+
 /** One line of a claim: `LICHEN1:` and base32 of this. */
 export const claim = v.strictObject({ v: version1, token: secret, gateway: gatewayId, key: publicKey, address: text, operator: text });
 export type Claim = v.InferOutput<typeof claim>;

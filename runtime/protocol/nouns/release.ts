@@ -66,6 +66,15 @@ export const stop = v.strictObject({ signal: v.picklist(STOP_SIGNALS), graceMs: 
 export const reload = v.picklist(['SIGHUP', 'SIGUSR1', 'SIGUSR2']);
 export const holdMs = uintUpTo(LIMITS.holdMs);
 
+/** What an instance that serves others beside its own tenant takes from each of them, and tells each. */
+export const shared = v.strictObject({
+  /** It serves so many at most. */
+  most: v.pipe(positive, v.maxValue(LIMITS.shares)),
+  parameters: v.pipe(record(name, text), v.maxEntries(LIMITS.parameters)),
+  parameterSchema: v.optional(schemaText),
+  connectionSchema: v.optional(schemaText),
+});
+
 export const manifestSchema = v.strictObject({
   v: version1,
   publisher: publisherId,
@@ -75,6 +84,8 @@ export const manifestSchema = v.strictObject({
   sequence: positive,
   arch: v.picklist(['any', 'x64', 'arm64']),
   pages: v.pipe(v.array(hash), v.maxLength(LIMITS.pages)),
+  /** Of what it is made of, as CycloneDX; that lies beside the release and does not travel to boards. */
+  sbom: v.optional(hash),
   entries: uintUpTo(LIMITS.entries),
   bytes: uintUpTo(LIMITS.releaseBytes),
   /** The program in the root; `{{name}}` in an argument is replaced by a parameter. */
@@ -86,6 +97,8 @@ export const manifestSchema = v.strictObject({
   /** What parameters have to be, and what the instance may publish of how it is reached; without the latter, nothing. */
   parameterSchema: v.optional(schemaText),
   connectionSchema: v.optional(schemaText),
+  /** It may be shared; then it also says how it is told of shares (`reload`). */
+  shares: v.optional(shared),
   /** How a running instance is told that its parameters are others; without it, it is restarted. */
   reload: v.optional(reload),
   /** How it is asked to end; without it, by SIGTERM, and killed three seconds later. */

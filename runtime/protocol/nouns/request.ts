@@ -27,6 +27,8 @@ import {
 import { grant, linkTargets, publishedPorts } from './reach.ts';
 import { holdMs } from './release.ts';
 import { sealedSecrets } from './secrets.ts';
+import { sharing } from './share.ts';
+import { windows } from './windows.ts';
 
 /** Rates in nano-units of the currency; see `money.ts` for the unit each is per. */
 export const rates = v.strictObject({
@@ -52,6 +54,22 @@ export const filter = v.pipe(
 /** What may run in the place of the release, and for how long that has to hold its promises before it is past that. */
 export const fallback = v.strictObject({ release: hash, bakeMs: uintUpTo(LIMITS.bakeMs) });
 export type Fallback = v.InferOutput<typeof fallback>;
+
+/** Whom a wave takes in, beside those of the waves before: the first of the replicas, a share of them, or those on boards with a label. */
+export const wave = v.variant('kind', [
+  v.strictObject({ kind: v.literal('count'), count: v.pipe(positive, v.maxValue(LIMITS.replicas)) }),
+  v.strictObject({ kind: v.literal('share'), permille: v.pipe(positive, v.maxValue(1000)) }),
+  v.strictObject({ kind: v.literal('label'), label: name }),
+]);
+export type Wave = v.InferOutput<typeof wave>;
+
+/** The release goes from its fallback's instances to one wave after the other; all that no wave names are the last one. */
+export const rollout = v.strictObject({
+  waves: v.pipe(v.array(wave), v.minLength(1), v.maxLength(LIMITS.waves)),
+  /** So many may fall back without its being halted. */
+  tolerated: v.pipe(uint, v.maxValue(LIMITS.replicas)),
+});
+export type Rollout = v.InferOutput<typeof rollout>;
 
 export const requestSchema = v.strictObject({
   v: version1,
@@ -82,6 +100,12 @@ export const requestSchema = v.strictObject({
   holdMs: v.optional(holdMs),
   /** A release of the same publisher that takes the place of this one where this one does not hold its promises. */
   fallback: v.optional(fallback),
+  /** Who else may have a share of its instances. */
+  shares: v.optional(sharing),
+  /** Not all at once; only with a fallback, which those run that it has not reached. */
+  rollout: v.optional(rollout),
+  /** When its instances may be taken from one release to another; without it, at any time. */
+  windows: v.optional(windows),
   /** One more than before: all instances begin anew. */
   bang: v.optional(positive),
 });
@@ -135,6 +159,8 @@ export const bindingSchema = v.strictObject({
     labels: v.array(name),
     /** What strangers' software may be given there beside room; without it, nothing. */
     grants: v.optional(v.pipe(v.array(grant), v.maxLength(LIMITS.grants))),
+    /** When instances may be taken from one release to another here; without it, at any time. */
+    windows: v.optional(windows),
   }),
 });
 export type Binding = v.InferOutput<typeof bindingSchema>;

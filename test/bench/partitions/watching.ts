@@ -1,6 +1,5 @@
 /** What twenty partitions cost that do nothing: their meters read each second, their reapers, the runtime's own growth. */
-import { readdirSync, readFileSync } from 'node:fs';
-import { setTimeout as pause } from 'node:timers/promises';
+import { readFileSync } from 'node:fs';
 import { median, type Row } from '../measure.ts';
 import { alone, partitionOf, type Stage } from './stage.ts';
 
@@ -10,13 +9,6 @@ const SAMPLES = 30;
 /** Proportional set size: shared pages by share. */
 const pssMb = (pid: number): number =>
   Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? Number.NaN) / 1024;
-
-const cpuMs = (pid: number): number => {
-  let ns = 0;
-  for (const task of readdirSync(`/proc/${pid}/task`))
-    ns += Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]);
-  return ns / 1e6;
-};
 
 const reaperOf = (state: string): number => {
   const pid = /"reaper":\{"pid":(\d+)/.exec(state)?.[1];
@@ -33,12 +25,7 @@ export const watching = async (stage: Stage): Promise<Row[]> => {
   const before = pssMb(life.pid);
   for (const partition of partitions) await stage.start(partition, 'exec busybox sleep 1000');
   await life.do({ kind: 'sample', partitions });
-  const [beganMs, beganAt] = [cpuMs(life.pid), performance.now()];
-  for (let i = 0; i < SAMPLES; i++) {
-    await pause(1000);
-    await life.do({ kind: 'sample', partitions });
-  }
-  const percent = ((cpuMs(life.pid) - beganMs) / (performance.now() - beganAt)) * 100;
+  const percent = (await life.watch(partitions, 1000, SAMPLES)) * 100;
   const growth = (pssMb(life.pid) - before) / PARTITIONS;
   const reapers = partitions.map((partition) => pssMb(reaperOf(stage.text(partition, 'state.json'))));
   for (const partition of [partitionOf(99), ...partitions]) await stage.end(partition);

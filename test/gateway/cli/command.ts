@@ -12,6 +12,7 @@ import type { Heavy } from '../../../gateway/cli/heavy.ts';
 import { makeProgram, runCommandLine } from '../../../gateway/cli/program.ts';
 import { contractOf } from '../../../gateway/cli/verbs.ts';
 import { registerReleaseBuild } from '../../../recipes/builder/cli.ts';
+import { readHardware } from '../../../runtime/adapters/hardware.ts';
 import type { Told } from '../../../runtime/protocol/errors.ts';
 import { registerSim } from '../../../sim/cli.ts';
 
@@ -53,6 +54,7 @@ const heavy: Heavy = {
   gateway: () => Promise.reject(new Error('started as a process of its own')),
   builder: async () => registerReleaseBuild,
   sim: async () => registerSim,
+  hardware: async () => readHardware,
   images: async () => registerImage,
 };
 

@@ -106,8 +106,11 @@ describe('the gateway', () => {
     quarantined: false,
     offer: null,
     hello: null,
+    rotations: [],
     labels: [],
     grants: [],
+    rates: null,
+    windows: null,
     bound: true,
     binding: 1,
     upkeep: null,
@@ -160,9 +163,10 @@ describe('the gateway', () => {
       currency: 'EUR',
       voucher: '',
       onIsolation: 'continue',
+      shares: null,
       patienceMs: 1000,
       ...{ links: {}, publish: {}, lacks: [] },
-      ...{ holdMs: null, fallback: null, bang: 0, refused: '' },
+      ...{ holdMs: null, fallback: null, windows: null, rollout: null, bang: 0, refused: '' },
     };
     expect(judge({ requests: [request] })).toEqual(['requests lacks']);
     const told = judgeGateway({ ...status, wallMs: 1_000_000 }, [], [], [{ ...request, lacks: ['no board lends gpio'] }], 1_000_000);

@@ -35,6 +35,7 @@ describe('a request', () => {
         cap: '5.25',
         currency: 'EUR',
         valid: '30d',
+        tolerate: '0',
         bake: '1m',
       },
       ...{ patience: '90s', onIsolation: 'continue', out: join(directory, 'museum.request') },
@@ -113,6 +114,7 @@ describe('a request', () => {
 });
 
 describe('the next sequence of a request', () => {
+  const WAVES = { waves: [{ kind: 'count' as const, count: 1 }], tolerated: 0 };
   const [present, before, newer] = ['11', '22', '33'].map((byte) => byte.repeat(32));
   let directory = '';
   let keyFile = '';
@@ -124,7 +126,10 @@ describe('the next sequence of a request', () => {
   afterAll(() => rmSync(directory, { recursive: true }));
 
   /** `fellBack`: some board runs another release in its place. */
-  const next = async (change: Change, { fallback = null as string | null, fellBack = false } = {}): Promise<Request> => {
+  const next = async (
+    change: Change,
+    { fallback = null as string | null, fellBack = false, state = null as 'rolling' | 'halted' | 'done' | null } = {},
+  ): Promise<Request> => {
     const { signer } = readKey(keyFile);
     const tenant = fingerprint<TenantId>(nodeCrypto, signer.publicKey);
     const request = requestIdOf(nodeCrypto, tenant, 'museum');
@@ -144,6 +149,8 @@ describe('the next sequence of a request', () => {
         secrets: [],
         lacks: [],
         holdMs: null,
+        windows: null,
+        rollout: state === null ? null : { plan: WAVES, state },
         bang: 0,
         refused: '',
         leases: [],
@@ -172,6 +179,16 @@ describe('the next sequence of a request', () => {
       before,
       undefined,
     ]);
+  });
+
+  test('with waves that have not reached all falls back to what the others run; another change leaves the waves as they are', async () => {
+    const rolling = { fallback: before!, state: 'rolling' as const };
+    expect(releases(await next({ update: { ...update, rollout: WAVES } }, rolling))).toEqual([newer, before]);
+    expect(releases(await next({ update }, { ...rolling, state: 'halted' }))).toEqual([newer, before]);
+    expect(releases(await next({ update }, { ...rolling, state: 'done' }))).toEqual([newer, present]);
+    expect((await next({ state: 'stopped' }, rolling)).rollout).toEqual(WAVES);
+    expect((await next({ rollback: true }, rolling)).rollout).toBeUndefined();
+    expect((await next({ update: { ...update, rollout: WAVES } })).rollout).toEqual(WAVES);
   });
 
   test('goes back to what the present one would fall back to, and says when there is nothing', async () => {

@@ -7,8 +7,10 @@ import { readSecrets, sealSecrets } from '../../../gateway/cli/secrets.ts';
 import { openerFromSeed } from '../../../runtime/adapters/hpke.ts';
 import { hex, utf8 } from '../../../runtime/protocol/bytes.ts';
 import type { GatewayId } from '../../../runtime/protocol/ids.ts';
-import { decodeAs } from '../../../runtime/protocol/noun.ts';
+import { decodeAs, sealMany } from '../../../runtime/protocol/noun.ts';
+import { rotationNoun } from '../../../runtime/protocol/nouns/request.ts';
 import { SECRETS_INFO, secretsText } from '../../../runtime/protocol/nouns/secrets.ts';
+import { keyOf } from '../../support/crypto.ts';
 import { idOf, OWNER, TENANT } from '../../support/federation.ts';
 import { OFFER, PaperBoard } from '../../support/paper-board.ts';
 
@@ -22,7 +24,7 @@ const rowOf = (name: string, box: Uint8Array | null, by = name) => {
   board.tenure = 1;
   board.offer = box === null ? OFFER : { ...OFFER, box };
   const forger = new PaperBoard(by);
-  return { board: board.id, owner: OWNER, hello: hex(board.hello({ signer: forger.signer })) };
+  return { board: board.id, owner: OWNER, hello: hex(board.hello({ signer: forger.signer })), rotations: [] as string[] };
 };
 
 test('each board that is meant gets a box that it alone opens, and that says for what it is [secrets-1]', () => {
@@ -36,10 +38,40 @@ test("nothing is sealed to a key that somebody else puts in the place of a board
   const noted: string[] = [];
   const forged = rowOf('board 1', KEY.publicKey, 'gateway a');
   expect(() => sealSecrets(FILES, WHOSE, [forged], (line) => noted.push(line))).toThrow('not-offered');
-  expect(noted.join()).toContain('is not signed by the key that its id is made of');
+  expect(noted.join()).toContain('is signed neither by the key that its id is made of nor by one after it');
   expect(sealSecrets(FILES, WHOSE, [forged, rowOf('board 2', KEY.publicKey)], () => {}).map(({ board }) => board)).toEqual([
     idOf('board 2'),
   ]);
+});
+
+test('a board that has handed over to another key is sealed to by who sees how it did, and by nobody else [secrets-5]', () => {
+  const rotation = (version: number, from: string, to: string, by = [from, to]): string => {
+    const doc = {
+      v: 1 as const,
+      kind: 'board' as const,
+      subject: idOf('board 1'),
+      version,
+      from: keyOf(from).publicKey,
+      to: keyOf(to).publicKey,
+    };
+    return hex(sealMany(rotationNoun, doc, by.map(keyOf)));
+  };
+  const row = rowOf('board 1', KEY.publicKey, 'third key');
+  const good = [rotation(1, 'board 1', 'second key'), rotation(2, 'second key', 'third key')];
+  const sealedWith = (rotations: string[], of = row): number => {
+    try {
+      return sealSecrets(FILES, WHOSE, [{ ...of, rotations }], () => {}).length;
+    } catch {
+      return 0;
+    }
+  };
+  expect(sealedWith(good)).toBe(1);
+  expect([[], good.slice(0, 1), good.slice(1), [good[1]!, good[0]!]].map((rotations) => sealedWith(rotations))).toEqual([0, 0, 0, 0]);
+  // Of a thief who has neither key before it, and of one who has the new one alone.
+  expect(sealedWith([rotation(1, 'thief', 'third key')])).toBe(0);
+  expect(sealedWith([rotation(1, 'board 1', 'third key', ['third key', 'thief'])])).toBe(0);
+  // The former key is the board's no more.
+  expect(sealedWith(good, rowOf('board 1', KEY.publicKey))).toBe(0);
 });
 
 test('a filter says who is meant', () => {

@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { applyEntry, applyForeign, mayPass } from '../../../gateway/core/apply.ts';
 import type { Context } from '../../../gateway/core/context.ts';
-import { currentLease, leasesFor } from '../../../gateway/core/holding.ts';
+import { leasesFor } from '../../../gateway/core/holding.ts';
+import { currentLease } from '../../../gateway/core/leased.ts';
 import { bindings, boards, closes, leases, manifests, openLeases, pendings, requests } from '../../../gateway/core/tables.ts';
 import { hex } from '../../../runtime/protocol/bytes.ts';
 import type { BoardId, GatewayId } from '../../../runtime/protocol/ids.ts';

@@ -1,6 +1,6 @@
 /** Where instances go, who says so, and when they go elsewhere. */
 import { describe, expect, test } from 'vitest';
-import { currentLease } from '../../../gateway/core/holding.ts';
+import { currentLease } from '../../../gateway/core/leased.ts';
 import { costMicro, ZERO } from '../../../runtime/protocol/money.ts';
 import type { Lease } from '../../../runtime/protocol/nouns/lease.ts';
 import { type Request, requestIdOf, voucherNoun } from '../../../runtime/protocol/nouns/request.ts';

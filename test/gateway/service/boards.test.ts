@@ -329,7 +329,11 @@ describe('keys', () => {
     const { world, board, node } = running();
     const [lease] = board.leases;
     board.use(lease!, { kind: 'open' });
-    expect(board.rotate('board 1 new', (document) => node.push(document).ok)).toBe(true);
+    expect(node.json('boards')).toMatchObject([{ rotations: [] }]);
+    const documents: string[] = [];
+    const take = (document: Uint8Array): boolean => documents.push(hex(document)) > 0 && node.push(document).ok;
+    expect(board.rotate('board 1 new', take)).toBe(true);
+    expect(node.json('boards')).toMatchObject([{ rotations: documents }]);
     expect(board.drops.map(({ code }) => code)).toEqual(['wrong-signer']);
     world.pass(1000);
     board.connect(node);

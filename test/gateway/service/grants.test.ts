@@ -1,6 +1,6 @@
 /** Renewals of leases that must never run in two places, and who replaces them, among real gateways. */
 import { describe, expect, test } from 'vitest';
-import { currentLease } from '../../../gateway/core/holding.ts';
+import { currentLease } from '../../../gateway/core/leased.ts';
 import { LIMITS } from '../../../runtime/protocol/limits.ts';
 import { outlivesMs } from '../../../runtime/protocol/nouns/grant.ts';
 import type { Lease } from '../../../runtime/protocol/nouns/lease.ts';

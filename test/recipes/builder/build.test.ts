@@ -309,8 +309,22 @@ describe('a bundle in a folder', () => {
     expect(readBundle(out)).toEqual(bundle);
     const names = readdirSync(out).sort();
     expect(names[0]).toBe('000000-manifest.cose');
-    for (const name of names.slice(1)) expect(name).toMatch(/^(page|chunk)-[0-9a-f]{64}$/);
+    expect(names.at(-1)).toBe('sbom.cdx.json');
+    for (const name of names.slice(1, -1)) expect(name).toMatch(/^(page|chunk)-[0-9a-f]{64}$/);
     for (const name of names) expect(statSync(join(out, name)).size).toBeLessThanOrEqual(LIMITS.packetBytes);
+  });
+
+  test('says beside it what it is made of, by a hash that is signed and the same each time', async () => {
+    const [{ bundle, out }, again] = [await written(), await written()];
+    const text = readFileSync(join(out, 'sbom.cdx.json'));
+    expect(new Uint8Array(text)).toEqual(again.bundle.sbom);
+    expect(manifestOf(bundle).sbom).toEqual(nodeCrypto.sha256(new Uint8Array(text)));
+    const { bomFormat, specVersion, metadata, components } = JSON.parse(text.toString());
+    expect([bomFormat, specVersion, metadata.component.type]).toEqual(['CycloneDX', '1.5', 'application']);
+    expect(components.every(({ type, name }: { type: string; name: string }) => ['file', 'library'].includes(type) && name !== '')).toBe(
+      true,
+    );
+    expect(components.length).toBeGreaterThan(0);
   });
 
   test('is packed where that pays', async () => {
@@ -324,7 +338,7 @@ describe('a bundle in a folder', () => {
   test('takes the place of an earlier one, mends what is torn, and rewrites nothing else', async () => {
     const { out } = await written('#!first');
     const { bundle } = await written();
-    expect(readdirSync(out)).toHaveLength(1 + bundle.pages.size + bundle.chunks.size);
+    expect(readdirSync(out)).toHaveLength(2 + bundle.pages.size + bundle.chunks.size);
     const [torn = ''] = bundle.chunks.keys();
     writeFileSync(join(out, `chunk-${torn}`), 'torn');
     writeFileSync(join(out, `chunk-${torn}.draft`), 'half');

@@ -93,10 +93,22 @@ const hashOfDeb = (): string => {
   return createHash('sha256').update(readFileSync(path)).digest('hex');
 };
 const copyModel = (path: string): void => writeFileSync(path, readFileSync(join(home, 'model.deb')));
-const told = (item: Item | undefined) => (item?.kind === 'file' ? { ...item, bytes: fromUtf8(item.bytes) } : item);
+/** But for the package that it is of, which has a test of its own. */
+const told = (item: Item | undefined) => {
+  if (item?.kind !== 'file') return item;
+  const { of, ...rest } = item;
+  return { ...rest, bytes: fromUtf8(item.bytes) };
+};
 const PROGRAM = { kind: 'file', path: 'app/tiny', executable: true, bytes: 'tiny program' };
 
 describe.skipIf(!hasDpkg)('a package', () => {
+  test('is named with each of its files, for the bill of materials', async () => {
+    const [item] = await build(machine({ listed: hashOfDeb(), download: copyModel }));
+    const sha256 = expect.stringMatching(/^[0-9a-f]{64}$/);
+    expect(item).toMatchObject({ of: { name: 'tiny', version: '1:2.0-1', purl: 'pkg:deb/debian/tiny@1%3A2.0-1?arch=amd64', sha256 } });
+    calls = [];
+  });
+
   test('is fetched once, checked, unpacked once', async () => {
     const run = machine({ listed: hashOfDeb(), download: copyModel });
     expect((await build(run)).map(told)).toEqual([PROGRAM]);

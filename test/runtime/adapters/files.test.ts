@@ -399,6 +399,31 @@ describe('a root', () => {
   });
 });
 
+describe('before anything is fetched', () => {
+  const bytes = utf8('a piece');
+  const jigsaw: Jigsaw = {
+    file: refOf(bytes),
+    bytes: bytes.length,
+    pieces: [{ offset: 0, chunk: [sha256(bytes), bytes.length], from: null }],
+  };
+
+  test('there has to be room, beside what is kept in reserve', async () => {
+    const cramped = openFiles({ path, reserveBytes: Number.MAX_SAFE_INTEGER });
+    expect(await perform({ kind: 'gather', files: [jigsaw] }, cramped)).toMatchObject({
+      kind: 'files-refused',
+      error: { code: 'storage-full', detail: expect.stringMatching(/^1 MiB are needed, \d+ MiB are free, of which \d+ MiB stay so$/) },
+    });
+    expect(holdings()).toEqual([]);
+    expect(await perform({ kind: 'gather', files: [jigsaw] })).toMatchObject({ kind: 'gathered' });
+  });
+
+  test('what is here already needs none', async () => {
+    const cramped = openFiles({ path, reserveBytes: Number.MAX_SAFE_INTEGER });
+    await perform({ kind: 'write', file: jigsaw.file, offset: 0, bytes });
+    expect(await perform({ kind: 'gather', files: [jigsaw] }, cramped)).toMatchObject({ kind: 'gathered', lacks: [] });
+  });
+});
+
 describe('a sweep', () => {
   test('keeps what kept roots hold and takes everything else', async () => {
     const [shared, own] = [await put(text), await put(tool, true)];

@@ -17,7 +17,8 @@ const instance = (changes: Partial<Instance> = {}): Instance => ({
   },
   ...{ registers: ZERO, base: ZERO, bootId: 'boot', recordedMonoMs: 0 },
   ...{ wants: '', given: '', bang: 0, banged: 0, supersededMonoMs: null, holdMs: null },
-  ...{ fallback: null, trial: 'open', failure: '', begun: 0, began: null },
+  ...{ listed: [], shares: [] },
+  ...{ fallback: null, trial: 'open', failure: '', begun: 0, outcome: null, windows: null, began: null },
   ...changes,
 });
 const run = (process: Process, changes: Partial<Run> = {}): Run => ({
@@ -34,7 +35,7 @@ const run = (process: Process, changes: Partial<Run> = {}): Run => ({
     over: '',
     endedMonoMs: null,
   },
-  ...{ lastEnd: '', streak: 0, connection: null, unfit: '', holds: null, giving: '' },
+  ...{ lastEnd: '', streak: 0, connection: null, unfit: '', holds: null, giving: '', said: new Map() },
   ...changes,
 });
 const content = (phase: Content['phase']): Content => ({
@@ -46,6 +47,7 @@ const content = (phase: Content['phase']): Content => ({
     queue: [],
     cursor: 0,
     inflight: new Map(),
+    writing: 0,
     left: new Map(),
     found: new Set<string>(),
     unsealed: 0,

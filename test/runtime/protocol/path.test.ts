@@ -105,6 +105,8 @@ describe('the target of a link', () => {
 describe('a tree', () => {
   const refused: [string, Entry[]][] = [
     ['lists a path twice', [file('a'), file('a')]],
+    ['lists two paths that differ in case alone', [dir('Bin'), file('Bin/x'), dir('bin')]],
+    ['lists one letter put together in two ways', [file('\u00e5'), file('a\u030a')]],
     ['lists a directory twice', [dir('a'), dir('a')]],
     ['has a file in no directory', [file('a/b')]],
     ['has a directory after its content', [file('a/b'), dir('a')]],

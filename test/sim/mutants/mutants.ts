@@ -18,6 +18,9 @@ export interface Mutant extends Patch {
 /** Where what must never run in two places runs. */
 export const STOP = 'hunt-stop.yaml';
 
+/** Where releases are on trial and come in waves. */
+export const UPDATE = 'hunt-update.yaml';
+
 /**
  * Not here, as this judge or this world does not show them: a request that is stopped and run all the same; a gateway that
  * takes records beyond a gap (boards send none of which the rest is not on two disks); `over-offered` (every virtual kernel
@@ -256,5 +259,29 @@ export const MUTANTS: Mutant[] = [
     replace: 'const isWanted = false && instance.wanted',
     world: STOP,
     caughtAs: ['guarded-not-run'],
+  },
+  {
+    name: 'a release reaches all before the first has shown anything',
+    file: 'gateway/core/rollout.ts',
+    find: "(member.trial !== 'old' || (waves[at] ?? 0) < open)",
+    replace: 'true',
+    world: UPDATE,
+    caughtAs: ['wave-skipped'],
+  },
+  {
+    name: 'an update that is no good never goes back',
+    file: 'runtime/core/trial.ts',
+    find: "  if (why !== null) return { kind: 'failed', why };\n",
+    replace: '',
+    world: UPDATE,
+    caughtAs: [EXPECTATION],
+  },
+  {
+    name: 'an update goes back though it keeps its promises',
+    file: 'runtime/core/trial.ts',
+    find: 'state === undefined || state.held === true || monoMs <=',
+    replace: 'state === undefined || monoMs <=',
+    world: UPDATE,
+    caughtAs: [EXPECTATION],
   },
 ];

@@ -38,7 +38,7 @@ test('those that are promised are there', () => {
     .map(({ path }) => path.slice('sim/scenarios/'.length, -'.yaml'.length));
   expect(names.sort()).toEqual([
     ...['cloned-card', 'first-day', 'flaky-village-wifi', 'forked-ledger', 'full-card', 'gateway-dies-for-good'],
-    ...['rolling-update-gone-bad', 'solar-winter', 'stop-never-twice', 'thirty-days-offline', 'update-comes-back'],
+    ...['rolling-update-gone-bad', 'solar-winter', 'stop-never-twice', 'thirty-days-offline', 'update-comes-back', 'waves-halt'],
   ]);
 });
 

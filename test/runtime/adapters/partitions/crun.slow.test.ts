@@ -56,6 +56,28 @@ const limits = (bench: () => Bench): void => {
     await bench().end(partition);
   });
 
+  it('shares out what there is of CPU time by what was promised, when all want all of it', async () => {
+    const spin = 'for i in 1 2 3 4; do (while :; do :; done) & done; echo > /data/report; wait';
+    const begun = async (cpuMillis: number): Promise<string> => {
+      const partition = bench().partition();
+      await bench().life.do({ kind: 'start', deadlineMonoMs: null, spec: bench().spec(partition, spin, { limits: { cpuMillis } }) });
+      await bench().report(partition);
+      return partition;
+    };
+    // More than any machine that tests this has; neither is ever held by its quota.
+    const [much, little] = [await begun(64_000), await begun(8_000)];
+    const used = async (): Promise<[bigint, bigint]> => [
+      (await bench().counters(much)).cpuMicros,
+      (await bench().counters(little)).cpuMicros,
+    ];
+    const [from, since] = [await used(), performance.now()];
+    await until(() => performance.now() - since > 3_000, 10_000);
+    const to = await used();
+    expect(Number(to[0] - from[0]) / Number(to[1] - from[1])).toBeGreaterThan(2);
+    await bench().end(much);
+    await bench().end(little);
+  });
+
   it("throttles CPU time, and a flood of log lines is the flooder's own time [escape]", async () => {
     const partition = bench().partition();
     await bench().life.do({

@@ -29,6 +29,7 @@ interface Said {
   id?: number;
   event?: PartitionEvent;
   early?: boolean;
+  cores?: number;
   unasked?: PartitionEvent;
   log?: string;
 }
@@ -54,6 +55,7 @@ export class Life {
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, (event: PartitionEvent) => void>();
   readonly #watchers = new Set<() => void>();
+  readonly #watching = new Map<number, (cores: number) => void>();
   #id = 0;
 
   private constructor(child: ChildProcess, enforcement: Enforcement, lines: ReturnType<typeof createInterface>) {
@@ -108,6 +110,14 @@ export class Life {
     return new Promise((resolve) => this.#waiting.set(id, resolve));
   }
 
+  /** Lets it take samples by itself, nobody asking and nobody listening; answers how many cores that took, with all else it does. */
+  watch(partitions: string[], everyMs: number, times: number): Promise<number> {
+    this.#id += 1;
+    const id = this.#id;
+    this.#child.stdin?.write(`${toLine({ id, watch: { partitions, everyMs, times } })}\n`);
+    return new Promise((resolve) => this.#watching.set(id, resolve));
+  }
+
   /** The unasked end of an instance; waits for it. */
   async exited(partition: string): Promise<Answer<'exited'>> {
     for (;;) {
@@ -150,6 +160,7 @@ export class Life {
       this.#waiting.delete(said.id);
       answer(said.event);
     }
+    if (said.id !== undefined && said.cores !== undefined) this.#watching.get(said.id)?.(said.cores);
     for (const wake of this.#watchers) wake();
     this.#watchers.clear();
   }

@@ -1,0 +1,44 @@
+/** What runs, and is to make way for another release on its board, and does not yet. */
+import { closedUntil, follows, holdsOffUntil } from '../core/succession.ts';
+import { anchors, contents, type Instance, instances, manifests, ONE, type Run, runs } from '../core/tables.ts';
+import { releaseOf } from '../core/trial.ts';
+import { hex } from '../protocol/bytes.ts';
+import type { Instant } from '../turn/clock.ts';
+import type { Work } from './events.ts';
+
+type Held = { key: string; value: Instance };
+
+export const successorOf = (work: Work, { lease }: Instance): Held | null =>
+  instances.all(work).find(({ value }) => value.wanted !== 'gone' && follows(value.lease, lease)) ?? null;
+
+const wallNow = (work: Work, now: Instant): number | null => {
+  const anchor = anchors.get(work, ONE);
+  return anchor === null ? null : Math.round(anchor.wallMs + now.monoMs - anchor.monoMs);
+};
+
+/** Moments until which an update waits for it: it asks for that itself, or it is not the time of the day. */
+const untils = (work: Work, id: string, instance: Instance, now: Instant): number[] => {
+  const run = instance.supersededMonoMs === null ? null : runs.get(work, id);
+  const next = run === null ? null : successorOf(work, instance);
+  if (run === null || next === null) return [];
+  const own = holdsOffUntil(instance, run, manifests.get(work, id), next.value.holdMs);
+  const closed = closedUntil(instance, run, next.value, { wallMs: wallNow(work, now), monoMs: now.monoMs });
+  return [own, closed].filter((moment) => moment !== null);
+};
+
+/** While what is to take its place cannot begin yet, it goes on: an update over a bad link takes its time. */
+const bridges = (work: Work, instance: Instance, run: Run): boolean => {
+  const isUp = run.process === 'running' && instance.opened && !instance.closed;
+  const next = isUp && instance.supersededMonoMs !== null ? successorOf(work, instance)?.value : undefined;
+  if (next === undefined || (next.wanted !== 'started' && next.wanted !== 'unknown')) return false;
+  const isWrong = (runs.get(work, next.lease.lease)?.error ?? '') !== '';
+  // When it may begin stands in its request, which is still on its way.
+  return contents.get(work, hex(releaseOf(next)))?.phase !== 'held' || isWrong || next.wanted === 'unknown';
+};
+
+export const staysFor = (work: Work, id: string, instance: Instance, run: Run, now: Instant): boolean =>
+  bridges(work, instance, run) || untils(work, id, instance, now).some((untilMonoMs) => now.monoMs < untilMonoMs);
+
+/** At which `staysFor` may say what it did not say before. */
+export const stayMoments = (work: Work, now: Instant): number[] =>
+  instances.all(work).flatMap(({ key, value }) => untils(work, key, value, now));

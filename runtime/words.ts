@@ -1,0 +1,76 @@
+/** The words of the runtime's command line. */
+import type { Pace } from './agent/events.ts';
+import { type Capacity, parseCapacity, parseGrants } from './core/capacity.ts';
+import { LichenError } from './protocol/errors.ts';
+
+export const OPTIONS = {
+  data: { type: 'string' },
+  claim: { type: 'string' },
+  capacity: { type: 'string' },
+  grants: { type: 'string' },
+  tier: { type: 'string' },
+  'tick-ms': { type: 'string', default: '1000' },
+  'meter-ms': { type: 'string', default: '60000' },
+  'record-ms': { type: 'string', default: '900000' },
+  'report-ms': { type: 'string', default: '60000' },
+  'patience-ms': { type: 'string', default: '10000' },
+  'keepalive-s': { type: 'string', default: '10' },
+  proxy: { type: 'string' },
+  stick: { type: 'string' },
+  page: { type: 'string' },
+  notes: { type: 'string' },
+  slots: { type: 'string' },
+  status: { type: 'boolean', default: false },
+  evict: { type: 'boolean', default: false },
+  'rotate-key': { type: 'boolean', default: false },
+  inventory: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+} as const;
+
+export const HELP = `lichen-runtime --data DIR [--claim LICHEN1:...] [--capacity memory=MIB,cpu=MILLIS,partitions=N,data=MIB,ports=FIRST-LAST]
+                          [--grants internet,lan,gpio,...]
+
+  --data DIR        identity, store and files of this board
+  --claim LINE      pairs the board; once is enough
+  --capacity LIST   what of this machine is offered; default: half its memory, its cores, 8 partitions
+                    ports=FIRST-LAST: ports of this machine on which instances may be published; default: none
+  --grants LIST     what instances may be given of network and devices: internet, lan, gpio, i2c, spi, serial, camera,
+                    1wire, usb:VENDOR:PRODUCT; default: none. What is given besides has to be in the owner's binding
+  --proxy HOST:PORT reaches gateways through an HTTP proxy
+  --stick DIR       a folder, such as where a stick is mounted, by which messages are carried where no network does it;
+                    it need not be there yet. "lichen release export" prepares it
+  --page PORT       shows on the network what this board is and waits for, until it is paired (and by mDNS as HOSTNAME.local)
+  --notes DIR       folder of what the start of the board left for people: setup.json and said
+  --slots FILE      where the start of an image has written down which system slots there are
+  --status          says what the store holds, as JSON, and ends
+  --rotate-key      hands over to a new key and says with which documents, as JSON: push them, start the board again
+  --evict           stops and takes away every partition of this board, and ends
+  --tier dev        without root's means, even for root
+  --meter-ms N      between two samples of the kernel's counters (60000)
+  --record-ms N     between two signed usage records (900000)
+  --tick-ms, --report-ms, --patience-ms, --keepalive-s   other paces
+`;
+
+export const number = (values: Record<string, string | boolean | undefined>, name: string): number => {
+  const value = Number(values[name]);
+  if (!Number.isSafeInteger(value) || value < 1) throw asUsage(`--${name} takes a whole number from 1`);
+  return value;
+};
+
+export const asUsage = (detail: string): LichenError => new LichenError('bad-usage', detail);
+
+export type Values = Record<string, string | boolean | undefined>;
+
+export const paceOf = (values: Values): Pace => ({
+  tickMs: number(values, 'tick-ms'),
+  meterMs: number(values, 'meter-ms'),
+  recordMs: number(values, 'record-ms'),
+  reportMs: number(values, 'report-ms'),
+  patienceMs: number(values, 'patience-ms'),
+});
+
+/** What the owner sets aside and sets free. */
+export const lentIn = (values: Values, totalBytes: number): { capacity: Capacity; grants: string[] } => ({
+  capacity: parseCapacity(typeof values.capacity === 'string' ? values.capacity : '', Math.floor(totalBytes / 2 ** 21)),
+  grants: parseGrants(typeof values.grants === 'string' ? values.grants : ''),
+});

@@ -1,0 +1,120 @@
+/**
+ * The first starts of a board that nobody has claimed: small, without the right time, with files on its card of which one is wrong;
+ * then once more with a damaged card and without a network.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { genericAmd64 } from '../../firmware-images/boards/generic-amd64.ts';
+import { type HardwareReport, hardwareReport } from '../../runtime/protocol/hardware-report.ts';
+import { parse } from '../../runtime/protocol/schema.ts';
+import { freePorts } from '../../sim/harness/ports.ts';
+import { until } from '../../sim/harness/wait.ts';
+import { putOn, type TestImage, testImage, writeCard } from './image.ts';
+import { Machine } from './machine.ts';
+
+const MIB = 1024 ** 2;
+/** As small as a card may be: its data can be filled in a moment. */
+const CARD_BYTES = 1024 * MIB;
+/** Behind the tables, the boot partition and two slots. */
+const DATA_AT = (1 + 128 + 256 + 256) * MIB;
+const BOOT_LIMIT_MS = 120_000;
+const MEMORY_MIB = 256;
+
+let folder: string;
+let image: TestImage;
+let machine: Machine | null = null;
+let board: string;
+const at = (name: string): string => join(folder, name);
+
+/** By its own kernel and first root: what firmware does is seen elsewhere. */
+const start = (more: Partial<ConstructorParameters<typeof Machine>[0]>): Machine => {
+  const direct = { ...image, commandLine: ['lichen.slot=a', ...genericAmd64.commandLine].join(' ') };
+  machine = new Machine({ disks: [{ path: at('card') }], memoryMib: MEMORY_MIB, direct, ...more });
+  return machine;
+};
+const saidOf = (line: string): Record<string, unknown> => JSON.parse(line.slice(line.indexOf('{')));
+
+/** As a board leaves it whose plug is pulled, whose instances have filled it (what is set aside for root they cannot have), and whose card has lost its beginning. */
+const spoilData = (): void => {
+  const block = ['bs=1M', 'conv=notrunc,sparse'];
+  execFileSync(
+    'dd',
+    [`if=${at('card')}`, `of=${at('data')}`, `skip=${DATA_AT / MIB}`, `count=${CARD_BYTES / MIB - DATA_AT / MIB - 1}`, ...block],
+    {
+      stdio: 'ignore',
+    },
+  );
+  // What is in the journal belongs to what follows.
+  expect(spawnSync('/sbin/e2fsck', ['-fy', at('data')]).status, 'mended or in order').toBeLessThanOrEqual(1);
+  const told = execFileSync('/sbin/dumpe2fs', ['-h', at('data')], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+  const figure = (name: string): number => Number(new RegExp(`^${name}: *(\\d+)$`, 'm').exec(told)?.[1]);
+  const left = (figure('Free blocks') - figure('Reserved block count')) * figure('Block size');
+  // Blocks of blocks take some of it.
+  writeFileSync(at('much'), Buffer.alloc(Math.floor(left * 0.995), 1));
+  execFileSync('/sbin/debugfs', ['-w', '-R', `write ${at('much')} much`, at('data')], { stdio: 'ignore' });
+  const data = openSync(at('data'), 'r+');
+  writeSync(data, Buffer.alloc(64 * 1024), 0, 64 * 1024, 0);
+  closeSync(data);
+  execFileSync('dd', [`if=${at('data')}`, `of=${at('card')}`, `seek=${DATA_AT / MIB}`, 'bs=1M', 'conv=notrunc'], { stdio: 'ignore' });
+};
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'lichen-first-'));
+  image = await testImage();
+  writeCard(image, at('card'), CARD_BYTES);
+  for (const [name, text] of Object.entries({
+    'user-data': '#cloud-config\nhostname: oak\nuser: {name: pi}\n',
+    'network-config': 'version: 2\nwifis: {wlan0: {access-points: {shed: {passw',
+    'lichen.json': '{"hostname": "beech", "country": "DE", "wifi": [{"ssid": "shed", "passphrase": "correct horse"}]}',
+  })) {
+    writeFileSync(at(name), text);
+    putOn(at('card'), at(name), name);
+  }
+});
+afterEach(() => machine?.close());
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test('with 256 MiB in 1970 it takes its setup, tells of the file that is wrong, and asks to be paired on its screen and its network', async () => {
+  const [page = 0] = await freePorts(1);
+  const shows = [{ port: 80, at: page }];
+  const now = start({ shows, clock: '1970-01-01T00:00:00' });
+  await now.line(/imported: hostname, country, wifi/, BOOT_LIMIT_MS);
+  await now.line(/of no use on this board: user/, BOOT_LIMIT_MS);
+  await now.line(/network-config is not YAML.*mend network-config/, BOOT_LIMIT_MS);
+  const unpaired = saidOf(await now.line(/"line":"unpaired"/, BOOT_LIMIT_MS));
+  board = String(unpaired.board);
+  expect(String(unpaired.at)).toMatch(/^1970/);
+  expect(saidOf(await now.line(/"line":"running"/, BOOT_LIMIT_MS))).toMatchObject({ tier: 'full', lacks: [] });
+
+  const report = await until('the page', BOOT_LIMIT_MS, async (): Promise<HardwareReport | null> => {
+    const answer = await fetch(`http://127.0.0.1:${page}/report.json`).catch(() => null);
+    return answer === null ? null : parse(hardwareReport, await answer.json(), 'report');
+  });
+  expect(report.running).toMatchObject({
+    board,
+    code: unpaired.code,
+    hostname: 'beech',
+    tier: 'full',
+    wrong: [expect.stringMatching(/network-config/)],
+  });
+  expect(report.hardware).toMatchObject({
+    addresses: expect.arrayContaining([expect.stringContaining('10.0.2.15')]),
+    slot: 'a',
+    card: { device: 'vda' },
+  });
+  expect(report.hardware.memoryMib).toBeLessThanOrEqual(MEMORY_MIB);
+  expect(JSON.stringify(report)).not.toContain('horse');
+  await now.line(/^waits for +this board asks to be paired/, BOOT_LIMIT_MS);
+});
+
+test('without a network, its data full and their beginning lost, it is the same board and runs', async () => {
+  spoilData();
+  const now = start({ alone: true });
+  await now.line(/taken from its copy in block/, BOOT_LIMIT_MS);
+  expect(saidOf(await now.line(/"line":"unpaired"/, BOOT_LIMIT_MS))).toMatchObject({ board });
+  expect(saidOf(await now.line(/"line":"running"/, BOOT_LIMIT_MS))).toMatchObject({ tier: 'full' });
+  expect(now.transcript).not.toMatch(/the first start|Kernel panic|imported/);
+});
