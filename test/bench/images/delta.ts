@@ -18,12 +18,18 @@ const changed = (runtime: string): string => {
   return lines.join('\n');
 };
 
+/** As the image gives it room (firmware-images/root.ts). */
+const sameRoom = (text: string, bytes: number): Buffer => {
+  const grown = Buffer.from(text.trimEnd());
+  return Buffer.concat([grown, Buffer.alloc(Math.max(0, bytes - grown.length), '\n')]);
+};
+
 export const runtimeDelta = async (root: Tree, home: string): Promise<number> => {
   const scratch = join(home, 'delta');
   const entry = root.get(RUNTIME);
   if (entry?.kind !== 'file' || !('bytes' in entry)) throw new Error(`the root has no ${RUNTIME}`);
   const other: Tree = new Map(root);
-  other.set(RUNTIME, { ...entry, bytes: Buffer.from(changed(Buffer.from(entry.bytes).toString('utf8'))) });
+  other.set(RUNTIME, { ...entry, bytes: sameRoom(changed(Buffer.from(entry.bytes).toString('utf8')), entry.bytes.length) });
   for (const [name, tree] of [
     ['old', root],
     ['new', other],
