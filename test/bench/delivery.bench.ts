@@ -7,6 +7,7 @@ import { growth } from './delivery/growth.ts';
 import { updateBytes } from './delivery/ours.ts';
 import { pairsIn } from './delivery/pairs.ts';
 import { measuredBy, PEERS } from './delivery/peers.ts';
+import { requestToPromise } from './delivery/request.ts';
 import { overLine } from './delivery/throughput.ts';
 import type { Measure, Row } from './measure.ts';
 
@@ -61,12 +62,21 @@ const fan = async (): Promise<Row[]> => {
   ];
 };
 
+const prompt = async (): Promise<Row[]> => {
+  const { ms, floorMs, syncs } = await requestToPromise();
+  return [
+    { metric: 'request accepted to promise held', value: ms, unit: 'ms', peer: 'crun and conmon by a shell', peerValue: floorMs },
+    alone('request_to_promise_overhead_ms', ms - floorMs, 'ms'),
+    alone('syncs on the way, gateway and board', syncs, 'calls'),
+  ];
+};
+
 const RECEIVED_MIB = 200;
 
 export const measure: Measure = async () => {
   const home = mkdtempSync(join(tmpdir(), 'lichen-delivery-'));
   try {
-    const rows = [...(await wire(home)), ...(await lines()), ...(await fan())];
+    const rows = [...(await wire(home)), ...(await lines()), ...(await prompt()), ...(await fan())];
     return [...rows, alone('board_growth_mb', (await growth(RECEIVED_MIB)).grewMb, 'MB')];
   } finally {
     rmSync(home, { recursive: true, force: true });
