@@ -26,6 +26,9 @@ const outlived = volatileTable<number>('outlived');
 /** When this life began. */
 const began = volatileTable<number>('began');
 
+/** When this life began, by its own clock. */
+export const beganMs = (rows: Rows, now: Instant): number => began.get(rows, 'grants') ?? steadyMs(now);
+
 /** Of what was granted before, only to whom is known from now on; each grant of it may have been the last thing done. */
 export const beginGrants = (rows: Rows, now: Instant): void => {
   if (began.get(rows, 'grants') === null) began.put(rows, steadyMs(now), 'grants');

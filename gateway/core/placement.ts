@@ -14,6 +14,7 @@ import type { Instant } from '../../runtime/turn/clock.ts';
 import { agendaOf, inOrder } from './agenda.ts';
 import { setAlarm } from './alarms.ts';
 import { isWithdrawn, objectionTo } from './apply-demand.ts';
+import { isCaughtUp } from './caught-up.ts';
 import type { Context, Rows } from './context.ts';
 import { contract, leasedLimits } from './contract.ts';
 import { holdsKey } from './directory.ts';
@@ -27,7 +28,7 @@ import { canPublish } from './ports.ts';
 import { exceedsPart } from './purse.ts';
 import { type Candidate, hasRoom, roomIn, roomsOf } from './rooms.ts';
 import { bindings, boards, manifests, releases, requests, vouchers } from './tables.ts';
-import { awaitFor, instanceOf, ofInstance, type Touched } from './touched.ts';
+import { awaitFor, instanceOf, ofInstance, type Touched, touchPlacing } from './touched.ts';
 import { mayReplace } from './votes.ts';
 import { wait, waitingFor, waitNoMore } from './waiting.ts';
 import { isFor, releaseFor } from './waves.ts';
@@ -144,6 +145,11 @@ const mayGuard = (
 
 /** Leases that this gateway is to sign now, as acting guardian, for what was touched. Instances without a fitting board wait. */
 export const placements = (rows: Rows, context: Context, touched: Touched, now: Instant): Lease[] => {
+  if (!isCaughtUp(rows, context, now)) {
+    // All of it is looked at then, and meanwhile every moment.
+    touchPlacing(rows);
+    return [];
+  }
   const { instances, changed } = agendaOf(rows, context, touched, now);
   const out: Lease[] = [];
   const wishes = new Map<string, Wish | null>();

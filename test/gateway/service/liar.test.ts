@@ -6,7 +6,7 @@ import { makeLiar } from '../../../sim/fleet/liar.ts';
 import { keyOf } from '../../support/crypto.ts';
 import { signedVoucher } from '../../support/federation.ts';
 import { cast } from '../../support/gateway-cast.ts';
-import type { Node } from '../../support/gateway-world.ts';
+import { type Node, SILENCE_MS } from '../../support/gateway-world.ts';
 
 test('a liar parts nobody but itself from the others', () => {
   const { world } = cast();
@@ -17,6 +17,8 @@ test('a liar parts nobody but itself from the others', () => {
     victim.id,
   );
   world.isolate(victim);
+  // None of them is new any more, and waits for what others know.
+  world.pass(6 * SILENCE_MS);
   liar.accept(signedVoucher({ serial: 10 }).body);
   world.pass(500);
   const { carry } = world;

@@ -121,6 +121,14 @@ describe('a release with waves', () => {
     tell(stage, 1, 'passed');
     world.pass(5000);
     expect(runs(boards)).toEqual([0, 1, 2, 3]);
+    // The first one comes back with what it knew, and signs nothing anew of what was decided meanwhile.
+    const before = leases(boards).map(({ lease }) => lease);
+    dead.start();
+    world.clock.settle();
+    world.pass(500);
+    world.linkAll().pass(20_000);
+    expect(leases(boards).map(({ lease }) => lease)).toEqual(before);
+    for (const node of world.nodes) expect(node.view()).toEqual(world.node(0).view());
   });
 
   test('can be asked for again: what failed is tried once more, and only there first', () => {
