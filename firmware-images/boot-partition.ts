@@ -6,11 +6,14 @@ const README = `Put a file named lichen.json here, beside this text, before the 
 
 {
   "claim": "LICHEN1:...",
-  "hostname": "beech"
+  "hostname": "beech",
+  "country": "DE",
+  "wifi": [{ "ssid": "...", "passphrase": "..." }]
 }
 
-"claim" is the line that "lichen board claim" prints; it pairs the board and is good once. "hostname" may be left out.
-The board reads the file at its next start, takes it away, and says on its screen what it did.
+"claim" is the line that "lichen board claim" prints; it pairs the board and is good once. Whatever is not wanted may be left out.
+The board reads the file at its next start, takes it away, and says on its screen what it did. Until it is paired it shows a page on
+its network, http://lichen.local or its own name instead of "lichen". What Raspberry Pi Imager writes here is read as well.
 `;
 
 export const bootTree = ({ firmware }: Board, parts: BootParts): Tree => new Map([...firmware.tree(parts), ['README.TXT', text(README)]]);

@@ -1,6 +1,6 @@
 /** What stands beside an image: packed for the way, and all by which it can be checked, judged and offered. */
 import { createHash } from 'node:crypto';
-import { createReadStream, renameSync, statSync, writeFileSync } from 'node:fs';
+import { createReadStream, existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { openKeyFile } from '../../runtime/adapters/keyfile.ts';
 import { hex } from '../../runtime/protocol/bytes.ts';
@@ -19,6 +19,23 @@ export const hashOfFile = async (path: string): Promise<string> => {
 /** In blocks of a fixed size, so that the bytes do not depend on how many processors pack them. A better packing takes three times as long for one hundredth. */
 const PACKING = ['-6', '-T2', '--block-size=16MiB', '--keep', '--force', '--quiet'];
 
+const sumsOf = (image: string, sha256: string, packed: string): string =>
+  `${sha256}  ${basename(image)}\n${packed}  ${basename(image)}.xz\n`;
+
+/** What takes longest is not done again for an image that it was done for: its hash, if what lies there is what the sums say. */
+const packedBefore = async (image: string, sha256: string): Promise<string | null> => {
+  if (!existsSync(`${image}.sha256`) || !existsSync(`${image}.xz`)) return null;
+  const packed = await hashOfFile(`${image}.xz`);
+  return readFileSync(`${image}.sha256`, 'utf8') === sumsOf(image, sha256, packed) ? packed : null;
+};
+
+const pack = async (image: string, say: Wanted['say']): Promise<string> => {
+  say('beside it: packing');
+  await runTool('xz', [...PACKING, '--suffix=.xz.part', image]);
+  renameSync(`${image}.xz.part`, `${image}.xz`);
+  return hashOfFile(`${image}.xz`);
+};
+
 export interface Wanted {
   board: Board;
   image: string;
@@ -32,14 +49,11 @@ export interface Wanted {
 
 /** Bytes of what a person downloads. The image itself stays. */
 export const writeBeside = async ({ board, image, sha256, materials, keyPath, imager, say }: Wanted): Promise<number> => {
-  say('beside it: packing');
-  await runTool('xz', [...PACKING, '--suffix=.xz.part', image]);
-  renameSync(`${image}.xz.part`, `${image}.xz`);
-  const packed = await hashOfFile(`${image}.xz`);
+  const packed = (await packedBefore(image, sha256)) ?? (await pack(image, say));
   const { size: downloadBytes } = statSync(`${image}.xz`);
   const name = basename(image);
   const stem = image.replace(/\.img$/, '');
-  const sums = `${sha256}  ${name}\n${packed}  ${name}.xz\n`;
+  const sums = sumsOf(image, sha256, packed);
   writeFileSync(`${image}.bmap`, bmapOf(image));
   writeFileSync(`${image}.sha256`, sums);
   writeFileSync(`${stem}.cdx.json`, billOf(board.name, sha256, materials));

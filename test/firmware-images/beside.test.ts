@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, symlinkSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { writeBeside } from '../../firmware-images/beside/beside.ts';
 import { bmapOf, rangesOf } from '../../firmware-images/beside/bmap.ts';
 import { listOf } from '../../firmware-images/beside/imager.ts';
 import { billOf, licencesOf, materialsOf } from '../../firmware-images/beside/materials.ts';
@@ -144,6 +145,24 @@ describe('a disk of this machine', () => {
     expect(useOf('sdx', where)).toMatch(/dm-0/);
   });
   test('is named whole', () => expect(useOf('sdx1', places())).toMatch(/whole disk/));
+});
+
+test('an image is packed once: again only when it is another, or what lies there is not what its sums say', async () => {
+  const image = planted();
+  const said: string[] = [];
+  const write = (): Promise<number> => {
+    const sha256 = createHash('sha256').update(readFileSync(image)).digest('hex');
+    return writeBeside({ board: pi, image, sha256, materials: [], keyPath: undefined, imager: undefined, say: (line) => said.push(line) });
+  };
+  const bytes = await write();
+  expect(await write()).toBe(bytes);
+  expect(said).toHaveLength(1);
+  writeFileSync(`${image}.xz`, 'cut off');
+  expect(await write()).toBe(bytes);
+  expect(said).toHaveLength(2);
+  writeFileSync(image, disk().fill(1, 2 * MIB, 2 * MIB + 9));
+  await write();
+  expect(said).toHaveLength(3);
 });
 
 test('Imager is told all that its list must have', () => {
