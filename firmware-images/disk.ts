@@ -45,8 +45,11 @@ const stage = (tree: Tree, folder: string): void => {
   for (const [path, entry] of withParents(tree)) plant(join(folder, path), entry);
 };
 
-/** Not packed: what is downloaded is packed as a whole, an update sends only what differs, and a board has nothing to unpack. */
-const EROFS = [`-T${MOMENT_S}`, '-x-1', '--all-root', '--quiet'];
+/**
+ * Not packed: what is downloaded is packed as a whole, an update sends only what differs, and a board has nothing to unpack. Ends of files
+ * lie in blocks of their own: between others, one of another length would move what is behind it, and an update be twenty times as long.
+ */
+const EROFS = ['-Enoinline_data', `-T${MOMENT_S}`, '-x-1', '--all-root', '--quiet'];
 
 export const makeErofs = async (tree: Tree, name: string, path: string): Promise<void> => {
   const folder = `${path}.tree`;
