@@ -63,11 +63,10 @@ export const mayReplace = (
   const isSame = known !== null && known.term === asked.term && now.monoMs - known.askedMs < ASK_AGAIN_MS;
   const poll = isSame ? known : { ...asked, guardians, votes: [], askedMs: now.monoMs, isNew: true };
   const own = guardians.includes(context.me) && voteFor(rows, asked, context.me, now) ? 1 : 0;
-  if (own + poll.votes.length >= majorityOf(guardians.length)) {
-    polls.remove(rows, instance);
-    return true;
-  }
+  // The answer is kept for as long as no new question is due, also where no board has room: of two instances that wait for one, each
+  // answer has the other looked at again, and would else have it ask again at once.
   polls.put(rows, poll, instance);
+  if (own + poll.votes.length >= majorityOf(guardians.length)) return true;
   setAlarm(rows, { clock: 'monoMs', at: Math.floor(poll.askedMs + ASK_AGAIN_MS) + 1 }, instance);
   return false;
 };

@@ -27,6 +27,8 @@ const LEAK_BYTES_PER_MS = MIB / 1000;
 const START_MS = 20;
 const STOP_MS = 5;
 const PROBE_MS = 3;
+/** Steps that change a partition. */
+const IN_TURN: ReadonlySet<PartitionStep['kind']> = new Set(['start', 'extend', 'connect', 'reload', 'stop', 'remove']);
 
 const WORD = '2000-01-01T00:00:00.000Z o tick\n';
 
@@ -70,12 +72,17 @@ export interface KernelSurroundings {
   ended(partition: string, why: EndReason, used: Counted): void;
 }
 
+const partitionOf = (step: PartitionStep): string | null =>
+  step.kind === 'start' ? step.spec.partition : 'partition' in step ? step.partition : null;
+
 const NOT_THERE: Exit = { code: null, signal: null, oomKilled: false };
 
 export class VirtualKernel implements Partitions {
   readonly enforcement: Enforcement;
   readonly #around: KernelSurroundings;
   readonly #cells = new Map<string, Cell>();
+  /** Until when a step of the partition is under way. */
+  readonly #busyUntilMs = new Map<string, number>();
   #share = 1;
   /** Of the runtime's present life; null while there is none. */
   #life: { alive(): boolean; listener: (event: PartitionEvent) => void } | null = null;
@@ -101,6 +108,7 @@ export class VirtualKernel implements Partitions {
   /** A runtime began; what it asks is answered while it lives. */
   attach(alive: () => boolean): this {
     this.#life = { alive, listener: () => {} };
+    this.#busyUntilMs.clear();
     return this;
   }
 
@@ -129,8 +137,19 @@ export class VirtualKernel implements Partitions {
       if (life?.alive() === true) answer(this.#do(step));
     };
     // A sample waits for nothing; nobody is answered before `perform` returned.
-    if (ms === 0) clock.soon(act);
-    else clock.at(clock.nowMs + ms, act);
+    const endMs = this.#turnOf(step, ms);
+    if (endMs === clock.nowMs) clock.soon(act);
+    else clock.at(endMs, act);
+  }
+
+  /** When it is done: what changes a partition waits for what was to change it before, as at the real door. */
+  #turnOf(step: PartitionStep, ms: number): number {
+    const { nowMs } = this.#around.clock;
+    const partition = IN_TURN.has(step.kind) ? partitionOf(step) : null;
+    if (partition === null) return nowMs + ms;
+    const endMs = Math.max(nowMs, this.#busyUntilMs.get(partition) ?? 0) + ms;
+    this.#busyUntilMs.set(partition, endMs);
+    return endMs;
   }
 
   #do(step: PartitionStep): PartitionEvent {

@@ -4,7 +4,18 @@ import { currentLease } from '../../../gateway/core/leased.ts';
 import { LIMITS } from '../../../runtime/protocol/limits.ts';
 import { outlivesMs } from '../../../runtime/protocol/nouns/grant.ts';
 import type { Lease } from '../../../runtime/protocol/nouns/lease.ts';
-import { OPERATOR, REQUEST, secondOperator, signedRequest } from '../../support/federation.ts';
+import { voucherNoun } from '../../../runtime/protocol/nouns/request.ts';
+import {
+  demand,
+  hashOf,
+  OPERATOR,
+  RATES,
+  REQUEST,
+  secondOperator,
+  signedRequest,
+  signedVoucher,
+  voucher,
+} from '../../support/federation.ts';
 import { type CastOptions, cast } from '../../support/gateway-cast.ts';
 import { type GatewayWorld, type Node, SILENCE_MS } from '../../support/gateway-world.ts';
 import type { PaperBoard } from '../../support/paper-board.ts';
@@ -125,6 +136,25 @@ describe('a replacement', () => {
     const granted = second.renew(next!);
     world.pass(500);
     expect(granted().size).toBeGreaterThanOrEqual(2);
+  });
+
+  test('is asked for now and then while two wait for room that no board has, and not by every answer', () => {
+    const { world, boards } = cast({ boards: ['board 1'], request: STOP });
+    const [first] = world.nodes as [Node, Node, Node];
+    // Of four, one gateway acts for two at least.
+    const names = ['echo', 'second', 'third', 'fourth'];
+    for (const name of names.slice(1)) first.accept(...demand(name, STOP));
+    world.pass(WAIT_MS);
+    expect(boards[0]!.leases).toHaveLength(names.length);
+    const none = Object.fromEntries(Object.keys(RATES).map((rate) => [rate, 0n])) as typeof RATES;
+    for (const name of names) {
+      const paid = voucher({ name, serial: 2 });
+      first.accept(signedVoucher(paid).body);
+      first.accept(signedRequest({ ...STOP, name, sequence: 2, voucher: hashOf(voucherNoun, paid), priceCap: none }).body);
+    }
+    // `pass` throws when the gateways never come to rest.
+    world.pass(WAIT_MS + 30_000);
+    expect(boards[0]!.leases).toHaveLength(names.length);
   });
 
   test('is not granted by a guardian for as long as what it granted before may run [guardians-7]', () => {

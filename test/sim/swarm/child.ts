@@ -18,8 +18,8 @@ const [first = 1, count = 1, step = 1] = process.argv.slice(2, 5).map(Number);
 if (process.argv[5] === 'planted')
   patchSource({
     file: 'runtime/agent/session.ts',
-    find: 'const nonce = board.entropy.bytes(16);',
-    replace: 'const nonce = board.entropy.bytes(16).map(() => Math.floor(Math.random() * 256));',
+    find: 'board.entropy.bytes(16);',
+    replace: 'board.entropy.bytes(16).map(() => Math.floor(Math.random() * 256));',
   });
 
 // Only now: what is planted has to be there before anything is loaded.
