@@ -294,7 +294,8 @@ export const surveyed: Handler<Of<'surveyed'>> = (work, board, event, now) => {
       const running = alive.running && run.over === '';
       adopt(work, id, alive.deadlineMonoMs);
       // When it ended is not known: the time since its last record is not charged.
-      runs.put(work, { ...freshRun(running ? 'running' : 'stopped'), promises: freshPromises(manifest, now), busy: !running }, id);
+      const adopted = { ...freshRun(running ? 'running' : 'stopped'), promises: freshPromises(manifest, now), busy: !running };
+      runs.put(work, { ...adopted, address: running ? alive.address : null }, id);
       probeAnew(work, id);
       if (!running) work.emit({ kind: 'partition', step: { kind: 'stop', partition: id, graceMs: 0 } });
     }

@@ -112,6 +112,8 @@ export interface Found {
   partition: string;
   running: boolean;
   exit: Exit | null;
+  /** At which it is reached while it runs, if it has one. */
+  address: string | null;
   /** When it is killed, should it still run; null: never. */
   deadlineMonoMs: number | null;
 }

@@ -27,6 +27,8 @@ const LEAK_BYTES_PER_MS = MIB / 1000;
 const START_MS = 20;
 const STOP_MS = 5;
 const PROBE_MS = 3;
+/** Of every instance: nobody dials it. */
+const ADDRESS = 'fd00::1';
 /** Steps that change a partition. */
 const IN_TURN: ReadonlySet<PartitionStep['kind']> = new Set(['start', 'extend', 'connect', 'reload', 'stop', 'remove']);
 
@@ -157,7 +159,10 @@ export class VirtualKernel implements Partitions {
       case 'survey':
         return {
           kind: 'surveyed',
-          found: [...this.#cells].map(([partition, { running, exit, deadlineMonoMs }]) => ({ partition, running, exit, deadlineMonoMs })),
+          found: [...this.#cells].map(([partition, { running, exit, deadlineMonoMs }]) => ({
+            ...{ partition, running, exit, deadlineMonoMs },
+            address: running ? ADDRESS : null,
+          })),
         };
       case 'start':
         return this.#start(step.spec, step.deadlineMonoMs);
@@ -241,7 +246,7 @@ export class VirtualKernel implements Partitions {
     if (deadlineMonoMs !== null) this.#arm(partition, deadlineMonoMs);
     this.#reload();
     this.#squeeze();
-    return { kind: 'started', partition, address: 'fd00::1' };
+    return { kind: 'started', partition, address: ADDRESS };
   }
 
   #reloadWith({ partition, parameters, shares }: Extract<PartitionStep, { kind: 'reload' }>): PartitionEvent {

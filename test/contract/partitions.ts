@@ -82,7 +82,7 @@ const restarts = (bench: () => Bench): void => {
 
   it('goes on while the runtime is killed, and the next life adopts it with its counters', async () => {
     const partition = bench().partition();
-    await bench().life.do({ kind: 'start', deadlineMonoMs: null, spec: bench().spec(partition, COUNT) });
+    const { address } = await bench().life.do({ kind: 'start', deadlineMonoMs: null, spec: bench().spec(partition, COUNT) });
     await bench().report(partition, 'count');
     const before = await bench().counters(partition);
     const life = await bench().restart(async () => {
@@ -90,7 +90,7 @@ const restarts = (bench: () => Bench): void => {
       expect(await until(() => count(partition) >= atDeath + 3, 10_000), 'it counts with no runtime alive').toBe(true);
     });
     const { found } = await life.do({ kind: 'survey' });
-    expect(found).toContainEqual({ partition, running: true, exit: null, deadlineMonoMs: null });
+    expect(found).toContainEqual({ partition, running: true, exit: null, address, deadlineMonoMs: null });
     const after = await bench().counters(partition);
     expect(after.cpuMicros).toBeGreaterThanOrEqual(before.cpuMicros);
     expect(after.pids).toBeGreaterThan(0);
@@ -119,7 +119,13 @@ const restarts = (bench: () => Bench): void => {
       }
     });
     const { found } = await life.do({ kind: 'survey' });
-    expect(found).toContainEqual({ partition, running: false, exit: { code: 7, signal: null, oomKilled: false }, deadlineMonoMs: null });
+    expect(found).toContainEqual({
+      partition,
+      running: false,
+      exit: { code: 7, signal: null, oomKilled: false },
+      address: null,
+      deadlineMonoMs: null,
+    });
     const stopped = await life.do({ kind: 'stop', partition, graceMs: 0 });
     expect(stopped).toMatchObject({ exit: { code: 7 }, counters: { pids: 0 } });
     expect(stopped.counters.cpuMicros).toBeGreaterThan(0n);
@@ -331,7 +337,13 @@ const books = (bench: () => Bench): void => {
     const life = await bench().restart(async () => {
       writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), bootId: 'another', ended: false, exit: null }));
     });
-    expect((await life.do({ kind: 'survey' })).found).toContainEqual({ partition, running: false, exit: null, deadlineMonoMs: null });
+    expect((await life.do({ kind: 'survey' })).found).toContainEqual({
+      partition,
+      running: false,
+      exit: null,
+      address: null,
+      deadlineMonoMs: null,
+    });
     await bench().end(partition);
   });
 };

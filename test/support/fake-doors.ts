@@ -73,7 +73,10 @@ export class FakeEngine {
       case 'survey':
         return {
           kind: 'surveyed',
-          found: [...this.cells].map(([partition, { running, exit, deadlineMonoMs }]) => ({ partition, running, exit, deadlineMonoMs })),
+          found: [...this.cells].map(([partition, { running, exit, deadlineMonoMs }]) => ({
+            ...{ partition, running, exit, deadlineMonoMs },
+            address: running ? 'fd00::1' : null,
+          })),
         };
       case 'start':
         return this.#start(step.spec, step.deadlineMonoMs);

@@ -258,7 +258,7 @@ export class Supervisor {
           this.#followLog(state);
           this.#untold.set(partition, state);
         }
-        return { partition, running: true, exit: null, deadlineMonoMs: this.#deadlineOf(partition, state) };
+        return { partition, running: true, exit: null, address: state.address, deadlineMonoMs: this.#deadlineOf(partition, state) };
       }
       // Its reaper may be about to write; a half-made start has no first process and never will have one.
       await until(() => this.#backend.readExit(partition) !== null || !isAlive(state.reaper), REAPER_LIMIT_MS);
@@ -266,7 +266,7 @@ export class Supervisor {
     }
     if (!state.ended && state.bootId === this.#bootId) this.#followLog(state);
     if (!state.ended) this.#settle(partition, state, state.bootId === this.#bootId ? this.#backend.readExit(partition) : null);
-    return { partition, running: false, exit: state.exit, deadlineMonoMs: null };
+    return { partition, running: false, exit: state.exit, address: null, deadlineMonoMs: null };
   }
 
   /** The reaper's own last microseconds are in the counters, and it may yet write: nothing is final before it is gone. */

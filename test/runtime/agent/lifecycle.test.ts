@@ -208,11 +208,13 @@ describe('the promises of an instance', () => {
     expect(world.state(one.lease)?.promise).toBe('held');
   });
 
-  test('are probed at once when the runtime finds it running', () => {
-    const { world } = running();
-    const before = probes(world);
+  test('are probed at once when the runtime finds it running, which is reached where it was', () => {
+    const { world, one } = running();
+    const [before, address] = [probes(world), world.state(one.lease)?.address];
+    expect(address).toMatch(/^fd00::/);
     world.restart().pass(2000);
     expect(probes(world) - before).toBe(1);
+    expect(world.state(one.lease)?.address).toBe(address);
   });
 
   test('that cannot be probed are tried again at their interval', () => {
