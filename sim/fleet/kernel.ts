@@ -20,17 +20,13 @@ import type { Hardware } from '../hardware/profiles.ts';
 import type { Counted, EndReason } from '../oracle/physics.ts';
 import type { Behaviour, UseSpec } from '../scenario/scenario.ts';
 import type { VirtualClock } from '../world/clock.ts';
+import { StepTurns } from './step-turns.ts';
 
 const MIB = 1_048_576;
 /** A program that leaks: 1 MiB a second. */
 const LEAK_BYTES_PER_MS = MIB / 1000;
-const START_MS = 20;
-const STOP_MS = 5;
-const PROBE_MS = 3;
 /** Of every instance: nobody dials it. */
 const ADDRESS = 'fd00::1';
-/** Steps that change a partition. */
-const IN_TURN: ReadonlySet<PartitionStep['kind']> = new Set(['start', 'extend', 'connect', 'reload', 'stop', 'remove']);
 
 const WORD = '2000-01-01T00:00:00.000Z o tick\n';
 
@@ -74,17 +70,13 @@ export interface KernelSurroundings {
   ended(partition: string, why: EndReason, used: Counted): void;
 }
 
-const partitionOf = (step: PartitionStep): string | null =>
-  step.kind === 'start' ? step.spec.partition : 'partition' in step ? step.partition : null;
-
 const NOT_THERE: Exit = { code: null, signal: null, oomKilled: false };
 
 export class VirtualKernel implements Partitions {
   readonly enforcement: Enforcement;
   readonly #around: KernelSurroundings;
   readonly #cells = new Map<string, Cell>();
-  /** Until when a step of the partition is under way. */
-  readonly #busyUntilMs = new Map<string, number>();
+  readonly #turns = new StepTurns();
   #share = 1;
   /** Of the runtime's present life; null while there is none. */
   #life: { alive(): boolean; listener: (event: PartitionEvent) => void } | null = null;
@@ -110,7 +102,7 @@ export class VirtualKernel implements Partitions {
   /** A runtime began; what it asks is answered while it lives. */
   attach(alive: () => boolean): this {
     this.#life = { alive, listener: () => {} };
-    this.#busyUntilMs.clear();
+    this.#turns.forget();
     return this;
   }
 
@@ -134,24 +126,13 @@ export class VirtualKernel implements Partitions {
       clock.at(clock.nowMs + Math.min(step.waitMs, 1000), () => life?.alive() === true && this.perform(later, answer));
       return;
     }
-    const ms = step.kind === 'start' ? START_MS : step.kind === 'stop' ? STOP_MS : step.kind === 'probe' ? PROBE_MS : 0;
     const act = (): void => {
       if (life?.alive() === true) answer(this.#do(step));
     };
     // A sample waits for nothing; nobody is answered before `perform` returned.
-    const endMs = this.#turnOf(step, ms);
+    const endMs = this.#turns.endOf(step, clock.nowMs);
     if (endMs === clock.nowMs) clock.soon(act);
     else clock.at(endMs, act);
-  }
-
-  /** When it is done: what changes a partition waits for what was to change it before, as at the real door. */
-  #turnOf(step: PartitionStep, ms: number): number {
-    const { nowMs } = this.#around.clock;
-    const partition = IN_TURN.has(step.kind) ? partitionOf(step) : null;
-    if (partition === null) return nowMs + ms;
-    const endMs = Math.max(nowMs, this.#busyUntilMs.get(partition) ?? 0) + ms;
-    this.#busyUntilMs.set(partition, endMs);
-    return endMs;
   }
 
   #do(step: PartitionStep): PartitionEvent {
