@@ -36,7 +36,7 @@ export class Stage {
     chmodSync(directory, 0o755);
     await plantRoot(join(directory, 'root'), false);
     const layout = findLayout();
-    const life = await Life.begin({ board: BOARD, dataPath: join(directory, 'data'), tier: 'best', prefix: [] });
+    const life = await Life.begin({ board: BOARD, dataPath: join(directory, 'data'), tier: 'best', prefix: [], namesMs: 60_000 });
     if (layout === null || life.enforcement.tier === 'dev') {
       await life.close();
       rmSync(directory, { recursive: true, force: true });

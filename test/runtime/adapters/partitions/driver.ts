@@ -41,6 +41,8 @@ export interface LifeOptions {
   /** A program and arguments before Node's, such as one that gives up root. */
   prefix: string[];
   devices?: DeviceRoots;
+  /** How often names are looked up anew; as a runtime does it, were a test to wait for that. */
+  namesMs?: number;
 }
 
 /** A descriptor that every life inherits, as from a careless parent: above the first gap, where libuv stops marking what it inherited. */
@@ -68,7 +70,7 @@ export class Life {
     return this.#child.pid ?? 0;
   }
 
-  static async begin({ board, dataPath, tier, prefix, devices }: LifeOptions): Promise<Life> {
+  static async begin({ board, dataPath, tier, prefix, devices, namesMs = 300 }: LifeOptions): Promise<Life> {
     const life = fileURLToPath(new URL('life.ts', import.meta.url));
     const [file = '', ...args] = [
       ...prefix,
@@ -79,6 +81,7 @@ export class Life {
       process.execPath,
       tier,
       JSON.stringify(devices ?? null),
+      String(namesMs),
     ];
     const stray = openSync('/dev/null', 'r');
     const between = Array.from({ length: STRAY - 3 }, () => 'ignore' as const);

@@ -1,7 +1,7 @@
 /**
  * One life of a runtime, as a process that a test can kill: opens partitions and performs the steps it reads, a line
  * of JSON each. Arguments: board, data path, node path, tier (`best` or `dev`), where
- * devices are (JSON, `null` for the machine's own).
+ * devices are (JSON, `null` for the machine's own), how often names are looked up anew (ms).
  */
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -11,7 +11,7 @@ import type { PartitionEvent, PartitionStep, Partitions } from '../../../../runt
 import { asLichenError } from '../../../../runtime/protocol/errors.ts';
 import { fromLine, toLine } from './lines.ts';
 
-const [board = '', dataPath = '', nodePath = '', tier = 'best', deviceRoots = 'null'] = process.argv.slice(2);
+const [board = '', dataPath = '', nodePath = '', tier = 'best', deviceRoots = 'null', namesMs = '300'] = process.argv.slice(2);
 interface Asked {
   id: number;
   step: PartitionStep;
@@ -38,7 +38,7 @@ const say = (what: object): void => {
 try {
   const log = (line: string): void => say({ log: line });
   const devices = JSON.parse(deviceRoots) as DeviceRoots | null;
-  const more = { ...(tier === 'dev' && { tier: 'dev' as const }), ...(devices !== null && { devices }), namesMs: 300 };
+  const more = { ...(tier === 'dev' && { tier: 'dev' as const }), ...(devices !== null && { devices }), namesMs: Number(namesMs) };
   const partitions = await openPartitions({ board, dataPath, nodePath, log, ...more });
   partitions.watch((event) => say({ unasked: event }));
   say({ enforcement: partitions.enforcement });
