@@ -229,12 +229,13 @@ const steps = (bench: () => Bench): void => {
     expect(await refusal({ kind: 'stop', partition: bench().partition(), graceMs: 0 })).toMatchObject({ code: 'not-found' });
     expect(await refusal({ kind: 'remove', partition: '../../etc', data: true })).toMatchObject({ code: 'internal' });
     const spec = bench().spec(partition, 'exec busybox sleep 1000');
-    await bench().life.do({ kind: 'start', deadlineMonoMs: null, spec });
+    const { address } = await bench().life.do({ kind: 'start', deadlineMonoMs: null, spec });
     expect(await refusal({ kind: 'start', deadlineMonoMs: null, spec })).toMatchObject({ code: 'conflict' });
     expect((await bench().life.do({ kind: 'survey' })).found).toContainEqual({
       partition,
       running: true,
       exit: null,
+      address,
       deadlineMonoMs: null,
     });
     await bench().end(partition);
