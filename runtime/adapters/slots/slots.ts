@@ -2,14 +2,14 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { copyFile, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Slots, SlotsContentEvent, SlotsEvent, SlotsStep } from '../../ports/slots.ts';
+import type { Slots, SlotsContentEvent, SlotsEvent } from '../../ports/slots.ts';
 import { type Bytes, equal, hex } from '../../protocol/bytes.ts';
 import { refuse } from '../../protocol/errors.ts';
 import { imageFiles, ROOT_FILE, WORDS_BYTES } from '../../protocol/image.ts';
 import { nodeCrypto } from '../crypto.ts';
 import { syncPath } from '../disk.ts';
 import { erofsBytes, HEAD_BYTES, openSlotContent, readPiece, type Source } from './content.ts';
-import { inTurn } from './in-turn.ts';
+import { inTurn, type OwnStep } from './in-turn.ts';
 import { type BootOptions, type BootRecords, folderOf, otherSlot, writeDurably } from './records.ts';
 
 export interface SlotsOptions extends BootOptions {
@@ -74,7 +74,7 @@ export const openSlots = (options: SlotsOptions): Slots => {
     return text;
   };
 
-  const perform = async (step: SlotsStep): Promise<SlotsEvent | SlotsContentEvent | null> => {
+  const perform = async (step: OwnStep): Promise<SlotsEvent | SlotsContentEvent | null> => {
     switch (step.kind) {
       case 'survey-slots':
         return { kind: 'slots-surveyed', state: records.survey() };
@@ -84,14 +84,6 @@ export const openSlots = (options: SlotsOptions): Slots => {
         if (records.survey().idle !== 'empty') await writing(records.disarm);
         return { kind: 'checked', missing };
       }
-      case 'gather':
-        return { kind: 'gathered', lacks: await content.gather(step.files) };
-      case 'write':
-        await content.write(step.file, step.offset, step.bytes);
-        return { kind: 'written', file: step.file, offset: step.offset };
-      case 'seal':
-        await content.seal(step.file, step.bytes);
-        return { kind: 'file-sealed', file: step.file };
       case 'arm': {
         if (!content.isWhole()) refuse('missing-content', 'the idle slot is not whole');
         const line = words();
@@ -115,5 +107,5 @@ export const openSlots = (options: SlotsOptions): Slots => {
     }
   };
 
-  return inTurn(perform);
+  return inTurn(content, perform);
 };

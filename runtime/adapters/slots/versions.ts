@@ -74,7 +74,7 @@ export const openVersions = ({ path, running, file, system, forgetCached, restar
     remove('next', 'tries', ...readdirSync(path).filter((name) => name.endsWith('.mjs') && name !== `${running}.mjs`));
   };
 
-  return inTurn(async (step) => {
+  return inTurn(content, async (step) => {
     switch (step.kind) {
       case 'survey-slots':
         return { kind: 'slots-surveyed', state: survey() };
@@ -82,14 +82,6 @@ export const openVersions = ({ path, running, file, system, forgetCached, restar
         if (survey().trial) refuse('internal', 'while a runtime is on trial none is received');
         remove('next', 'tries');
         return { kind: 'checked', missing: content.expect(step.entries) };
-      case 'gather':
-        return { kind: 'gathered', lacks: await content.gather(step.files) };
-      case 'write':
-        await content.write(step.file, step.offset, step.bytes);
-        return { kind: 'written', file: step.file, offset: step.offset };
-      case 'seal':
-        await content.seal(step.file, step.bytes);
-        return { kind: 'file-sealed', file: step.file };
       case 'arm':
         arm(hex(step.release));
         return { kind: 'armed', release: step.release };
