@@ -8,7 +8,7 @@ export const growth = async (mebibytes: number): Promise<{ grewMb: number; mbPer
   const stage = new Stage('127.0.0.1', 28_950);
   try {
     await stage.open();
-    const { data, child } = await stage.board('receiving board', [], ['--tier', 'dev']);
+    const { data, child } = await stage.board('receiving board', [], 'dev');
     try {
       // What it takes for the first release of all is taken once.
       const first = stage.payload('first', 1024 * 1024);

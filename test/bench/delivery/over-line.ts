@@ -45,7 +45,7 @@ const bare = async (): Promise<{ seconds: number; bytes: number }> => {
 const stage = new Stage(NEAR);
 try {
   await stage.open();
-  const { data, child } = await stage.board('far board', far, ['--tier', 'dev']);
+  const { data, child } = await stage.board('far board', far, 'dev');
   try {
     const payload = stage.payload('blob', BYTES);
     await stage.pushPayload(payload);

@@ -59,7 +59,7 @@ export const requestToPromise = async (): Promise<ToPromise> => {
   const stage = new Stage('127.0.0.1', 28_930);
   try {
     await stage.open();
-    const { data, child } = await stage.board('prompt board', [], []);
+    const { data, child } = await stage.board('prompt board', [], null);
     try {
       const probe = { kind: 'file' as const, path: '/data/up', maxAgeMs: 3_600_000 };
       const promises = [{ name: 'up', probe, intervalMs: 100, timeoutMs: 1000, graceMs: 30_000 }];

@@ -12,6 +12,7 @@ import { type BoardId, fingerprint, type GatewayId, type TenantId } from '../../
 import { encodeAs, payloadOf, seal } from '../../../runtime/protocol/noun.ts';
 import { type ChunkRef, type Entry, type Manifest, manifestNoun, pageSchema } from '../../../runtime/protocol/nouns/release.ts';
 import type { Request } from '../../../runtime/protocol/nouns/request.ts';
+import { removeInstances } from '../../../sim/harness/sweep.ts';
 import { until } from '../../../sim/harness/wait.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..');
@@ -232,7 +233,7 @@ export class Stage {
   }
 
   /** A board of the bundled runtime, at home and bound. */
-  async board(name: string, before: string[], words: string[] = []): Promise<{ id: BoardId; data: string; child: Child }> {
+  async board(name: string, before: string[], tier: 'dev' | null): Promise<{ id: BoardId; data: string; child: Child }> {
     const data = join(this.directory, name);
     const seed = seedOf(name);
     mkdirSync(data, { mode: 0o711 });
@@ -250,12 +251,17 @@ export class Stage {
       'memory=512,cpu=2000,partitions=8',
       ...paces,
     ];
-    const child = startAs(before, [...args, ...words]);
+    const runtime = startAs(before, [...args, ...(tier === null ? [] : ['--tier', tier])]);
+    const end = async (): Promise<void> => {
+      await runtime.end();
+      // What it ran outlives it.
+      await removeInstances(this.#runtime, { data, tier });
+    };
     await until('the board to be here', 60_000, async () =>
       ((await this.ask('/1/boards')) as { board: string }[]).some(({ board }) => board === id),
     );
     await this.bind(id);
-    return { id, data, child };
+    return { id, data, child: { pid: runtime.pid, end } };
   }
 
   async close(): Promise<void> {
