@@ -12,7 +12,7 @@ import { dataLimitOf } from '../../protocol/nouns/data.ts';
 import { limitsIo } from '../../protocol/nouns/io.ts';
 import type { Backend, Launched, Running } from './backend.ts';
 import { ASK, INSIDE, REAPER } from './dev-script.ts';
-import { exitOf } from './exits.ts';
+import { exitOf, spentIn } from './exits.ts';
 import { asksAny } from './filter.ts';
 import { givenPath } from './given.ts';
 import type { LogSource } from './log-tail.ts';
@@ -27,6 +27,7 @@ import { withoutStrays } from './strays.ts';
 
 const START_LIMIT_MS = 20_000;
 const KILL_LIMIT_MS = 10_000;
+const WRITERS_LIMIT_MS = 2_000;
 const SYNC_FD = 3;
 const REAPER_NAME = 'lichen-reaper';
 /** Status of what was killed by SIGKILL, also of `timeout --signal=KILL` when the time was over. */
@@ -60,16 +61,6 @@ export const namespaceFlags = (root: boolean): string[] => [
   '--propagation',
   'private',
 ];
-
-/** `0m1.02s` as the shell's `times` writes it. */
-const microsOf = (text: string): bigint => {
-  const [, minutes = '0', seconds = '0'] = /(\d+)m([\d.]+)s/.exec(text) ?? [];
-  return BigInt(minutes) * 60_000_000n + BigInt(Math.round(Number(seconds) * 1_000_000));
-};
-
-/** The last line of `times` is what the children took, user and system. */
-export const spentIn = (exitFile: string): bigint =>
-  (exitFile.trim().split('\n')[2] ?? '').split(' ').reduce((sum, text) => sum + microsOf(text), 0n);
 
 interface Told {
   reaper: ProcessId;
@@ -178,6 +169,7 @@ export class DevEngine implements Backend {
   }
 
   async discard(partition: string): Promise<void> {
+    await this.#writersGone(partition);
     this.#forget(partition);
     for (const path of [`${this.exitsPath}/${partition}`, `${this.#directory(partition)}/spent`]) rmSync(path, { force: true });
     this.#forgetLog(partition);
@@ -328,6 +320,12 @@ export class DevEngine implements Backend {
         if (!command.includes(REAPER_NAME) || exitFile === undefined || dirname(exitFile) !== this.exitsPath) return [];
         return [{ pid: Number(name), partition: basename(exitFile) }];
       });
+  }
+
+  /** The shell that keeps the log ends after the reaper, and writes until then: a log forgotten before it would be back. */
+  async #writersGone(partition: string): Promise<void> {
+    const gone = await until(() => !this.left().includes(partition), WRITERS_LIMIT_MS);
+    if (!gone) this.#killByName(partition);
   }
 
   /** Of a start that was cut before anyone was told a number. */

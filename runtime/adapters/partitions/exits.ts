@@ -47,3 +47,13 @@ export const parseExit = (text: string, oomKilled: () => boolean): Exit | null =
   if (/^-\d+$/.test(status)) return UNKNOWN_EXIT;
   return /^\d+$/.test(status) ? exitOf(Number(status), status !== '0' && oomKilled()) : null;
 };
+
+/** `0m1.02s` as the shell's `times` writes it. */
+const microsOf = (text: string): bigint => {
+  const [, minutes = '0', seconds = '0'] = /(\d+)m([\d.]+)s/.exec(text) ?? [];
+  return BigInt(minutes) * 60_000_000n + BigInt(Math.round(Number(seconds) * 1_000_000));
+};
+
+/** CPU time in µs that the dev engine's reaper noted under the status; the last line of `times` is what its children took, user and system. */
+export const spentIn = (exitFile: string): bigint =>
+  (exitFile.trim().split('\n')[2] ?? '').split(' ').reduce((sum, text) => sum + microsOf(text), 0n);

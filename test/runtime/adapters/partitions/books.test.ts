@@ -2,8 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { spentIn } from '../../../../runtime/adapters/partitions/dev-engine.ts';
-import { exitOf } from '../../../../runtime/adapters/partitions/exits.ts';
+import { exitOf, spentIn } from '../../../../runtime/adapters/partitions/exits.ts';
 import { identify, isAlive, readState, type State, writeState } from '../../../../runtime/adapters/partitions/state.ts';
 
 const STATE: State = {
