@@ -166,8 +166,8 @@ async function start(args) {
 }
 
 async function check() {
-  // A quarter of the tries of the long properties (test/support/properties.ts), no test of project `real` (test/vitest.config.ts): `npm test` has all.
-  Object.assign(process.env, { LICHEN_RUNS: '0.25', NO_COLOR: '1', ...process.env });
+  // Half the tries of the long properties (test/support/properties.ts), no test of project `real` (test/vitest.config.ts): `npm test` has all.
+  Object.assign(process.env, { LICHEN_RUNS: '0.5', NO_COLOR: '1', ...process.env });
   const steps = [
     ['types', ['node_modules/typescript/bin/tsc', '--noEmit']],
     ['lint and format', ['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.']],
