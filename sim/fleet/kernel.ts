@@ -66,9 +66,22 @@ export interface KernelSurroundings {
   /** What all programs want of all cores, permille. */
   loaded(permille: number): void;
   wrote(bytes: number, overMs: number): void;
-  began(spec: PartitionSpec): void;
+  /** `dataOf`: the root of whose `/data` it finds; empty: nobody's. */
+  began(spec: PartitionSpec, dataOf: string): void;
   ended(partition: string, why: EndReason, used: Counted): void;
 }
+
+/** Whose program wrote to `/data` last, and who had when it was kept; by their roots. */
+interface VirtualData {
+  by: string;
+  kept: string | null;
+}
+
+const keptAnew = (held: VirtualData, what: PartitionSpec['kept']): VirtualData => {
+  if (what === 'take') return { ...held, kept: held.kept ?? held.by };
+  if (what === 'return' && held.kept !== null) return { by: held.kept, kept: null };
+  return what === 'drop' ? { ...held, kept: null } : held;
+};
 
 const NOT_THERE: Exit = { code: null, signal: null, oomKilled: false };
 
@@ -76,6 +89,8 @@ export class VirtualKernel implements Partitions {
   readonly enforcement: Enforcement;
   readonly #around: KernelSurroundings;
   readonly #cells = new Map<string, Cell>();
+  /** Outlives the power. */
+  readonly #data = new Map<string, VirtualData>();
   readonly #turns = new StepTurns();
   #share = 1;
   /** Of the runtime's present life; null while there is none. */
@@ -164,7 +179,11 @@ export class VirtualKernel implements Partitions {
       case 'remove':
         this.#halt(step.partition, 'stopped', NOT_THERE);
         this.#cells.delete(step.partition);
+        if (step.data) this.#bequeath(step.partition, step.heir);
         return { kind: 'removed', partition: step.partition };
+      case 'drop':
+        this.#data.set(step.partition, keptAnew(this.#dataIn(step.partition), 'drop'));
+        return { kind: 'dropped', partition: step.partition };
       case 'reload':
         return this.#reloadWith(step);
       case 'look':
@@ -222,12 +241,24 @@ export class VirtualKernel implements Partitions {
     };
     this.#settle();
     this.#cells.set(partition, cell);
-    this.#around.began(spec);
+    const found = keptAnew(this.#dataIn(partition), spec.kept);
+    this.#data.set(partition, { ...found, by: spec.rootPath });
+    this.#around.began(spec, found.by);
     this.#plan(partition, cell);
     if (deadlineMonoMs !== null) this.#arm(partition, deadlineMonoMs);
     this.#reload();
     this.#squeeze();
     return { kind: 'started', partition, address: ADDRESS };
+  }
+
+  #dataIn(partition: string): VirtualData {
+    return this.#data.get(partition) ?? { by: '', kept: null };
+  }
+
+  #bequeath(partition: string, heir: string | undefined): void {
+    const held = this.#data.get(partition);
+    this.#data.delete(partition);
+    if (held !== undefined && heir !== undefined && !this.#data.has(heir)) this.#data.set(heir, held);
   }
 
   #reloadWith({ partition, parameters, shares }: Extract<PartitionStep, { kind: 'reload' }>): PartitionEvent {
