@@ -171,6 +171,7 @@ export class VirtualKernel implements Partitions {
         // Nobody's program says anything here.
         return { kind: 'looked', partition: step.partition, connection: null, shares: null, holds: false };
       case 'sample':
+        this.#settle();
         return {
           kind: 'sampled',
           counters: new Map(step.partitions.filter((id) => this.#cells.has(id)).map((id) => [id, this.#counters(id)])),
@@ -357,11 +358,11 @@ export class VirtualKernel implements Partitions {
     }
   }
 
+  /** As they were summed up last. */
   #counters(partition: string): Counters {
     const cell = this.#cells.get(partition);
     if (cell === undefined)
       return { cpuMicros: 0n, memoryBytes: 0n, netInBytes: 0n, netOutBytes: 0n, diskWrittenBytes: 0n, dataBytes: 0n, pids: 0 };
-    this.#settle();
     const { cpuMicros, netInBytes, netOutBytes, diskBytes } = cell.used;
     return {
       cpuMicros: whole(cpuMicros),
