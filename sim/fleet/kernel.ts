@@ -346,7 +346,9 @@ export class VirtualKernel implements Partitions {
       const { uses } = cell.behaviour;
       cell.used.cpuMicros += cpuOf(cell) * this.#share * ms;
       // It grows in a straight line, if at all.
-      cell.used.memoryByteMs += ((this.#memoryBytes(cell, cell.atMs) + this.#memoryBytes(cell)) / 2) * ms;
+      const bytes = this.#memoryBytes(cell);
+      const before = cell.leaksFromMs === null ? bytes : this.#memoryBytes(cell, cell.atMs);
+      cell.used.memoryByteMs += ((before + bytes) / 2) * ms;
       if (online) {
         cell.used.netInBytes += (uses.netInBytesPerS * ms) / 1000;
         cell.used.netOutBytes += (uses.netOutBytesPerS * ms) / 1000;
