@@ -2,7 +2,7 @@
 import type { Bytes } from './bytes.ts';
 import { decode, encodeWithin } from './cbor.ts';
 import type { Value } from './cbor-write.ts';
-import { open1, openMany, sign1, signMany } from './cose.ts';
+import { open1, openMany, sign1, signAlso, signMany } from './cose.ts';
 import type { Crypto, Signer } from './crypto.ts';
 import { refuse } from './errors.ts';
 import { readLaid, writeLaid } from './layout.ts';
@@ -88,6 +88,13 @@ export const sealMany = <T>(kind: Noun<T>, value: T, signers: Signer[]): Bytes =
   const bytes = signMany(kind.typ, payloadOf(kind, value), signers);
   checkSize(kind, bytes);
   return bytes;
+};
+
+/** A document of several signers with one signature more. Errors: those of `unsealMany`; `conflict` for a key that has signed. */
+export const sealAlso = <T>(crypto: Crypto, kind: Noun<T>, bytes: Bytes, signer: Signer, signaturesMax: number): Bytes => {
+  const more = signAlso(crypto, kind.typ, bytes, signer, signaturesMax);
+  checkSize(kind, more);
+  return more;
 };
 
 /** Errors: `too-large`, `bad-cbor`, `bad-schema`, `bad-signature`. Whether `signer` may sign is the caller's question. */
