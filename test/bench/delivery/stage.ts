@@ -69,14 +69,16 @@ export class Stage {
   readonly #tenant = signerOf('tenant');
   readonly #owner = signerOf('owner');
   readonly #releaseKey = signerOf('release key');
+  readonly #before: string[];
   readonly #host: string;
   readonly #port: number;
   readonly #api: number;
   #gateway: Child | null = null;
   #runtime = '';
 
-  /** Where boards reach the gateway. */
-  constructor(host: string, port = 28_883) {
+  /** Where boards reach the gateway; words before its command. */
+  constructor(host: string, port = 28_883, before: string[] = []) {
+    this.#before = before;
     this.#host = host;
     this.#port = port;
     this.#api = port + 1;
@@ -120,7 +122,7 @@ export class Stage {
       'bench',
     ];
     const doors = ['--listen', this.address, '--address', this.address, '--api-listen', `127.0.0.1:${this.#api}`];
-    this.#gateway = startAs([], [join(root, 'gateway/lichen.ts'), ...args, ...doors]);
+    this.#gateway = startAs(this.#before, [join(root, 'gateway/lichen.ts'), ...args, ...doors]);
     await until('the gateway to answer', 20_000, () => this.ask('/1/status'));
     await this.#order('/1/admissions', { role: 'tenant', key: hex(this.#tenant.publicKey), name: 'bench' });
     await this.push(this.#publisher.document);
@@ -241,7 +243,7 @@ export class Stage {
     const id = fingerprint<BoardId>(nodeCrypto, signerFromSeed(seed).publicKey);
     const paces = ['--tick-ms', '1000', '--meter-ms', '60000', '--report-ms', '60000', '--patience-ms', '10000'];
     const args = [
-      '--max-semi-space-size=1',
+      '--optimize-for-size',
       this.#runtime,
       '--data',
       data,
