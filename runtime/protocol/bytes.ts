@@ -131,6 +131,29 @@ export const fromBase64 = (text: string): Bytes => {
   return bad === 0 && left === 0 ? out : refuse('bad-schema', 'not base64');
 };
 
+/** Memory that small contents share: each by itself costs the allocator more than its bytes. */
+const SLAB_BYTES = 8192;
+const SMALL_BYTES = 1024;
+/** Up to here a runtime keeps them among its objects anyway. */
+const TINY_BYTES = 64;
+
+let slab = new Uint8Array(0);
+let slabFrom = 0;
+
+/** A copy of a stretch. It may lie in memory beside others: whoever looks at its `buffer` minds where it begins and ends. */
+export const cut = (from: Bytes, start: number, end: number): Bytes => {
+  const length = end - start;
+  if (length <= TINY_BYTES || length > SMALL_BYTES) return from.slice(start, end);
+  if (slabFrom + length > slab.length) {
+    slab = new Uint8Array(SLAB_BYTES);
+    slabFrom = 0;
+  }
+  const out = slab.subarray(slabFrom, slabFrom + length);
+  slabFrom += length;
+  out.set(start === 0 && end === from.length ? from : from.subarray(start, end));
+  return out;
+};
+
 export const equal = (a: Bytes, b: Bytes): boolean => {
   if (a === b) return true;
   if (a.length !== b.length) return false;

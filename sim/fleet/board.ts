@@ -239,7 +239,7 @@ export class VirtualBoard {
     const store = openStore(
       this.disk,
       {
-        fate: (_bytes, commit) => this.#fate(commit),
+        fate: (commit) => this.#fate(commit),
         kept: (commit) => witness.kept(this, commit),
         after: (ms, call) => void own.after(ms, call),
       },

@@ -171,6 +171,7 @@ export class VirtualKernel implements Partitions {
         // Nobody's program says anything here.
         return { kind: 'looked', partition: step.partition, connection: null, shares: null, holds: false };
       case 'sample':
+        this.#settle();
         return {
           kind: 'sampled',
           counters: new Map(step.partitions.filter((id) => this.#cells.has(id)).map((id) => [id, this.#counters(id)])),
@@ -345,7 +346,9 @@ export class VirtualKernel implements Partitions {
       const { uses } = cell.behaviour;
       cell.used.cpuMicros += cpuOf(cell) * this.#share * ms;
       // It grows in a straight line, if at all.
-      cell.used.memoryByteMs += ((this.#memoryBytes(cell, cell.atMs) + this.#memoryBytes(cell)) / 2) * ms;
+      const bytes = this.#memoryBytes(cell);
+      const before = cell.leaksFromMs === null ? bytes : this.#memoryBytes(cell, cell.atMs);
+      cell.used.memoryByteMs += ((before + bytes) / 2) * ms;
       if (online) {
         cell.used.netInBytes += (uses.netInBytesPerS * ms) / 1000;
         cell.used.netOutBytes += (uses.netOutBytesPerS * ms) / 1000;
@@ -357,11 +360,11 @@ export class VirtualKernel implements Partitions {
     }
   }
 
+  /** As they were summed up last. */
   #counters(partition: string): Counters {
     const cell = this.#cells.get(partition);
     if (cell === undefined)
       return { cpuMicros: 0n, memoryBytes: 0n, netInBytes: 0n, netOutBytes: 0n, diskWrittenBytes: 0n, dataBytes: 0n, pids: 0 };
-    this.#settle();
     const { cpuMicros, netInBytes, netOutBytes, diskBytes } = cell.used;
     return {
       cpuMicros: whole(cpuMicros),
