@@ -15,7 +15,7 @@ export const STORAGE = [
 
 /** The root, and what may be found on a card. */
 export const FILE_SYSTEMS = [
-  'fs/{erofs,ext4,fat,overlayfs,quota}/**',
+  'fs/{erofs,exfat,ext4,fat,overlayfs,quota}/**',
   'fs/nls/nls_{ascii,cp437,iso8859-1,utf8}.ko.xz',
   'drivers/md/dm-{mod,verity}.ko.xz',
 ];

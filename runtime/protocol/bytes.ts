@@ -31,8 +31,11 @@ const textOf = (codes: number[]): string => {
   return out;
 };
 
+/** Most of what is told in hex is a hash: one list serves them all, or a release of many pieces would leave heaps of them behind. */
+const HASH_CODES: number[] = new Array<number>(64).fill(0);
+
 export const hex = (bytes: Bytes): string => {
-  const codes = new Array<number>(2 * bytes.length);
+  const codes = 2 * bytes.length === HASH_CODES.length ? HASH_CODES : new Array<number>(2 * bytes.length);
   for (let i = 0; i < bytes.length; i++) {
     const byte = bytes[i] ?? 0;
     codes[2 * i] = DIGITS[byte >> 4] ?? 0;

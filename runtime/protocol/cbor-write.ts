@@ -94,6 +94,9 @@ const bytes = (major: number, value: Bytes, from: number): number => {
   return at + value.length;
 };
 
+/** What stands before so many bytes. */
+export const byteHead = (length: number): Bytes => out.slice(0, head(2, length, 0));
+
 const text = (value: string, from: number): number => {
   const { length } = value;
   if (length <= SHORT) {

@@ -12,7 +12,7 @@ type AnyDraft = Pick<Draft<unknown>, 'get' | 'put' | 'remove' | 'scan' | 'recall
 /** Values are replaced, never changed in place. */
 export interface Table<T> {
   readonly name: string;
-  get(draft: AnyDraft, ...key: string[]): T | null;
+  get(draft: Pick<AnyDraft, 'get'>, ...key: string[]): T | null;
   put(draft: AnyDraft, value: T, ...key: string[]): void;
   remove(draft: AnyDraft, ...key: string[]): void;
   /** All rows below a prefix of the key, in order; the key is what follows the table's name. */

@@ -179,6 +179,7 @@ export const openStore = (disk: Disk, medium: Medium, owner: string): Store => {
   const snapshot = readOnly(disk);
   return {
     snapshot: () => snapshot,
+    lend: (key) => disk.get(key).value,
     commit: (commit, answer) => {
       if (disk.owner !== commit.owner || isStale(commit)) {
         answer({ kind: 'conflict' });
