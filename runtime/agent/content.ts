@@ -17,7 +17,7 @@ import { entriesOf } from '../protocol/pages.ts';
 import { programOf } from '../protocol/program.ts';
 import type { Instant } from '../turn/clock.ts';
 import { ask, gotDocument, needDocuments, online } from './documents.ts';
-import { doubt, doubtOf, isDoubted, trust } from './doubts.ts';
+import { doubt, doubtOf, isDoubted, trust, withheld } from './doubts.ts';
 import type { Board, Handler, Of, Work } from './events.ts';
 
 const EMPTY: Content = {
@@ -309,6 +309,7 @@ export const askLateChunks = (work: Work, board: Board, manifestOf: ManifestOf, 
   const { patienceMs } = board.pace;
   for (const { key, fetch } of fetching(work)) {
     if (now.monoMs - fetch.movedMonoMs > STANDSTILL * patienceMs) {
+      if (fetch.inflight.size > 0) withheld(work, now);
       giveWay(work, key, now.monoMs + STANDSTILL * patienceMs);
       continue;
     }

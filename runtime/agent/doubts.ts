@@ -10,6 +10,9 @@ import { want } from '../protocol/nouns/messages.ts';
 import type { Instant } from '../turn/clock.ts';
 import type { Board, Work } from './events.ts';
 
+const LIED = 'bad-signature: it gave something else for a piece again; others are tried';
+const WITHHELD = 'missing-content: what is asked for does not come from it; others are tried';
+
 const present = (work: Work, key: string): Doubt | null => {
   const held = doubts.get(work, key);
   return held !== null && held.by === links.get(work, ONE)?.gateway?.gateway ? held : null;
@@ -18,7 +21,13 @@ const present = (work: Work, key: string): Doubt | null => {
 /** The gateway of this session is not asked for it now. */
 export const isDoubted = (work: Work, key: string, now: Instant): boolean => (present(work, key)?.untilMonoMs ?? 0) > now.monoMs;
 
-export const isShunned = (work: Work, gateway: string, now: Instant): boolean => (shunned.get(work, gateway) ?? 0) > now.monoMs;
+/** Null: it is not. */
+export const whyShunned = (work: Work, gateway: string, now: Instant): string | null => {
+  const held = shunned.get(work, gateway);
+  return held !== null && held.untilMonoMs > now.monoMs ? held.why : null;
+};
+
+export const isShunned = (work: Work, gateway: string, now: Instant): boolean => whyShunned(work, gateway, now) !== null;
 
 /** For people: who gave something else for it; empty: nobody did. */
 export const doubtOf = (work: Work, key: string): string => {
@@ -42,7 +51,14 @@ export const doubt = (work: Work, board: Board, hash: Bytes, why: string, now: I
   const times = (liars.get(work, gateway.gateway)?.times ?? 0) + 1;
   // A row of the store for each would let a liar wear the card out.
   if (!isShunned(work, gateway.gateway, now)) liars.put(work, { name: gateway.name, about: hash, times, wallMs }, gateway.gateway);
-  shunned.put(work, shunnedUntil(now.monoMs), gateway.gateway);
+  shunned.put(work, { untilMonoMs: shunnedUntil(now.monoMs), why: LIED }, gateway.gateway);
+};
+
+/** Nothing of what it lets this board run came from it any more, for as long as a release may stand still. That is no lie. */
+export const withheld = (work: Work, now: Instant): void => {
+  const link = links.get(work, ONE);
+  if (link?.phase !== 'welcomed' || link.gateway === null || link.carried) return;
+  shunned.put(work, { untilMonoMs: shunnedUntil(now.monoMs), why: WITHHELD }, link.gateway.gateway);
 };
 
 /** It came and is right. */

@@ -32,7 +32,7 @@ import { ordinal } from '../turn/table.ts';
 import { chainOf, isOwn, ownUp } from './chain.ts';
 import { askChunks } from './content.ts';
 import { askDocuments, needDocuments } from './documents.ts';
-import { isShunned } from './doubts.ts';
+import { isShunned, whyShunned } from './doubts.ts';
 import type { Board, Handler, Of, Work } from './events.ts';
 import { reportNow } from './report.ts';
 
@@ -153,10 +153,11 @@ const leaveIfBad = (work: Work, board: Board, link: LinkState, now: Instant): vo
     leave('revoked-key: its operator has taken it off the list');
     return retryLater(work, board, link, now);
   }
-  if (link.carried || !isShunned(work, gateway.gateway, now)) return;
+  const why = link.carried ? null : whyShunned(work, gateway.gateway, now);
+  if (why === null) return;
   const [first] = candidatesFor(work, board, now);
   if (first === undefined || isShunned(work, first.gateway, now)) return;
-  leave('bad-signature: it gave something else for a piece again; others are tried');
+  leave(why);
   retryLater(work, board, { ...link, attempt: -1 }, now);
 };
 

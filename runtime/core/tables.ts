@@ -275,8 +275,8 @@ export interface Doubt {
   untilMonoMs: number;
 }
 export const doubts = volatileTable<Doubt>('doubt');
-/** Gateways that gave something else once more: until when others are tried before them. */
-export const shunned = volatileTable<number>('shunned');
+/** Gateways that gave something else once more, or nothing: until when others are tried before them, and why, for people. */
+export const shunned = volatileTable<{ untilMonoMs: number; why: string }>('shunned');
 /** gateway → its name and the piece of which it last said so again, for people. */
 export const liars = table('liar', v.strictObject({ name: text, about: hash, times: uint, wallMs }));
 

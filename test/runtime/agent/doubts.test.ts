@@ -9,8 +9,8 @@ import { BoardWorld, PACE, type Placed, placed } from '../../support/board-world
 import { idOf } from '../../support/federation.ts';
 import type { Answer, PaperGateway } from '../../support/paper-gateway.ts';
 
-/** For `keys` it gives other bytes. */
-const lies = (gateway: PaperGateway, keys: Set<string>): { doubted: string[]; wanted: string[] } => {
+/** For `keys` it gives other bytes, or none. */
+const lies = (gateway: PaperGateway, keys: Set<string>, gives: 'other' | 'nothing' = 'other'): { doubted: string[]; wanted: string[] } => {
   const [doubted, wanted]: string[][] = [[], []];
   const { hear } = gateway;
   const forged =
@@ -18,7 +18,8 @@ const lies = (gateway: PaperGateway, keys: Set<string>): { doubted: string[]; wa
     (topic, payload) => {
       if (topic !== 'chunk') return answer(topic, payload);
       const { hash, bytes } = decodeAs(chunk, payload, 'chunk');
-      const other = keys.has(hex(hash)) && bytes !== null ? bytes.with(0, bytes[0]! ^ 1) : bytes;
+      const isHis = keys.has(hex(hash)) && bytes !== null;
+      const other = isHis ? (gives === 'nothing' ? null : bytes.with(0, bytes[0]! ^ 1)) : bytes;
       answer(topic, encodeAs(chunk, { v: 1, hash, bytes: other }, 'chunk'));
     };
   gateway.hear = (topic: TopicName, payload, answer) => {
@@ -29,11 +30,11 @@ const lies = (gateway: PaperGateway, keys: Set<string>): { doubted: string[]; wa
   return { doubted: doubted!, wanted: wanted! };
 };
 
-const liarAtHome = (keysOf: (one: Placed) => string[]) => {
+const liarAtHome = (keysOf: (one: Placed) => string[], gives: 'other' | 'nothing' = 'other') => {
   const world = new BoardWorld().pair().pass(2000);
   const one = placed(world);
   const [home, keys] = [world.home, new Set(keysOf(one))];
-  const heard = lies(home, keys);
+  const heard = lies(home, keys, gives);
   world.assign(one);
   return { world, one, home, keys, ...heard };
 };
@@ -111,4 +112,16 @@ describe('a gateway that gives something else for a piece [delivery-1, delivery-
     expect(world.linked).not.toBe(null);
     expect(world.state(one.lease)?.state).toBe('fetching');
   });
+});
+
+test('a gateway that gives nothing for a piece is left as well when nothing else came, and called no liar [delivery-2]', () => {
+  const { world, one, home, wanted } = liarAtHome(chunkOf, 'nothing');
+  world.pass(9 * PACE.patienceMs);
+  expect([world.linked, world.state(one.lease)?.state]).toEqual([home, 'fetching']);
+  world.pass(14 * PACE.patienceMs);
+  expect(world.linked).not.toBe(home);
+  expect(world.state(one.lease)?.state).toBe('running');
+  expect(world.read((work) => liars.all(work))).toEqual([]);
+  expect(wanted.filter((asked) => asked === chunkOf(one)[0]).length).toBeLessThan(13);
+  expect(world.journal.some((line) => /missing-content: what is asked for does not come from it/.test(line))).toBe(true);
 });

@@ -290,7 +290,7 @@ export const MUTANTS: Mutant[] = [
   {
     name: 'who gives something else again and again is never left',
     file: 'runtime/agent/session.ts',
-    find: '  if (link.carried || !isShunned(work, gateway.gateway, now)) return;\n',
+    find: '  if (why === null) return;\n',
     replace: '  return;\n',
     world: CONTENT,
     caughtAs: [EXPECTATION],
