@@ -81,6 +81,8 @@ export interface VolatileTable<T> {
   put(draft: AnyDraft, value: T, key: string): void;
   remove(draft: AnyDraft, key: string): void;
   all(draft: AnyDraft): { key: string; value: T }[];
+  /** As `all`, without a copy: the table stays as it is while somebody walks through it. */
+  rows(draft: AnyDraft): ReadonlyMap<string, T>;
   /** Whether there is a row at all. */
   any(draft: AnyDraft): boolean;
 }
@@ -96,6 +98,7 @@ export const volatileTable = <T>(name: string): VolatileTable<T> => ({
     for (const [key, value] of draft.recallAll(name)) out.push({ key, value: value as T });
     return out;
   },
+  rows: (draft) => draft.recallAll(name) as ReadonlyMap<string, T>,
   any: (draft) => draft.recallAll(name).size > 0,
 });
 
