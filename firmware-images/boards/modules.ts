@@ -20,8 +20,12 @@ export const FILE_SYSTEMS = [
   'drivers/md/dm-{mod,verity}.ko.xz',
 ];
 
+const SAFE = ['drivers/md/dm-{mod,verity}.ko.xz', 'crypto/{crc32c_generic,sha256_generic}.ko.xz'];
+/** What is read when a root is found damaged: which slots there are. */
+const SLOTS = ['fs/fat/{fat,vfat}.ko.xz', 'fs/nls/nls_{ascii,cp437,utf8}.ko.xz'];
+
 /** All that stands between a kernel, with what its machine boots from, and the root. */
-export const FIRST = ['fs/erofs/**', 'drivers/md/dm-{mod,verity}.ko.xz', 'crypto/{crc32c_generic,sha256_generic}.ko.xz'];
+export const FIRST = ['fs/erofs/**', ...SAFE, ...SLOTS];
 
 /** Partitions: links, filters, limits. */
 export const PARTITIONS = [

@@ -7,7 +7,6 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { genericAmd64 } from '../../firmware-images/boards/generic-amd64.ts';
 import { type HardwareReport, hardwareReport } from '../../runtime/protocol/hardware-report.ts';
 import { parse } from '../../runtime/protocol/schema.ts';
 import { freePorts } from '../../sim/harness/ports.ts';
@@ -31,8 +30,7 @@ const at = (name: string): string => join(folder, name);
 
 /** By its own kernel and first root: what firmware does is seen elsewhere. */
 const start = (more: Partial<ConstructorParameters<typeof Machine>[0]>): Machine => {
-  const direct = { ...image, commandLine: ['lichen.slot=a', ...genericAmd64.commandLine].join(' ') };
-  machine = new Machine({ disks: [{ path: at('card') }], memoryMib: MEMORY_MIB, direct, ...more });
+  machine = new Machine({ disks: [{ path: at('card') }], memoryMib: MEMORY_MIB, direct: image, ...more });
   return machine;
 };
 const saidOf = (line: string): Record<string, unknown> => JSON.parse(line.slice(line.indexOf('{')));

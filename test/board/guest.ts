@@ -102,7 +102,8 @@ export const runInside = async (image: TestImage, files: string[], without: RegE
   execFileSync('mkfs.erofs', ['--quiet', '-x-1', `--exclude-regex=${LEFT_OUT}`, bench, root]);
   const text = Buffer.from(firstScript(files, without));
   writeFileSync(script, Buffer.concat([text, Buffer.alloc(SECTOR - (text.length % SECTOR), '\n')]));
-  const commandLine = 'lichen.slot=a console=ttyS0 panic=-1 loglevel=4 mitigations=off init=/usr/bin/sh -- /dev/vdc';
+  const words = image.commandLine.split(' ').filter((word) => word.startsWith('lichen.'));
+  const commandLine = [...words, 'console=ttyS0 panic=-1 loglevel=4 mitigations=off init=/usr/bin/sh -- /dev/vdc'].join(' ');
   const disks = [
     { path: card },
     { path: bench, readonly: true },

@@ -8,6 +8,7 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  rmSync,
   truncateSync,
   writeFileSync,
   writeSync,
@@ -16,7 +17,7 @@ import { join } from 'node:path';
 import type { Board } from '../../firmware-images/boards/board.ts';
 import { genericAmd64 } from '../../firmware-images/boards/generic-amd64.ts';
 import { makeErofs } from '../../firmware-images/disk.ts';
-import { buildImage } from '../../firmware-images/image.ts';
+import { buildImage, packRoot } from '../../firmware-images/image.ts';
 import { gatherParts } from '../../firmware-images/parts.ts';
 import { type Tree, text } from '../../firmware-images/tree.ts';
 import { defaultCache } from '../../firmware-images/work.ts';
@@ -30,6 +31,8 @@ export interface TestImage {
   path: string;
   kernelPath: string;
   firstPath: string;
+  /** What its kernel is told. */
+  commandLine: string;
   /** A disk with programs that only tests want. */
   benchPath: string;
 }
@@ -48,12 +51,12 @@ export const testImage = async (board: Board = genericAmd64): Promise<TestImage>
   if (before !== null) return before;
   mkdirSync(out, { recursive: true });
   const say = (line: string): void => void process.stderr.write(`image: ${line}\n`);
-  const { parts, report } = await buildImage({ board, cachePath, say }, out);
+  const { parts, commandLine, report } = await buildImage({ board, cachePath, say }, out);
   const firstPath = join(out, 'first');
   writeFileSync(firstPath, parts.first);
   const benchPath = join(out, 'bench');
   await makeErofs(parts.bench, 'bench', benchPath);
-  const image = { path: report.image, kernelPath: parts.kernelPath, firstPath, benchPath };
+  const image = { path: report.image, kernelPath: parts.kernelPath, firstPath, commandLine, benchPath };
   writeFileSync(note, JSON.stringify({ run: process.env.LICHEN_BOARD_RUN, image }));
   return image;
 };
@@ -70,7 +73,17 @@ export const putOn = (card: string, from: string, name: string): void =>
 export const takeFrom = (card: string, name: string, to: string): void =>
   void execFileSync('mcopy', ['-n', '-i', `${card}${BOOT_AT}`, `::${name}`, to]);
 
-/** The tree of the same image with something else in it, as a newer one would have; of another `root` only that it is an erofs is sure. */
+const ENTRY = 'loader/entries/lichen-a.conf';
+
+/** Of slot a under UEFI, as somebody with a computer would do it. */
+const rewordSlot = (card: string, change: (entry: string) => string): void => {
+  takeFrom(card, ENTRY, `${card}.entry`);
+  writeFileSync(`${card}.entry`, change(readFileSync(`${card}.entry`, 'utf8')));
+  putOn(card, `${card}.entry`, ENTRY);
+  rmSync(`${card}.entry`);
+};
+
+/** The tree of the same image with something else in it, as a newer one would have. A kernel of it that gives up starts again at once. */
 export const otherImage = async (
   image: TestImage,
   path: string,
@@ -81,11 +94,13 @@ export const otherImage = async (
   const { root } = await gatherParts({ board, cachePath: defaultCache(), say });
   root.set('usr/lib/lichen/board', text(`${board.name}\n`));
   change(root);
-  await makeErofs(root, `${board.name} root`, `${path}.root`);
+  const packed = await packRoot(root, board.name, `${path}.root`);
   copyFileSync(image.path, path, constants.COPYFILE_FICLONE);
   const file = openSync(path, 'r+');
   const whole = Buffer.alloc(SLOT_BYTES);
-  readFileSync(`${path}.root`).copy(whole);
+  readFileSync(packed.path).copy(whole);
+  rmSync(packed.path);
   writeSync(file, whole, 0, whole.length, SLOT_A_AT);
   closeSync(file);
+  rewordSlot(path, (entry) => entry.replace(/lichen\.root=\S+/, packed.word).replace('panic=10', 'panic=1'));
 };

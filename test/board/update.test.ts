@@ -1,5 +1,5 @@
 /** A board that gives itself another system: fetched from its gateway, tried, kept; a bad one is left, and the plug is pulled at will. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,7 +9,7 @@ import { type Tree, text } from '../../firmware-images/tree.ts';
 import { until } from '../../sim/harness/wait.ts';
 import { told } from '../gateway/cli/command.ts';
 import { type BoardRow, boardWhen, type Federation, makePublisher, openFederation, writeSetup } from './federation.ts';
-import { otherImage, putOn, type TestImage, takeFrom, testImage, writeCard } from './image.ts';
+import { otherImage, putOn, type TestImage, testImage, writeCard } from './image.ts';
 import { Machine } from './machine.ts';
 
 const HELLO = fileURLToPath(new URL('../../recipes/hello-sensor', import.meta.url));
@@ -33,19 +33,10 @@ const start = (): Machine => {
   return machine;
 };
 
-/** A kernel that gives up starts again at once. */
-const hurry = (path: string): void => {
-  const entry = 'loader/entries/lichen-a.conf';
-  takeFrom(path, entry, at('entry'));
-  writeFileSync(at('entry'), readFileSync(at('entry'), 'utf8').replace('panic=10', 'panic=1'));
-  putOn(path, at('entry'), entry);
-};
-
 /** Makes and pushes a system; the board's owner has it follow the publisher from the first one on. */
 const offer = async (sequence: number, change: (root: Tree) => void): Promise<string> => {
   const name = `system-${sequence}`;
   await otherImage(image, at(`${name}.img`), change);
-  hurry(at(`${name}.img`));
   const words = ['--key', 'release.key', '--publisher', publisher, '--sequence', String(sequence), '--label', `test ${sequence}`];
   const { release } = await told<{ release: string }>(['image', 'release', at(`${name}.img`), ...words, '--out', name], federation.place);
   await told(['release', 'push', name, '--publisher', 'publisher-1.cose'], federation.place);
