@@ -1,8 +1,8 @@
 /** The hashes behind the root (runtime/adapters/slots/verity.ts), made once where the image is made. */
 import { createHash } from 'node:crypto';
 import { appendFileSync, readFileSync } from 'node:fs';
-import { refuse } from '../runtime/protocol/errors.ts';
 import { BLOCK, HASH_BYTES, levelsOver } from '../runtime/adapters/slots/verity.ts';
+import { refuse } from '../runtime/protocol/errors.ts';
 
 export interface Hashes {
   /** Level by level, the topmost first. */

@@ -8,6 +8,7 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  readSync,
   rmSync,
   truncateSync,
   writeFileSync,
@@ -23,6 +24,11 @@ import { type Tree, text } from '../../firmware-images/tree.ts';
 import { defaultCache } from '../../firmware-images/work.ts';
 
 const [SLOT_A_AT, SLOT_BYTES] = [129 * 1024 ** 2, 256 * 1024 ** 2];
+const BLOCK = 4096;
+export type Slot = 'a' | 'b';
+/** Where its root begins on a card. */
+export const slotAt = (slot: Slot): number => (slot === 'a' ? SLOT_A_AT : SLOT_A_AT + SLOT_BYTES);
+
 const CARD_BYTES = 4 * 1024 ** 3;
 /** Where the first partition of an image begins, as mtools say it. */
 const BOOT_AT = '@@1M';
@@ -73,6 +79,9 @@ export const putOn = (card: string, from: string, name: string): void =>
 export const takeFrom = (card: string, name: string, to: string): void =>
   void execFileSync('mcopy', ['-n', '-i', `${card}${BOOT_AT}`, `::${name}`, to]);
 
+export const takeFolder = (card: string, name: string, to: string): void =>
+  void execFileSync('mcopy', ['-s', '-n', '-i', `${card}${BOOT_AT}`, `::${name}`, to]);
+
 const ENTRY = 'loader/entries/lichen-a.conf';
 
 /** Of slot a under UEFI, as somebody with a computer would do it. */
@@ -103,4 +112,22 @@ export const otherImage = async (
   writeSync(file, whole, 0, whole.length, SLOT_A_AT);
   closeSync(file);
   rewordSlot(path, (entry) => entry.replace(/lichen\.root=\S+/, packed.word).replace('panic=10', 'panic=1'));
+};
+
+/** As a card that is worn out does it: a byte in the middle of a file in a slot's root is another one. */
+export const spoilFile = async (card: string, slot: Slot, name: RegExp, board: Board = genericAmd64): Promise<void> => {
+  const { root } = await gatherParts({ board, cachePath: defaultCache(), say: () => undefined });
+  const [, entry] = [...root].find(([path]) => name.test(path)) ?? [];
+  if (entry?.kind !== 'file') throw new Error(`there is no file ${name} in a root`);
+  const bytes = 'from' in entry ? readFileSync(entry.from) : Buffer.from(entry.bytes);
+  const middle = Math.floor(bytes.length / 2 / BLOCK) * BLOCK;
+  const file = openSync(card, 'r+');
+  const whole = Buffer.alloc(SLOT_BYTES);
+  const start = slotAt(slot);
+  readSync(file, whole, 0, whole.length, start);
+  const found = whole.indexOf(bytes.subarray(middle, middle + BLOCK));
+  if (found < 0 || found % BLOCK !== 0) throw new Error(`${name} does not lie in slot ${slot}`);
+  whole[found + 7] = (whole[found + 7] ?? 0) ^ 1;
+  writeSync(file, whole, found, BLOCK, start + found);
+  closeSync(file);
 };

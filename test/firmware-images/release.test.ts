@@ -77,7 +77,11 @@ describe('a release of an image', () => {
   test('whose root is not what its kernel is told is refused', async () => {
     await imageOf(
       'generic-amd64',
-      (word) => new Map([['loader/entries/lichen-a.conf', text(entryText('a', 1, `lichen.slot=a ${word.replace(/.$/, 'x')}`))], ['lichen/a/x', text('')]]),
+      (word) =>
+        new Map([
+          ['loader/entries/lichen-a.conf', text(entryText('a', 1, `lichen.slot=a ${word.replace(/.$/, 'x')}`))],
+          ['lichen/a/x', text('')],
+        ]),
     );
     await expect(released()).rejects.toMatchObject({ code: 'image-failed', message: expect.stringContaining('not true of its root') });
   });

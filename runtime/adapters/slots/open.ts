@@ -34,7 +34,8 @@ export interface Opened {
 /** Nothing that was written is answered from memory. */
 const forgetCached = (): void => writeFileSync('/proc/sys/vm/drop_caches', '1\n');
 
-const DAMAGED = 'a whole system (the card has lost some of the root, and there is no other on it): write the card anew, or give the board an update';
+const DAMAGED =
+  'a whole system (the card has lost some of the root, and there is no other on it): write the card anew, or give the board an update';
 const TRYBOOT = 'updates of the system (this kernel cannot ask the Pi to start the other slot once): write the card anew instead';
 
 export const openImageSlots = (file: string, dataPath: string): Opened => {
@@ -46,7 +47,8 @@ export const openImageSlots = (file: string, dataPath: string): Opened => {
     // As when init ends it: instances go on.
     restart: () => void process.kill(process.pid, 'SIGTERM'),
   });
-  if (!existsSync(join(boot, 'loader', 'entries'))) return { slots: { doors: { runtime }, parts: ['runtime'], board }, lacks: [...lacks, TRYBOOT] };
+  if (!existsSync(join(boot, 'loader', 'entries')))
+    return { slots: { doors: { runtime }, parts: ['runtime'], board }, lacks: [...lacks, TRYBOOT] };
   const system = openSlots({
     ...{ bootPath: boot, running, roots, stagePath: join(dataPath, 'slot'), forgetCached },
     records: systemdBoot({ bootPath: boot, running }),
