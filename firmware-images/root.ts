@@ -94,8 +94,11 @@ export const benchClosure = (board: Board, trees: Map<string, string>): Closure 
 
 const ROOM = 128 * 1024;
 
-/** With empty lines up to a length that the next version most often has too: then nothing else in the file system moves, and an update is short. */
-const roomy = (bytes: Uint8Array): Uint8Array => Buffer.concat([bytes, Buffer.alloc((ROOM - (bytes.length % ROOM)) % ROOM, '\n')]);
+/** With empty lines, the more the longer it is, up to a length that the next version most often has too: then nothing else in the file system moves, and an update is short. */
+const roomy = (bytes: Uint8Array): Uint8Array => {
+  const room = bytes.length > 8 * ROOM ? ROOM : ROOM / 8;
+  return Buffer.concat([bytes, Buffer.alloc((room - (bytes.length % room)) % room, '\n')]);
+};
 
 export const rootTree = (board: Board, parts: RootParts): Tree => {
   const tree: Tree = new Map([...skeleton(), ...programsOf(board, parts).tree, ...filesOf(board, parts.trees), ...parts.modules]);

@@ -32,8 +32,9 @@ const SECTOR = 512;
 const firstScript = (files: string[], without: RegExp | null): string => `mount -t tmpfs bench /mnt
 mkdir ${REPOSITORY} /mnt/bench /mnt/shared /mnt/written /mnt/work
 mount -t erofs -o ro /dev/vdb /mnt/shared
-mount -t overlay -o lowerdir=/mnt/shared,upperdir=/mnt/written,workdir=/mnt/work repository ${REPOSITORY}
 mount -t erofs -o ro /dev/vdd /mnt/bench
+busybox insmod /mnt/bench/usr/lib/modules/*/kernel/fs/overlayfs/overlay.ko
+mount -t overlay -o lowerdir=/mnt/shared,upperdir=/mnt/written,workdir=/mnt/work repository ${REPOSITORY}
 mount -t overlay -o lowerdir=/mnt/bench/usr:/usr programs /usr
 cat > /mnt/inittab << 'END'
 ::sysinit:/usr/lib/lichen/boot
