@@ -103,6 +103,8 @@ const board = v.object({
   /** What it said last of the system that runs on it, and of its runtime alone. */
   system: v.optional(v.nullable(part), null),
   runtime: v.optional(v.nullable(part), null),
+  /** Gateways that gave it something else for a piece of content, twice: of which piece last, and how often. */
+  liars: v.optional(v.array(v.object({ gateway: gatewayId, about: hash, times: positive })), []),
 });
 
 const release = v.object({

@@ -74,6 +74,16 @@ export const judgeGateway = (
           ),
         ]
       : []),
+    ...boards.flatMap(({ board, liars }) =>
+      liars.map(({ gateway, about }) =>
+        one(
+          'content',
+          'broken',
+          `gateway ${nameOf(gateways, gateway)} gave board ${board} something else for content ${about.slice(0, 12)}`,
+          'Its operator looks at its disk; what the board still lacked it has asked of others.',
+        ),
+      ),
+    ),
     ...boards.flatMap((board): Check[] => {
       const state = boardState(board);
       if (state === 'quarantined')
@@ -117,6 +127,8 @@ export const judgeGateway = (
     ),
   ];
 };
+
+const nameOf = (gateways: Answers['gateways'], id: string): string => gateways.find(({ gateway }) => gateway === id)?.name ?? id;
 
 const gatewayChecks = async (flags: ApiFlags): Promise<Check[]> => {
   const asked = flags.api !== undefined || Boolean(process.env.LICHEN_API);

@@ -5,7 +5,7 @@
 import * as v from 'valibot';
 import type { Bytes } from '../../runtime/protocol/bytes.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
-import { offerSchema, registers, type SystemReport } from '../../runtime/protocol/nouns/board.ts';
+import { offerSchema, type Report, registers, type SystemReport } from '../../runtime/protocol/nouns/board.ts';
 import { leaseSchema } from '../../runtime/protocol/nouns/lease.ts';
 import { closeSchema } from '../../runtime/protocol/nouns/log.ts';
 import { manifestSchema } from '../../runtime/protocol/nouns/release.ts';
@@ -209,6 +209,8 @@ export interface PeerState {
   /** Hashes of content it has not answered yet, and the last one of its round. */
   asked: string[];
   cursor: string;
+  /** It gave something else for content: asked again not before. */
+  doubtedMs: number;
   /** Versions of the operators' documents with which a log from it could not be verified; empty: all could. */
   refusedAt: string;
 }
@@ -228,6 +230,8 @@ export interface InstanceReport {
 }
 /** board/part → its newest word on its system, or its runtime alone. */
 export const systems = volatileTable<SystemReport>('systems');
+/** board → the gateways that it calls liars. */
+export const accusations = volatileTable<NonNullable<Report['liars']>>('accusations');
 /** lease → its board's newest word. */
 export const reports = volatileTable<InstanceReport>('reports');
 /** lease → what its instance says to each whom it serves. */

@@ -18,6 +18,7 @@ import { open } from '../core/opened.ts';
 import { placeInChain } from '../core/place-usage.ts';
 import { usageHead, usageProof } from '../core/replicas.ts';
 import {
+  accusations,
   blobs,
   boardSessions,
   boards,
@@ -35,6 +36,7 @@ import { acknowledge, forgetTold } from './acknowledge.ts';
 import { sendDesired } from './desired.ts';
 import type { Event, Handler, Service, Work } from './events.ts';
 import { renew } from './grants.ts';
+import { proven } from './pieces.ts';
 import { enter, forgetSession } from './sessions.ts';
 import { forgetWatches, log } from './watching.ts';
 
@@ -117,6 +119,7 @@ const report: Handler<Message> = (work, service, event, now) => {
     refuse('wrong-signer', 'the report is not signed by the board of this session');
   if (value.system !== undefined) systems.put(work, value.system, `${event.id}/system`);
   if (value.runtime !== undefined) systems.put(work, value.runtime, `${event.id}/runtime`);
+  accusations.put(work, value.liars ?? [], event.id);
   for (const { lease, state, promise, address, restarts, detail, connection, instead, outcome } of value.instances) {
     const leased = leases.get(work, lease)?.doc.board;
     if (leased !== undefined && leased !== value.board) refuse('wrong-signer', `lease ${lease} is another board's`);
@@ -164,6 +167,11 @@ const give: Handler<Message> = (work, _service, event) => {
     const bytes = blobs.get(work, hex(hash)) ?? documents.get(work, hex(hash));
     work.emit({ kind: 'send', session: event.session, topic: 'chunk', payload: encodeAs(chunk, { v: 1, hash, bytes }, 'chunk') });
   }
+};
+
+/** What a board was given and found to be something else is looked at here as well. */
+const doubted: Handler<Message> = (work, service, event) => {
+  for (const hash of decodeAs(want, event.payload, 'doubt').hashes) proven(work, service, hex(hash));
 };
 
 /**
@@ -240,4 +248,14 @@ const away = (work: Work, service: Service, session: string, id: string, now: In
   present(work, service, id, false, now);
 };
 
-export const BOARD_MESSAGES: Record<string, Handler<Message>> = { hello, report, shared, want: give, usage, gone, renew, log };
+export const BOARD_MESSAGES: Record<string, Handler<Message>> = {
+  hello,
+  report,
+  shared,
+  want: give,
+  doubt: doubted,
+  usage,
+  gone,
+  renew,
+  log,
+};

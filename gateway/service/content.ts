@@ -175,7 +175,8 @@ export const takeFromPeer = (work: Work, service: Service, body: Bytes): void =>
   const row = came === null ? null : wanted.get(work, came.key);
   if (came === null || row === null) return;
   const objections = judge(work, service, came);
-  if ([...row.asPage, ...row.asChunk].every((release) => objections.has(release))) {
+  const waiting = [...row.asPage, ...row.asChunk];
+  if (waiting.length > 0 && waiting.every((release) => objections.has(release))) {
     for (const [release, error] of objections) refuseRelease(work, release, error);
   } else takeContent(work, service, came);
 };

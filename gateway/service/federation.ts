@@ -7,6 +7,7 @@ import { openCheckpoint } from '../../runtime/protocol/checkpoint.ts';
 import { asLichenError, LichenError, refuse } from '../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import type { LogEntry, PeerFrame } from '../../runtime/protocol/nouns/log.ts';
+import { contentIn } from '../../runtime/protocol/packing.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { applyForeign, mayPass } from '../core/apply.ts';
 import { quarantine } from '../core/apply-supply.ts';
@@ -15,24 +16,36 @@ import { appendForeign, isHeadOf, sizeOf, vectorOf } from '../core/log.ts';
 import { objectionOfStore, provesOldStore } from '../core/old-store.ts';
 import { open, openEntry } from '../core/opened.ts';
 import { countersignedUpTo } from '../core/replicas.ts';
-import { blobs, cosigned, manifests, nothing, type PeerState, peers, pendings, releases, wanted } from '../core/tables.ts';
+import { cosigned, manifests, nothing, type PeerState, peers, pendings, releases, wanted } from '../core/tables.ts';
 import { touchPlacing } from '../core/touched.ts';
 import { flag } from './accept.ts';
 import { awaitRelease, refuseRelease, takeFromPeer } from './content.ts';
 import { showContradiction } from './contradiction.ts';
 import type { Event, Handler, Service, Work } from './events.ts';
 import { answerPoll, passGrant, renewFrom, takeVote } from './grants.ts';
+import { PIECE_MAX, proven } from './pieces.ts';
 import { suspectAll } from './sessions.ts';
 import { askFor, have, oweTo } from './sync.ts';
 
 type Frame<K extends PeerFrame['kind']> = Extract<PeerFrame, { kind: K }>;
 
-const UNHEARD = { heard: false, vector: {}, sent: {}, shown: {}, told: {}, proof: null, asked: [], cursor: '', refusedAt: '' };
+const UNHEARD = {
+  heard: false,
+  vector: {},
+  sent: {},
+  shown: {},
+  told: {},
+  proof: null,
+  asked: [],
+  cursor: '',
+  doubtedMs: 0,
+  refusedAt: '',
+};
 
 export const peerUp: Handler<Extract<Event, { kind: 'peer-up' }>> = (work, service, event, now) => {
   peers.put(work, { ...UNHEARD, told: vectorOf(work), session: event.session, up: true, sinceMs: now.monoMs }, event.gateway);
   work.emit({ kind: 'peer-send', session: event.session, frame: have(work, service, event.gateway) });
-  askContent(work, event.gateway);
+  askContent(work, event.gateway, now);
   touchPlacing(work);
 };
 
@@ -63,10 +76,10 @@ export const peerFrame: Handler<Extract<Event, { kind: 'peer-frame' }>> = (work,
       return onEntries(work, service, gateway, frame, now);
     case 'want':
       for (const hash of frame.hashes)
-        work.emit({ kind: 'peer-send', session, frame: { kind: 'blob', hash, bytes: blobs.get(work, hex(hash)) } });
+        work.emit({ kind: 'peer-send', session, frame: { kind: 'blob', hash, bytes: proven(work, service, hex(hash)) } });
       return;
     case 'blob':
-      return onBlob(work, service, gateway, peer, frame);
+      return onBlob(work, service, gateway, peer, frame, now);
     case 'renew':
       return renewFrom(work, service, session, frame, now);
     case 'grant':
@@ -78,10 +91,16 @@ export const peerFrame: Handler<Extract<Event, { kind: 'peer-frame' }>> = (work,
   }
 };
 
-const onBlob = (work: Work, service: Service, from: string, peer: PeerState, frame: Frame<'blob'>): void => {
-  peers.put(work, { ...peer, asked: peer.asked.filter((hash) => hash !== hex(frame.hash)) }, from);
-  if (frame.bytes !== null) takeFromPeer(work, service, frame.bytes);
-  askContent(work, from);
+/** For so long a peer that gave something else is asked for nothing; others are. */
+const DOUBT_MS = 10 * 60_000;
+
+const onBlob = (work: Work, service: Service, from: string, peer: PeerState, { hash, bytes }: Frame<'blob'>, now: Instant): void => {
+  const answered = { ...peer, asked: peer.asked.filter((one) => one !== hex(hash)) };
+  const isLie = bytes !== null && contentIn(service.crypto, service.unpack, hash, bytes, PIECE_MAX) === null;
+  peers.put(work, isLie ? { ...answered, doubtedMs: now.monoMs + DOUBT_MS } : answered, from);
+  if (isLie) return work.emit({ kind: 'journal', line: `peer ${from}: bad-signature: it gave something else for content ${hex(hash)}` });
+  if (bytes !== null) takeFromPeer(work, service, bytes);
+  askContent(work, from, now);
 };
 
 const onHave = (work: Work, service: Service, from: string, peer: PeerState, frame: Frame<'have'>): void => {
@@ -120,7 +139,7 @@ const onEntries = (work: Work, service: Service, from: string, frame: Frame<'ent
     return;
   }
   const entries = takeEntries(work, service, from, frame);
-  for (const entry of entries) applyOne(work, service, entry, frame.entries[entry.seq - frame.from] ?? new Uint8Array());
+  for (const entry of entries) applyOne(work, service, entry, frame.entries[entry.seq - frame.from] ?? new Uint8Array(), now);
   if (entries.length > 0) {
     oweTo(work, frame.author);
     hearOf(work, frame.author, now);
@@ -171,9 +190,9 @@ export const askRefused = (work: Work, service: Service): void => {
   }
 };
 
-const applyOne = (work: Work, service: Service, entry: LogEntry, body: Bytes): void => {
+const applyOne = (work: Work, service: Service, entry: LogEntry, body: Bytes, now: Instant): void => {
   const error = applyForeign(work, service, entry, body);
-  if (error === null) applied(work, service, entry);
+  if (error === null) applied(work, service, entry, now);
   else spurned(work, service, entry, error);
 };
 
@@ -183,10 +202,10 @@ const spurned = (work: Work, service: Service, entry: LogEntry, error: LichenErr
 };
 
 /** A release that a peer logged is fetched from it, so that this region can serve it when the peer is gone. */
-const applied = (work: Work, service: Service, entry: LogEntry): void => {
+const applied = (work: Work, service: Service, entry: LogEntry, now: Instant): void => {
   if (entry.kind !== 'manifest') return;
   for (const { key } of manifests.all(work)) if (releases.get(work, key) === null) awaitOrRefuse(work, service, key);
-  for (const { key } of peers.all(work)) askContent(work, key);
+  for (const { key } of peers.all(work)) askContent(work, key, now);
 };
 
 /** Its pages may be here already, as another release's, and make no tree. */
@@ -201,9 +220,9 @@ const awaitOrRefuse = (work: Work, service: Service, release: string): void => {
 };
 
 /** So many at a time, from where this peer's round last stood: what nobody has must not stand before what somebody has. */
-const askContent = (work: Work, gateway: string): void => {
+const askContent = (work: Work, gateway: string, now: Instant): void => {
   const peer = peers.get(work, gateway);
-  if (peer === null || !peer.up || peer.asked.length >= LIMITS.wantWindow) return;
+  if (peer === null || !peer.up || now.monoMs < peer.doubtedMs || peer.asked.length >= LIMITS.wantWindow) return;
   const keys = wanted.page(work, peer.cursor, LIMITS.wantWindow - peer.asked.length).map(({ key }) => key);
   if (keys.length === 0) return;
   peers.put(work, { ...peer, asked: [...peer.asked, ...keys], cursor: keys.at(-1) ?? '' }, gateway);
@@ -211,18 +230,18 @@ const askContent = (work: Work, gateway: string): void => {
 };
 
 /** At each tick whoever has answered everything is asked anew for what it did not have. */
-export const askAllContent = (work: Work): void => {
+export const askAllContent = (work: Work, now: Instant): void => {
   if (nothing.get(work, 'wanted') !== null) return;
   for (const { key, value } of peers.all(work)) {
     if (value.asked.length === 0) peers.put(work, { ...value, cursor: '' }, key);
-    askContent(work, key);
+    askContent(work, key, now);
   }
   const isAtRest = peers.all(work).every(({ value }) => value.cursor === '');
   if (isAtRest && wanted.page(work, '', 1).length === 0) nothing.put(work, true, 'wanted');
 };
 
 /** Entries that waited for others are tried again, until a round brings nothing new. */
-export const retryPending = (work: Work, service: Service): void => {
+export const retryPending = (work: Work, service: Service, now: Instant): void => {
   if (nothing.get(work, 'pending') !== null) return;
   for (let progress = true; progress; ) {
     progress = false;
@@ -230,7 +249,7 @@ export const retryPending = (work: Work, service: Service): void => {
       pendings.remove(work, ...key.split('/'));
       const entry = openEntry(value.body);
       const error = applyForeign(work, service, entry, value.body);
-      if (error === null) applied(work, service, entry);
+      if (error === null) applied(work, service, entry, now);
       else if (!mayPass(error)) spurned(work, service, entry, error);
       progress ||= error === null;
     }

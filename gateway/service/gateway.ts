@@ -62,7 +62,7 @@ const decide = (work: Work, service: Service, event: Event, now: Instant): void 
     case 'call':
       return work.emit({ kind: 'reply', id: event.id, answer: CALLS[event.name](work, service, event.input, now) });
     case 'tick':
-      askAllContent(work);
+      askAllContent(work, now);
       tickWatches(work, now);
       missBoards(work, service, now);
       forgetLedger(work, now);
@@ -127,7 +127,7 @@ const plan = (work: Work, service: Service, now: Instant): void => {
 };
 
 const conclude = (work: Work, service: Service, now: Instant): void => {
-  if (takeFlag(work, 'retry')) retryPending(work, service);
+  if (takeFlag(work, 'retry')) retryPending(work, service, now);
   acknowledgeReplicated(work, service);
   if (isLookDue(work, now)) plan(work, service, now);
   sync(work, service);

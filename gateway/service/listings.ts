@@ -12,6 +12,7 @@ import { vectorOf } from '../core/log.ts';
 import { replicatedOf, usageHead } from '../core/replicas.ts';
 import { lackingFor as lackingShare } from '../core/shares.ts';
 import {
+  accusations,
   bindings,
   boardSessions,
   boards,
@@ -111,6 +112,8 @@ export const listBoards: Answer = (work) =>
       windows: bindings.get(work, key)?.policy.windows ?? null,
       bound: bindings.get(work, key) !== null,
       binding: bindings.get(work, key)?.version ?? 0,
+      /** Gateways that gave it something else for a piece of content. */
+      liars: (accusations.get(work, key) ?? []).map((liar) => ({ ...liar, about: hex(liar.about) })),
       ...systemOf(work, key),
     })),
   );

@@ -6,7 +6,7 @@ import { mayBePacked } from '../../runtime/protocol/packing.ts';
 import { blobs, packed, wanted } from '../core/tables.ts';
 import type { Service, Work } from './events.ts';
 
-const PIECE_MAX = Math.max(LIMITS.chunkMaxBytes, LIMITS.pageBytes);
+export const PIECE_MAX = Math.max(LIMITS.chunkMaxBytes, LIMITS.pageBytes);
 
 /** `body` is what came, `plain` what is in it, `key` the hash of that. */
 export interface Came {
@@ -14,6 +14,9 @@ export interface Came {
   plain: Bytes;
   body: Bytes;
 }
+
+/** Nobody has to be told when it comes: who needs it was told that it is here. */
+const HEALING = { asPage: [], asChunk: [], bytes: 0 };
 
 const isKnown = (work: Work, key: string): boolean => wanted.get(work, key) !== null || blobs.get(work, key) !== null;
 
@@ -34,6 +37,25 @@ export const keep = (work: Work, { key, plain, body }: Came): void => {
 
 /** Of content that is held; null: it is not. */
 export const lengthOf = (work: Work, key: string): number | null => packed.get(work, key) ?? blobs.get(work, key)?.length ?? null;
+
+const isRight = (service: Service, key: string, bytes: Bytes, length: number | null): boolean => {
+  const plain = length === null ? bytes : service.unpack(bytes, length);
+  return plain !== null && hex(service.crypto.sha256(plain)) === key;
+};
+
+/**
+ * What is held under a hash, looked at: what is not that any more goes, and peers are asked for it as for what never came.
+ * Null: it is not here.
+ */
+export const proven = (work: Work, service: Service, key: string): Bytes | null => {
+  const bytes = blobs.get(work, key);
+  if (bytes === null || isRight(service, key, bytes, packed.get(work, key))) return bytes;
+  blobs.remove(work, key);
+  packed.remove(work, key);
+  wanted.put(work, HEALING, key);
+  work.emit({ kind: 'journal', line: `content ${key} has changed on the disk; peers are asked for it` });
+  return null;
+};
 
 export const plainOf = (work: Work, service: Service, key: string): Bytes | null => {
   const [bytes, length] = [blobs.get(work, key), packed.get(work, key)];

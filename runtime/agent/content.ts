@@ -17,6 +17,7 @@ import { entriesOf } from '../protocol/pages.ts';
 import { programOf } from '../protocol/program.ts';
 import type { Instant } from '../turn/clock.ts';
 import { ask, gotDocument, needDocuments, online } from './documents.ts';
+import { doubt, doubtOf, isDoubted, trust } from './doubts.ts';
 import type { Board, Handler, Of, Work } from './events.ts';
 
 const EMPTY: Content = {
@@ -166,6 +167,8 @@ const pump = (work: Work, key: string, manifestOf: ManifestOf, now: Instant): vo
   const mayAsk = (): boolean => inflight.size + content.writing < content.window && bytes < LIMITS.wantBytes && online(work);
   for (; cursor < content.queue.length && mayAsk(); cursor++) {
     const hash = content.queue[cursor] ?? '';
+    // Behind it in the queue is only what is doubted as well, and later.
+    if (isDoubted(work, hash, now)) break;
     bytes += bytesOf(hash);
     inflight.set(hash, now.monoMs);
     hashes.push(fromHex(hash));
@@ -185,16 +188,27 @@ const plantRoot = (work: Work, key: string, content: Content, manifest: Manifest
 const widened = (window: number, tookMs: number, { pace }: Board): number =>
   tookMs < pace.patienceMs / SOON ? Math.min(LIMITS.wantWindowMost, window + 1) : window;
 
+/** All others go on; this one is asked for when they have come, and not at once. */
+const refused = (work: Work, board: Board, release: string, hash: Bytes, now: Instant): void => {
+  const key = hex(hash);
+  doubt(work, board, hash, `bad-signature: chunk ${key} is not what it says`, now);
+  const content = contents.get(work, release) ?? EMPTY;
+  const inflight = new Map(content.inflight);
+  inflight.delete(key);
+  contents.put(work, { ...content, inflight, queue: [...content.queue, key], error: doubtOf(work, key) }, release);
+};
+
 export const gotChunk = (work: Work, board: Board, payload: Bytes, now: Instant): void => {
   const { hash, bytes: came } = decodeAs(chunkSchema, payload, 'chunk');
-  if (gotDocument(work, board, hash, came)) return;
+  if (gotDocument(work, board, hash, came, now)) return;
   const key = hex(hash);
   for (const { key: release, value: content } of inPhase(work, 'fetching')) {
     const targets = content.targets.get(key) ?? [];
     const [first] = targets;
     if (first === undefined || !content.inflight.has(key) || came === null) continue;
     const bytes = contentIn(board.crypto, board.unpack, hash, came, first.chunkBytes);
-    if (bytes === null || bytes.length !== first.chunkBytes) return refuse('bad-signature', `chunk ${key} is not what it says`);
+    if (bytes === null || bytes.length !== first.chunkBytes) return refused(work, board, release, hash, now);
+    trust(work, key);
     const inflight = new Map(content.inflight);
     const tookMs = now.monoMs - (inflight.get(key) ?? 0);
     inflight.delete(key);

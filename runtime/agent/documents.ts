@@ -2,7 +2,7 @@
 import { documents, docWants, links, ONE } from '../core/tables.ts';
 import { type Bytes, equal, fromHex, hex } from '../protocol/bytes.ts';
 import { open1, openMany, typOf } from '../protocol/cose.ts';
-import { refuse } from '../protocol/errors.ts';
+import { asLichenError, refuse } from '../protocol/errors.ts';
 import { fingerprint } from '../protocol/ids.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { encodeAs, unseal } from '../protocol/noun.ts';
@@ -12,6 +12,7 @@ import { shareNoun } from '../protocol/nouns/share.ts';
 import { contentIn } from '../protocol/packing.ts';
 import { openShare } from '../protocol/shares.ts';
 import type { Instant } from '../turn/clock.ts';
+import { doubt, trust } from './doubts.ts';
 import type { Board, Work } from './events.ts';
 
 export const online = (work: Work): boolean => links.get(work, ONE)?.phase === 'welcomed';
@@ -73,15 +74,29 @@ const checkTenant = (board: Board, bytes: Bytes): void => {
   if (fingerprint(board.crypto, signer) !== value.tenant) refuse('unrequested', `tenant ${value.tenant} did not sign it`);
 };
 
-/** False when nobody waits for it. Error: `bad-signature`. */
-export const gotDocument = (work: Work, board: Board, hash: Bytes, came: Bytes | null): boolean => {
+/** Throws why what came is not the document, or page, of that hash. */
+const documentIn = (board: Board, hash: Bytes, came: Bytes): Bytes => {
+  const page = contentIn(board.crypto, board.unpack, hash, came, LIMITS.pageBytes);
+  if (page !== null) return page;
+  if (!equal(identity(board, came), hash)) refuse('bad-signature', `what came for ${hex(hash)} is something else`);
+  checkTenant(board, came);
+  return came;
+};
+
+/** False when nobody waits for it. One that is something else is doubted, and waited for. */
+export const gotDocument = (work: Work, board: Board, hash: Bytes, came: Bytes | null, now: Instant): boolean => {
   const key = hex(hash);
   if (docWants.get(work, key) === null) return false;
   if (came === null) return true;
-  const page = contentIn(board.crypto, board.unpack, hash, came, LIMITS.pageBytes);
-  if (page === null && !equal(identity(board, came), hash)) refuse('bad-signature', `what came for ${key} is something else`);
-  if (page === null) checkTenant(board, came);
-  documents.put(work, page ?? came, key);
+  try {
+    documents.put(work, documentIn(board, hash, came), key);
+  } catch (thrown) {
+    const error = asLichenError(thrown);
+    if (error.code === 'internal') throw thrown;
+    doubt(work, board, hash, error.message, now);
+    return true;
+  }
+  trust(work, key);
   docWants.remove(work, key);
   return true;
 };

@@ -1,9 +1,10 @@
 /** What the board says of its instances: at once when something changed, else now and then. */
 
 import { STEADY_MS } from '../core/plan.ts';
-import { contents, type Instance, instances, lastReports, links, ONE, type Run, reaches, runs } from '../core/tables.ts';
+import { contents, type Instance, instances, lastReports, liars, links, ONE, type Run, reaches, runs } from '../core/tables.ts';
 import { releaseOf } from '../core/trial.ts';
 import { type Bytes, equal, hex } from '../protocol/bytes.ts';
+import { type GatewayId, idFrom } from '../protocol/ids.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { seal } from '../protocol/noun.ts';
 import { type InstanceState, type Report, reportNoun, type SystemReport } from '../protocol/nouns/board.ts';
@@ -80,6 +81,16 @@ const reportOf = (work: Work, now: Instant): Report['instances'] => {
   });
 };
 
+/** Those of last, if there are more. */
+const liarsOf = (work: Work): NonNullable<Report['liars']> =>
+  liars
+    .all(work)
+    .sort((a, b) => b.value.wallMs - a.value.wallMs)
+    .slice(0, LIMITS.liars)
+    .map(({ key, value: { about, times } }) => ({ gateway: idFrom<GatewayId>(key), about, times }));
+
+const lies = (of: readonly { times: number }[]): number => of.reduce((total, { times }) => total + times, 0);
+
 type Told = Report['instances'][number];
 
 const isSameWord = (a: Bytes | undefined, b: Bytes | undefined): boolean => (a === undefined || b === undefined ? a === b : equal(a, b));
@@ -112,6 +123,7 @@ export const tickReport = (work: Work, board: Board, now: Instant): void => {
     last === null ||
     !isSameSystem(systemReport(work, 'system'), last.system) ||
     !isSameSystem(systemReport(work, 'runtime'), last.runtime) ||
+    lies(liarsOf(work)) !== last.lies ||
     last.instances.length !== told.length ||
     !told.every((one, i) => isSame(one, last.instances[i]));
   if (!isNews && now.monoMs - last.atMonoMs < board.pace.reportMs) return;
@@ -123,9 +135,15 @@ export const reportNow = (work: Work, board: Board, now: Instant): void => say(w
 
 const say = (work: Work, board: Board, told: Report['instances'], now: Instant): void => {
   const [system, runtime] = [systemReport(work, 'system'), systemReport(work, 'runtime')];
-  lastReports.put(work, { instances: told, system, runtime, atMonoMs: now.monoMs }, ONE);
+  const accused = liarsOf(work);
+  lastReports.put(work, { instances: told, system, runtime, lies: lies(accused), atMonoMs: now.monoMs }, ONE);
   const report: Report = { v: 1, board: board.id, bootId: board.bootId, monoMs: Math.round(now.monoMs), instances: told };
-  const whole = { ...report, ...(system !== null && { system }), ...(runtime !== null && { runtime }) };
+  const whole = {
+    ...report,
+    ...(system !== null && { system }),
+    ...(runtime !== null && { runtime }),
+    ...(accused.length > 0 && { liars: accused }),
+  };
   work.emit({ kind: 'publish', topic: 'report', payload: seal(reportNoun, whole, board.signer) });
 };
 

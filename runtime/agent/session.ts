@@ -1,5 +1,6 @@
 /** Finding a home, saying hello, being welcomed, settling usage. */
 
+import { liarsLast } from '../core/doubt.ts';
 import { backoffMs, homesFor, listedGateways, mayStay, patienceMs, servingGateways } from '../core/homing.ts';
 import {
   anchors,
@@ -31,6 +32,7 @@ import { ordinal } from '../turn/table.ts';
 import { chainOf, isOwn, ownUp } from './chain.ts';
 import { askChunks } from './content.ts';
 import { askDocuments, needDocuments } from './documents.ts';
+import { isShunned } from './doubts.ts';
 import type { Board, Handler, Of, Work } from './events.ts';
 import { reportNow } from './report.ts';
 
@@ -116,10 +118,13 @@ const followOperator = (work: Work, board: Board, operator: string, goal: Bytes,
   return true;
 };
 
+const candidatesFor = (work: Work, board: Board, now: Instant): GatewayEntry[] =>
+  liarsLast(homesFor(board.crypto, board.id, serving(work)), (gateway) => isShunned(work, gateway, now));
+
 /** Dials when it is time to, and gives up on what takes too long. */
 export const keepLink = (work: Work, board: Board, now: Instant): void => {
   const link = linkOf(work);
-  if (link.phase === 'welcomed') return leaveRevoked(work, board, link, now);
+  if (link.phase === 'welcomed') return leaveIfBad(work, board, link, now);
   if (link.phase !== 'idle') {
     if (now.monoMs - link.atMonoMs > link.patienceMs) {
       work.emit({ kind: 'hang-up' });
@@ -128,7 +133,7 @@ export const keepLink = (work: Work, board: Board, now: Instant): void => {
     return;
   }
   if (now.monoMs < link.atMonoMs) return;
-  const candidates = homesFor(board.crypto, board.id, serving(work));
+  const candidates = candidatesFor(work, board, now);
   const gateway = candidates[link.attempt % Math.max(1, candidates.length)];
   if (gateway === undefined) return;
   const waitsMs = patienceMs(board.pace.patienceMs, link.attempt);
@@ -136,13 +141,23 @@ export const keepLink = (work: Work, board: Board, now: Instant): void => {
   work.emit({ kind: 'dial', gateway, patienceMs: waitsMs });
 };
 
-/** Revocation takes effect on the session that is open, too. */
-const leaveRevoked = (work: Work, board: Board, link: LinkState, now: Instant): void => {
+/** Revocation takes effect on the session that is open, too; and who gave something else again is left, if there is another. */
+const leaveIfBad = (work: Work, board: Board, link: LinkState, now: Instant): void => {
   const { gateway } = link;
-  if (gateway === null || byOperators(work, true, (pinned, peers) => mayStay(pinned, peers, gateway))) return;
-  work.emit({ kind: 'journal', line: `gateway ${gateway.name}: revoked-key: its operator has taken it off the list` });
-  work.emit({ kind: 'hang-up' });
-  retryLater(work, board, link, now);
+  if (gateway === null) return;
+  const leave = (why: string): void => {
+    work.emit({ kind: 'journal', line: `gateway ${gateway.name}: ${why}` });
+    work.emit({ kind: 'hang-up' });
+  };
+  if (!byOperators(work, true, (pinned, peers) => mayStay(pinned, peers, gateway))) {
+    leave('revoked-key: its operator has taken it off the list');
+    return retryLater(work, board, link, now);
+  }
+  if (link.carried || !isShunned(work, gateway.gateway, now)) return;
+  const [first] = candidatesFor(work, board, now);
+  if (first === undefined || isShunned(work, first.gateway, now)) return;
+  leave('bad-signature: it gave something else for a piece again; others are tried');
+  retryLater(work, board, { ...link, attempt: -1 }, now);
 };
 
 /** At which `keepLink` may do what it would not do before. */

@@ -1,7 +1,7 @@
 /** What a board's store holds, for `--status`: read without a turn, while the runtime is down or from a copy. */
 
 import { updates } from '../core/system-tables.ts';
-import { chains, homes, instances, ONE, outbox } from '../core/tables.ts';
+import { chains, homes, instances, liars, ONE, outbox } from '../core/tables.ts';
 import { releaseOf } from '../core/trial.ts';
 import { hex } from '../protocol/bytes.ts';
 import { LIMITS } from '../protocol/limits.ts';
@@ -18,6 +18,7 @@ export const statusOf = (board: string, work: Work) => {
     updates: Object.fromEntries(
       updates.all(work).map(({ key, value }) => [key, { release: hex(value.release), phase: value.phase, detail: value.detail }]),
     ),
+    liars: liars.all(work).map(({ key, value }) => ({ gateway: key, ...value, about: hex(value.about) })),
     instances: instances.all(work).map(({ key, value }) => ({
       ...{ lease: key, name: value.lease.name, wanted: value.wanted, opened: value.opened, closed: value.closed },
       ...{ release: hex(releaseOf(value)), trial: value.trial, failure: value.failure },

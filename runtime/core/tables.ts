@@ -259,6 +259,18 @@ export const contents = volatileTable<Content>('content');
 /** Documents and pages asked for: hash → when. */
 export const docWants = volatileTable<number>('doc-want');
 
+/** Hash → what a gateway gave for it that was something else: how often, and before when it is not asked again. */
+export interface Doubt {
+  by: string;
+  times: number;
+  untilMonoMs: number;
+}
+export const doubts = volatileTable<Doubt>('doubt');
+/** Gateways that gave something else once more: until when others are tried before them. */
+export const shunned = volatileTable<number>('shunned');
+/** gateway → its name and the piece of which it last said so again, for people. */
+export const liars = table('liar', v.strictObject({ name: text, about: hash, times: uint, wallMs }));
+
 export interface Anchor {
   wallMs: number;
   monoMs: number;
@@ -280,6 +292,8 @@ export const lastReports = volatileTable<{
   instances: Report['instances'];
   system: SystemReport | null;
   runtime: SystemReport | null;
+  /** How often gateways had lied. */
+  lies: number;
   atMonoMs: number;
 }>('last-report');
 

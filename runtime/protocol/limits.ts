@@ -85,6 +85,10 @@ export const LIMITS = {
   wantWindowMost: 64,
   /** And of these so many bytes: half of what a gateway lets wait for one session. */
   wantBytes: 1024 * 1024,
+  /** For so long a board tries others before a gateway that gave it something else for a piece, twice. */
+  liarMs: 3_600_000,
+  /** Such gateways in one report. */
+  liars: 8,
   /** Hashes in one `want`. */
   wantHashes: 64,
   /** A peer frame: one batch of log entries with its head, or one blob. */

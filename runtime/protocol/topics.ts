@@ -54,6 +54,14 @@ export const TOPICS = {
     signer: null,
     says: 'documents and chunks wanted, by hash',
   },
+  doubt: {
+    party: 'board',
+    direction: 'up',
+    qos: 0,
+    maxBytes: LIMITS.documentBytes,
+    signer: null,
+    says: 'documents and chunks that came and were something else, by hash',
+  },
   renew: {
     party: 'board',
     direction: 'up',

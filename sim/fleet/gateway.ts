@@ -9,6 +9,8 @@ import { type Bytes, utf8 } from '../../runtime/protocol/bytes.ts';
 import type { Signer } from '../../runtime/protocol/crypto.ts';
 import { LichenError } from '../../runtime/protocol/errors.ts';
 import type { GatewayId } from '../../runtime/protocol/ids.ts';
+import { decodeAs, encodeAs } from '../../runtime/protocol/noun.ts';
+import { chunk } from '../../runtime/protocol/nouns/messages.ts';
 import { Draft } from '../../runtime/turn/draft.ts';
 import type { Commit } from '../../runtime/turn/store.ts';
 import { startTurn, type Turn } from '../../runtime/turn/turn.ts';
@@ -38,6 +40,14 @@ export interface GatewaySurroundings {
 /** How long a commit takes on the disk of a small server. */
 const COMMIT_MS = 2;
 
+/** One bit of the last byte, so that it is still as long as it was. */
+const turned = (bytes: Bytes): Bytes => bytes.with(bytes.length - 1, (bytes.at(-1) ?? 0) ^ 1);
+
+const falsified = (payload: Bytes): Bytes => {
+  const said = decodeAs(chunk, payload, 'chunk');
+  return said.bytes === null ? payload : encodeAs(chunk, { ...said, bytes: turned(said.bytes) }, 'chunk');
+};
+
 export class VirtualGateway {
   readonly spec: GatewaySpec;
   readonly id: GatewayId;
@@ -50,6 +60,8 @@ export class VirtualGateway {
   backup: { atMs: number; disk: Disk } | null = null;
   /** What it says to peers instead of the truth; null: the truth. */
   lie: Lie | null = null;
+  /** Causes for which boards that ask it for content are given something else. */
+  givesFalse = 0;
   /** Commits take so much longer. */
   slowerMs = 0;
   /** Its wall clock is wrong by so much. */
@@ -118,7 +130,7 @@ export class VirtualGateway {
     const release = (effect: Effect): void => {
       switch (effect.kind) {
         case 'send':
-          return doors.front.send(effect.session, effect.topic, effect.payload);
+          return doors.front.send(effect.session, effect.topic, this.#given(effect));
         case 'settle':
           return doors.front.settle(effect.receipt, effect.error);
         case 'drop':
@@ -150,6 +162,16 @@ export class VirtualGateway {
       own.after(pace.gatewayTickMs, tick);
     };
     tick();
+  }
+
+  #given({ topic, payload }: Extract<Effect, { kind: 'send' }>): Bytes {
+    return this.givesFalse > 0 && topic === 'chunk' ? falsified(payload) : payload;
+  }
+
+  /** So much of its pages and chunks is not any more what was written. */
+  rot(permille: number, chance: Chance): void {
+    const content = [...this.disk.entries('blob/')].filter(() => chance.bool(permille));
+    this.disk.write(new Map(content.map(([key, bytes]) => [key, turned(bytes)])));
   }
 
   /** Its process is killed; the machine goes on and closes its sockets. */

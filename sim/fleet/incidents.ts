@@ -285,6 +285,18 @@ const others = {
     fleet.gatewayNamed(incident.on).call('close', {}, () => void fleet.clock.at(fleet.clock.nowMs + HEARD_OF_MS, ask));
     return NOTHING;
   },
+  'rotten-content': (scene) => {
+    const { fleet, incident } = scene;
+    fleet.gatewayNamed(incident.on).rot(number(scene, 'share'), fleet.chance.fork(`rot ${incident.on} ${fleet.clock.nowMs}`));
+    return NOTHING;
+  },
+  'false-content': ({ fleet, incident }) => {
+    const gateway = fleet.gatewayNamed(incident.on);
+    gateway.givesFalse++;
+    return () => {
+      gateway.givesFalse--;
+    };
+  },
   'forked-log': ({ fleet, incident, confess }) => {
     const gateway = fleet.gatewayNamed(incident.on);
     const victim = fleet.gateways.find(({ id, running: runs }) => id !== gateway.id && runs);

@@ -2,7 +2,7 @@
 
 import { currentLease } from '../../gateway/core/leased.ts';
 import { boards as boardRows } from '../../gateway/core/tables.ts';
-import { outbox } from '../../runtime/core/tables.ts';
+import { liars, outbox } from '../../runtime/core/tables.ts';
 import type { Tally } from '../oracle/physics.ts';
 import type { Billed } from '../report/report.ts';
 import type { Observable } from '../scenario/observables.ts';
@@ -84,6 +84,10 @@ const LOOK: Record<Observable, Look> = {
   moves: (view, of) => terms(view, of).reduce((total, term) => total + Math.max(0, term - 1), 0),
   rehomes: (view, of) => own(view, of).reduce((total, { rehomes }) => total + rehomes, 0),
   forks: ({ seen, fleet }, of) => [...seen.forks].filter((id) => of === '' || fleet.gatewayNamed(of).id === id).length,
+  liars: ({ fleet }, of) => {
+    const named = fleet.boards.flatMap((board) => board.read((rows) => liars.all(rows)).map(({ value: { name } }) => name));
+    return new Set(named.filter((name) => of === '' || name === of)).size;
+  },
   faults: ({ faults }, of) => sum(faults, of),
   refusals: ({ seen }) => seen.refusals,
   records: ({ tally }) => tally.recordsSigned,

@@ -117,6 +117,18 @@ export const FAULTS = {
     says: 'the wall clock of the gateway jumps, forth or back',
   },
   'close-period': { on: 'gateway', lasts: 'moment', takes: {}, says: 'its operator closes the billing period there' },
+  'rotten-content': {
+    on: 'gateway',
+    lasts: 'moment',
+    takes: { share: { unit: 'permille', usual: 200, most: 1000 } },
+    says: 'so much of the pages and chunks on its disk change by themselves',
+  },
+  'false-content': {
+    on: 'gateway',
+    lasts: 'span',
+    takes: {},
+    says: 'whatever content a board asks it for, it gives something else: a liar',
+  },
   'forked-log': { on: 'gateway', lasts: 'moment', takes: {}, says: 'it tells two peers two histories: a liar' },
 } as const satisfies Record<string, FaultRow>;
 

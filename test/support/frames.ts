@@ -338,6 +338,7 @@ export const SIGNED: SignedFrame[] = [
     'board 1',
     '/updated',
   ),
+  one(reportNoun, { ...report, liars: [{ gateway, about: fill(5), times: 2 }] }, 'board 1', '/liars'),
   one(
     outcomeNoun,
     { v, board, lease: lease.lease, release: fill(3), sequence: 4, result: 'failed', why: 'answers did not hold within 3 s' },

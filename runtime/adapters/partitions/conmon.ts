@@ -6,7 +6,6 @@ import { spawn } from 'node:child_process';
 import { LichenError } from '../../protocol/errors.ts';
 import { must, TOOL_ENV } from './run.ts';
 import { identify, type ProcessId, readText } from './state.ts';
-import { withoutStrays } from './strays.ts';
 
 const START_LIMIT_MS = 20_000;
 /** conmon tells what became of `create` on this descriptor. */
@@ -79,7 +78,7 @@ const created = (line: string): number => {
 
 const firstLine = (command: string[]): Promise<string> =>
   new Promise((resolve, reject) => {
-    const [file = '', ...args] = withoutStrays(command, SYNC_FD);
+    const [file = '', ...args] = command;
     const child = spawn(file, args, {
       cwd: '/',
       detached: true,

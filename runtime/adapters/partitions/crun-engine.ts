@@ -17,6 +17,7 @@ import { type DeviceNode, type DeviceRoots, hiddenFrom, nodesOf } from './device
 import { parseExit } from './exits.ts';
 import { asksAny } from './filter.ts';
 import { givenPath } from './given.ts';
+import { Links, NO_BYTES } from './link-bytes.ts';
 import type { LogSource } from './log-tail.ts';
 import { Meter } from './meter.ts';
 import { COMMON_MOUNT_POINTS, plantMountPoint } from './mount-points.ts';
@@ -85,6 +86,7 @@ export class CrunEngine implements Backend {
   /** Whoever only lets a made container begin looks at no cgroup. */
   readonly #plainCrun: string[];
   readonly #meters = new Map<string, Meter>();
+  readonly #links = new Links();
   #nodeBinds: Promise<Bind[]> | null = null;
   #probes = 0;
 
@@ -100,7 +102,7 @@ export class CrunEngine implements Backend {
 
   async launch(spec: PartitionSpec, uid: number, created: (first: ProcessId) => Promise<void>): Promise<Launched> {
     const { partition } = spec;
-    const { layout, network } = this.#options;
+    const { network } = this.#options;
     const cgroup = this.#cgroup(partition);
     cgroup.create();
     cgroup.limitCpu(spec.limits.cpuMillis);
@@ -119,7 +121,7 @@ export class CrunEngine implements Backend {
       cgroup.adoptReaper(made.reaper.pid);
       const address = await wired;
       this.#meters.get(partition)?.close();
-      this.#meters.set(partition, new Meter(layout, cgroup, network === null ? null : network.link(partition)));
+      this.#meters.set(partition, this.#meterOf(partition));
       giveSecrets(spec, made.first, uid);
       await created(made.first);
       await crunMust(this.#plainCrun, 'start', partition);
@@ -221,15 +223,11 @@ export class CrunEngine implements Backend {
   counters(partition: string): Counters | null {
     let meter = this.#meters.get(partition);
     if (meter === undefined) {
-      const cgroup = this.#cgroup(partition);
-      if (!isId(partition) || !cgroup.exists()) return null;
-      meter = new Meter(this.#options.layout, cgroup, this.#options.network?.link(partition) ?? null);
+      if (!isId(partition) || !this.#cgroup(partition).exists()) return null;
+      meter = this.#meterOf(partition);
       this.#meters.set(partition, meter);
     }
-    const read = meter.read();
-    const directory = this.#directory(partition);
-    const held = this.#options.projects ? heldByProject(`${directory}/data`) : null;
-    return read === null ? null : { ...read, dataBytes: held ?? heldIn(dataImage(directory)) };
+    return meter.read();
   }
 
   left(): string[] {
@@ -259,6 +257,7 @@ export class CrunEngine implements Backend {
   close(): void {
     for (const meter of this.#meters.values()) meter.close();
     this.#meters.clear();
+    this.#links.close();
     this.#options.network?.close();
     // crun 1.21 keeps compiled filters beside its containers; without any container they are all that is there.
     const crunPath = `${this.runPath}/crun`;
@@ -328,6 +327,19 @@ export class CrunEngine implements Backend {
     const nodes = nodesOf(this.#options.devices, kind);
     if (nodes.length === 0 && kind !== '1wire') throw new LichenError('not-offered', `this board has no ${kind} now`);
     return nodes;
+  }
+
+  #meterOf(partition: string): Meter {
+    const { layout, network, projects } = this.#options;
+    const link = network?.link(partition) ?? null;
+    const directory = this.#directory(partition);
+    const image = dataImage(directory);
+    const inImage = existsSync(image) ? () => heldIn(image) : () => 0n;
+    return new Meter({
+      ...{ layout, cgroup: this.#cgroup(partition) },
+      passed: link === null ? () => NO_BYTES : () => this.#links.bytes(link),
+      held: projects ? () => heldByProject(`${directory}/data`) ?? inImage() : inImage,
+    });
   }
 
   #cgroup(partition: string): PartitionCgroup {

@@ -8,7 +8,6 @@ import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { LichenError } from '../../protocol/errors.ts';
 import { TOOL_ENV } from './run.ts';
 import { type ProcessId, processOf, readText, signal } from './state.ts';
-import { withoutStrays } from './strays.ts';
 
 const ARM_LIMIT_MS = 5_000;
 const SYNC_FD = 3;
@@ -58,7 +57,7 @@ export const armDeadman = (runPath: string, partition: string, first: ProcessId,
   writeDeadline(runPath, partition, deadlineMonoMs);
   const command = ['sh', '-c', WATCH, 'lichen-deadman', deadlineFile(runPath, partition), String(first.pid), first.startTicks];
   return new Promise((resolve, reject) => {
-    const [file = '', ...args] = withoutStrays(command, SYNC_FD);
+    const [file = '', ...args] = command;
     const child = spawn(file, args, { cwd: '/', detached: true, env: TOOL_ENV, stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
     const sync = child.stdio[SYNC_FD];
     let said = '';

@@ -22,7 +22,6 @@ import { Network } from './network.ts';
 import { interpreterOf } from './node-engine.ts';
 import { run, until } from './run.ts';
 import { type ProcessId, readText } from './state.ts';
-import { canCloseStrays, inheritedDescriptors } from './strays.ts';
 
 export interface Detection {
   board: string;
@@ -262,9 +261,6 @@ export const detectDev = async (detection: Detection, whyNotCrun: string): Promi
     whyNotCrun,
     'Nothing is limited and the meters are estimates, so no slice is payable: run as root with crun and conmon installed.',
     ...(loopback ? [] : ['ip is not installed, so instances cannot even reach themselves: apt-get install iproute2.']),
-    ...(inheritedDescriptors().length > 0 && !canCloseStrays()
-      ? ['Descriptors of the calling program leak into instances: apt-get install perl-base.']
-      : []),
   ];
   const none = {
     memory: false,

@@ -23,7 +23,6 @@ import { type AskedProbe, type Probed, probedProgram } from './probe.ts';
 import { ProcessTree } from './process-tree.ts';
 import { run, TOOL_ENV, until } from './run.ts';
 import { identify, isAlive, list, type ProcessId, processOf, readState, readText, signal, writeDurably } from './state.ts';
-import { withoutStrays } from './strays.ts';
 
 const START_LIMIT_MS = 20_000;
 const KILL_LIMIT_MS = 10_000;
@@ -267,7 +266,7 @@ export class DevEngine implements Backend {
 
   #spawn(command: string[], partition: string): Promise<Told> {
     return new Promise((resolve, reject) => {
-      const [file = '', ...args] = withoutStrays(command, SYNC_FD);
+      const [file = '', ...args] = command;
       const child = spawn(file, args, { cwd: '/', detached: true, env: TOOL_ENV, stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
       const sync = child.stdio[SYNC_FD];
       let said = '';

@@ -1,6 +1,6 @@
 /**
  * The logs of all partitions. Words go from the instance through a pipe to its reaper, which outlives the runtime and writes
- * them to a file of bounded size in memory; from there they are taken once a second into a ring, also in memory, that
+ * them to a file of bounded size in memory; from there they are taken, at most once a second, into a ring, also in memory, that
  * answers who reads. So a flood fills nothing, costs its reader a bounded look a second, and goes on being drained while no
  * runtime is there.
  */
@@ -138,7 +138,7 @@ export class LogBook {
 
   #lookAll(): void {
     for (const [partition, log] of this.#logs) {
-      this.#look(log);
+      this.#look(log, 'glance');
       if (log.ended) this.#keep(partition, log, log.keptMs + KEEP_ENDED_MS);
       else this.#keep(partition, log, Math.max(log.keptMs, log.followedMs) + KEEP_MS);
     }
@@ -162,9 +162,9 @@ export class LogBook {
     answer(this.#log(partition).ring.read(from, tailBytes, LIMITS.logFrameBytes));
   }
 
-  #look({ ring, tail, form, capBytes }: Log): void {
+  #look({ ring, tail, form, capBytes }: Log, how: 'look' | 'glance' = 'look'): void {
     const append = (text: string): void => ring.append(Buffer.from(text), capBytes);
-    tail?.look(
+    tail?.[how](
       (raw) => append(form === 'conmon' ? fromConmon(raw) : fromPlain(raw, now())),
       (bytes) => append(linesFor(now(), '!', `${bytes} bytes were said faster than they are kept`, false)),
     );

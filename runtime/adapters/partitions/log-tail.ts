@@ -2,7 +2,7 @@
  * Follows the file that a reaper writes an instance's words to. The reaper begins a new file when one is full, whether
  * anybody has read it or not: so a flood costs its reader one file a look, and what went by unread is counted.
  */
-import { closeSync, fstatSync, openSync, readSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, type FSWatcher, fstatSync, openSync, readSync, renameSync, rmSync, statSync, watch, writeFileSync } from 'node:fs';
 import { readText } from './state.ts';
 
 /** Where a reaper writes. */
@@ -14,6 +14,9 @@ export interface LogSource {
   /** Written since the reaper began, also what is gone; null: it cannot be asked. */
   written(): number | null;
 }
+
+type Take = (raw: string) => void;
+type Lost = (bytes: number) => void;
 
 interface Cursor {
   /** Which reaper this is about. */
@@ -43,6 +46,8 @@ export class LogTail {
   #fd: number | null = null;
   /** As the last look found it. */
   #size = 0;
+  /** Rings when a quiet one says something; silent, there is nothing to look for. */
+  #bell: FSWatcher | null = null;
 
   constructor(source: LogSource, cursorPath: string, reaper: string) {
     this.#source = source;
@@ -50,20 +55,27 @@ export class LogTail {
     this.#cursor = parseCursor(readText(cursorPath), reaper);
   }
 
-  /** Hands on what is new, a piece at a time, and how much went by unread before it. */
-  look(take: (raw: string) => void, lost: (bytes: number) => void): void {
+  /** As `look`, but of one that is listened to only once it rings. Called time and again. */
+  glance(take: Take, lost: Lost): void {
+    if (this.#bell !== null || this.look(take, lost)) return;
+    // Most say nothing for a long time. Once it rings nobody listens until it is quiet again: a flood rings once a look.
+    this.#listen();
+    if (this.look(take, lost)) this.#unlisten();
+  }
+
+  /** Hands on what is new, a piece at a time, and how much went by unread before it. Answers whether there was anything. */
+  look(take: Take, lost: Lost): boolean {
     const cursor = this.#cursor;
-    // Most say nothing from one look to the next: that costs one call.
     const before = this.#found();
-    if (before === null || (before.ino === cursor.inode && before.size === cursor.offset)) return;
+    if (before === null || (before.ino === cursor.inode && before.size === cursor.offset)) return false;
     // What it has written is asked first: what it writes meanwhile must not seem lost.
     const written = before.ino === cursor.inode ? null : this.#source.written();
     const found = written === null ? before : this.#found();
-    if (found === null) return;
+    if (found === null) return true;
     const isNew = found.ino !== cursor.inode;
     if (isNew) {
       this.#drain(take, true);
-      this.close();
+      this.#shut();
       Object.assign(cursor, { inode: found.ino, offset: 0 });
       const behind = (written ?? 0) - found.size - cursor.taken;
       if (behind > SLACK_BYTES) {
@@ -76,6 +88,24 @@ export class LogTail {
     this.#fd ??= openSync(found.path, 'r');
     this.#drain(take, isQuiet);
     this.#keep();
+    return true;
+  }
+
+  /** Where it cannot listen it goes on looking. */
+  #listen(): void {
+    const path = this.#source.path();
+    if (path === null) return;
+    try {
+      this.#bell = watch(path, { persistent: false }, () => this.#unlisten());
+      this.#bell.on('error', () => this.#unlisten());
+    } catch {
+      this.#bell = null;
+    }
+  }
+
+  #unlisten(): void {
+    this.#bell?.close();
+    this.#bell = null;
   }
 
   #found(): { path: string; ino: number; size: number } | null {
@@ -85,6 +115,11 @@ export class LogTail {
   }
 
   close(): void {
+    this.#unlisten();
+    this.#shut();
+  }
+
+  #shut(): void {
     if (this.#fd !== null) closeSync(this.#fd);
     this.#fd = null;
   }
@@ -95,7 +130,7 @@ export class LogTail {
   }
 
   /** `isWhole`: also a line that has no end yet. */
-  #drain(take: (raw: string) => void, isWhole: boolean): void {
+  #drain(take: Take, isWhole: boolean): void {
     const fd = this.#fd;
     if (fd === null) return;
     const cursor = this.#cursor;

@@ -6,6 +6,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import type { Counters } from '../../ports/partitions.ts';
 import { type PartitionCgroup, WORKLOAD } from './cgroup.ts';
 import type { Layout } from './cgroup-layout.ts';
+import type { LinkBytes } from './link-bytes.ts';
 
 /** One buffer for all: reads are synchronous. `memory.stat` is the longest, about 1.6 KiB. */
 const buffer = Buffer.alloc(8 * 1024);
@@ -60,13 +61,25 @@ const field = (text: string | null, name: string): bigint => {
 export const writtenIn = (ioStat: string | null): bigint =>
   [...(ioStat ?? '').matchAll(/^(?!7:)\d+:\d+ .*?\bwbytes=(\d+)/gm)].reduce((sum, [, bytes]) => sum + BigInt(bytes ?? 0), 0n);
 
+export interface MeterOptions {
+  layout: Layout;
+  cgroup: PartitionCgroup;
+  /** What passed the board's end of its link. */
+  passed: () => LinkBytes;
+  /** Bytes that its data take. */
+  held: () => bigint;
+}
+
 export class Meter {
   readonly #files = new Map<string, KeptFile>();
   readonly #version: 1 | 2;
+  readonly #passed: MeterOptions['passed'];
+  readonly #held: MeterOptions['held'];
 
-  /** `link` is the host's end of the partition's network link, `null` without one. */
-  constructor(layout: Layout, cgroup: PartitionCgroup, link: string | null) {
+  constructor({ layout, cgroup, passed, held }: MeterOptions) {
     this.#version = layout.version;
+    this.#passed = passed;
+    this.#held = held;
     const [cpu, memory, pids] = [cgroup.directory('cpuacct'), cgroup.directory('memory'), cgroup.directory('pids')];
     const v2 = layout.version === 2;
     if (cpu !== null) this.#keep('cpu', v2 ? `${cpu}/cpu.stat` : `${cpu}/cpuacct.usage`);
@@ -76,26 +89,24 @@ export class Meter {
     }
     if (pids !== null) this.#keep('pids', `${pids}/${WORKLOAD}/pids.current`);
     if (layout.io && cpu !== null) this.#keep('io', `${cpu}/io.stat`);
-    if (link !== null) {
-      this.#keep('received', `/sys/class/net/${link}/statistics/rx_bytes`);
-      this.#keep('sent', `/sys/class/net/${link}/statistics/tx_bytes`);
-    }
   }
 
   /** `null` when the partition has no cgroup. */
-  read(): Omit<Counters, 'dataBytes'> | null {
+  read(): Counters | null {
     const cpu = this.#text('cpu');
     if (cpu === null) return null;
     const used = whole(this.#text('memory'));
     // Page cache that the kernel may drop at once is not in use (the working set of the kubelet).
     const droppable = field(this.#text('memoryStat'), this.#version === 2 ? 'inactive_file' : 'total_inactive_file');
+    const { received, sent } = this.#passed();
     return {
       cpuMicros: this.#version === 2 ? field(cpu, 'usage_usec') : whole(cpu) / 1_000n,
       memoryBytes: used > droppable ? used - droppable : 0n,
       // The host receives what the instance sends.
-      netInBytes: whole(this.#text('sent')),
-      netOutBytes: whole(this.#text('received')),
+      netInBytes: sent,
+      netOutBytes: received,
       diskWrittenBytes: writtenIn(this.#text('io')),
+      dataBytes: this.#held(),
       pids: Number(whole(this.#text('pids'))),
     };
   }

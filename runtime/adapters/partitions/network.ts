@@ -25,9 +25,15 @@ import { must, run } from './run.ts';
 import { list, readText } from './state.ts';
 import { Wirings } from './wirings.ts';
 
-/** Runs in the new namespace. */
-const WITHIN =
-  'printf %s "$0" | ip -6 -batch - && { [ -z "$1" ] || printf %s "$1" | ip -4 -batch -; } && { [ -z "$2" ] || printf %s "$2" | nft -f -; }';
+/** Runs in the new namespace, and says when that has its file and when it has its link: others go on from there meanwhile. */
+const WITHIN = `
+set -e
+echo there
+printf %s "$0" | ip -6 -batch -
+[ -z "$1" ] || printf %s "$1" | ip -4 -batch -
+echo linked
+[ -z "$2" ] || printf %s "$2" | nft -f -
+`;
 
 export interface NetworkOptions {
   board: string;
@@ -144,11 +150,9 @@ export class Network {
     await this.#unmake(partition);
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
     closeSync(openSync(file, 'w', 0o600));
-    await must('unshare', [`--net=${file}`, 'true']);
-    enter();
     const address4 = policy !== null && families.v4 ? await this.#free4(partition) : null;
     const wiring: Wiring = { link, address, address4, policy, pairs: [] };
-    const within = [
+    const batch = [
       'link set lo up',
       `link add eth0 type veth peer name ${link} netns ${process.pid}`,
       // One that the kernel makes is tentative for a second, and until then nobody finds the way out for IPv4.
@@ -159,13 +163,30 @@ export class Network {
       'route add default via fe80::1 dev eth0',
     ];
     // The board's end needs no IPv4 address for this (RFC 5549).
-    const within4 = address4 === null ? [] : [`addr add ${address4}/32 dev eth0`, 'route add default via inet6 fe80::1 dev eth0'];
+    const batch4 = address4 === null ? [] : [`addr add ${address4}/32 dev eth0`, 'route add default via inet6 fe80::1 dev eth0'];
     const table = filter ? insideTable(this.#insideOf(partition, { ...wiring, policy: null })) : '';
-    await must('nsenter', [`--net=${file}`, 'sh', '-c', WITHIN, lines(within), within4.length === 0 ? '' : lines(within4), table]);
-    const without = [`addr add fe80::1/64 dev ${link} nodad`, `link set ${link} up`, `route add ${address}/128 dev ${link}`];
-    await must('ip', ['-6', '-batch', '-'], { input: lines(without) });
-    if (address4 !== null) await must('ip', ['-4', 'route', 'add', `${address4}/32`, 'dev', link]);
+    const batches = [lines(batch), batch4.length === 0 ? '' : lines(batch4), table];
+    const [there, linked] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const heard = (words: string): void => {
+      if (words.includes('there\n')) there.resolve();
+      if (words.includes('linked\n')) linked.resolve();
+    };
+    const within = must('unshare', [`--net=${file}`, 'sh', '-c', WITHIN, ...batches], { heard });
+    await Promise.race([there.promise, within]);
+    enter();
+    await Promise.race([linked.promise, within]);
+    const both = [within, this.#lead(link, address, address4)];
+    // What went wrong is told when neither is still at it: it is undone next.
+    await Promise.allSettled(both);
+    await Promise.all(both);
     return wiring;
+  }
+
+  /** The board's end of the link, and its ways there. */
+  async #lead(link: string, address: string, address4: string | null): Promise<void> {
+    const batch = [`addr add fe80::1/64 dev ${link} nodad`, `link set ${link} up`, `route add ${address}/128 dev ${link}`];
+    await must('ip', ['-6', '-batch', '-'], { input: lines(batch) });
+    if (address4 !== null) await must('ip', ['-4', 'route', 'add', `${address4}/32`, 'dev', link]);
   }
 
   /**

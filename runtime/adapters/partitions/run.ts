@@ -2,7 +2,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { LichenError } from '../../protocol/errors.ts';
-import { withoutStrays } from './strays.ts';
 
 /** The environment of every tool; nothing of the runtime's own may change what a tool does. */
 export const TOOL_ENV = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
@@ -28,13 +27,14 @@ export interface RunOptions {
   timeoutMs?: number;
   /** As whom; by default as the runtime itself. */
   uid?: number;
+  /** All that was said on stdout, whenever there is more of it. */
+  heard?: (stdout: string) => void;
 }
 
-export const run = (file: string, args: string[], { input, timeoutMs = 20_000, uid }: RunOptions = {}): Promise<Ran> =>
+export const run = (file: string, args: string[], { input, timeoutMs = 20_000, uid, heard }: RunOptions = {}): Promise<Ran> =>
   new Promise((resolve) => {
-    const [program = file, ...rest] = withoutStrays([file, ...args], 2);
     const as = uid === undefined ? {} : { uid, gid: uid };
-    const child = spawn(program, rest, { cwd: '/', env: TOOL_ENV, stdio: ['pipe', 'pipe', 'pipe'], ...as });
+    const child = spawn(file, args, { cwd: '/', env: TOOL_ENV, stdio: ['pipe', 'pipe', 'pipe'], ...as });
     const out = { stdout: '', stderr: '' };
     let timedOut = false;
     const timer = setTimeout(() => {
@@ -47,6 +47,7 @@ export const run = (file: string, args: string[], { input, timeoutMs = 20_000, u
     for (const name of ['stdout', 'stderr'] as const) {
       child[name].setEncoding('utf8').on('data', (text: string) => {
         out[name] = (out[name] + text).slice(0, OUTPUT_BYTES_MAX);
+        if (name === 'stdout') heard?.(out.stdout);
       });
     }
     const end = (code: number | null): void => {

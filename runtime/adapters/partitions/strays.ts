@@ -5,16 +5,11 @@
  * `uv_disable_stdio_inheritance`); a descriptor 251 of its parent goes on to every child. A reaper would keep such a
  * pipe or lock open for as long as the workload runs, and a workload without an OCI runtime in between would see it.
  */
-import { accessSync, constants, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, readdirSync, readFileSync } from 'node:fs';
 
 const O_CLOEXEC = 0o2000000;
-const PERL = '/usr/bin/perl';
-/** Opening "&=n" takes descriptor n over, so that close closes it; the POSIX module would say it plainer and cost 15 ms. */
-const CLOSE_THEN_EXEC =
-  'opendir(my $d, "/proc/self/fd"); my @f = grep { /^\\d+$/ && $_ > $ARGV[0] } readdir $d; closedir $d;' +
-  ' for (@f) { open(my $h, "<&=", $_) and close $h } shift @ARGV; exec { $ARGV[0] } @ARGV or die "$ARGV[0]: $!\\n"';
 
-export const inheritedDescriptors = (): number[] => {
+const inherited = (): number[] => {
   const strays: number[] = [];
   for (const name of readdirSync('/proc/self/fd')) {
     const fd = Number(name);
@@ -29,18 +24,7 @@ export const inheritedDescriptors = (): number[] => {
   return strays;
 };
 
-export const canCloseStrays = (): boolean => {
-  try {
-    accessSync(PERL, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+/** Once, before the first child: nobody in here knows of them, so nobody in here needs them. */
+export const closeStrays = (): void => {
+  for (const fd of inherited()) closeSync(fd);
 };
-
-/**
- * The command, run so that it inherits nothing above `keep`. The shell of Debian cannot name a descriptor above 9, so
- * perl-base (Essential there) closes them; a board's image has neither perl nor strays and pays nothing.
- */
-export const withoutStrays = (command: string[], keep: number): string[] =>
-  inheritedDescriptors().length > 0 && canCloseStrays() ? [PERL, '-e', CLOSE_THEN_EXEC, String(keep), ...command] : command;

@@ -140,6 +140,8 @@ export const reportSchema = v.strictObject({
   system: v.optional(systemReport),
   /** The same of its runtime alone; its slot is `image` while it is the one that came with the system. */
   runtime: v.optional(systemReport),
+  /** Gateways that gave it something else for a piece, again and again: of which piece last, and of how many such lies it knows. */
+  liars: v.optional(v.pipe(v.array(v.strictObject({ gateway: gatewayId, about: hash, times: positive })), v.maxLength(LIMITS.liars))),
 });
 export type SystemReport = v.InferOutput<typeof systemReport>;
 export type Report = v.InferOutput<typeof reportSchema>;

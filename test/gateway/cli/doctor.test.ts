@@ -116,6 +116,7 @@ describe('the gateway', () => {
     upkeep: null,
     system: null,
     runtime: null,
+    liars: [],
     ...changes,
   });
   const judge = ({
@@ -143,6 +144,11 @@ describe('the gateway', () => {
     ['entries that wait', { said: { pending: 3 } }, ['log lacks']],
     ['a board away', { boards: [board({ here: false })] }, ['boards lacks']],
     ['a cloned card', { boards: [board({ quarantined: true })] }, ['boards broken']],
+    [
+      'a gateway that gives boards something else',
+      { boards: [board({ liars: [{ gateway: idOf('b'), about: '0'.repeat(64), times: 1 }] })] },
+      ['content broken'],
+    ],
     ['a board without a binding', { boards: [board({ bound: false })] }, ['boards lacks']],
   ])('%s', (_name, world, expected) => expect(judge(world)).toEqual(expected));
 

@@ -257,6 +257,8 @@ describe('what is here already', () => {
     world.pass(1000);
     expect(said(world, /chunk refused: bad-signature/)).toBe(true);
     expect(packZstd(right).length).toBeLessThan(right.length / 4);
+    // Asked for again, of a gateway that still does not have it.
+    world.pass(PACE.patienceMs);
     send(packZstd(right));
     world.pass(1000);
     expect(world.state(lacks.lease)?.state).toBe('running');

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { MUTANTS, STOP, UPDATE } from './mutants.ts';
+import { CONTENT, MUTANTS, STOP, UPDATE } from './mutants.ts';
 
 const HUNT = join(import.meta.dirname, 'hunt.ts');
 const hunt = async (name: string, seeds: number, after = 0, world = 'hunt.yaml'): Promise<Record<string, unknown>> => {
@@ -19,7 +19,7 @@ test('there are enough of them', () => {
 /** Seeds of each of two processes. A red one names its seed: `lichen sim replay test/sim/mutants/hunt.yaml --seed N`. */
 const SEEDS = 40;
 
-test.each(['hunt.yaml', STOP, UPDATE])(
+test.each(['hunt.yaml', STOP, UPDATE, CONTENT])(
   'with every guard on, nothing is found: %s',
   async (world) => {
     const found = await Promise.all([0, SEEDS].map((after) => hunt('none', SEEDS, after, world)));

@@ -21,6 +21,9 @@ export const STOP = 'hunt-stop.yaml';
 /** Where releases are on trial and come in waves. */
 export const UPDATE = 'hunt-update.yaml';
 
+/** Where content rots at gateways, and one of them lies. */
+export const CONTENT = 'hunt-content.yaml';
+
 /**
  * Not here, as this judge or this world does not show them: a request that is stopped and run all the same; a gateway that
  * takes records beyond a gap (boards send none of which the rest is not on two disks); `over-offered` (every virtual kernel
@@ -282,6 +285,22 @@ export const MUTANTS: Mutant[] = [
     find: 'state === undefined || state.held === true || monoMs <=',
     replace: 'state === undefined || monoMs <=',
     world: UPDATE,
+    caughtAs: [EXPECTATION],
+  },
+  {
+    name: 'who gives something else again and again is never left',
+    file: 'runtime/agent/session.ts',
+    find: '  if (link.carried || !isShunned(work, gateway.gateway, now)) return;\n',
+    replace: '  return;\n',
+    world: CONTENT,
+    caughtAs: [EXPECTATION],
+  },
+  {
+    name: 'what rotted at a gateway is not mended',
+    file: 'gateway/service/pieces.ts',
+    find: '  wanted.put(work, HEALING, key);\n',
+    replace: '',
+    world: CONTENT,
     caughtAs: [EXPECTATION],
   },
 ];

@@ -2,11 +2,12 @@
 import { appendFileSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { keepLog, keptLog, WearBudget } from '../../../../runtime/adapters/partitions/log-keep.ts';
 import { fromConmon, fromPlain, linesFor } from '../../../../runtime/adapters/partitions/log-lines.ts';
 import { LogRing } from '../../../../runtime/adapters/partitions/log-ring.ts';
-import { LogTail } from '../../../../runtime/adapters/partitions/log-tail.ts';
+import { type LogSource, LogTail } from '../../../../runtime/adapters/partitions/log-tail.ts';
 import { LIMITS } from '../../../../runtime/protocol/limits.ts';
 import { printable } from '../../../../runtime/protocol/printable.ts';
 
@@ -79,9 +80,9 @@ describe('a tail', () => {
   const path = (): string => join(directory, 'raw');
   const make = (written: () => number | null = () => null) =>
     new LogTail({ form: 'plain', path: path, written }, join(directory, 'at'), '1-2');
-  const looked = (tail: LogTail): { text: string; lost: number } => {
+  const looked = (tail: LogTail, how: 'look' | 'glance' = 'look'): { text: string; lost: number } => {
     const seen = { text: '', lost: 0 };
-    tail.look(
+    tail[how](
       (raw) => {
         seen.text += raw;
       },
@@ -105,6 +106,44 @@ describe('a tail', () => {
     expect(looked(next).text).toBe('thr');
     next.remove();
     expect(existsSync(join(directory, 'at'))).toBe(false);
+  });
+
+  it('is not looked for while it says nothing, and loses nothing by that', async () => {
+    let asked = 0;
+    const source: LogSource = {
+      form: 'plain',
+      path: () => {
+        asked += 1;
+        return path();
+      },
+      written: () => null,
+    };
+    const tail = new LogTail(source, join(directory, 'at'), '1-2');
+    writeFileSync(path(), 'one\n');
+    const heard: string[] = [];
+    const glanced = async (): Promise<string> => {
+      // What the kernel has told by now is heard.
+      await pause(20);
+      heard.push(looked(tail, 'glance').text);
+      return heard.join('');
+    };
+    expect(await glanced()).toBe('one\n');
+    await glanced();
+    const before = asked;
+    for (let i = 0; i < 3; i++) await glanced();
+    expect(asked).toBe(before);
+    appendFileSync(path(), 'two\n');
+    await glanced();
+    // The reaper begins another file, and writes to that.
+    for (let i = 0; i < 3; i++) await glanced();
+    renameSync(path(), `${path()}.old`);
+    writeFileSync(path(), 'three\n');
+    await glanced();
+    expect(await glanced()).toBe('one\ntwo\nthree\n');
+    appendFileSync(path(), 'last\n');
+    // Over before anybody could ring: the end looks all the same.
+    expect(looked(tail).text).toBe('last\n');
+    tail.remove();
   });
 
   it('reads a file to its end that makes way for the next, and counts what it never saw [logs-6]', () => {
