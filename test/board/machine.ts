@@ -95,6 +95,11 @@ export class Machine {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
+  /** How much it has written so far, most of it to its disks (proc(5), `wchar`). */
+  get writtenBytes(): number {
+    return Number(/^wchar: (\d+)$/m.exec(readFileSync(`/proc/${this.#child.pid}/io`, 'latin1'))?.[1]);
+  }
+
   /** What its disks hold while it stands still is what they would hold if the plug were pulled. */
   async still(work: () => void): Promise<void> {
     const pid = this.#child.pid ?? 0;

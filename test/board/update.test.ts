@@ -163,18 +163,28 @@ const seeded = (seed: number) => {
   };
 };
 
-/** Of one update, with the card as it was: mostly while there is something to interrupt. */
+const MIB = 1024 ** 2;
+/** So much is written at most between one cut and the next: while the root is, while the boot partition is, and from then on. */
+const STEPS = { root: 48 * MIB, boot: 4 * MIB, after: 0.3 * MIB };
+const CUTS_MAX = 60;
+
+/** Of one update: cards as they were. When that is depends on what was written to them, not on how fast. */
 const cutsDuring = async (seed: number, isOver: () => boolean): Promise<string[]> => {
   const draw = seeded(seed);
-  const looksOf = (): string => spawnSync('mdir', ['-a', '-i', `${at('card')}@@1M`, '::lichen/a'], { encoding: 'utf8' }).stdout;
-  const before = looksOf();
+  const looks = (): string => spawnSync('mdir', ['-a', '-i', `${at('card')}@@1M`, '::lichen/a'], { encoding: 'utf8' }).stdout;
+  const before = looks();
+  const step = (): number => {
+    if (machine.transcript.includes(`${fourth} is in the other slot`)) return STEPS.after;
+    return looks() === before ? STEPS.root : STEPS.boot;
+  };
   const cuts: string[] = [];
-  while (!isOver()) {
-    const isArmed = machine.transcript.includes(`${fourth} is in the other slot`);
-    const withinMs = isArmed ? 3000 : looksOf() === before ? 8000 : 500;
-    await sleep(draw() * withinMs);
-    await machine.still(() => copyCard(at('card'), at(`cut-${cuts.length}`)));
-    cuts.push(at(`cut-${cuts.length}`));
+  for (let last = machine.writtenBytes, part = draw(); !isOver(); await sleep(100)) {
+    if (machine.writtenBytes - last < part * step()) continue;
+    if (cuts.length === CUTS_MAX) throw new Error(`${CUTS_MAX} cuts, and the update is not over`);
+    const cut = at(`cut-${cuts.length}`);
+    await machine.still(() => copyCard(at('card'), cut));
+    cuts.push(cut);
+    [last, part] = [machine.writtenBytes, draw()];
   }
   return cuts;
 };
@@ -201,6 +211,7 @@ test(
     const systems = { a: systemIn(at('system-4')), b: systemIn(at('system-2')) };
     // Those that are started are as far apart as they can be.
     const slots = cuts.map((card) => startsFrom(card, systems, at('scratch')));
+    process.stderr.write(`seed ${SEED}: the card at ${cuts.length} moments, and what would be started: ${slots.join(' ')}\n`);
     const chosen = Array.from({ length: CUTS }, (_, at) => Math.floor((at * cuts.length) / CUTS));
     expect(new Set(chosen).size, `${cuts.length} moments were seen`).toBe(CUTS);
     const row = await boardWhen(federation, 'the update', UPDATE_LIMIT_MS, runs(fourth));
@@ -208,7 +219,6 @@ test(
     await machine.close();
     for (let next = 0; next < CUTS; next += BESIDE)
       await Promise.all(chosen.slice(next, next + BESIDE).map((cut) => startsFromCut(cuts[cut] ?? '', slots[cut] ?? '')));
-    process.stderr.write(`seed ${SEED}: the card at ${cuts.length} moments, of which ${CUTS} were started: ${slots.join(' ')}\n`);
     expect(new Set(slots), 'before and after').toEqual(new Set(['a', 'b']));
   },
   2 * UPDATE_LIMIT_MS,
