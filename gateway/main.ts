@@ -46,6 +46,8 @@ export interface GatewayOptions {
   apiPort: number;
   /** A peer silent for this long counts as gone. */
   silenceMs: number;
+  /** Bytes of releases that it holds at most. */
+  contentBytes: number;
 }
 
 export interface RunningGateway {
@@ -129,6 +131,7 @@ export const runGateway = async (options: GatewayOptions): Promise<RunningGatewa
     entropy: (length) => kernelEntropy.bytes(length),
     unpack: unpackZstd,
     software: SOFTWARE,
+    contentBytes: options.contentBytes,
   };
   const replies: Replies = new Map();
   const gatekeeper: Gatekeeper = (party, id, shown) => admitSession(readOnly(store), service, party, id, shown);

@@ -7,6 +7,7 @@ import { openBoardKey, rotateBoardKey } from './adapters/board-key.ts';
 import { identityFromSeed } from './adapters/certificate.ts';
 import { bootId, openClock } from './adapters/clock.ts';
 import { nodeCrypto } from './adapters/crypto.ts';
+import { closeInherited, keepFromChildren } from './adapters/descriptors.ts';
 import { kernelEntropy } from './adapters/entropy.ts';
 import { openFiles } from './adapters/files.ts';
 import { healthOf } from './adapters/health.ts';
@@ -143,6 +144,8 @@ const beginTurn = (board: Board, doors: Doors, stick: StickLink | null, store: S
 };
 
 const run = async (given: Values): Promise<void> => {
+  // Before anything is opened here.
+  closeInherited();
   const data = dataOf(given);
   const { gateways = [], ...said } = readSetup(data, journal);
   const values: Values = { ...said, ...given };
@@ -153,7 +156,9 @@ const run = async (given: Values): Promise<void> => {
   const pace = paceOf(values);
   const looksOnly = values.status === true || values.evict === true;
   const owner = `board ${id} ${hex(kernelEntropy.bytes(8))}`;
-  const store = openLmdbStore({ path: join(data, 'store.mdb'), owner: looksOnly ? null : owner });
+  const storePath = join(data, 'store.mdb');
+  const store = openLmdbStore({ path: storePath, owner: looksOnly ? null : owner });
+  keepFromChildren(storePath);
   if (values.status === true) {
     process.stdout.write(`${JSON.stringify({ ...statusOf(id, rowsOf(store)), logWear: wearOf(id, data), health: healthOf(data) })}\n`);
     return store.close();

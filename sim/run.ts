@@ -4,7 +4,6 @@
  */
 
 import { vectorOf } from '../gateway/core/log.ts';
-import { nodeCrypto, signerFromSeed } from '../runtime/adapters/crypto.ts';
 import { patienceMs } from '../runtime/core/homing.ts';
 import { outbox } from '../runtime/core/tables.ts';
 import { type Bytes, equal } from '../runtime/protocol/bytes.ts';
@@ -27,8 +26,9 @@ import { drawIncidents } from './scenario/draw.ts';
 import type { Incident, Scenario } from './scenario/scenario.ts';
 import { chanceFrom } from './world/chance.ts';
 import { type VirtualClock, virtualClock } from './world/clock.ts';
-import { type Keys, standInKeys } from './world/crypto.ts';
+import { standInKeys } from './world/crypto.ts';
 import { startTrace } from './world/trace.ts';
+import { realKeys } from './world/verified.ts';
 
 export interface RunOptions {
   seed: number;
@@ -42,8 +42,6 @@ export interface RunOptions {
   /** Seconds by a clock of the machine, for how long it took. */
   seconds(): number;
 }
-
-const realKeys: Keys = { crypto: nodeCrypto, signer: signerFromSeed };
 
 /** How often expectations are looked at, and whether the world has come to rest in the end. */
 const LOOK_MS = 30_000;
@@ -82,7 +80,7 @@ class Run {
 
   constructor(scenario: Scenario, options: RunOptions) {
     const { clock, trace } = this;
-    const keys = options.crypto === 'stand-in' ? standInKeys() : realKeys;
+    const keys = options.crypto === 'stand-in' ? standInKeys() : realKeys();
     const chance = chanceFrom(`${scenario.name}/${options.seed}`);
     this.#scenario = scenario;
     this.#options = options;

@@ -4,6 +4,7 @@
  */
 import * as v from 'valibot';
 import type { CallName } from '../../runtime/protocol/api.ts';
+import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { offerSchema, updatePhase } from '../../runtime/protocol/nouns/board.ts';
 import { grant, linkTargets, publishedPorts } from '../../runtime/protocol/nouns/reach.ts';
 import { shared } from '../../runtime/protocol/nouns/release.ts';
@@ -57,6 +58,8 @@ const status = v.object({
   wallMs: uint,
   vector,
   pending: uint,
+  /** Bytes of releases that it holds, and at most. */
+  content: v.optional(v.object({ bytes: uint, most: uint }), { bytes: 0, most: LIMITS.contentBytes }),
   boardsHere: v.array(boardId),
   peers: v.array(v.object({ gateway: gatewayId, up: v.boolean(), forMs: int, vector })),
 });

@@ -35,22 +35,25 @@ import {
   trustId,
 } from '../../runtime/protocol/nouns/trust.ts';
 
-export const operatorIdOf = (crypto: Crypto, roots: Signer[], threshold: number): OperatorId =>
-  idFrom<OperatorId>(trustId(crypto, 'operator', { roots: roots.map((root) => root.publicKey), threshold }));
+export const operatorIdOf = (crypto: Crypto, roots: Bytes[], threshold: number): OperatorId =>
+  idFrom<OperatorId>(trustId(crypto, 'operator', { roots, threshold }));
 
-/** The first version; later ones are made with `nextOperator`. */
+const keysOf = (signers: Signer[], absent: Bytes[] = []): Bytes[] => [...signers.map(({ publicKey }) => publicKey), ...absent];
+
+/** The first version; later ones are made with `nextOperator`. `absent`: further roots, whose keys are not here. */
 export const firstOperator = (
   crypto: Crypto,
-  roots: Signer[],
-  terms: { threshold: number; name: string; gateways: GatewayEntry[]; peers: OperatorId[]; feePermille: number },
+  signers: Signer[],
+  terms: { threshold: number; name: string; gateways: GatewayEntry[]; peers: OperatorId[]; feePermille: number; absent?: Bytes[] },
 ): { doc: OperatorDoc; document: Bytes } => {
-  const { threshold, name, gateways, peers, feePermille } = terms;
+  const { threshold, name, gateways, peers, feePermille, absent } = terms;
+  const roots = keysOf(signers, absent);
   const doc: OperatorDoc = {
     v: 1,
     version: 1,
     previous: null,
     name,
-    roots: roots.map((root) => root.publicKey),
+    roots,
     threshold,
     revoked: [],
     operator: operatorIdOf(crypto, roots, threshold),
@@ -59,7 +62,7 @@ export const firstOperator = (
     retired: [],
     feePermille,
   };
-  return { doc, document: sealMany(operatorNoun, doc, roots) };
+  return { doc, document: sealMany(operatorNoun, doc, signers) };
 };
 
 /** `signers`: a threshold of the former roots and of the new ones. */
@@ -78,16 +81,19 @@ export const nextOperator = (
   return { doc, document: sealMany(operatorNoun, doc, signers) };
 };
 
+export const publisherIdOf = (crypto: Crypto, roots: Bytes[], threshold: number): PublisherId =>
+  idFrom<PublisherId>(trustId(crypto, 'publisher', { roots, threshold }));
+
 export const firstPublisher = (
   crypto: Crypto,
-  roots: Signer[],
-  terms: { threshold: number; name: string; keys: Bytes[] },
+  signers: Signer[],
+  terms: { threshold: number; name: string; keys: Bytes[]; absent?: Bytes[] },
 ): { doc: PublisherDoc; document: Bytes } => {
-  const { threshold, name, keys } = terms;
-  const publicKeys = roots.map((root) => root.publicKey);
-  const publisher = idFrom<PublisherId>(trustId(crypto, 'publisher', { roots: publicKeys, threshold }));
-  const doc: PublisherDoc = { v: 1, version: 1, previous: null, name, roots: publicKeys, threshold, revoked: [], publisher, keys };
-  return { doc, document: sealMany(publisherNoun, doc, roots) };
+  const { threshold, name, keys, absent } = terms;
+  const roots = keysOf(signers, absent);
+  const publisher = publisherIdOf(crypto, roots, threshold);
+  const doc: PublisherDoc = { v: 1, version: 1, previous: null, name, roots, threshold, revoked: [], publisher, keys };
+  return { doc, document: sealMany(publisherNoun, doc, signers) };
 };
 
 export const nextPublisher = (

@@ -17,6 +17,33 @@ const SKEW_MS = 60_000;
 
 const one = (name: string, state: Check['state'], says: string, fix = ''): Check => ({ name, state, says, fix });
 
+const nameOf = (gateways: Answers['gateways'], id: string): string => gateways.find(({ gateway }) => gateway === id)?.name ?? id;
+
+const percent = ({ bytes, most }: Answers['status']['content']): number => Math.floor((bytes * 100) / most);
+
+const judgeContent = (status: Answers['status'], gateways: Answers['gateways'], boards: Answers['boards']): Check[] => [
+  ...(status.content.bytes * 10 > status.content.most * 9
+    ? [
+        one(
+          'content',
+          'lacks',
+          `the releases that it holds fill ${percent(status.content)}% of what it may hold`,
+          'End requests that nobody needs any more, or let it hold more: `lichen gateway run --content-mib`.',
+        ),
+      ]
+    : []),
+  ...boards.flatMap(({ board, liars }) =>
+    liars.map(({ gateway, about }) =>
+      one(
+        'content',
+        'broken',
+        `gateway ${nameOf(gateways, gateway)} gave board ${board} something else for content ${about.slice(0, 12)}`,
+        'Its operator looks at its disk; what the board still lacked it has asked of others.',
+      ),
+    ),
+  ),
+];
+
 export const judgeGateway = (
   status: Answers['status'],
   gateways: Answers['gateways'],
@@ -74,16 +101,7 @@ export const judgeGateway = (
           ),
         ]
       : []),
-    ...boards.flatMap(({ board, liars }) =>
-      liars.map(({ gateway, about }) =>
-        one(
-          'content',
-          'broken',
-          `gateway ${nameOf(gateways, gateway)} gave board ${board} something else for content ${about.slice(0, 12)}`,
-          'Its operator looks at its disk; what the board still lacked it has asked of others.',
-        ),
-      ),
-    ),
+    ...judgeContent(status, gateways, boards),
     ...boards.flatMap((board): Check[] => {
       const state = boardState(board);
       if (state === 'quarantined')
@@ -127,8 +145,6 @@ export const judgeGateway = (
     ),
   ];
 };
-
-const nameOf = (gateways: Answers['gateways'], id: string): string => gateways.find(({ gateway }) => gateway === id)?.name ?? id;
 
 const gatewayChecks = async (flags: ApiFlags): Promise<Check[]> => {
   const asked = flags.api !== undefined || Boolean(process.env.LICHEN_API);

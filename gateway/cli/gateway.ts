@@ -26,7 +26,10 @@ interface RunFlags extends JsonFlag {
   address?: string;
   apiListen: string;
   silenceMs: string;
+  contentMib: string;
 }
+
+const MIB = 1024 * 1024;
 
 /** The operators' entry for the key that lies in the data folder, from the newest version that is given. */
 const entryFor = (flags: RunFlags, documents: OperatorDoc[]) => {
@@ -58,6 +61,7 @@ const optionsOf = (flags: RunFlags): RunOptions => {
     apiHost: api.host,
     apiPort: api.port,
     silenceMs: wholeNumber(flags.silenceMs, '--silence-ms', 1000, 24 * 3_600_000),
+    contentBytes: MIB * wholeNumber(flags.contentMib, '--content-mib', 1, 64 * 1024 * 1024),
   };
 };
 
@@ -160,6 +164,7 @@ export const register = (noun: Command, heavy: Heavy): void => {
     .option('--address <host:port>', 'that door as others reach it; by default what the document says')
     .option('--api-listen <host:port>', 'the HTTP API', '127.0.0.1:8080')
     .option('--silence-ms <number>', 'a peer silent for this long counts as gone', '15000')
+    .option('--content-mib <number>', 'of releases it holds at most so much; what nobody needs goes', String(LIMITS.contentBytes / MIB))
     .action((flags: RunFlags) => run(heavy, flags));
   addApi(
     addVerb(noun, {

@@ -18,6 +18,7 @@ export interface RunOptions {
   apiHost: string;
   apiPort: number;
   silenceMs: number;
+  contentBytes: number;
 }
 
 export interface Running {

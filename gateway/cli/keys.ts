@@ -23,8 +23,11 @@ export const readSigners = (paths: string[], flag: string): Signer[] => {
   return signers;
 };
 
+/** Of the two ways to name a key: in hex, and not a file. */
+export const isPublicKey = (text: string): boolean => /^[0-9a-f]{64}$/.test(text);
+
 /** 64 digits of hex, else a key file. Errors: `weak-key`, `not-found`. */
 export const publicKeyOf = (text: string, flag: string): Bytes => {
-  const key = /^[0-9a-f]{64}$/.test(text) ? hexBytes(text, flag) : readKey(text).signer.publicKey;
+  const key = isPublicKey(text) ? hexBytes(text, flag) : readKey(text).signer.publicKey;
   return isWeakKey(key) ? refuse('weak-key', hex(key)) : key;
 };

@@ -6,22 +6,22 @@ import { fingerprint } from '../../runtime/protocol/ids.ts';
 import { type GatewayEntry, gatewayEntry, type OperatorDoc, operatorNoun, unsealOperator } from '../../runtime/protocol/nouns/trust.ts';
 import { gatewayId, operatorId } from '../../runtime/protocol/schema.ts';
 import { firstOperator, nextOperator, operatorIdOf } from './ceremony.ts';
-import { openTrust, readAs, writeDocument } from './documents.ts';
+import { openTrust, readAs } from './documents.ts';
 import { publicKeyOf } from './keys.ts';
 import { emit, type JsonFlag } from './output.ts';
-import { addNextRoots, addRoots, addTrustPush, type NextFlags, nextRoots, type RootFlags, readRoots } from './trust.ts';
+import { addNextRoots, addRoots, addTrustPush, type NextFlags, nextRoots, type RootFlags, readRoots, withSigners } from './trust.ts';
+import { addEndorse, addUnfinished, type FinishFlags, finish, lackingLines, type Trust } from './trust-sign.ts';
 import { addVerb } from './verbs.ts';
 import { hostPort, misused, pairs, wholeNumber, word } from './words.ts';
 
-interface InitFlags extends RootFlags, JsonFlag {
+interface InitFlags extends RootFlags, FinishFlags, JsonFlag {
   name: string;
   fee: string;
   gateway?: string[];
   peer?: string[];
-  out: string;
 }
 
-interface ChangeFlags extends NextFlags, JsonFlag {
+interface ChangeFlags extends NextFlags, FinishFlags, JsonFlag {
   fee?: string;
   gateway?: string[];
   peer?: string[];
@@ -29,7 +29,7 @@ interface ChangeFlags extends NextFlags, JsonFlag {
   retire?: string[];
 }
 
-const GIVES = ['file', 'operator', 'version', 'name', 'gateways', 'peers', 'retired', 'feePermille'] as const;
+const GIVES = ['file', 'operator', 'version', 'name', 'gateways', 'peers', 'retired', 'feePermille', 'lacking'] as const;
 
 /** `name=north,region=lower-saxony,key=HEX|FILE,address=host:port[,id=…]` */
 const gatewayOf = (text: string): GatewayEntry => {
@@ -51,31 +51,35 @@ const gatewayOf = (text: string): GatewayEntry => {
 const feeOf = (text: string): number => wholeNumber(text, '--fee', 0, 1000);
 const peersOf = (texts: string[] = [], flag = '--peer') => texts.map((text) => word(operatorId, text, flag));
 
-const tell = (file: string, doc: OperatorDoc, flags: JsonFlag): void => {
+const linesOf = ({ operator, version, name, gateways, peers, retired, feePermille }: OperatorDoc): string[] => [
+  `operator ${operator} "${name}", version ${version}, fee ${feePermille} per mille`,
+  ...gateways.map((entry) => `gateway ${entry.gateway} ${entry.name} in ${entry.region} at ${entry.address}`),
+  ...peers.map((peer) => `federates with operator ${peer}`),
+  ...retired.map((gateway) => `gateway ${gateway} is gone for good`),
+];
+
+const TRUST: Trust<OperatorDoc> = { noun: operatorNoun, unseal: unsealOperator, lines: linesOf };
+
+const tell = (doc: OperatorDoc, lacking: number, flags: JsonFlag & FinishFlags): void => {
   const { operator, version, name, peers, retired, feePermille } = doc;
   const gateways = doc.gateways.map((entry) => ({ ...entry, key: hex(entry.key) }));
-  emit(flags, { file, operator, version, name, gateways, peers, retired, feePermille }, () =>
-    [
-      `${file}: operator ${operator} "${name}", version ${version}, fee ${feePermille} per mille`,
-      ...gateways.map((entry) => `gateway ${entry.gateway} ${entry.name} in ${entry.region} at ${entry.address}`),
-    ].join('\n'),
+  emit(flags, { file: flags.out, operator, version, name, gateways, peers, retired, feePermille, lacking }, () =>
+    [...linesOf(doc), ...lackingLines('operator', flags.out, lacking)].join('\n'),
   );
 };
 
 const init = (flags: InitFlags): void => {
-  const { roots, threshold } = readRoots(flags);
+  const { signers, absent, threshold } = withSigners(readRoots(flags));
   const gateways = (flags.gateway ?? []).map(gatewayOf);
-  const { doc, document } = firstOperator(nodeCrypto, roots, {
+  const { doc, document } = firstOperator(nodeCrypto, signers, {
     threshold,
+    absent,
     name: flags.name,
     gateways,
     peers: peersOf(flags.peer),
     feePermille: feeOf(flags.fee),
   });
-  // What a gateway would refuse is not handed out.
-  unsealOperator(nodeCrypto, document, null);
-  writeDocument(flags.out, document, true);
-  tell(flags.out, doc, flags);
+  tell(doc, finish(TRUST, document, null, flags), flags);
 };
 
 const next = (previousFile: string, flags: ChangeFlags): void => {
@@ -98,9 +102,7 @@ const next = (previousFile: string, flags: ChangeFlags): void => {
     },
     signers,
   );
-  unsealOperator(nodeCrypto, document, previous);
-  writeDocument(flags.out, document, true);
-  tell(flags.out, doc, flags);
+  tell(doc, finish(TRUST, document, previous, flags), flags);
 };
 
 const GATEWAY = 'name=N,region=R,key=HEX|FILE,address=HOST:PORT[,id=ID]';
@@ -118,15 +120,17 @@ export const register = (noun: Command): void => {
     const operator = operatorIdOf(nodeCrypto, roots, threshold);
     emit(flags, { operator }, () => operator);
   });
-  addRoots(
-    addVerb(noun, {
-      usage: 'init',
-      says: 'make and sign version 1',
-      examples: [
-        'operator init --root root-1.key root-2.key --name "North Coast" --fee 50 --gateway name=husum,region=north,key=gateway/gateway.key,address=husum.example:8883 --out operator-1.cose',
-      ],
-      gives: { keys: GIVES },
-    }),
+  addUnfinished(
+    addRoots(
+      addVerb(noun, {
+        usage: 'init',
+        says: 'make and sign version 1',
+        examples: [
+          'operator init --root root-1.key root-2.key --name "North Coast" --fee 50 --gateway name=husum,region=north,key=gateway/gateway.key,address=husum.example:8883 --out operator-1.cose',
+        ],
+        gives: { keys: GIVES },
+      }),
+    ),
   )
     .requiredOption('--name <text>', 'what people call this operator')
     .option('--fee <per mille>', 'its share of what a lease earns', '0')
@@ -134,16 +138,18 @@ export const register = (noun: Command): void => {
     .option('--peer <operator...>', 'id of an operator to federate with')
     .requiredOption('--out <file>', 'where the signed document goes')
     .action(init);
-  addNextRoots(
-    addVerb(noun, {
-      usage: 'next <previous>',
-      says: 'make and sign the version that follows: changed gateways, peers, roots, fee',
-      examples: [
-        'operator next operator-1.cose --root root-1.key root-2.key --gateway name=list,region=north,key=HEX,address=list.example:8883 --out operator-2.cose',
-        'operator next operator-2.cose --root root-1.key root-2.key --retire ID --out operator-3.cose',
-      ],
-      gives: { keys: GIVES },
-    }),
+  addUnfinished(
+    addNextRoots(
+      addVerb(noun, {
+        usage: 'next <previous>',
+        says: 'make and sign the version that follows: changed gateways, peers, roots, fee',
+        examples: [
+          'operator next operator-1.cose --root root-1.key root-2.key --gateway name=list,region=north,key=HEX,address=list.example:8883 --out operator-2.cose',
+          'operator next operator-2.cose --root root-1.key root-2.key --retire ID --out operator-3.cose',
+        ],
+        gives: { keys: GIVES },
+      }),
+    ),
   )
     .option('--fee <per mille>', 'its share of what a lease earns from now on')
     .option('--gateway <entry...>', `a new or changed gateway: ${GATEWAY}`)
@@ -151,5 +157,6 @@ export const register = (noun: Command): void => {
     .option('--drop-peer <operator...>', 'id of an operator to federate with no longer')
     .option('--retire <gateway...>', 'id of a gateway that is gone for good')
     .action(next);
+  addEndorse(noun, TRUST);
   addTrustPush(noun, "operators'");
 };

@@ -1,44 +1,61 @@
 /** `lichen publisher`: the document that names the keys under which releases are published. */
 import type { Command } from 'commander';
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
-import { idFrom, type PublisherId } from '../../runtime/protocol/ids.ts';
-import { type PublisherDoc, publisherNoun, trustId, unsealPublisher } from '../../runtime/protocol/nouns/trust.ts';
-import { firstPublisher, nextPublisher } from './ceremony.ts';
-import { openTrust, readAs, writeDocument } from './documents.ts';
+import { hex } from '../../runtime/protocol/bytes.ts';
+import { type PublisherDoc, publisherNoun, unsealPublisher } from '../../runtime/protocol/nouns/trust.ts';
+import { firstPublisher, nextPublisher, publisherIdOf } from './ceremony.ts';
+import { openTrust, readAs } from './documents.ts';
 import { publicKeyOf } from './keys.ts';
 import { emit, type JsonFlag } from './output.ts';
 import { addOfflineSign } from './publisher-sign.ts';
-import { addNextRoots, addRoots, addTrustPush, type NextFlags, nextRoots, type RootFlags, readRoots, withNew, without } from './trust.ts';
+import {
+  addNextRoots,
+  addRoots,
+  addTrustPush,
+  type NextFlags,
+  nextRoots,
+  type RootFlags,
+  readRoots,
+  withNew,
+  without,
+  withSigners,
+} from './trust.ts';
+import { addEndorse, addUnfinished, type FinishFlags, finish, lackingLines, type Trust } from './trust-sign.ts';
 import { addVerb } from './verbs.ts';
 
-interface InitFlags extends RootFlags, JsonFlag {
+interface InitFlags extends RootFlags, FinishFlags, JsonFlag {
   name: string;
   key: string[];
-  out: string;
 }
 
-interface ChangeFlags extends NextFlags, JsonFlag {
+interface ChangeFlags extends NextFlags, FinishFlags, JsonFlag {
   key?: string[];
   dropKey?: string[];
 }
 
-const GIVES = ['file', 'publisher', 'version', 'name', 'keys'] as const;
+const GIVES = ['file', 'publisher', 'version', 'name', 'keys', 'lacking'] as const;
 
-const tell = (file: string, { publisher, version, name, keys }: PublisherDoc, flags: JsonFlag): void =>
-  emit(
-    flags,
-    { file, publisher, version, name, keys },
-    () => `${file}: publisher ${publisher} "${name}", version ${version}, ${keys.length} release key${keys.length === 1 ? '' : 's'}`,
+const linesOf = ({ publisher, version, name, keys }: PublisherDoc): string[] => [
+  `publisher ${publisher} "${name}", version ${version}`,
+  ...keys.map((key) => `release key ${hex(key)}`),
+];
+
+const TRUST: Trust<PublisherDoc> = { noun: publisherNoun, unseal: unsealPublisher, lines: linesOf };
+
+const tell = (doc: PublisherDoc, lacking: number, flags: JsonFlag & FinishFlags): void => {
+  const { publisher, version, name, keys } = doc;
+  emit(flags, { file: flags.out, publisher, version, name, keys, lacking }, () =>
+    [...linesOf(doc), ...lackingLines('publisher', flags.out, lacking)].join('\n'),
   );
+};
 
 const keysOf = (texts: string[] = [], flag = '--key') => texts.map((text) => publicKeyOf(text, flag));
 
 const init = (flags: InitFlags): void => {
-  const { roots, threshold } = readRoots(flags);
-  const { doc, document } = firstPublisher(nodeCrypto, roots, { threshold, name: flags.name, keys: withNew([], keysOf(flags.key)) });
-  unsealPublisher(nodeCrypto, document, null);
-  writeDocument(flags.out, document, true);
-  tell(flags.out, doc, flags);
+  const { signers, absent, threshold } = withSigners(readRoots(flags));
+  const terms = { threshold, absent, name: flags.name, keys: withNew([], keysOf(flags.key)) };
+  const { doc, document } = firstPublisher(nodeCrypto, signers, terms);
+  tell(doc, finish(TRUST, document, null, flags), flags);
 };
 
 const next = (previousFile: string, flags: ChangeFlags): void => {
@@ -46,9 +63,7 @@ const next = (previousFile: string, flags: ChangeFlags): void => {
   const { change, signers } = nextRoots(previous, flags);
   const keys = withNew(without(previous.keys, keysOf(flags.dropKey, '--drop-key'), '--drop-key'), keysOf(flags.key));
   const { doc, document } = nextPublisher(nodeCrypto, previous, { ...change, keys }, signers);
-  unsealPublisher(nodeCrypto, document, previous);
-  writeDocument(flags.out, document, true);
-  tell(flags.out, doc, flags);
+  tell(doc, finish(TRUST, document, previous, flags), flags);
 };
 
 export const register = (noun: Command): void => {
@@ -61,34 +76,39 @@ export const register = (noun: Command): void => {
     }),
   ).action((flags: RootFlags & JsonFlag) => {
     const { roots, threshold } = readRoots(flags);
-    const publisher = idFrom<PublisherId>(trustId(nodeCrypto, 'publisher', { roots: roots.map((root) => root.publicKey), threshold }));
+    const publisher = publisherIdOf(nodeCrypto, roots, threshold);
     emit(flags, { publisher }, () => publisher);
   });
-  addRoots(
-    addVerb(noun, {
-      usage: 'init',
-      says: 'make and sign version 1',
-      examples: ['publisher init --root publisher-root.key --name "Crustose Press" --key release.key --out publisher-1.cose'],
-      gives: { keys: GIVES },
-    }),
+  addUnfinished(
+    addRoots(
+      addVerb(noun, {
+        usage: 'init',
+        says: 'make and sign version 1',
+        examples: ['publisher init --root publisher-root.key --name "Crustose Press" --key release.key --out publisher-1.cose'],
+        gives: { keys: GIVES },
+      }),
+    ),
   )
     .requiredOption('--name <text>', 'what people call this publisher')
     .requiredOption('--key <key...>', 'a key (hex or file) that signs releases')
     .requiredOption('--out <file>', 'where the signed document goes')
     .action(init);
-  addNextRoots(
-    addVerb(noun, {
-      usage: 'next <previous>',
-      says: 'make and sign the version that follows: changed release keys or roots',
-      examples: [
-        'publisher next publisher-1.cose --root publisher-root.key --key new-release.key --drop-key release.key --out publisher-2.cose',
-      ],
-      gives: { keys: GIVES },
-    }),
+  addUnfinished(
+    addNextRoots(
+      addVerb(noun, {
+        usage: 'next <previous>',
+        says: 'make and sign the version that follows: changed release keys or roots',
+        examples: [
+          'publisher next publisher-1.cose --root publisher-root.key --key new-release.key --drop-key release.key --out publisher-2.cose',
+        ],
+        gives: { keys: GIVES },
+      }),
+    ),
   )
     .option('--key <key...>', 'a further key (hex or file) that signs releases')
     .option('--drop-key <key...>', 'a key (hex or file) that signs no more')
     .action(next);
+  addEndorse(noun, TRUST);
   addOfflineSign(noun);
   addTrustPush(noun, "publishers'");
 };

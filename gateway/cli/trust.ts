@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { type Bytes, equal } from '../../runtime/protocol/bytes.ts';
 import type { Signer } from '../../runtime/protocol/crypto.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
-import { publicKeyOf, readSigners } from './keys.ts';
+import { isPublicKey, publicKeyOf, readSigners } from './keys.ts';
 import { PUSHED, type PushFlags, pushFiles } from './push.ts';
 import { addPush, addVerb } from './verbs.ts';
 import { misused, wholeNumber } from './words.ts';
@@ -21,11 +21,34 @@ export interface NextFlags extends RootFlags {
   out: string;
 }
 
-/** The threshold of a first version; by default all roots must sign. */
-export const readRoots = ({ root, threshold }: RootFlags): { roots: Signer[]; threshold: number } => {
-  const roots = readSigners(root, '--root');
-  return { roots, threshold: threshold === undefined ? roots.length : wholeNumber(threshold, '--threshold', 1, roots.length) };
+interface FirstRoots {
+  signers: Signer[];
+  /** Those whose keys lie elsewhere. */
+  absent: Bytes[];
+  roots: Bytes[];
+  threshold: number;
+}
+
+/** Of a first version; by default all roots must sign. */
+export const readRoots = ({ root, threshold }: RootFlags): FirstRoots => {
+  const signers = readSigners(
+    root.filter((text) => !isPublicKey(text)),
+    '--root',
+  );
+  const absent = root.filter(isPublicKey).map((text) => publicKeyOf(text, '--root'));
+  const roots = withNew([], [...signers.map(({ publicKey }) => publicKey), ...absent]);
+  if (roots.length < root.length) misused('--root: a key is given twice');
+  return {
+    signers,
+    absent,
+    roots,
+    threshold: threshold === undefined ? roots.length : wholeNumber(threshold, '--threshold', 1, roots.length),
+  };
 };
+
+/** Whoever makes a document signs it. */
+export const withSigners = (first: FirstRoots): FirstRoots =>
+  first.signers.length === 0 ? misused('--root: at least one of them is a key file, which signs') : first;
 
 export const without = (keys: Bytes[], dropped: Bytes[], flag: string): Bytes[] => {
   const unknown = dropped.findIndex((drop) => !keys.some((key) => equal(key, drop)));
@@ -33,10 +56,8 @@ export const without = (keys: Bytes[], dropped: Bytes[], flag: string): Bytes[] 
   return keys.filter((key) => !dropped.some((drop) => equal(drop, key)));
 };
 
-export const withNew = (keys: Bytes[], added: Bytes[]): Bytes[] => [
-  ...keys,
-  ...added.filter((add) => !keys.some((key) => equal(key, add))),
-];
+export const withNew = (keys: Bytes[], added: Bytes[]): Bytes[] =>
+  [...keys, ...added].filter((key, at, all) => all.findIndex((one) => equal(one, key)) === at);
 
 interface Roots {
   name: string;
@@ -45,15 +66,12 @@ interface Roots {
   revoked: Bytes[];
 }
 
-/** A new root signs along, to show that it is held. */
+/** A new root whose key is here signs along, to show that it is held. */
 export const nextRoots = (previous: Roots, flags: NextFlags): { change: Roots; signers: Signer[] } => {
-  const added = readSigners(flags.addRoot ?? [], '--add-root');
-  const signers = readSigners([...flags.root, ...(flags.addRoot ?? [])], '--root');
+  const added = (flags.addRoot ?? []).map((text) => publicKeyOf(text, '--add-root'));
+  const signers = readSigners([...flags.root, ...(flags.addRoot ?? []).filter((text) => !isPublicKey(text))], '--root');
   const dropped = (flags.dropRoot ?? []).map((text) => publicKeyOf(text, '--drop-root'));
-  const roots = withNew(
-    without(previous.roots, dropped, '--drop-root'),
-    added.map(({ publicKey }) => publicKey),
-  );
+  const roots = withNew(without(previous.roots, dropped, '--drop-root'), added);
   const threshold = flags.threshold === undefined ? previous.threshold : wholeNumber(flags.threshold, '--threshold', 1, LIMITS.rootKeys);
   const revoked = withNew(
     previous.revoked,
@@ -66,13 +84,13 @@ export const nextRoots = (previous: Roots, flags: NextFlags): { change: Roots; s
 
 export const addRoots = (command: Command): Command =>
   command
-    .requiredOption('--root <file...>', 'key files of the roots')
+    .requiredOption('--root <key...>', 'key files of the roots; hex of one that signs elsewhere')
     .option('--threshold <number>', 'how many roots must sign; all of them by default');
 
 export const addNextRoots = (command: Command): Command =>
   command
     .requiredOption('--root <file...>', 'key files of the roots that sign: enough for the former version and for this one')
-    .option('--add-root <file...>', 'key file of a new root; it signs, too')
+    .option('--add-root <key...>', 'key file of a new root, which signs, too; hex of one that signs elsewhere')
     .option('--drop-root <key...>', 'a root (hex or file) that is one no longer')
     .option('--threshold <number>', 'how many roots must sign from now on')
     .option('--name <text>', 'a new name')

@@ -9,7 +9,7 @@ import { ordinal } from '../../runtime/turn/table.ts';
 import type { Context, Rows } from './context.ts';
 import { isRevoked, keysOf } from './directory.ts';
 import { open } from './opened.ts';
-import { placeInChain, putInChain } from './place-usage.ts';
+import { type Chained, placeInChain, putInChain } from './place-usage.ts';
 import { heldAlone, heldElsewhere } from './replicas.ts';
 import { boards, closes, hellos, leaseIndex, leaseMarks, leases, metered, openLeases, outcomes } from './tables.ts';
 import { touchRequest } from './touched.ts';
@@ -101,10 +101,14 @@ export const openUsage = (rows: Rows, context: Context, body: Bytes): Sealed<Usa
 
 export const applyUsage = (rows: Rows, context: Context, body: Bytes, entry: LogEntry): void => {
   const sealed = openUsage(rows, context, body);
-  const place = placeInChain(rows, context, sealed);
+  takeInUsage(rows, context, sealed, placeInChain(rows, context, sealed), entry);
+};
+
+/** An entry with a record whose place is known. */
+export const takeInUsage = (rows: Rows, context: Context, sealed: Sealed<Usage>, place: Chained, entry: LogEntry): void => {
   const { board, seq, lease: id, kind } = sealed.value;
   if (place === 'next') {
-    putInChain(rows, context, sealed, body);
+    putInChain(rows, context, sealed, entry.body);
     metered.put(rows, sealed.value.registers, board, id);
   }
   // What stands in another's log is durable there and here, and with it the chain that the other had before it.

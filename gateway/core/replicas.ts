@@ -17,9 +17,11 @@ import { boardSessions, cosigned, lone, usageHeads, usageLives, usageSeen } from
 
 const START: ChainPoint = { seq: 0, hash: new Uint8Array(32) };
 
-/** The highest record of a chain, and the boot in which it was signed. */
-interface End extends ChainPoint {
+/** The highest record of a chain, the boot in which it was signed, by name and by hash, and the first record of that boot. */
+export interface End extends ChainPoint {
   life: string;
+  bootId: string;
+  first: number;
 }
 
 /** Ends of chains that were asked for, or moved, since the start. */
@@ -29,10 +31,10 @@ const ends = volatileTable<End>('chain-ends');
 const UNASKED: Crypto = { sha256: () => START.hash, verify: () => true };
 
 const findEnd = (rows: Rows, board: string, record: Bytes): End => {
-  const { seq } = unseal(UNASKED, usageNoun, record).value;
+  const { seq, bootId } = unseal(UNASKED, usageNoun, record).value;
   const found = usageLives.all(rows, board).find(({ value }) => value.last === seq);
   const { key, value } = found ?? refuse('internal', `no hash of record ${seq} of ${board}`);
-  const end = { seq, hash: value.hash, life: key.slice(board.length + 1) };
+  const end = { seq, hash: value.hash, life: key.slice(board.length + 1), bootId, first: value.first };
   ends.put(rows, end, board);
   return end;
 };

@@ -122,9 +122,12 @@ export const shares = watched(table('share', v.strictObject({ doc: shareSchema, 
 );
 export const vouchers = watched(table('voucher', voucherSchema), (rows, _value, voucher = '') => touchAwaited(rows, `voucher/${voucher}`));
 export const manifests = table('manifest', v.strictObject({ doc: manifestSchema, publisher: hash, signer: publicKey }));
-/** How much of a release is missing here, and why it is refused for good; empty: it is not. */
+/**
+ * How much of a release is missing here, and why it is refused for good; empty: it is not. `gone`: nobody needed it, and what it
+ * alone named goes, or went; what is missing is not waited for then.
+ */
 export const releases = watched(
-  table('release', v.strictObject({ missing: uint, missingPages: uint, refused: text })),
+  table('release', v.strictObject({ missing: uint, missingPages: uint, refused: text, gone: v.optional(v.literal(true)) })),
   (rows, value, release = '') => {
     if (value?.missing !== 0) return;
     touchAwaited(rows, `release/${release}`);
@@ -137,6 +140,17 @@ export const wanted = watched(
   table('wanted', v.strictObject({ asPage: v.array(text), asChunk: v.array(text), bytes: uint })),
   (rows, value) => value !== null && nothing.remove(rows, 'wanted'),
 );
+
+/** Content → how often releases of here name it; what none does any more goes. */
+export const mentions = table('mention', uint);
+/** release/page → the page is among the `mentions`; `chunks`: so is all that it names. */
+export const counted = table('counted', v.strictObject({ chunks: v.boolean() }));
+/** Releases that are gone and whose mentions are still being taken back, page by page. */
+export const leaving = table('leaving', v.strictObject({}));
+/** Releases that nobody needs, since when. */
+export const idle = table('idle', v.strictObject({ sinceMs: wallMs }));
+/** Bytes of all content, as it lies here. */
+export const stock = table('stock', v.strictObject({ bytes: uint }));
 
 export const leases = watched(
   table('lease', v.strictObject({ doc: leaseSchema, document, signer: publicKey, opened: v.boolean(), closed: v.boolean() })),

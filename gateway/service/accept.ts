@@ -23,7 +23,7 @@ export const wasAccepted = (work: Work, service: Service, body: Bytes): boolean 
 /** Throws what `applyEntry` throws; the turn then discards the event. */
 export const accept = (work: Work, service: Service, kind: EntryKind, body: Bytes, now: Instant): void => {
   applyEntry(work, service, appendOwn(work, service, kind, body, now));
-  if (kind !== 'usage') flag(work, 'tell');
+  flag(work, 'tell');
 };
 
 /** `accept` for what clients may send again. */

@@ -3,19 +3,19 @@ import { type Bytes, equal, hex } from '../../runtime/protocol/bytes.ts';
 import { asLichenError, refuse } from '../../runtime/protocol/errors.ts';
 import { type BoardId, idFrom } from '../../runtime/protocol/ids.ts';
 import { PROTOCOL } from '../../runtime/protocol/limits.ts';
-import { decodeAs, encodeAs, seal, unseal } from '../../runtime/protocol/noun.ts';
-import { type Hello, offerSchema, reportNoun } from '../../runtime/protocol/nouns/board.ts';
+import { decodeAs, encodeAs, type Sealed, seal, unseal } from '../../runtime/protocol/noun.ts';
+import { type Hello, offerSchema, reportNoun, type Usage } from '../../runtime/protocol/nouns/board.ts';
 import { nowNoun } from '../../runtime/protocol/nouns/lease.ts';
 import { presenceSchema } from '../../runtime/protocol/nouns/log.ts';
 import { chunk, usageBatch, want } from '../../runtime/protocol/nouns/messages.ts';
 import { sharedNoun } from '../../runtime/protocol/nouns/share.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { volatileTable } from '../../runtime/turn/table.ts';
-import { openUsage, quarantine } from '../core/apply-supply.ts';
+import { openUsage, quarantine, takeInUsage } from '../core/apply-supply.ts';
 import { isRevoked, trusted, trustVersions } from '../core/directory.ts';
 import { appendOwn } from '../core/log.ts';
 import { open } from '../core/opened.ts';
-import { placeInChain } from '../core/place-usage.ts';
+import { type Chained, placeInChain } from '../core/place-usage.ts';
 import { usageHead, usageProof } from '../core/replicas.ts';
 import {
   accusations,
@@ -191,17 +191,24 @@ const takeUsage = (work: Work, service: Service, board: string, body: Bytes, now
   const { lease } = sealed.value;
   if ((leases.get(work, lease)?.doc.board ?? board) !== board) refuse('wrong-signer', `lease ${lease} is another board's`);
   if (isRevoked(work, service, sealed.signer)) refuse('revoked-key', `the key that signed record ${sealed.value.seq}`);
+  const place = placeOf(work, service, sealed, body, now);
+  // Not told at once: it waits for the next look, as many boards' records do.
+  if (place === 'next') takeInUsage(work, service, sealed, place, appendOwn(work, service, 'usage', body, now));
+  return place !== null;
+};
+
+/** Null: it has none, and the batch ends there. */
+const placeOf = (work: Work, service: Service, sealed: Sealed<Usage>, body: Bytes, now: Instant): Chained | null => {
   try {
-    if (placeInChain(work, service, sealed) === 'repeat') return true;
+    return placeInChain(work, service, sealed);
   } catch (thrown) {
     const error = asLichenError(thrown);
     if (error.code === 'internal') throw thrown;
+    const { board } = sealed.value;
     work.emit({ kind: 'journal', line: `usage of ${board}: ${error.message}` });
     if (error.code === 'fork') keepEvidence(work, service, board, body, now);
-    return false;
+    return null;
   }
-  accept(work, service, 'usage', body, now);
-  return true;
 };
 
 /** Both records are in the log then, for peers and auditors; one contradiction proves as much as many. */

@@ -8,9 +8,9 @@ import { LIMITS } from '../../runtime/protocol/limits.ts';
 import type { ChunkRef, Entry, Manifest } from '../../runtime/protocol/nouns/release.ts';
 import { entriesOf, openPage } from '../../runtime/protocol/pages.ts';
 import { checkProgramHead, programOf } from '../../runtime/protocol/program.ts';
-import { blobs, manifests, releases, wanted } from '../core/tables.ts';
+import { blobs, counted, manifests, mentions, releases, wanted } from '../core/tables.ts';
 import type { Service, Work } from './events.ts';
-import { asContent, type Came, keep, lengthOf, plainOf } from './pieces.ts';
+import { asContent, type Came, hasRoom, keep, lengthOf, plainOf, stockOf } from './pieces.ts';
 
 const NOBODY: { asPage: string[]; asChunk: string[]; bytes: number } = { asPage: [], asChunk: [], bytes: 0 };
 
@@ -28,6 +28,21 @@ const checkLengths = (work: Work, refs: ChunkRef[]): void => {
     if (known !== bytes) refuse('bad-schema', `chunk ${key} has ${known} bytes, the page says ${bytes}`);
     seen.set(key, bytes);
   }
+};
+
+const mention = (work: Work, key: string): void => mentions.put(work, (mentions.get(work, key) ?? 0) + 1, key);
+
+/** Once for each page of a release, however often it is named there. */
+const mentionPage = (work: Work, release: string, page: string): void => {
+  if (counted.get(work, release, page) !== null) return;
+  counted.put(work, { chunks: false }, release, page);
+  mention(work, page);
+};
+
+const mentionChunks = (work: Work, release: string, page: string, refs: ChunkRef[]): void => {
+  if (counted.get(work, release, page)?.chunks !== false) return;
+  counted.put(work, { chunks: true }, release, page);
+  for (const [hash] of refs) mention(work, hex(hash));
 };
 
 /** What of it is not held yet, waited for from now on. */
@@ -67,6 +82,15 @@ const checkProgram = (work: Work, service: Service, manifest: Manifest, entries:
   if (head !== null) checkProgramHead(`/${program.path}`, head, manifest.arch);
 };
 
+/** What of a release is named here, as far as its pages are held. */
+export const mentionAll = (work: Work, service: Service, release: string): void => {
+  for (const hash of manifestOf(work, release).pages) {
+    const page = plainOf(work, service, hex(hash));
+    mentionPage(work, release, hex(hash));
+    if (page !== null) mentionChunks(work, release, hex(hash), refsOf(openPage(page)));
+  }
+};
+
 /**
  * Waits for the content of a release whose manifest was accepted; returns what is missing. Throws why the pages that are
  * held already cannot be its own, before anything is written.
@@ -79,17 +103,25 @@ export const awaitRelease = (work: Work, service: Service, release: string): Byt
   if (isWhole) checkProgram(work, service, manifest, entries, null);
   const refs = refsOf(entries);
   checkLengths(work, refs);
+  mentionAll(work, service, release);
   return wait(work, release, manifest.pages, refs);
 };
 
-/** Nobody waits for anything of it any more, and it is placed nowhere. */
-export const refuseRelease = (work: Work, release: string, error: LichenError): void => {
+/** Nobody waits for anything of it any more. What is only to be mended belongs to others. */
+export const forgetWanted = (work: Work, release: string): void => {
   for (const { key, value } of wanted.all(work)) {
     const [asPage, asChunk] = [value.asPage, value.asChunk].map((list) => list.filter((other) => other !== release));
     if (asPage === undefined || asChunk === undefined) continue;
-    if (asPage.length + asChunk.length === 0) wanted.remove(work, key);
+    const left = asPage.length + asChunk.length;
+    if (left === value.asPage.length + value.asChunk.length) continue;
+    if (left === 0) wanted.remove(work, key);
     else wanted.put(work, { ...value, asPage, asChunk }, key);
   }
+};
+
+/** It is placed nowhere. */
+export const refuseRelease = (work: Work, release: string, error: LichenError): void => {
+  forgetWanted(work, release);
   const held = releases.get(work, release) ?? { missing: 0, missingPages: 0 };
   releases.put(work, { ...held, refused: error.message.slice(0, LIMITS.textBytes / 4) }, release);
   work.emit({ kind: 'journal', line: `release ${release} refused: ${error.message}` });
@@ -140,6 +172,17 @@ const judge = (work: Work, service: Service, came: Came): Map<string, LichenErro
   return objections;
 };
 
+const mib = (bytes: number): number => Math.ceil(bytes / 1024 / 1024);
+
+/** Error: `storage-full`. */
+export const checkRoom = (work: Work, service: Service, bytes: number): void => {
+  if (hasRoom(work, service, bytes)) return;
+  refuse(
+    'storage-full',
+    `this gateway holds ${mib(stockOf(work))} of at most ${mib(service.contentBytes)} MiB of releases; what nobody needs goes by itself within the hour; its operator may allow more (--content-mib)`,
+  );
+};
+
 /**
  * Stores content that is waited for, and waits for what it turns out to name. A release that it cannot belong to is
  * refused; if that leaves nobody who waits, so is the content. Errors: those of pages.
@@ -153,12 +196,14 @@ export const takeContent = (work: Work, service: Service, came: Came): Bytes[] =
   const good = (release: string): boolean => !objections.has(release);
   if (first !== undefined && ![...row.asPage, ...row.asChunk].some(good)) throw first;
   for (const [release, error] of objections) refuseRelease(work, release, error);
+  checkRoom(work, service, came.body.length);
   keep(work, came);
   wanted.remove(work, key);
   for (const release of row.asChunk.filter(good)) lessMissing(work, release, 0);
   const refs = row.asPage.some(good) ? refsOf(openPage(plain)) : [];
   const missing = row.asPage.filter(good).flatMap((release) => {
     lessMissing(work, release, 1);
+    mentionChunks(work, release, key, refs);
     return wait(work, release, [], refs);
   });
   return missing;
@@ -173,7 +218,7 @@ const lessMissing = (work: Work, release: string, pages: 0 | 1): void => {
 export const takeFromPeer = (work: Work, service: Service, body: Bytes): void => {
   const came = asContent(work, service, body);
   const row = came === null ? null : wanted.get(work, came.key);
-  if (came === null || row === null) return;
+  if (came === null || row === null || !hasRoom(work, service, body.length)) return;
   const objections = judge(work, service, came);
   const waiting = [...row.asPage, ...row.asChunk];
   if (waiting.length > 0 && waiting.every((release) => objections.has(release))) {

@@ -50,6 +50,8 @@ export interface Service extends Context {
   entropy: (length: number) => Bytes;
   unpack: Unpack;
   software: string;
+  /** How much content is held at most. */
+  contentBytes: number;
 }
 
 export type Handler<E extends Event> = (work: Work, service: Service, event: E, now: Instant) => void;

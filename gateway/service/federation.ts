@@ -23,7 +23,7 @@ import { awaitRelease, refuseRelease, takeFromPeer } from './content.ts';
 import { showContradiction } from './contradiction.ts';
 import type { Event, Handler, Service, Work } from './events.ts';
 import { answerPoll, passGrant, renewFrom, takeVote } from './grants.ts';
-import { PIECE_MAX, proven } from './pieces.ts';
+import { hasRoom, PIECE_MAX, proven } from './pieces.ts';
 import { suspectAll } from './sessions.ts';
 import { askFor, have, oweTo } from './sync.ts';
 
@@ -45,7 +45,7 @@ const UNHEARD = {
 export const peerUp: Handler<Extract<Event, { kind: 'peer-up' }>> = (work, service, event, now) => {
   peers.put(work, { ...UNHEARD, told: vectorOf(work), session: event.session, up: true, sinceMs: now.monoMs }, event.gateway);
   work.emit({ kind: 'peer-send', session: event.session, frame: have(work, service, event.gateway) });
-  askContent(work, event.gateway, now);
+  askContent(work, service, event.gateway, now);
   touchPlacing(work);
 };
 
@@ -100,7 +100,7 @@ const onBlob = (work: Work, service: Service, from: string, peer: PeerState, { h
   peers.put(work, isLie ? { ...answered, doubtedMs: now.monoMs + DOUBT_MS } : answered, from);
   if (isLie) return work.emit({ kind: 'journal', line: `peer ${from}: bad-signature: it gave something else for content ${hex(hash)}` });
   if (bytes !== null) takeFromPeer(work, service, bytes);
-  askContent(work, from, now);
+  askContent(work, service, from, now);
 };
 
 const onHave = (work: Work, service: Service, from: string, peer: PeerState, frame: Frame<'have'>): void => {
@@ -205,7 +205,7 @@ const spurned = (work: Work, service: Service, entry: LogEntry, error: LichenErr
 const applied = (work: Work, service: Service, entry: LogEntry, now: Instant): void => {
   if (entry.kind !== 'manifest') return;
   for (const { key } of manifests.all(work)) if (releases.get(work, key) === null) awaitOrRefuse(work, service, key);
-  for (const { key } of peers.all(work)) askContent(work, key, now);
+  for (const { key } of peers.all(work)) askContent(work, service, key, now);
 };
 
 /** Its pages may be here already, as another release's, and make no tree. */
@@ -220,8 +220,9 @@ const awaitOrRefuse = (work: Work, service: Service, release: string): void => {
 };
 
 /** So many at a time, from where this peer's round last stood: what nobody has must not stand before what somebody has. */
-const askContent = (work: Work, gateway: string, now: Instant): void => {
+const askContent = (work: Work, service: Service, gateway: string, now: Instant): void => {
   const peer = peers.get(work, gateway);
+  if (!hasRoom(work, service, PIECE_MAX)) return;
   if (peer === null || !peer.up || now.monoMs < peer.doubtedMs || peer.asked.length >= LIMITS.wantWindow) return;
   const keys = wanted.page(work, peer.cursor, LIMITS.wantWindow - peer.asked.length).map(({ key }) => key);
   if (keys.length === 0) return;
@@ -230,11 +231,11 @@ const askContent = (work: Work, gateway: string, now: Instant): void => {
 };
 
 /** At each tick whoever has answered everything is asked anew for what it did not have. */
-export const askAllContent = (work: Work, now: Instant): void => {
+export const askAllContent = (work: Work, service: Service, now: Instant): void => {
   if (nothing.get(work, 'wanted') !== null) return;
   for (const { key, value } of peers.all(work)) {
     if (value.asked.length === 0) peers.put(work, { ...value, cursor: '' }, key);
-    askContent(work, key, now);
+    askContent(work, service, key, now);
   }
   const isAtRest = peers.all(work).every(({ value }) => value.cursor === '');
   if (isAtRest && wanted.page(work, '', 1).length === 0) nothing.put(work, true, 'wanted');

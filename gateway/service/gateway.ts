@@ -18,6 +18,7 @@ import { showContradiction } from './contradiction.ts';
 import { place, sendDesired } from './desired.ts';
 import type { Effect, Event, Service, Work } from './events.ts';
 import { askAllContent, askRefused, noticePeers, peerDown, peerFrame, peerUp, retryPending } from './federation.ts';
+import { countContent, tickNeeds } from './leaving.ts';
 import { pairing } from './pairing.ts';
 import { forgetLedger } from './periods.ts';
 import { answerOf, encodeAnswer, push } from './push.ts';
@@ -57,15 +58,17 @@ const decide = (work: Work, service: Service, event: Event, now: Instant): void 
     case 'configured':
       takeUp(work, service);
       beginGrants(work, now);
+      countContent(work, service);
       for (const document of event.documents) acceptOnce(work, service, 'operator', document, now);
       return expectBoards(work, service, now);
     case 'call':
       return work.emit({ kind: 'reply', id: event.id, answer: CALLS[event.name](work, service, event.input, now) });
     case 'tick':
-      askAllContent(work, now);
+      askAllContent(work, service, now);
       tickWatches(work, now);
       missBoards(work, service, now);
       forgetLedger(work, now);
+      tickNeeds(work, service, now);
       flag(work, 'tell');
       return flag(work, 'look');
   }

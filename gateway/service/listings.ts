@@ -33,6 +33,7 @@ import {
 import { type Answer, json } from './answering.ts';
 import { differenceOf } from './difference.ts';
 import type { Service, Work } from './events.ts';
+import { stockOf } from './pieces.ts';
 import { rolloutView } from './rollout-view.ts';
 
 export const status: Answer = (work, service, _input, now) =>
@@ -45,6 +46,7 @@ export const status: Answer = (work, service, _input, now) =>
     wallMs: now.wallMs,
     vector: vectorOf(work),
     pending: pendings.all(work).length,
+    content: { bytes: stockOf(work), most: service.contentBytes },
     boardsHere: boardSessions.all(work).map(({ key }) => key),
     peers: peers
       .all(work)
@@ -118,6 +120,12 @@ export const listBoards: Answer = (work) =>
     })),
   );
 
+/** Null: nothing of it is waited for, as it was let go, or never asked for. */
+const missingOf = (work: Work, release: string): number | null => {
+  const held = releases.get(work, release);
+  return held === null || held.gone === true ? null : held.missing;
+};
+
 export const listReleases: Answer = (work) =>
   json(
     manifests.all(work).map(({ key, value: { doc } }) => ({
@@ -135,7 +143,7 @@ export const listReleases: Answer = (work) =>
       parameterSchema: doc.parameterSchema ?? null,
       /** What it takes of each share; null: it serves its own request alone. */
       shares: doc.shares ?? null,
-      missing: releases.get(work, key)?.missing ?? null,
+      missing: missingOf(work, key),
       /** Why it is refused for good; empty: it is not. */
       refused: releases.get(work, key)?.refused ?? '',
     })),

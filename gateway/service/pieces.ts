@@ -3,7 +3,7 @@ import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
 import { refuse } from '../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { mayBePacked } from '../../runtime/protocol/packing.ts';
-import { blobs, packed, wanted } from '../core/tables.ts';
+import { blobs, packed, stock, wanted } from '../core/tables.ts';
 import type { Service, Work } from './events.ts';
 
 export const PIECE_MAX = Math.max(LIMITS.chunkMaxBytes, LIMITS.pageBytes);
@@ -30,7 +30,40 @@ export const asContent = (work: Work, service: Service, body: Bytes): Came | nul
   return isKnown(work, inside) ? { key: inside, plain, body } : null;
 };
 
+const STOCK = 'all';
+
+/** Bytes of content that are held. */
+export const stockOf = (work: Work): number => stock.get(work, STOCK)?.bytes ?? 0;
+
+const change = (work: Work, bytes: number): void => stock.put(work, { bytes: Math.max(0, stockOf(work) + bytes) }, STOCK);
+
+export const isWeighed = (work: Work): boolean => stock.get(work, STOCK) !== null;
+
+const WEIGHED_AT_ONCE = 64;
+
+/** All that is held, once: a store of before does not say. */
+export const weigh = (work: Work): void => {
+  let bytes = 0;
+  for (let [after, more] = ['', true]; more; ) {
+    const page = blobs.page(work, after, WEIGHED_AT_ONCE);
+    for (const { value } of page) bytes += value.length;
+    more = page.length === WEIGHED_AT_ONCE;
+    after = page.at(-1)?.key ?? '';
+  }
+  stock.put(work, { bytes }, STOCK);
+};
+
+/** Whether so much more can be taken in. */
+export const hasRoom = (work: Work, { contentBytes }: Service, bytes: number): boolean => stockOf(work) + bytes <= contentBytes;
+
+export const drop = (work: Work, key: string): void => {
+  change(work, -(blobs.get(work, key)?.length ?? 0));
+  blobs.remove(work, key);
+  packed.remove(work, key);
+};
+
 export const keep = (work: Work, { key, plain, body }: Came): void => {
+  change(work, body.length);
   blobs.put(work, body, key);
   if (body !== plain) packed.put(work, plain.length, key);
 };
@@ -50,8 +83,7 @@ const isRight = (service: Service, key: string, bytes: Bytes, length: number | n
 export const proven = (work: Work, service: Service, key: string): Bytes | null => {
   const bytes = blobs.get(work, key);
   if (bytes === null || isRight(service, key, bytes, packed.get(work, key))) return bytes;
-  blobs.remove(work, key);
-  packed.remove(work, key);
+  drop(work, key);
   wanted.put(work, HEALING, key);
   work.emit({ kind: 'journal', line: `content ${key} has changed on the disk; peers are asked for it` });
   return null;

@@ -24,8 +24,9 @@ import { lentBy } from '../core/rooms.ts';
 import { lackingFor } from '../core/shares.ts';
 import { bindings, boards, manifests, releases, requests, shares, upkeeps, vouchers } from '../core/tables.ts';
 import { accept, acceptOnce, wasAccepted } from './accept.ts';
-import { awaitRelease, missingOf, takeContent } from './content.ts';
+import { awaitRelease, checkRoom, missingOf, takeContent } from './content.ts';
 import type { Service, Work } from './events.ts';
+import { takeUpAgain } from './leaving.ts';
 import { asContent } from './pieces.ts';
 
 /** Of what is missing, as many hashes as an answer holds; the manifest pushed again names the next ones. */
@@ -58,6 +59,7 @@ const pushUpkeep: Push = (work, service, body, now) => {
     refuse('not-found', `no image ${hex(value.release)} is known here; push it first`);
   if (doc !== null && doc.publisher !== value.publisher)
     refuse('wrong-publisher', `image ${hex(value.release ?? new Uint8Array())} is of another publisher`);
+  if (value.release !== undefined) checkHere(work, hex(value.release));
   return once('upkeep')(work, service, body, now);
 };
 
@@ -69,6 +71,12 @@ const checkLent = (work: Work, manifest: Manifest, { filter, state }: Request): 
   const lent = lentBy(offer, binding);
   const lacking = needsOf(manifest).filter((need) => !lent.has(need));
   if (lacking.length > 0) refuse('not-offered', `the release needs ${lacking.join(', ')}, which board ${board} or its owner does not lend`);
+};
+
+/** Nobody needed it for so long that its content went. */
+const checkHere = (work: Work, release: string): void => {
+  if (releases.get(work, release)?.gone === true)
+    refuse('missing-content', `nobody needed release ${release} any more, and its content is gone; push it again: lichen release push`);
 };
 
 /** What takes the place of a release has to be one that may run there, with what is asked of both. */
@@ -83,6 +91,7 @@ const checkFallback = (work: Work, manifest: Manifest, { fallback, release, para
   if (other.publisher !== manifest.publisher) refuse('wrong-publisher', `release ${key} to fall back to is of another publisher`);
   if (isWithdrawn(work, key)) refuse('revoked-key', 'the publisher has revoked the key that signed the release to fall back to');
   givenTo(other, knownTo(other, parameters));
+  checkHere(work, key);
 };
 
 const pushRequest: Push = (work, service, body, now) => {
@@ -100,6 +109,7 @@ const pushRequest: Push = (work, service, body, now) => {
   const refused = releases.get(work, hex(value.release))?.refused ?? '';
   if (refused !== '') refuse('bad-release', `release ${hex(value.release)} is refused: ${refused}`);
   checkRunnable(manifest.doc);
+  if (value.state !== 'destroyed') checkHere(work, hex(value.release));
   givenTo(manifest.doc, value.parameters);
   if (value.state !== 'destroyed') checkFallback(work, manifest.doc, value);
   const id = requestIdOf(service.crypto, value.tenant, value.name);
@@ -132,6 +142,8 @@ const pushManifest: Push = (work, service, body, now) => {
   const release = hex(hash);
   if (manifests.get(work, release) === null) {
     checkManifest(value);
+    // Nothing of it could be taken: better said before its first piece than after.
+    checkRoom(work, service, 1);
     const newer = manifests
       .all(work)
       .find(({ value: { doc } }) => doc.publisher === value.publisher && doc.recipe === value.recipe && doc.sequence >= value.sequence);
@@ -140,7 +152,9 @@ const pushManifest: Push = (work, service, body, now) => {
   }
   const held = releases.get(work, release);
   if (held === null) awaitRelease(work, service, release);
-  else if (held.refused !== '') refuse('bad-schema', `release ${release} is refused: ${held.refused}`);
+  else if (held.gone === true) {
+    if (!takeUpAgain(work, service, release)) refuse('conflict', `what release ${release} had before is just being thrown out`);
+  } else if (held.refused !== '') refuse('bad-schema', `release ${release} is refused: ${held.refused}`);
   return missingOf(work, release, MISSING_TOLD);
 };
 

@@ -22,6 +22,8 @@ import {
   ONE,
   outbox,
   probes,
+  readings,
+  recordings,
   renewings,
 } from '../core/tables.ts';
 import type { Instant } from '../turn/clock.ts';
@@ -44,9 +46,10 @@ export interface Concerns {
 
 /** Tables that one concern alone looks at, or none, before it acts. */
 const ASIDE: ReadonlySet<string> = new Set(
-  [meters, cadences, flows, outbox, chains, assignments, probes, looks, renewings, lastReports, lastShared, attentions].map(
-    ({ name }) => name,
-  ),
+  [
+    ...[meters, cadences, readings, recordings, flows, outbox, chains, assignments],
+    ...[probes, looks, renewings, lastReports, lastShared, attentions],
+  ].map(({ name }) => name),
 );
 
 const isChange = (tables: readonly string[]): boolean => {

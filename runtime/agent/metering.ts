@@ -12,8 +12,9 @@ import {
   meters,
   ONE,
   outbox,
+  readings,
+  recordings,
   runs,
-  schedules,
 } from '../core/tables.ts';
 import { type Bytes, equal } from '../protocol/bytes.ts';
 import { refuse } from '../protocol/errors.ts';
@@ -74,19 +75,12 @@ export const record = (work: Work, board: Board, id: string, kind: Usage['kind']
   const { seq } = usage;
   chains.put(work, { ...chain, end: { seq, hash }, next: seq + 1, held: chain.held + 1, amnesia: false }, ONE);
   if (kind === 'close') noteClosed(work, usage.lease, seq);
-  instances.put(
-    work,
-    {
-      ...instance,
-      registers,
-      opened: true,
-      closed: instance.closed || kind === 'close',
-      bootId: board.bootId,
-      recordedMonoMs: Math.round(now.monoMs),
-      unpaid: instance.unpaid || spent(instance, registers),
-    },
-    id,
-  );
+  const closed = instance.closed || kind === 'close';
+  const unpaid = instance.unpaid || spent(instance, registers);
+  const isReading = instance.opened && closed === instance.closed && unpaid === instance.unpaid;
+  const { bootId } = board;
+  const next = { ...instance, registers, opened: true, closed, bootId, recordedMonoMs: Math.round(now.monoMs), unpaid };
+  (isReading ? readings : instances).put(work, next, id);
 };
 
 /** After a rotation: what the former key signed and nobody has yet is signed anew. The payload stays, and so does the chain. */
@@ -137,14 +131,14 @@ export const sampled = (work: Work, board: Board, event: Of<'sampled'>, now: Ins
   // When storage is short only boundaries are recorded: registers are cumulative, so no usage is lost by it.
   if (!isDue(work, RECORD, now) || isStuck(work, now) || chainOf(work).held >= LIMITS.outboxRecords) return;
   // In a turn of their own: what was sampled stays, whatever becomes of the records.
-  schedules.put(work, now.monoMs, RECORD);
+  recordings.put(work, now.monoMs, ONE);
   work.emit({ kind: 'wake', afterMs: 0 });
 };
 
 /** The records of all that runs, upon the samples taken just before. */
 export const recordDue = (work: Work, board: Board, now: Instant): void => {
-  if (schedules.get(work, RECORD) === null || isStuck(work, now)) return;
-  schedules.remove(work, RECORD);
+  if (recordings.get(work, ONE) === null || isStuck(work, now)) return;
+  recordings.remove(work, ONE);
   done(work, RECORD, board.pace.recordMs, now);
   for (const id of metered(work)) if (instances.get(work, id)?.opened === true) record(work, board, id, 'point', now);
   settle(work, now);

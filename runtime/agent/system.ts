@@ -12,7 +12,7 @@ import type { SystemReport } from '../protocol/nouns/board.ts';
 import type { Instant } from '../turn/clock.ts';
 import { fetchRelease } from './content.ts';
 import type { Board, Handler, Of, Work } from './events.ts';
-import { partFor } from './parting.ts';
+import { partFor, partingMoments } from './parting.ts';
 import { adoptWish } from './wish.ts';
 
 const PARTS: readonly Part[] = ['system', 'runtime'];
@@ -115,7 +115,7 @@ export const tickSystem = (work: Work, board: Board, now: Instant): void => {
 };
 
 /** At which `tickSystem` may do what it would not do before. */
-export const systemMoments = (work: Work): number[] => PARTS.flatMap((part) => momentsOf(work, part));
+export const systemMoments = (work: Work): number[] => [...PARTS.flatMap((part) => momentsOf(work, part)), ...partingMoments(work)];
 
 const momentsOf = (work: Work, part: Part): number[] => {
   const found = slotsSeen.get(work, part);

@@ -90,6 +90,8 @@ export const instanceSchema = v.strictObject({
 });
 export type Instance = v.InferOutput<typeof instanceSchema>;
 export const instances = table('instance', instanceSchema);
+/** Instances of which nothing but what was metered changes, and since when: whoever does not meter has nothing to do then. */
+export const readings = instances.told('reading');
 
 export type LinkPhase = 'idle' | 'dialling' | 'linked' | 'welcomed';
 export interface LinkState {
@@ -278,6 +280,8 @@ export interface Anchor {
 export const anchors = volatileTable<Anchor>('anchor');
 /** What is put off until a moment. */
 export const schedules = volatileTable<number>('schedule');
+/** Since when records are to be made, in a turn of their own. */
+export const recordings = volatileTable<number>('recording');
 /** What is done again and again: when it is next. */
 export const cadences = volatileTable<number>('cadence');
 /** Of one instance: which promise is being probed, and when each is to be next; one that is not listed is due. */

@@ -242,6 +242,57 @@ const item = (value: Value, depth: number, at: number): number => {
   return value instanceof Map ? header(value, depth + 1, at) : map(value, depth + 1, at);
 };
 
+// For whoever knows how a schema's values lie (`layout.ts`).
+
+export const NOT_TAKEN = -1;
+
+/** A key as it stands in a map. */
+export const encodedKey = (name: string): Bytes => write(name);
+
+/** In the order in which they are written. */
+export const inOrder = <Keyed extends { name: string }>(fields: readonly Keyed[]): Keyed[] =>
+  [...fields].sort((a, b) => byCode(a.name, b.name));
+
+/** An item of whatever kind, with all that is in it. */
+export const writeItem = (value: unknown, depth: number, from: number): number => item(value as Value, depth, from);
+
+/** The head of a map: it and its keys are counted. */
+export const writeMap = (count: number, from: number): number => {
+  take(1 + count);
+  return head(5, count, from);
+};
+
+/** The head of a list. */
+export const writeList = (length: number, from: number): number => {
+  take(1);
+  return head(4, length, from);
+};
+
+export const writeRaw = (coded: Bytes, from: number): number => {
+  const { length } = coded;
+  room(from + length);
+  const target = out;
+  for (let i = 0; i < length; i++) target[from + i] = coded[i] ?? 0;
+  return from + length;
+};
+
+/** As `write`, of what `body` writes; null when it says `NOT_TAKEN`. */
+export const writeAll = (itemsMax: number, body: (from: number) => number): Bytes | null => {
+  most = itemsMax;
+  left = itemsMax;
+  try {
+    const end = body(0);
+    return end === NOT_TAKEN ? null : out.slice(0, end);
+  } finally {
+    letGo();
+  }
+};
+
+/** What one statement took is not held for ever. */
+const letGo = (): void => {
+  if (out.length > 16 * KEPT_BYTES) out = new Uint8Array(KEPT_BYTES);
+};
+
 /**
  * Keys whose value is `undefined` are left out; maps of a protocol never hold them. With `itemsMax` only what a reader
  * of documents with that limit takes is written. `tag` is the head of one, which stands before it. Error: `bad-cbor`.
@@ -254,7 +305,6 @@ export const write = (value: Value, itemsMax = Number.POSITIVE_INFINITY, tag: By
     const end = item(value, 0, tag.length);
     return out.slice(0, end);
   } finally {
-    // What one statement took is not held for ever.
-    if (out.length > 16 * KEPT_BYTES) out = new Uint8Array(KEPT_BYTES);
+    letGo();
   }
 };

@@ -1,9 +1,10 @@
 /**
  * Deterministic CBOR (RFC 8949 §4.2.1), integers only.
  *
- * cbor-x is lax by nature (it takes duplicate keys, long-form integers, bignums that cost quadratic time), so an
- * iterative scanner reads the bytes first and refuses whatever is not in the one allowed form. What passes is
- * decoded by cbor-x. Signed bytes are always verified as they came, never as re-encoded.
+ * What is in the one allowed form is read in one pass (`cbor-read.ts`). Whatever that is not sure of goes the long way.
+ * cbor-x is lax by nature (it takes duplicate keys, long-form integers, bignums that cost quadratic time), so there an
+ * iterative scanner reads the bytes first and refuses whatever is not in the one allowed form, with the reason. What
+ * passes is decoded by cbor-x. Signed bytes are always verified as they came, never as re-encoded.
  *
  * Allowed: integers from −2^63 to 2^64 − 1, byte and text strings of definite length, arrays, maps with text keys in
  * ascending order, false, true, null; integer keys in COSE headers only. Refused: tags, floats, undefined, indefinite
@@ -14,6 +15,7 @@
 import { Decoder } from 'cbor-x/decode';
 import { type Bytes, fromUtf8 } from './bytes.ts';
 import { isMarked, readPlain } from './cbor-plain.ts';
+import { begin, end, item } from './cbor-read.ts';
 import { RESERVED, type Value, write } from './cbor-write.ts';
 import { refuse } from './errors.ts';
 import { LIMITS } from './limits.ts';
@@ -172,6 +174,13 @@ const settle = (value: unknown): unknown => {
  * be raised for what this machine wrote itself.
  */
 export const decode = (bytes: Bytes, itemsMax: number = LIMITS.cborItems): unknown => {
+  begin(bytes, itemsMax);
+  const value = item(0);
+  return end() ? value : decodeScanned(bytes, itemsMax);
+};
+
+/** The long way, which says what is wrong: the scanner, and then cbor-x. */
+export const decodeScanned = (bytes: Bytes, itemsMax: number = LIMITS.cborItems): unknown => {
   const wide = scan(bytes, itemsMax === LIMITS.cborItems ? DOCUMENT : { keys: 'text', itemsMax });
   if (marked) return readPlain(bytes);
   return wide ? settle(exact.decode(viewOf(bytes))) : lean.decode(viewOf(bytes));

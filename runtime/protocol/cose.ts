@@ -4,7 +4,7 @@
  * public key, so that a document can be verified alone and only *whether that key may sign* needs a look-up.
  * The unprotected header is empty and must be. External data is empty.
  */
-import type { Bytes } from './bytes.ts';
+import { type Bytes, equal } from './bytes.ts';
 import { decode, decodeHeader, encode, encodeTagged } from './cbor.ts';
 import type { Value } from './cbor-write.ts';
 import type { Crypto, Signer } from './crypto.ts';
@@ -52,14 +52,15 @@ export const sign1 = (typ: string, payload: Bytes, signer: Signer): Bytes => {
 /** Several signatures over one payload, ordered as given. */
 export const signMany = (typ: string, payload: Bytes, signers: Signer[]): Bytes => {
   const body = protectedHeader([[TYP, typ]]);
-  const signatures = signers.map((signer) => {
-    const header = protectedHeader([
-      [ALG, ED25519],
-      [KID, signer.publicKey],
-    ]);
-    return [header, {}, signer.sign(encode(['Signature', body, header, NONE, payload]))];
-  });
-  return encodeTagged(TAG_SIGN, [body, {}, payload, signatures]);
+  return encodeTagged(TAG_SIGN, [body, {}, payload, signers.map((signer) => signatureOf(body, payload, signer))]);
+};
+
+const signatureOf = (body: Bytes, payload: Bytes, signer: Signer): Value => {
+  const header = protectedHeader([
+    [ALG, ED25519],
+    [KID, signer.publicKey],
+  ]);
+  return [header, {}, signer.sign(encode(['Signature', body, header, NONE, payload]))];
 };
 
 const bytesOf = (value: unknown): Bytes => (value instanceof Uint8Array ? value : refuse('bad-cbor', 'a COSE field is not a byte string'));
@@ -155,6 +156,14 @@ export const openMany = (crypto: Crypto, typ: string, bytes: Bytes, signaturesMa
   const distinct = new Set(signers.map((key) => key.join()));
   if (distinct.size !== signers.length) refuse('bad-signature', 'one key signed twice');
   return { payload, signers };
+};
+
+/** One more signature, behind those that are there, which must hold. Errors: those of `openMany`; `conflict` for a key that has signed. */
+export const signAlso = (crypto: Crypto, typ: string, bytes: Bytes, signer: Signer, signaturesMax: number): Bytes => {
+  const { payload, signers } = openMany(crypto, typ, bytes, signaturesMax - 1);
+  if (signers.some((one) => equal(one, signer.publicKey))) refuse('conflict', 'this key has signed it already');
+  const [body, none, , signatures] = arrayOf(decode(bytes.subarray(2)), 4) as [Bytes, Value, Bytes, Value[]];
+  return encodeTagged(TAG_SIGN, [body, none, payload, [...signatures, signatureOf(body, payload, signer)]]);
 };
 
 /** The kind of a document before anything of it is believed; null when it is no COSE document at all. */

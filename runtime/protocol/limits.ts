@@ -165,6 +165,14 @@ export const LIMITS = {
   /** How long an update waits for such a time, at most: each comes once in a day. */
   windowMs: 24 * 3_600_000,
   textBytes: 1024,
+  /** Pages and chunks at a gateway, unless its operator says otherwise. */
+  contentBytes: 16 * 1024 * 1024 * 1024,
+  /** From when nobody needs a release until its content goes. */
+  contentGraceMs: 24 * 3_600_000,
+  /** The same while there is little room. */
+  contentShortGraceMs: 3_600_000,
+  /** Newest releases of each recipe that are kept all the same, while there is room. */
+  keptReleases: 2,
   /** Sessions of one gateway process. */
   sessions: 10_000,
 } as const;

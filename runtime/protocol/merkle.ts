@@ -2,11 +2,14 @@
  * Merkle tree hash of RFC 6962 §2.1, appended to in O(log n) through the frontier: the roots of the full subtrees
  * that make up the tree, largest first.
  */
-import { type Bytes, concat } from './bytes.ts';
+import type { Bytes } from './bytes.ts';
 import type { Crypto } from './crypto.ts';
 
-const LEAF = new Uint8Array([0]);
-const NODE = new Uint8Array([1]);
+const LEAF = 0;
+const NODE = 1;
+
+/** Where what is hashed is put together: leaves come by the million, and none of it outlives its hash. */
+const scratch = new Uint8Array(1024);
 
 export interface Frontier {
   size: number;
@@ -16,8 +19,20 @@ export interface Frontier {
 
 export const EMPTY: Frontier = { size: 0, peaks: [] };
 
-export const leafHash = (crypto: Crypto, data: Bytes): Bytes => crypto.sha256(concat(LEAF, data));
-export const nodeHash = (crypto: Crypto, left: Bytes, right: Bytes): Bytes => crypto.sha256(concat(NODE, left, right));
+export const leafHash = (crypto: Crypto, data: Bytes): Bytes => {
+  const length = 1 + data.length;
+  const whole = length <= scratch.length ? scratch : new Uint8Array(length);
+  whole[0] = LEAF;
+  whole.set(data, 1);
+  return crypto.sha256(whole.subarray(0, length));
+};
+
+export const nodeHash = (crypto: Crypto, left: Bytes, right: Bytes): Bytes => {
+  scratch[0] = NODE;
+  scratch.set(left, 1);
+  scratch.set(right, 1 + left.length);
+  return crypto.sha256(scratch.subarray(0, 1 + left.length + right.length));
+};
 
 export const append = (crypto: Crypto, frontier: Frontier, data: Bytes): Frontier => {
   const peaks = [...frontier.peaks];

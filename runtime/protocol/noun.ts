@@ -2,9 +2,11 @@
 import type { Bytes } from './bytes.ts';
 import { decode, encodeWithin } from './cbor.ts';
 import type { Value } from './cbor-write.ts';
-import { open1, openMany, sign1, signMany } from './cose.ts';
+import { open1, openMany, sign1, signAlso, signMany } from './cose.ts';
 import type { Crypto, Signer } from './crypto.ts';
 import { refuse } from './errors.ts';
+import { readLaid, writeLaid } from './layout.ts';
+import { LIMITS } from './limits.ts';
 import { parse, type Schema, takes } from './schema.ts';
 
 export interface Noun<T> {
@@ -46,7 +48,9 @@ const toValue = (value: unknown): Value => value as Value;
  * The one encoding of a value, and the value as it will be read from it. What the schema refuses is refused here, before
  * anyone signs or stores it. Errors: `bad-cbor`, `bad-schema`.
  */
-export const encoded = <T>(schema: Schema<T>, value: T, what: string, itemsMax?: number): { bytes: Bytes; value: T } => {
+export const encoded = <T>(schema: Schema<T>, value: T, what: string, itemsMax: number = LIMITS.cborItems): { bytes: Bytes; value: T } => {
+  const laid = writeLaid(schema, value, itemsMax);
+  if (laid !== null) return laid;
   const bytes = encodeWithin(toValue(value), itemsMax);
   // What the schema takes as it stands need not be decoded again to be checked; the reader's word counts on all else.
   const taken = takes(schema, value);
@@ -57,8 +61,10 @@ export const encoded = <T>(schema: Schema<T>, value: T, what: string, itemsMax?:
 export const encodeAs = <T>(schema: Schema<T>, value: T, what: string, itemsMax?: number): Bytes =>
   encoded(schema, value, what, itemsMax).bytes;
 
-export const decodeAs = <T>(schema: Schema<T>, bytes: Bytes, what: string, itemsMax?: number): T =>
-  parse(schema, decode(bytes, itemsMax), what);
+export const decodeAs = <T>(schema: Schema<T>, bytes: Bytes, what: string, itemsMax: number = LIMITS.cborItems): T => {
+  const laid = readLaid(schema, bytes, itemsMax);
+  return laid === null ? parse(schema, decode(bytes, itemsMax), what) : laid.value;
+};
 
 /** The payload's one encoding. */
 export const payloadOf = <T>(kind: Noun<T>, value: T): Bytes => encodeAs(kind.schema, value, kind.name);
@@ -82,6 +88,13 @@ export const sealMany = <T>(kind: Noun<T>, value: T, signers: Signer[]): Bytes =
   const bytes = signMany(kind.typ, payloadOf(kind, value), signers);
   checkSize(kind, bytes);
   return bytes;
+};
+
+/** A document of several signers with one signature more. Errors: those of `unsealMany`; `conflict` for a key that has signed. */
+export const sealAlso = <T>(crypto: Crypto, kind: Noun<T>, bytes: Bytes, signer: Signer, signaturesMax: number): Bytes => {
+  const more = signAlso(crypto, kind.typ, bytes, signer, signaturesMax);
+  checkSize(kind, more);
+  return more;
 };
 
 /** Errors: `too-large`, `bad-cbor`, `bad-schema`, `bad-signature`. Whether `signer` may sign is the caller's question. */

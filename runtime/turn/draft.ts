@@ -71,22 +71,23 @@ export class Draft<Effect> {
     return row.value;
   }
 
-  put(key: Key, value: Bytes): void {
-    this.#write(key, value);
+  /** `told`: the name by which `tablesNow` speaks of it, when not that of its table. */
+  put(key: Key, value: Bytes, told?: string): void {
+    this.#write(key, value, told);
   }
 
   remove(key: Key): void {
     this.#write(key, null);
   }
 
-  #write(key: Key, value: Bytes | null): void {
+  #write(key: Key, value: Bytes | null, told?: string): void {
     this.#writes ??= new Map();
     this.#over ??= [];
     const before = this.#writes.get(key);
     this.#over.push([key, before]);
     this.#writes.set(key, value);
     const table = tableOf(key);
-    this.#touch(table);
+    this.#touch(told ?? table);
     if (before !== undefined) return;
     this.#written ??= new Map();
     const keys = this.#written.get(table);

@@ -19,6 +19,8 @@ export interface Table<T> {
   all(draft: AnyDraft, ...prefix: string[]): { key: string; value: T }[];
   /** At most `limit` rows whose key comes after `after`. */
   page(draft: AnyDraft, after: string, limit: number): { key: string; value: T }[];
+  /** The same rows for writes that mean nothing to whoever looks at the table: a turn tells of them by another name. */
+  told(name: string): Pick<Table<T>, 'name' | 'put'>;
 }
 
 interface Codec<T> {
@@ -40,6 +42,7 @@ const tableOf = <T>(name: string, { encode, decode }: Codec<T>): Table<T> => {
     remove: (draft, ...key) => draft.remove(keyOf(key)),
     all: (draft, ...prefix) => draft.scan(prefix.length === 0 ? below : `${keyOf(prefix)}/`).map(read),
     page: (draft, after, limit) => draft.scan(below, { after: keyOf([after]), limit }).map(read),
+    told: (told) => ({ name: told, put: (draft, value, ...key) => draft.put(keyOf(key), encode(value), told) }),
   };
 };
 

@@ -104,6 +104,7 @@ export class VirtualGateway {
         silenceMs: pace.silenceMs,
       },
       ...{ name: this.spec.name, region: this.spec.region, address: `${this.spec.name}.example:${PORT}`, software: 'simulated' },
+      contentBytes: this.spec.contentBytes,
       entropy: (length) => entropy.bytes(length),
     };
     const store = openStore(

@@ -1,13 +1,14 @@
 /** What expectations look at, seen from outside: one function for each row of the table of observables. */
 
 import { currentLease } from '../../gateway/core/leased.ts';
-import { boards as boardRows } from '../../gateway/core/tables.ts';
+import { boards as boardRows, releases, stock } from '../../gateway/core/tables.ts';
 import { liars, outbox } from '../../runtime/core/tables.ts';
 import type { Tally } from '../oracle/physics.ts';
 import type { Billed } from '../report/report.ts';
 import type { Observable } from '../scenario/observables.ts';
 import type { VirtualBoard } from './board.ts';
 import type { Fleet } from './fleet.ts';
+import type { VirtualGateway } from './gateway.ts';
 import type { Greens } from './greens.ts';
 import type { Seen } from './witness.ts';
 
@@ -57,6 +58,9 @@ const terms = (view: View, of: string): number[] => {
 const isQuarantined = ({ fleet }: View, board: VirtualBoard): boolean =>
   fleet.gateways.some((gateway) => gateway.running && gateway.read((rows) => boardRows.get(rows, board.id))?.quarantined === true);
 
+const fullest = ({ fleet }: View, of: string, look: (gateway: VirtualGateway) => number): number =>
+  Math.max(0, ...(of === '' ? fleet.gateways : [fleet.gatewayNamed(of)]).map(look));
+
 const LOOK: Record<Observable, Look> = {
   running: ({ seen }, of) => sum(seen.running, of),
   green: ({ greens }, of) => greens.count(of),
@@ -84,6 +88,12 @@ const LOOK: Record<Observable, Look> = {
   moves: (view, of) => terms(view, of).reduce((total, term) => total + Math.max(0, term - 1), 0),
   rehomes: (view, of) => own(view, of).reduce((total, { rehomes }) => total + rehomes, 0),
   forks: ({ seen, fleet }, of) => [...seen.forks].filter((id) => of === '' || fleet.gatewayNamed(of).id === id).length,
+  kept: (view, of) =>
+    fullest(view, of, (gateway) => gateway.read((rows) => releases.all(rows).filter(({ value }) => value.gone !== true).length)),
+  'content-used': (view, of) =>
+    fullest(view, of, (gateway) =>
+      gateway.read((rows) => Math.round(((stock.get(rows, 'all')?.bytes ?? 0) * 1000) / gateway.spec.contentBytes)),
+    ),
   liars: ({ fleet }, of) => {
     const named = fleet.boards.flatMap((board) => board.read((rows) => liars.all(rows)).map(({ value: { name } }) => name));
     return new Set(named.filter((name) => of === '' || name === of)).size;

@@ -36,6 +36,7 @@ const YEAR_MS = 366 * DAY_MS;
 const gatewayMap = object({
   name: must(placed(name), 'what the rest of the file calls it'),
   region: may(orNull(name), null, 'the boards it is home to; its name unless given'),
+  content: may(orNull(quantity('bytes', { least: 1 })), null, 'of releases it holds at most so much; 16 GiB unless given'),
 });
 export const gatewaysShape = list(shortOrMap(placed(name), gatewayMap), 'gateways', { least: 1, most: LIMITS.gateways });
 

@@ -20,7 +20,8 @@ export const gatewaysOf = (rows: ScenarioFile['gateways']): { names: Placed<stri
   const names = rows.map((row) => ('short' in row ? row.short : row.map.name));
   const gateways = rows.map((row) => {
     const name = 'short' in row ? row.short.value : row.map.name.value;
-    return { name, region: 'short' in row ? name : (row.map.region ?? name) };
+    const { region, content } = 'short' in row ? { region: null, content: null } : row.map;
+    return { name, region: region ?? name, contentBytes: content ?? LIMITS.contentBytes };
   });
   return { names, gateways };
 };

@@ -26,6 +26,8 @@ export const OBSERVABLES = {
   moves: { of: 'workload', says: 'leases after the first of a replica' },
   rehomes: { of: 'board', says: 'times that a board was welcomed by another gateway than before' },
   forks: { of: 'gateway', says: 'gateways that hold proof of two histories' },
+  kept: { of: 'gateway', says: 'releases of which a gateway holds content; of several the most' },
+  'content-used': { of: 'gateway', unit: 'permille', says: 'permille of what a gateway may hold of releases; of several the fullest' },
   liars: { of: 'gateway', says: 'gateways of which boards know that they gave something else for a piece, again and again' },
   faults: { of: 'fault', says: 'faults of this kind that happened' },
   refusals: { of: 'all', says: 'refusals that were written into a journal' },

@@ -11,6 +11,8 @@ export type ProfileName = (typeof PROFILES)[number];
 export interface GatewaySpec {
   name: string;
   region: string;
+  /** Of releases it holds at most so much. */
+  contentBytes: number;
 }
 
 /** One direction of a path, both alike. */

@@ -37,7 +37,7 @@ const castGateways = async (dir: string): Promise<GatewaySetup[]> => {
   const ports = await freePorts(6);
   const key = (name: string): KeyFile => openKeyFile(join(dir, 'keys', `${name}.key`));
   const [alder, birch] = [key('operator-alder'), key('operator-birch')];
-  const ids = [alder, birch].map((root) => operatorIdOf(nodeCrypto, [root.signer], 1));
+  const ids = [alder, birch].map((root) => operatorIdOf(nodeCrypto, [root.signer.publicKey], 1));
   const plan = [
     { name: 'north', region: 'upland', operator: 0 },
     { name: 'south', region: 'lowland', operator: 0 },

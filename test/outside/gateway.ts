@@ -14,6 +14,7 @@ import { type Alpn, type Dialled, dial } from '../../runtime/adapters/tls.ts';
 import { type Bytes, fromHex, hex } from '../../runtime/protocol/bytes.ts';
 import { ERRORS, type ErrorCode, LichenError, type Told } from '../../runtime/protocol/errors.ts';
 import type { GatewayId, OperatorId, TenantId } from '../../runtime/protocol/ids.ts';
+import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { decodeAs } from '../../runtime/protocol/noun.ts';
 import { entrySchema, type LogEntry } from '../../runtime/protocol/nouns/log.ts';
 import type { Answer } from '../../runtime/protocol/nouns/messages.ts';
@@ -115,7 +116,7 @@ export class Gateway {
     const running = await runGateway({
       ...{ data: dir, gateway: entry.gateway, operator: federation.doc.operator, operatorDocs, name, region: entry.region },
       ...{ host: '127.0.0.1', port: Number(entry.address.split(':')[1]), address: entry.address },
-      ...{ apiHost: '127.0.0.1', apiPort: 0, silenceMs: 5000 },
+      ...{ apiHost: '127.0.0.1', apiPort: 0, silenceMs: 5000, contentBytes: LIMITS.contentBytes },
     });
     return new Gateway(entry, federation.doc.operator, dir, running);
   }

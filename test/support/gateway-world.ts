@@ -91,7 +91,7 @@ export class Node {
         region: 'north',
         address: `${name}:1`,
       },
-      ...{ unpack: unpackZstd, entropy: (length) => entropy.bytes(length), software: 'test' },
+      ...{ unpack: unpackZstd, entropy: (length) => entropy.bytes(length), software: 'test', contentBytes: world.contentBytes },
     };
     this.driven = this.#start();
   }
@@ -303,8 +303,12 @@ export class GatewayWorld {
   /** What every gateway is started with. */
   readonly operator: Bytes;
 
-  constructor(names: string[] = GATEWAYS, operator = signedOperator().body) {
+  /** Of releases each holds at most so much. */
+  readonly contentBytes: number;
+
+  constructor(names: string[] = GATEWAYS, operator = signedOperator().body, contentBytes: number = LIMITS.contentBytes) {
     this.operator = operator;
+    this.contentBytes = contentBytes;
     this.nodes = names.map((name) => new Node(this, name));
     this.clock.settle();
   }

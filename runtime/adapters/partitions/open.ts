@@ -7,7 +7,6 @@ import { type DetectedCrun, type DetectedDev, detectCrun, detectDev } from './de
 import { BOARD_ROOTS, type DeviceRoots } from './devices.ts';
 import { Door } from './door.ts';
 import { isId } from './names.ts';
-import { closeStrays } from './strays.ts';
 import { Supervisor } from './supervisor.ts';
 
 export interface PartitionsOptions {
@@ -32,7 +31,6 @@ const ATTEMPTS = 3;
 export const openPartitions = async (options: PartitionsOptions): Promise<Partitions> => {
   const { board, log } = options;
   if (!isId(board)) throw new LichenError('internal', `${JSON.stringify(board)} is not the id of a board`);
-  closeStrays();
   const detection = {
     board,
     dataPath: resolve(options.dataPath),

@@ -66,8 +66,11 @@ interface Roots {
 export const trustId = (crypto: Crypto, kind: 'operator' | 'publisher', first: Pick<Roots, 'roots' | 'threshold'>): string =>
   base32(crypto.sha256(encode([`lichen.${kind}`, first.threshold, [...first.roots].sort(compare)])).subarray(0, 20));
 
-const reached = (of: Roots, signers: Bytes[]): boolean =>
-  signers.filter((signer) => of.roots.some((root) => compare(root, signer) === 0)).length >= of.threshold;
+/** How many more of its roots must sign. */
+export const lackingRoots = (of: Pick<Roots, 'roots' | 'threshold'>, signers: Bytes[]): number =>
+  Math.max(0, of.threshold - signers.filter((signer) => of.roots.some((root) => compare(root, signer) === 0)).length);
+
+const reached = (of: Roots, signers: Bytes[]): boolean => lackingRoots(of, signers) === 0;
 
 const checkRoots = (doc: Roots): void => {
   const distinct = new Set(doc.roots.map((root) => root.join()));

@@ -83,6 +83,7 @@ describe('the gateway', () => {
     wallMs: 1_000_000,
     vector: {},
     pending: 0,
+    content: { bytes: 900, most: 1000 },
     boardsHere: [],
     peers: [],
   };
@@ -142,6 +143,7 @@ describe('the gateway', () => {
     ['clocks apart', { nowMs: 1_061_000 }, ['clock broken']],
     ['clocks nearly together', { nowMs: 1_060_000 }, []],
     ['entries that wait', { said: { pending: 3 } }, ['log lacks']],
+    ['a store that is nearly full', { said: { content: { bytes: 901, most: 1000 } } }, ['content lacks']],
     ['a board away', { boards: [board({ here: false })] }, ['boards lacks']],
     ['a cloned card', { boards: [board({ quarantined: true })] }, ['boards broken']],
     [

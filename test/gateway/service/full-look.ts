@@ -17,6 +17,7 @@ import type { Effect, Service } from '../../../gateway/service/events.ts';
 import { dropSessions } from '../../../gateway/service/sessions.ts';
 import { unpackZstd } from '../../../runtime/adapters/zstd.ts';
 import { hex } from '../../../runtime/protocol/bytes.ts';
+import { LIMITS } from '../../../runtime/protocol/limits.ts';
 import { unseal } from '../../../runtime/protocol/noun.ts';
 import { usageNoun } from '../../../runtime/protocol/nouns/board.ts';
 import type { Instant } from '../../../runtime/turn/clock.ts';
@@ -64,7 +65,15 @@ const contextOf = (node: Node): Context => ({
 
 export const serviceOf = (node: Node): Service => ({
   ...contextOf(node),
-  ...{ name: node.name, region: 'north', address: '', unpack: unpackZstd, entropy: () => new Uint8Array(), software: 'test' },
+  ...{
+    name: node.name,
+    region: 'north',
+    address: '',
+    unpack: unpackZstd,
+    entropy: () => new Uint8Array(),
+    software: 'test',
+    contentBytes: LIMITS.contentBytes,
+  },
 });
 
 /** What is found by either look. */

@@ -6,7 +6,7 @@ import { type Outcome, outcomeNoun } from '../../../runtime/protocol/nouns/board
 import type { Lease } from '../../../runtime/protocol/nouns/lease.ts';
 import type { Request, Rollout } from '../../../runtime/protocol/nouns/request.ts';
 import type { Window } from '../../../runtime/protocol/nouns/windows.ts';
-import { BOARD, BoardWorld, type Placed, placed } from '../../support/board-world.ts';
+import { BOARD, BoardWorld, PACE, type Placed, placed } from '../../support/board-world.ts';
 import { keyOf, testCrypto } from '../../support/crypto.ts';
 import { type SmallRelease, smallRelease } from '../../support/small-release.ts';
 
@@ -20,10 +20,13 @@ const fallback = { release: old.release, bakeMs: BAKE_MS };
 
 const running = (world: BoardWorld): string[] =>
   [...world.engine.cells.values()].filter(({ running: isUp }) => isUp).map(({ spec }) => spec.rootPath);
-const started = (): { world: BoardWorld; before: Placed } => {
-  const world = new BoardWorld().pair();
+/** Looks around and writes as rarely as a board at peace: for hours, of which each second is one like another. */
+const CALM = { tickMs: 10_000, meterMs: 60_000, recordMs: 900_000, reportMs: 900_000 };
+
+const started = (pace: typeof PACE | typeof CALM = PACE): { world: BoardWorld; before: Placed } => {
+  const world = new BoardWorld(pace).pair();
   const before = placed(world, { release: old });
-  world.assign(before).pass(5000);
+  world.assign(before).pass(30_000);
   expect(running(world)).toEqual([rootOf(old)]);
   return { world, before };
 };
@@ -102,7 +105,7 @@ const windowIn = (world: BoardWorld, ms: number, minutes: number): Window => ({
 
 describe('an update waits for the time of the day [instances-23]', () => {
   test('that its tenant names', () => {
-    const { world } = started();
+    const { world } = started(CALM);
     update(world, { windows: [windowIn(world, 2 * HOUR_MS, 30)] });
     world.pass(2 * HOUR_MS - 120_000);
     expect(running(world)).toEqual([rootOf(old)]);
@@ -111,7 +114,7 @@ describe('an update waits for the time of the day [instances-23]', () => {
   });
 
   test("that its board's owner names, and for both at once", () => {
-    const { world } = started();
+    const { world } = started(CALM);
     update(world, { windows: [windowIn(world, HOUR_MS, 120)] }, { windows: [windowIn(world, 2 * HOUR_MS, 120)] });
     world.pass(HOUR_MS + 600_000);
     expect(running(world)).toEqual([rootOf(old)]);
@@ -120,7 +123,7 @@ describe('an update waits for the time of the day [instances-23]', () => {
   });
 
   test('for a day at most, where the two never meet', () => {
-    const { world } = started();
+    const { world } = started(CALM);
     update(world, { windows: [windowIn(world, HOUR_MS, 30)] }, { windows: [windowIn(world, 3 * HOUR_MS, 30)] });
     world.pass(23 * HOUR_MS);
     expect(running(world)).toEqual([rootOf(old)]);
@@ -129,7 +132,7 @@ describe('an update waits for the time of the day [instances-23]', () => {
   });
 
   test('and is called off meanwhile without a trace', () => {
-    const { world, before } = started();
+    const { world, before } = started(CALM);
     update(world, { windows: [windowIn(world, 2 * HOUR_MS, 30)] });
     world.pass(HOUR_MS);
     world.assign(before).pass(3 * HOUR_MS);

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { LIMITS } from '../../../runtime/protocol/limits.ts';
 import { problemLine, type ScenarioProblem } from '../../../sim/scenario/problem.ts';
 import { readScenario, type ScenarioSource } from '../../../sim/scenario/read.ts';
 import type { Scenario } from '../../../sim/scenario/scenario.ts';
@@ -48,8 +49,8 @@ describe('a first scenario', () => {
     expect(first).toMatchObject({ name: 'first', about: '', seed: 1, lastsMs: 36_000_000, incidents: [], mix: [], expect: [] });
     expect(first.startsMs).toBe(Date.UTC(2026, 2, 1, 6));
     expect(first.gateways).toEqual([
-      { name: 'north', region: 'north' },
-      { name: 'south', region: 'south' },
+      { name: 'north', region: 'north', contentBytes: LIMITS.contentBytes },
+      { name: 'south', region: 'south', contentBytes: LIMITS.contentBytes },
     ]);
     expect(first.pace).toEqual({
       ...{ tickMs: 1000, meterMs: 60_000, recordMs: 900_000, reportMs: 60_000, boardPatienceMs: 10_000 },

@@ -37,7 +37,16 @@ test('those that are promised are there', () => {
     .filter(({ path }) => path.startsWith('sim/'))
     .map(({ path }) => path.slice('sim/scenarios/'.length, -'.yaml'.length));
   expect(names.sort()).toEqual([
-    ...['cloned-card', 'first-day', 'flaky-village-wifi', 'forked-ledger', 'full-card', 'gateway-dies-for-good', 'lying-gateway'],
+    ...[
+      'cloned-card',
+      'first-day',
+      'flaky-village-wifi',
+      'forked-ledger',
+      'full-card',
+      'full-gateways',
+      'gateway-dies-for-good',
+      'lying-gateway',
+    ],
     ...['rolling-update-gone-bad', 'solar-winter', 'stop-never-twice', 'thirty-days-offline', 'update-comes-back', 'waves-halt'],
   ]);
 });

@@ -5,12 +5,14 @@
  */
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
+import { closeInherited } from '../../../../runtime/adapters/descriptors.ts';
 import type { DeviceRoots } from '../../../../runtime/adapters/partitions/devices.ts';
 import { openPartitions } from '../../../../runtime/adapters/partitions/open.ts';
 import type { PartitionEvent, PartitionStep, Partitions } from '../../../../runtime/ports/partitions.ts';
 import { asLichenError } from '../../../../runtime/protocol/errors.ts';
 import { fromLine, toLine } from './lines.ts';
 
+closeInherited();
 const [board = '', dataPath = '', nodePath = '', tier = 'best', deviceRoots = 'null', namesMs = '300'] = process.argv.slice(2);
 interface Asked {
   id: number;
