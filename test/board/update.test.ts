@@ -165,8 +165,9 @@ const seeded = (seed: number) => {
 
 const MIB = 1024 ** 2;
 /** So much is written at most between one cut and the next: while the root is, while the boot partition is, and from then on. */
-const STEPS = { root: 48 * MIB, boot: 4 * MIB, after: 0.3 * MIB };
-const CUTS_MAX = 60;
+const STEPS = { root: 48 * MIB, boot: 4 * MIB, after: 0.5 * MIB };
+/** Cards that are kept, at least half of them. */
+const CUTS_MAX = 48;
 
 /** Of one update: cards as they were. When that is depends on what was written to them, not on how fast. */
 const cutsDuring = async (seed: number, isOver: () => boolean): Promise<string[]> => {
@@ -177,14 +178,19 @@ const cutsDuring = async (seed: number, isOver: () => boolean): Promise<string[]
     if (machine.transcript.includes(`${fourth} is in the other slot`)) return STEPS.after;
     return looks() === before ? STEPS.root : STEPS.boot;
   };
-  const cuts: string[] = [];
-  for (let last = machine.writtenBytes, part = draw(); !isOver(); await sleep(100)) {
-    if (machine.writtenBytes - last < part * step()) continue;
-    if (cuts.length === CUTS_MAX) throw new Error(`${CUTS_MAX} cuts, and the update is not over`);
-    const cut = at(`cut-${cuts.length}`);
+  let cuts: string[] = [];
+  let wider = 1;
+  for (let last = machine.writtenBytes, part = draw(), made = 0; !isOver(); await sleep(100)) {
+    if (machine.writtenBytes - last < part * step() * wider) continue;
+    const cut = at(`cut-${made++}`);
     await machine.still(() => copyCard(at('card'), cut));
     cuts.push(cut);
     [last, part] = [machine.writtenBytes, draw()];
+    if (cuts.length < CUTS_MAX) continue;
+    // More is written than was thought: every other one goes, and the next are further apart.
+    for (const odd of cuts.filter((_, place) => place % 2 === 1)) rmSync(odd);
+    cuts = cuts.filter((_, place) => place % 2 === 0);
+    wider *= 2;
   }
   return cuts;
 };
