@@ -45,6 +45,7 @@ async function main() {
   }
   installPackages();
   if (task.system) installSystemPackages(systemPackages);
+  if (name === 'bench') installSystemPackages(benchPackages[args[0]] ?? []);
   if (task.board) installSystemPackages([...imagePackages, ...boardPackages]);
   else if (name === 'lichen' && args[0] === 'image') installSystemPackages(imagePackages);
   process.env.LICHEN_SETUP_SECONDS ??= (performance.now() / 1000).toFixed(3);
@@ -114,6 +115,17 @@ const systemPackages = [
   { name: 'chromium', binary: 'chromium', why: 'is where the tests look at the timeline' },
   { name: 'strace', binary: 'strace', why: 'lets the tests cut the power between two writes' },
 ];
+
+/** Those that a benchmark measures against, or with. */
+const benchPackages = {
+  delivery: [
+    { name: 'rsync', binary: 'rsync', why: 'is what an update is held against' },
+    { name: 'casync', binary: 'casync', why: 'likewise' },
+    { name: 'zstd', binary: 'zstd', why: 'likewise' },
+    { name: 'util-linux', binary: 'taskset', why: 'gives server and clients a processor each' },
+    { name: 'python3', binary: 'python3', why: 'is the line that delays and loses packets' },
+  ],
+};
 
 const imagePackages = [
   { name: 'erofs-utils', binary: 'mkfs.erofs', why: "packs an image's root" },

@@ -49,7 +49,7 @@ export const FILES: Record<string, string[]> = { e2fsprogs: ['etc/mke2fs.conf'] 
 
 /** Names under which busybox is called by our scripts, the kernel, the runtime and its tests; `busybox NAME` calls any other. */
 export const APPLETS = [
-  ...['[', 'awk', 'basename', 'cat', 'chmod', 'cp', 'cut', 'date', 'dd', 'df', 'dirname', 'dmesg', 'env', 'false', 'find', 'grep'],
+  ...['[', 'awk', 'basename', 'cat', 'chmod', 'cp', 'cut', 'date', 'dd', 'df', 'dirname', 'dmesg', 'du', 'env', 'false', 'find', 'grep'],
   ...['head', 'hostname', 'id', 'kill', 'ln', 'ls', 'mkdir', 'mkfifo', 'mount', 'mv', 'poweroff', 'ps'],
   ...['readlink', 'reboot', 'rm', 'rmdir', 'sed', 'setsid', 'sleep', 'sort', 'stty', 'sync', 'tail', 'tee', 'test', 'touch'],
   ...['tr', 'true', 'udhcpc', 'uevent', 'umount', 'uname', 'wc', 'watchdog', 'xargs', 'xxd'],

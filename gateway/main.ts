@@ -10,21 +10,22 @@ import { openKeyFile } from '../runtime/adapters/keyfile.ts';
 import { openLmdbStore } from '../runtime/adapters/lmdb-store.ts';
 import { unpackZstd } from '../runtime/adapters/zstd.ts';
 import type { DecidedCall } from '../runtime/protocol/api.ts';
-import { hex } from '../runtime/protocol/bytes.ts';
+import { type Bytes, hex } from '../runtime/protocol/bytes.ts';
 import { ERRORS, LichenError, refuse } from '../runtime/protocol/errors.ts';
 import { fingerprint, type GatewayId, idFrom, type OperatorId } from '../runtime/protocol/ids.ts';
 import { parse } from '../runtime/protocol/schema.ts';
 import { Draft } from '../runtime/turn/draft.ts';
-import type { Store } from '../runtime/turn/store.ts';
+import { type Store, UNREAD } from '../runtime/turn/store.ts';
 import { startTurn, type Turn } from '../runtime/turn/turn.ts';
 import { CarriedFront } from './api/carried.ts';
 import { type ApiOptions, openApi } from './api/server.ts';
 import { type Door, openDoor } from './broker/door.ts';
 import type { Rows } from './core/context.ts';
-import type { Gatekeeper } from './service/doors.ts';
+import type { Gatekeeper, Shelf } from './service/doors.ts';
 import type { ApiAnswer, ApiInput, Effect, Event, Service } from './service/events.ts';
 import { admitSession } from './service/gatekeeper.ts';
 import { gatewayCore } from './service/gateway.ts';
+import { heldUnder } from './service/pieces.ts';
 
 const SOFTWARE = 'lichen-gateway/0.1.0';
 const TICK_MS = 500;
@@ -73,10 +74,29 @@ type Replies = Map<number, (answer: ApiAnswer | LichenError) => void>;
 /** Reads of what is committed, outside any turn. */
 const readOnly = (store: Store): Rows => new Draft(store.snapshot(), new Map());
 
-const perform = (door: Door, carried: CarriedFront, replies: Replies, effect: Effect): void => {
+/** Reads where a front has room, between turns. */
+const shelfOf = (store: Store): Shelf => {
+  const get = (key: string): Bytes | null => {
+    const bytes = store.lend(key);
+    return bytes === UNREAD ? refuse('internal', 'content in a store that answers later') : bytes;
+  };
+  return (hash) => heldUnder({ get }, hash);
+};
+
+/** Where effects go. */
+interface Ways {
+  door: Door;
+  carried: CarriedFront;
+  shelf: Shelf;
+  replies: Replies;
+}
+
+const perform = ({ door, carried, shelf, replies }: Ways, effect: Effect): void => {
   switch (effect.kind) {
     case 'send':
       return (carried.owns(effect.session) ? carried : door.front).send(effect.session, effect.topic, effect.payload);
+    case 'give':
+      return (carried.owns(effect.session) ? carried : door.front).give(effect.session, effect.hashes, shelf);
     case 'settle':
       return (carried.ownsReceipt(effect.receipt) ? carried : door.front).settle(effect.receipt, effect.error);
     case 'answer-pairing':
@@ -100,14 +120,14 @@ const perform = (door: Door, carried: CarriedFront, replies: Replies, effect: Ef
 };
 
 /** What the store could not keep was not acknowledged; whoever waits is told. */
-const failAll = (door: Door, carried: CarriedFront, replies: Replies, error: LichenError, events: Event[]): void => {
+const failAll = (ways: Ways, error: LichenError, events: Event[]): void => {
   journal(`store: ${error.message}`);
   // Another process runs on this folder now; sessions must not be served from two.
   if (error.code === 'conflict') process.exit(ERRORS.conflict.exit);
   for (const event of events) {
-    if (event.kind === 'message') perform(door, carried, replies, { kind: 'settle', receipt: event.receipt, error });
-    else if (event.kind === 'pairing') door.front.answerPairing(event.receipt, error);
-    else if (event.kind === 'call') perform(door, carried, replies, { kind: 'reply', id: event.id, answer: error });
+    if (event.kind === 'message') perform(ways, { kind: 'settle', receipt: event.receipt, error });
+    else if (event.kind === 'pairing') ways.door.front.answerPairing(event.receipt, error);
+    else if (event.kind === 'call') perform(ways, { kind: 'reply', id: event.id, answer: error });
   }
 };
 
@@ -143,15 +163,17 @@ export const runGateway = async (options: GatewayOptions): Promise<RunningGatewa
   });
   let door: Door | null = null;
   const opened = (): Door => door ?? refuse('internal', 'an effect before the door is open');
+  const shelf = shelfOf(store);
+  const ways = (): Ways => ({ door: opened(), carried, shelf, replies });
   const turn: Turn<Event> = startTurn<Event, Effect>({
     store,
     clock,
     core: gatewayCore(service),
-    release: (effect) => perform(opened(), carried, replies, effect),
+    release: (effect) => perform(ways(), effect),
     owner,
     batch: 512,
     conflictsMax: 3,
-    failed: (error, events) => failAll(opened(), carried, replies, error, events),
+    failed: (error, events) => failAll(ways(), error, events),
   });
   door = await openDoor({
     host: options.host,

@@ -14,7 +14,7 @@ export const STORAGE = [
 ];
 
 /** What may be found on a card. What the root itself wants is there before it. */
-export const FILE_SYSTEMS = ['fs/{ext4,fat}/**', 'fs/quota/quota_{tree,v2}.ko.xz', 'fs/nls/nls_{ascii,cp437,iso8859-1,utf8}.ko.xz'];
+export const FILE_SYSTEMS = ['fs/{exfat,ext4,fat}/**', 'fs/quota/quota_{tree,v2}.ko.xz', 'fs/nls/nls_{ascii,cp437,iso8859-1,utf8}.ko.xz'];
 
 const CHECKED = ['fs/erofs/**', 'drivers/md/dm-{mod,verity}.ko.xz', 'crypto/{crc32c_generic,sha256_generic}.ko.xz'];
 /** What is read when a root is found damaged: which slots there are. */

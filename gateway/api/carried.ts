@@ -8,11 +8,11 @@ import { LichenError, refuse } from '../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { decodeAs, encodeAs, unseal } from '../../runtime/protocol/noun.ts';
 import { helloNoun } from '../../runtime/protocol/nouns/board.ts';
-import { type Carried, carried } from '../../runtime/protocol/nouns/messages.ts';
+import { type Carried, carried, chunk } from '../../runtime/protocol/nouns/messages.ts';
 import { isWord } from '../../runtime/protocol/stick.ts';
 import { TOPICS, type TopicName } from '../../runtime/protocol/topics.ts';
 import type { Clock } from '../../runtime/turn/clock.ts';
-import type { FrontEvent, Gatekeeper } from '../service/doors.ts';
+import type { FrontEvent, Gatekeeper, Shelf } from '../service/doors.ts';
 
 export interface CarriedOptions {
   crypto: Crypto;
@@ -71,6 +71,10 @@ export class CarriedFront {
       session.outBytes += payload.length;
     }
     session.waiting?.();
+  }
+
+  give(name: string, hashes: Bytes[], shelf: Shelf): void {
+    for (const hash of hashes) this.send(name, 'chunk', encodeAs(chunk, { v: 1, hash, bytes: shelf(hash) }, 'chunk'));
   }
 
   settle(receipt: number, error: LichenError | null): void {

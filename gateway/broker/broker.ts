@@ -13,12 +13,13 @@
 import type { Duplex } from 'node:stream';
 import { Aedes, type Client, type ConnectPacket, type PublishPacket, type Subscription } from 'aedes';
 import { publishBytes } from '../../runtime/adapters/mqtt-header.ts';
-import type { Bytes } from '../../runtime/protocol/bytes.ts';
+import { type Bytes, utf8 } from '../../runtime/protocol/bytes.ts';
 import { LichenError } from '../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { mayUse, parseTopic, TOPICS, type TopicName, topicOf } from '../../runtime/protocol/topics.ts';
 import type { Clock } from '../../runtime/turn/clock.ts';
-import type { FrontEvent, Gatekeeper } from '../service/doors.ts';
+import type { FrontEvent, Gatekeeper, Shelf } from '../service/doors.ts';
+import { Courier, type Load } from './courier.ts';
 import { Guard } from './guard.ts';
 import { type Identified, identify } from './identify.ts';
 
@@ -57,6 +58,7 @@ interface Session extends Identified {
   subscribed: Set<TopicName>;
   /** Given to aedes and not yet taken by the socket. */
   queuedBytes: number;
+  load: Load;
   unsettled: Set<number>;
   /** Past the limit of unsettled ones; aedes reads no further before these are `done` with. */
   waiting: { message: Message; done: Done }[];
@@ -101,6 +103,7 @@ const permitted = ({ party, id }: Session, address: string, bytes: number): Topi
 export class Broker {
   readonly #options: BrokerOptions;
   readonly #aedes: Aedes;
+  readonly #courier: Courier;
   readonly #arrived = new WeakMap<Client, Arrived>();
   readonly #sessions = new Map<string, Session>();
   readonly #byClientId = new Map<string, Session>();
@@ -116,6 +119,7 @@ export class Broker {
 
   private constructor(options: BrokerOptions) {
     this.#options = options;
+    this.#courier = new Courier(options.clock);
     this.#aedes = new Aedes({
       id: options.id,
       drainTimeout: DRAIN_MS,
@@ -170,6 +174,14 @@ export class Broker {
     session.client.publish(packet, () => {
       session.queuedBytes -= size;
     });
+  }
+
+  give(name: string, hashes: Bytes[], shelf: Shelf): void {
+    const session = this.#sessions.get(name);
+    if (session === undefined || !session.subscribed.has('chunk')) return;
+    session.load.shelf = shelf;
+    if (!this.#courier.give(session.load, hashes))
+      this.drop(name, new LichenError('unavailable', `${session.clientId} asks for more than ${LIMITS.wantsWaiting} pieces at once`));
   }
 
   settle(number: number, error: LichenError | null): void {
@@ -229,8 +241,11 @@ export class Broker {
     const former = this.#byClientId.get(verdict.clientId);
     if (former !== undefined) this.drop(former.name, new LichenError('conflict', 'a new session under the same client id takes over'));
     const name = `${this.#options.prefix}m${++this.#count}`;
+    const load: Load = {
+      ...{ stream: arrived.guard, topic: utf8(topicOf('chunk', verdict.id)), hashes: [], next: 0, shelf: () => null, busy: false },
+    };
     const open = { name, client, arrived, subscribed: new Set<TopicName>(), queuedBytes: 0, unsettled: new Set<number>(), waiting: [] };
-    const session: Session = { ...verdict, ...open, state: 'opening' };
+    const session: Session = { ...verdict, ...open, load, state: 'opening' };
     arrived.session = session;
     this.#sessions.set(name, session);
     this.#byClientId.set(session.clientId, session);

@@ -93,6 +93,7 @@ export const openDoor = async (options: DoorOptions): Promise<Door> => {
   });
   const front: Front = {
     send: (session, topic, payload) => broker.send(session, topic, payload),
+    give: (session, hashes, shelf) => broker.give(session, hashes, shelf),
     settle: (receipt, error) => broker.settle(receipt, error),
     answerPairing: (receipt, answer) => desk.answer(receipt, answer),
     drop: (session, error) => broker.drop(session, error),

@@ -32,6 +32,7 @@ const partitionText = (manifest: Inspection['manifest']): string[] => [
   ...wishes(manifest),
   `program ${manifest.args.join(' ')}`,
   `limits ${words(manifest.limits)}`,
+  ...(manifest.data?.onUpdate === 'snapshot' ? ['an update to it that goes back finds /data as it was'] : []),
 ];
 
 const sbomText = (sbom: Inspection['sbom']): string[] => {

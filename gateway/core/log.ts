@@ -27,9 +27,28 @@ export interface LogBatch {
 
 /** Author → the batch by which its log grew last, as peers want it, too. */
 const newest = volatileTable<LogBatch>('newest');
-/** Appended since the last head; what a crash forgets of it is taken up again from the rows. */
-const unsigned = volatileTable<{ entries: number; bytes: number }>('unsigned');
-const SIGNED = { entries: 0, bytes: 0 };
+/** The newest of what was appended since the last head, and what was before it: how many, and of how many bytes in all. */
+interface Unsigned {
+  data: Bytes;
+  before: Unsigned | null;
+  entries: number;
+  bytes: number;
+}
+
+/** What a crash forgets of it is taken up again from the rows. */
+const unsigned = volatileTable<Unsigned>('unsigned');
+
+const after = (before: Unsigned | null, data: Bytes): Unsigned => ({
+  ...{ data, before },
+  ...{ entries: (before?.entries ?? 0) + 1, bytes: (before?.bytes ?? 0) + data.length },
+});
+
+/** In their order. */
+const entriesIn = (newest: Unsigned): Bytes[] => {
+  const entries: Bytes[] = [];
+  for (let one: Unsigned | null = newest; one !== null; one = one.before) entries.push(one.data);
+  return entries.reverse();
+};
 /** Whether the own log's rows beyond its last head were looked for; empty after a restart. */
 const takenUp = volatileTable<true>('taken-up');
 
@@ -38,9 +57,11 @@ type Tips = ReadonlyMap<string, Frontier>;
 const tips = volatileTable<Tips>('tips');
 
 const tipsOf = (rows: Rows): Tips => {
-  const held = tips.get(rows, 'tips') ?? new Map(frontiers.all(rows).map(({ key, value }) => [key, value]));
-  tips.put(rows, held, 'tips');
-  return held;
+  const held = tips.get(rows, 'tips');
+  if (held !== null) return held;
+  const found = new Map(frontiers.all(rows).map(({ key, value }) => [key, value]));
+  tips.put(rows, found, 'tips');
+  return found;
 };
 
 const frontierOf = (rows: Rows, author: string): Frontier => tipsOf(rows).get(author) ?? EMPTY;
@@ -68,21 +89,20 @@ export const appendOwn = (rows: Rows, context: Context, kind: EntryKind, body: B
   const data = closeEntry(entry);
   rows.put(`${logRows}/${context.me}/${ordinal(entry.seq)}`, data);
   moveTip(rows, context.me, append(context.crypto, frontier, data));
-  const before = unsigned.get(rows, context.me) ?? SIGNED;
-  const [entries, bytes] = [before.entries + 1, before.bytes + data.length];
-  unsigned.put(rows, { entries, bytes }, context.me);
+  const next = after(unsigned.get(rows, context.me), data);
+  unsigned.put(rows, next, context.me);
   // Not only when peers are to be sent it: they take what lies between two heads in one frame.
-  if (entries >= HEAD_EVERY_ENTRIES || bytes >= HEAD_EVERY_BYTES) signHead(rows, context);
+  if (next.entries >= HEAD_EVERY_ENTRIES || next.bytes >= HEAD_EVERY_BYTES) signHead(rows, context);
   return entry;
 };
 
 /** Signs the head if the log grew since the last one. */
 export const signHead = (rows: Rows, context: Context): void => {
-  const count = (unsigned.get(rows, context.me) ?? SIGNED).entries;
-  if (count === 0) return;
-  unsigned.put(rows, SIGNED, context.me);
+  const appended = unsigned.get(rows, context.me);
+  if (appended === null) return;
+  unsigned.remove(rows, context.me);
   const frontier = frontierOf(rows, context.me);
-  const entries = entriesOf(rows, context.me, frontier.size - count, count);
+  const entries = entriesIn(appended);
   const head = { author: context.me, size: frontier.size, root: rootOf(context.crypto, frontier) };
   const note = signCheckpoint(context.crypto, head, context.signer);
   frontiers.put(rows, frontier, context.me);
@@ -102,12 +122,13 @@ export const takeUp = (rows: Rows, context: Context): void => {
     me,
     entries.reduce((tree, data) => append(context.crypto, tree, data), frontierOf(rows, me)),
   );
-  unsigned.put(rows, { entries: entries.length, bytes: entries.reduce((sum, data) => sum + data.length, 0) }, me);
+  const appended = entries.reduce<Unsigned | null>(after, null);
+  if (appended !== null) unsigned.put(rows, appended, me);
   signHead(rows, context);
 };
 
 /** As far as a head is signed; of others' logs no more is ever held. */
-export const signedSize = (rows: Rows, author: string): number => sizeOf(rows, author) - (unsigned.get(rows, author) ?? SIGNED).entries;
+export const signedSize = (rows: Rows, author: string): number => sizeOf(rows, author) - (unsigned.get(rows, author)?.entries ?? 0);
 
 export const entriesOf = (rows: Rows, author: string, from: number, limit: number): Bytes[] =>
   rows

@@ -67,11 +67,11 @@ export const replicatedOf = (rows: Rows, board: string): number => lone.get(rows
 /** Boards in session that can be told more than before. */
 const risen = volatileTable<true>('risen');
 
-export const takeRisen = (rows: Rows): string[] =>
-  risen.all(rows).map(({ key }) => {
-    risen.remove(rows, key);
-    return key;
-  });
+export const takeRisen = (rows: Rows): string[] => {
+  const boards = [...risen.rows(rows).keys()];
+  for (const board of boards) risen.remove(rows, board);
+  return boards;
+};
 
 /** A peer holds the board's chain up to `seq`, which is known here. */
 export const heldElsewhere = (rows: Rows, board: string, seq: number): void => {

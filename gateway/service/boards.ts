@@ -7,7 +7,7 @@ import { decodeAs, encodeAs, type Sealed, seal, unseal } from '../../runtime/pro
 import { type Hello, offerSchema, reportNoun, type Usage } from '../../runtime/protocol/nouns/board.ts';
 import { nowNoun } from '../../runtime/protocol/nouns/lease.ts';
 import { presenceSchema } from '../../runtime/protocol/nouns/log.ts';
-import { chunk, usageBatch, want } from '../../runtime/protocol/nouns/messages.ts';
+import { usageBatch, want } from '../../runtime/protocol/nouns/messages.ts';
 import { sharedNoun } from '../../runtime/protocol/nouns/share.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { volatileTable } from '../../runtime/turn/table.ts';
@@ -19,10 +19,8 @@ import { type Chained, placeInChain } from '../core/place-usage.ts';
 import { usageHead, usageProof } from '../core/replicas.ts';
 import {
   accusations,
-  blobs,
   boardSessions,
   boards,
-  documents,
   leases,
   operators,
   outcomes,
@@ -162,12 +160,9 @@ const keepOutcome = (work: Work, service: Service, of: { board: string; lease: s
   if ((outcomes.get(work, of.lease)?.sequence ?? 0) < value.sequence) accept(work, service, 'outcome', document, now);
 };
 
-const give: Handler<Message> = (work, _service, event) => {
-  for (const hash of decodeAs(want, event.payload, 'want').hashes) {
-    const bytes = blobs.get(work, hex(hash)) ?? documents.get(work, hex(hash));
-    work.emit({ kind: 'send', session: event.session, topic: 'chunk', payload: encodeAs(chunk, { v: 1, hash, bytes }, 'chunk') });
-  }
-};
+/** Content changes no state and, under its hash, never changes itself: it is read where it goes out. */
+const give: Handler<Message> = (work, _service, event) =>
+  work.emit({ kind: 'give', session: event.session, hashes: decodeAs(want, event.payload, 'want').hashes });
 
 /** What a board was given and found to be something else is looked at here as well. */
 const doubted: Handler<Message> = (work, service, event) => {

@@ -16,8 +16,13 @@ export type FrontEvent =
   /** A board that shows a claim; `key` is that of its certificate, `exporter` this connection's. */
   | { kind: 'pairing'; receipt: number; key: Bytes; exporter: Bytes; pairing: Sealed<Pairing> };
 
+/** What is held under a hash; null: nothing. Lent: the next answer may lie in its place. */
+export type Shelf = (hash: Bytes) => Bytes | null;
+
 export interface Front {
   send(session: string, topic: TopicName, payload: Bytes): void;
+  /** A `chunk` for each. They are read when there is room for them, so that of what waits only the hash is held. */
+  give(session: string, hashes: Bytes[], shelf: Shelf): void;
   /** With an error the session ends, as MQTT 3.1.1 has no other refusal of a publish. */
   settle(receipt: number, error: LichenError | null): void;
   answerPairing(receipt: number, answer: Paired | LichenError): void;

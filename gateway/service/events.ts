@@ -30,6 +30,7 @@ export type Event =
 
 export type Effect =
   | { kind: 'send'; session: string; topic: TopicName; payload: Bytes }
+  | { kind: 'give'; session: string; hashes: Bytes[] }
   | { kind: 'settle'; receipt: number; error: LichenError | null }
   | { kind: 'answer-pairing'; receipt: number; answer: Paired | LichenError }
   | { kind: 'drop'; session: string; error: LichenError }

@@ -103,6 +103,17 @@ export const tickNeeds = (work: Work, service: Service, now: Instant): void => {
 /** A store of before has content that nobody counted. */
 export const countContent = (work: Work, service: Service): void => {
   if (isWeighed(work) || blobs.page(work, '', 1).length === 0) return;
-  for (const { key, value } of releases.all(work)) if (value.gone !== true) orRefuse(work, key, () => mentionAll(work, service, key));
+  for (const { key, value } of releases.all(work)) if (value.gone !== true) countRelease(work, service, key);
   weigh(work);
+};
+
+/** What of it cannot be read is not counted, and so never thrown out. */
+const countRelease = (work: Work, service: Service, release: string): void => {
+  try {
+    mentionAll(work, service, release);
+  } catch (thrown) {
+    const error = asLichenError(thrown);
+    if (error.code === 'internal') throw thrown;
+    work.emit({ kind: 'journal', line: `release ${release}: ${error.message}` });
+  }
 };

@@ -2,8 +2,10 @@
 import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
 import { refuse } from '../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
+import { CHUNK_BYTES } from '../../runtime/protocol/nouns/messages.ts';
 import { mayBePacked } from '../../runtime/protocol/packing.ts';
-import { blobs, packed, stock, wanted } from '../core/tables.ts';
+import type { Rows } from '../core/context.ts';
+import { blobs, documents, packed, stock, wanted } from '../core/tables.ts';
 import type { Service, Work } from './events.ts';
 
 export const PIECE_MAX = Math.max(LIMITS.chunkMaxBytes, LIMITS.pageBytes);
@@ -28,6 +30,13 @@ export const asContent = (work: Work, service: Service, body: Bytes): Came | nul
   if (plain === null) return null;
   const inside = hex(service.crypto.sha256(plain));
   return isKnown(work, inside) ? { key: inside, plain, body } : null;
+};
+
+/** What boards are given under a hash, as far as a message holds it. */
+export const heldUnder = (rows: Pick<Rows, 'get'>, hash: Bytes): Bytes | null => {
+  const key = hex(hash);
+  const bytes = blobs.get(rows, key) ?? documents.get(rows, key);
+  return bytes === null || bytes.length > CHUNK_BYTES ? null : bytes;
 };
 
 const STOCK = 'all';

@@ -51,7 +51,7 @@ export const askFor = (work: Work, gateway: string, what: 'all' | 'own'): void =
 export const oweTo = (work: Work, author: string): void => owed.put(work, true, author);
 
 const takeAll = <T>(work: Work, from: VolatileTable<T>): Map<string, T> => {
-  const taken = new Map(from.all(work).map(({ key, value }) => [key, value]));
+  const taken = new Map(from.rows(work));
   for (const key of taken.keys()) from.remove(work, key);
   return taken;
 };

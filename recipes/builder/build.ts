@@ -119,6 +119,7 @@ export const buildRelease = async (input: BuildInput): Promise<Bundle> => {
       ...(recipe.reload !== undefined && { reload: recipe.reload }),
       ...(recipe.stop !== undefined && { stop: recipe.stop }),
       ...(recipe.holdMs !== undefined && { holdMs: recipe.holdMs }),
+      ...(recipe.data !== undefined && { data: recipe.data }),
       limits: recipe.limits,
       promises: recipe.promises,
       demands: recipe.demands,

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { LichenError } from '../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { devicesSchema, namedPort, outboundRule, protocol } from '../../runtime/protocol/nouns/reach.ts';
-import { holdMs, limits, type Manifest, probe, promise, reload, shared, stop } from '../../runtime/protocol/nouns/release.ts';
+import { dataTerms, holdMs, limits, type Manifest, probe, promise, reload, shared, stop } from '../../runtime/protocol/nouns/release.ts';
 import { checkPath } from '../../runtime/protocol/path.ts';
 import { name, positive, text, tier, uint } from '../../runtime/protocol/schema.ts';
 import { type Complaint, type Placed, parsePlaced } from './places.ts';
@@ -115,6 +115,7 @@ const recipeSchema = words({
   reload: v.optional(reload),
   stop: v.optional(words(stop.entries)),
   holdMs: v.optional(holdMs),
+  data: v.optional(words(dataTerms.entries)),
   limits: words(limits.entries),
   promises: v.optional(
     v.pipe(

@@ -26,6 +26,20 @@ export const publishBytes = (address: string, payloadBytes: number, qos: 0 | 1):
   return 1 + lengthBytes + body;
 };
 
+/** What stands before the payload of a PUBLISH of QoS 0 (§3.3); `topic` is its address in ASCII. */
+export const publishHead = (topic: Bytes, payloadBytes: number): Bytes => {
+  const out = new Uint8Array(1 + LENGTH_BYTES_MAX + 2 + topic.length);
+  let at = 0;
+  out[at++] = PACKET.publish << 4;
+  let left = 2 + topic.length + payloadBytes;
+  for (; left >= 128; left >>= 7) out[at++] = (left & 127) | 128;
+  out[at++] = left;
+  out[at++] = topic.length >> 8;
+  out[at++] = topic.length & 255;
+  out.set(topic, at);
+  return out.subarray(0, at + topic.length);
+};
+
 export type Sender = 'client' | 'server';
 
 export class HeaderScanner {

@@ -205,6 +205,7 @@ const decide = (work: Work, board: Board, event: Event, now: Instant): void => {
     case 'connected':
       return connected(work, event);
     case 'extended':
+    case 'dropped':
       return;
     default:
       return stored(work, board, event, now);

@@ -14,9 +14,11 @@ import {
   cadences,
   chains,
   type Dues,
+  fetches,
   flows,
   lastReports,
   lastShared,
+  lefts,
   looks,
   meters,
   ONE,
@@ -48,7 +50,7 @@ export interface Concerns {
 const ASIDE: ReadonlySet<string> = new Set(
   [
     ...[meters, cadences, readings, recordings, flows, outbox, chains, assignments],
-    ...[probes, looks, renewings, lastReports, lastShared, attentions],
+    ...[probes, looks, renewings, lastReports, lastShared, fetches, lefts, attentions],
   ].map(({ name }) => name),
 );
 

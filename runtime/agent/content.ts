@@ -4,7 +4,7 @@
  */
 
 import { fileKey, filesOf, findPlaces, jigsawsOf, targetsOf } from '../core/content.ts';
-import { type Content, contents, documents, type Instance, instances } from '../core/tables.ts';
+import { type Content, contents, documents, type Fetch, fetches, type Instance, instances, lefts } from '../core/tables.ts';
 import type { ContentStep } from '../ports/slots.ts';
 import { type Bytes, fromHex, hex } from '../protocol/bytes.ts';
 import { refuse } from '../protocol/errors.ts';
@@ -24,15 +24,6 @@ const EMPTY: Content = {
   door: 'files',
   phase: 'pages',
   files: [],
-  targets: new Map(),
-  queue: [],
-  cursor: 0,
-  inflight: new Map(),
-  writing: 0,
-  left: new Map(),
-  found: new Set(),
-  unsealed: 0,
-  window: LIMITS.wantWindow,
   rootPath: null,
   error: '',
   lacks: false,
@@ -45,6 +36,8 @@ export const BUSY: ReadonlySet<Content['phase']> = new Set(['checking', 'gatheri
 const SOON = 4;
 /** Without a chunk for this many patiences, a release gives way for as long. */
 const STANDSTILL = 10;
+/** Asked for is when this part of the window is free: one message asks for many, and is answered by few. */
+const TOGETHER = 4;
 
 /** Releases whose content an instance needs, or may need at once. */
 export const neededBy = ({ lease, fallback }: Instance): string[] =>
@@ -137,44 +130,70 @@ export const gathered = (work: Work, event: Of<'gathered'>, manifestOf: Manifest
   if (targets.size > 0 && !online(work)) return giveWay(work, gathering.key, now.monoMs);
   const lacking = new Map<string, number>();
   for (const { file } of event.lacks) lacking.set(fileKey(file), (lacking.get(fileKey(file)) ?? 0) + 1);
-  const left = new Map(files.map(({ file, bytes }) => [fileKey(file), { chunks: lacking.get(fileKey(file)) ?? 0, bytes }]));
   const whole = files.filter(({ file }) => !lacking.has(fileKey(file)));
+  contents.put(work, { ...gathering.value, phase: 'fetching', movedMonoMs: now.monoMs, files: [] }, gathering.key);
+  const begun = { cursor: 0, inflight: new Map(), writing: 0, window: LIMITS.wantWindow, movedMonoMs: now.monoMs };
   const found = new Set(whole.map(({ file }) => fileKey(file)));
-  const content: Content = { ...gathering.value, phase: 'fetching', movedMonoMs: now.monoMs, files: [], targets, left, found };
-  contents.put(work, { ...content, queue: [...targets.keys()], unsealed: files.length }, gathering.key);
-  for (const { file, bytes } of whole) emit(work, content.door, { kind: 'seal', file, bytes });
+  fetches.put(work, { ...begun, targets, queue: [...targets.keys()], found, unsealed: files.length }, gathering.key);
+  for (const { file, bytes } of files) lefts.put(work, { chunks: lacking.get(fileKey(file)) ?? 0, bytes }, fileKey(file));
+  for (const { file, bytes } of whole) emit(work, gathering.value.door, { kind: 'seal', file, bytes });
   pump(work, gathering.key, manifestOf, now);
 };
 
-const giveWay = (work: Work, key: string, untilMonoMs: number): void =>
+/** What is fetched; what nobody wants any more, or is held by now, is none of it. */
+const fetching = (work: Work): { key: string; door: Content['door']; fetch: Fetch }[] =>
+  fetches.all(work).flatMap(({ key, value: fetch }) => {
+    const content = contents.get(work, key);
+    if (content?.phase === 'fetching') return [{ key, door: content.door, fetch }];
+    endFetch(work, key);
+    return [];
+  });
+
+const endFetch = (work: Work, key: string): void => {
+  fetches.remove(work, key);
+  for (const { key: file } of lefts.all(work)) lefts.remove(work, file);
+};
+
+const giveWay = (work: Work, key: string, untilMonoMs: number): void => {
+  endFetch(work, key);
   contents.put(work, { ...emptyFor(doorOf(work, key)), error: 'missing-content', lacks: true, movedMonoMs: untilMonoMs }, key);
+};
 
 const doorOf = (work: Work, key: string): Content['door'] => contents.get(work, key)?.door ?? 'files';
 
 /** Fills the window; when nothing is left to fetch or seal, the root is planted. */
 const pump = (work: Work, key: string, manifestOf: ManifestOf, now: Instant): void => {
-  const content = contents.get(work, key);
-  if (content === null || content.phase !== 'fetching') return;
+  const [content, fetch] = [contents.get(work, key), fetches.get(work, key)];
+  if (content === null || fetch === null || content.phase !== 'fetching') return;
   const manifest = manifestOf(work, key);
+  if (manifest === null || fetch.unsealed === 0) endFetch(work, key);
   // Whatever came of it, the next may be fetched.
   if (manifest === null) return contents.remove(work, key);
-  if (content.unsealed === 0) return plantRoot(work, key, content, manifest);
-  const inflight = new Map(content.inflight);
-  const hashes: Bytes[] = [];
-  let cursor = content.cursor;
-  const bytesOf = (hash: string): number => content.targets.get(hash)?.[0]?.chunkBytes ?? 0;
+  if (fetch.unsealed === 0) return plantRoot(work, key, content, manifest);
+  if (!online(work)) return;
+  const hashes = nextOf(work, fetch, now);
+  if (hashes.length === 0) return;
+  const inflight = new Map(fetch.inflight);
+  for (const hash of hashes) inflight.set(hash, now.monoMs);
+  fetches.put(work, { ...fetch, inflight, cursor: fetch.cursor + hashes.length }, key);
+  ask(work, hashes.map(fromHex));
+};
+
+/** What is asked for next; nothing, while too little of the window is free. */
+const nextOf = (work: Work, { targets, queue, cursor, inflight, writing, window }: Fetch, now: Instant): string[] => {
+  const bytesOf = (hash: string): number => targets.get(hash)?.[0]?.chunkBytes ?? 0;
   let bytes = [...inflight.keys()].reduce((total, hash) => total + bytesOf(hash), 0);
-  const mayAsk = (): boolean => inflight.size + content.writing < content.window && bytes < LIMITS.wantBytes && online(work);
-  for (; cursor < content.queue.length && mayAsk(); cursor++) {
-    const hash = content.queue[cursor] ?? '';
+  const places = window - inflight.size - writing;
+  if (inflight.size > 0 && (places * TOGETHER < window || (LIMITS.wantBytes - bytes) * TOGETHER < LIMITS.wantBytes)) return [];
+  const hashes: string[] = [];
+  for (let at = cursor; at < queue.length && hashes.length < places && bytes < LIMITS.wantBytes; at++) {
+    const hash = queue[at] ?? '';
     // Behind it in the queue is only what is doubted as well, and later.
     if (isDoubted(work, hash, now)) break;
     bytes += bytesOf(hash);
-    inflight.set(hash, now.monoMs);
-    hashes.push(fromHex(hash));
+    hashes.push(hash);
   }
-  contents.put(work, { ...content, inflight, cursor }, key);
-  ask(work, hashes);
+  return hashes;
 };
 
 const plantRoot = (work: Work, key: string, content: Content, manifest: Manifest): void => {
@@ -190,53 +209,58 @@ const widened = (window: number, tookMs: number, { pace }: Board): number =>
 
 /** All others go on; this one is asked for when they have come, and not at once. */
 const refused = (work: Work, board: Board, release: string, hash: Bytes, now: Instant): void => {
+  const [content, fetch] = [contents.get(work, release), fetches.get(work, release)];
   const key = hex(hash);
   doubt(work, board, hash, `bad-signature: chunk ${key} is not what it says`, now);
-  const content = contents.get(work, release) ?? EMPTY;
-  const inflight = new Map(content.inflight);
+  if (content === null || fetch === null) return;
+  const inflight = new Map(fetch.inflight);
   inflight.delete(key);
-  contents.put(work, { ...content, inflight, queue: [...content.queue, key], error: doubtOf(work, key) }, release);
+  fetches.put(work, { ...fetch, inflight, queue: [...fetch.queue, key] }, release);
+  contents.put(work, { ...content, error: doubtOf(work, key) }, release);
 };
 
 export const gotChunk = (work: Work, board: Board, payload: Bytes, now: Instant): void => {
   const { hash, bytes: came } = decodeAs(chunkSchema, payload, 'chunk');
   if (gotDocument(work, board, hash, came, now)) return;
   const key = hex(hash);
-  for (const { key: release, value: content } of inPhase(work, 'fetching')) {
-    const targets = content.targets.get(key) ?? [];
+  for (const { key: release, door, fetch } of fetching(work)) {
+    const targets = fetch.targets.get(key) ?? [];
     const [first] = targets;
-    if (first === undefined || !content.inflight.has(key) || came === null) continue;
+    if (first === undefined || !fetch.inflight.has(key) || came === null) continue;
     const bytes = contentIn(board.crypto, board.unpack, hash, came, first.chunkBytes);
     if (bytes === null || bytes.length !== first.chunkBytes) return refused(work, board, release, hash, now);
     trust(work, key);
-    const inflight = new Map(content.inflight);
+    const inflight = new Map(fetch.inflight);
     const tookMs = now.monoMs - (inflight.get(key) ?? 0);
     inflight.delete(key);
-    const window = widened(content.window, tookMs, board);
-    contents.put(work, { ...content, inflight, window, writing: content.writing + targets.length }, release);
-    for (const { file, offset } of targets) emit(work, content.door, { kind: 'write', file, offset, bytes });
+    fetches.put(
+      work,
+      { ...fetch, inflight, window: widened(fetch.window, tookMs, board), writing: fetch.writing + targets.length },
+      release,
+    );
+    for (const { file, offset } of targets) emit(work, door, { kind: 'write', file, offset, bytes });
     return;
   }
 };
 
 export const written = (work: Work, event: Of<'written'>, manifestOf: ManifestOf, now: Instant): void => {
   const file = fileKey(event.file);
-  for (const { key, value: content } of inPhase(work, 'fetching')) {
-    const { chunks, bytes } = content.left.get(file) ?? { chunks: 0, bytes: 0 };
+  for (const { key, door, fetch } of fetching(work)) {
+    const { chunks, bytes } = lefts.get(work, file) ?? { chunks: 0, bytes: 0 };
     if (chunks === 0) continue;
-    const left = new Map(content.left).set(file, { chunks: chunks - 1, bytes });
-    contents.put(work, { ...content, left, writing: Math.max(0, content.writing - 1), movedMonoMs: now.monoMs }, key);
-    if (chunks === 1) emit(work, content.door, { kind: 'seal', file: event.file, bytes });
+    lefts.put(work, { chunks: chunks - 1, bytes }, file);
+    fetches.put(work, { ...fetch, writing: Math.max(0, fetch.writing - 1), movedMonoMs: now.monoMs }, key);
+    if (chunks === 1) emit(work, door, { kind: 'seal', file: event.file, bytes });
     pump(work, key, manifestOf, now);
     return;
   }
 };
 
 export const sealed = (work: Work, event: Of<'file-sealed'>, manifestOf: ManifestOf, now: Instant): void => {
-  for (const { key, value: content } of inPhase(work, 'fetching')) {
+  for (const { key, fetch } of fetching(work)) {
     // One of a release that gave way meanwhile.
-    if (!content.left.has(fileKey(event.file))) continue;
-    contents.put(work, { ...content, unsealed: content.unsealed - 1 }, key);
+    if (lefts.get(work, fileKey(event.file)) === null) continue;
+    fetches.put(work, { ...fetch, unsealed: fetch.unsealed - 1 }, key);
     pump(work, key, manifestOf, now);
     return;
   }
@@ -249,8 +273,8 @@ export const planted: Handler<Of<'planted'>> = (work, _board, event) => {
 };
 
 /** All its chunks were right and the whole is not: its pages lie, and would again. */
-const isLie = ({ found }: Content, { step, error }: Of<'files-refused'>): boolean =>
-  step.kind === 'seal' && error.code === 'missing-content' && found.has(fileKey(step.file));
+const isLie = (fetch: Fetch | null, { step, error }: Of<'files-refused'>): boolean =>
+  step.kind === 'seal' && error.code === 'missing-content' && fetch?.found.has(fileKey(step.file)) === true;
 
 /** What turned out wrong is gathered again, and of it what is wrong fetched; a full card is told and tried again later. */
 export const filesRefused: Handler<Of<'files-refused'>> = (work, board, event, now) => {
@@ -259,7 +283,9 @@ export const filesRefused: Handler<Of<'files-refused'>> = (work, board, event, n
     if (value.phase === 'held' || value.phase === 'refused') continue;
     const empty = emptyFor(value.door);
     const told = event.error.code === 'storage-full' ? event.error.message : event.error.code;
-    if (isLie(value, event)) contents.put(work, { ...empty, phase: 'refused', error: `bad-release: ${event.error.detail}` }, key);
+    const fetch = fetches.get(work, key);
+    if (fetch !== null) endFetch(work, key);
+    if (isLie(fetch, event)) contents.put(work, { ...empty, phase: 'refused', error: `bad-release: ${event.error.detail}` }, key);
     else contents.put(work, { ...empty, error: told, movedMonoMs }, key);
   }
   work.emit({ kind: 'journal', line: `files ${event.step.kind}: ${event.error.message}` });
@@ -267,30 +293,30 @@ export const filesRefused: Handler<Of<'files-refused'>> = (work, board, event, n
 
 /** After a new session: whatever was on its way may be lost, and what was not to be had may be. */
 export const askChunks = (work: Work, now: Instant): void => {
-  for (const { key, value: content } of inPhase(work, 'fetching')) {
-    const inflight = new Map([...content.inflight.keys()].map((hash) => [hash, now.monoMs]));
-    contents.put(work, { ...content, inflight, movedMonoMs: now.monoMs }, key);
+  for (const { key, fetch } of fetching(work)) {
+    const inflight = new Map([...fetch.inflight.keys()].map((hash) => [hash, now.monoMs]));
+    fetches.put(work, { ...fetch, inflight, movedMonoMs: now.monoMs }, key);
     ask(work, [...inflight.keys()].map(fromHex));
   }
   for (const { key, value } of inPhase(work, 'pages')) if (value.lacks) contents.put(work, { ...value, movedMonoMs: now.monoMs }, key);
 };
 
 /** What is being fetched is looked after all the time. */
-export const isFetching = (work: Work): boolean => inPhase(work, 'fetching').length > 0;
+export const isFetching = (work: Work): boolean => fetches.any(work);
 
 /** What has not come in time is asked for again, with half the window. */
 export const askLateChunks = (work: Work, board: Board, manifestOf: ManifestOf, now: Instant): void => {
   const { patienceMs } = board.pace;
-  for (const { key, value: content } of inPhase(work, 'fetching')) {
-    if (now.monoMs - content.movedMonoMs > STANDSTILL * patienceMs) {
+  for (const { key, fetch } of fetching(work)) {
+    if (now.monoMs - fetch.movedMonoMs > STANDSTILL * patienceMs) {
       giveWay(work, key, now.monoMs + STANDSTILL * patienceMs);
       continue;
     }
-    const lost = [...content.inflight].flatMap(([hash, askedMonoMs]) => (now.monoMs - askedMonoMs > patienceMs ? [hash] : []));
+    const lost = [...fetch.inflight].flatMap(([hash, askedMonoMs]) => (now.monoMs - askedMonoMs > patienceMs ? [hash] : []));
     if (lost.length > 0) {
-      const inflight = new Map(content.inflight);
+      const inflight = new Map(fetch.inflight);
       for (const hash of lost) inflight.set(hash, now.monoMs);
-      contents.put(work, { ...content, inflight, window: Math.max(1, content.window >> 1) }, key);
+      fetches.put(work, { ...fetch, inflight, window: Math.max(1, fetch.window >> 1) }, key);
       ask(work, lost.map(fromHex));
     }
     pump(work, key, manifestOf, now);

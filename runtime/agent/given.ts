@@ -1,6 +1,6 @@
 /** What an instance is started with: its release's words, with the parameters that its request sets. */
 import { contents, documents, type Instance, type Serving } from '../core/tables.ts';
-import { leaseToRun, releaseOf } from '../core/trial.ts';
+import { keptFor, leaseToRun, releaseOf } from '../core/trial.ts';
 import { openRequest } from '../core/trust.ts';
 import type { PartitionSpec } from '../ports/partitions.ts';
 import { equal, hex, utf8 } from '../protocol/bytes.ts';
@@ -65,7 +65,8 @@ export const givenNow = (work: Work, board: Board, instance: Instance): Start =>
   const secrets = secretsFor(board, request);
   const { text: shares, ...serving } = servedBy(work, board, instance, manifest, request);
   const spec = { partition: lease.lease, rootPath, args, env, engine, limits: lease.limits, network, devices, secrets };
-  return { spec: { ...spec, parameters: JSON.stringify(typed), shares }, digest: digest(board, given, shares), serving };
+  const kept = keptFor(instance, manifest.data?.onUpdate === 'snapshot');
+  return { spec: { ...spec, kept, parameters: JSON.stringify(typed), shares }, digest: digest(board, given, shares), serving };
 };
 
 /** Whom an instance serves that was begun before the runtime was. */

@@ -242,7 +242,13 @@ export const removed: Handler<Of<'removed'>> = (work, board, event, now) => {
 };
 
 /** Steps that change nothing of what runs. */
-const ASIDE: ReadonlySet<string> = new Set(['probe', 'sample', 'extend', 'connect', 'log', 'look']);
+const ASIDE: ReadonlySet<string> = new Set(['probe', 'sample', 'extend', 'connect', 'log', 'look', 'drop']);
+
+/** There is no room to keep `/data` for the way back: a release on trial does not begin without. */
+const isUnkept = (work: Work, { step, partition, error }: Of<'refused'>): boolean => {
+  const instance = instances.get(work, partition ?? '');
+  return step === 'start' && error.code === 'storage-full' && instance?.trial === 'open' && instance.fallback !== null;
+};
 
 /** A step that could not be done is tried again after a while, from what is then the case. */
 export const stepRefused: Handler<Of<'refused'>> = (work, _board, event, now) => {
@@ -252,7 +258,7 @@ export const stepRefused: Handler<Of<'refused'>> = (work, _board, event, now) =>
   const run = event.partition === null ? null : runs.get(work, event.partition);
   if (run === null || event.partition === null || ASIDE.has(event.step)) return;
   // Such as a program for another processor: trying again would change nothing.
-  if (event.error.code === 'bad-release') noteError(work, event.partition, event.error);
+  if (event.error.code === 'bad-release' || isUnkept(work, event)) noteError(work, event.partition, event.error);
   const back: Run['process'] = event.step === 'stop' || event.step === 'reload' ? 'running' : 'stopped';
   patch(work, event.partition, {
     process: back,

@@ -106,21 +106,27 @@ const done = (work: Work, what: string, everyMs: number, now: Instant): void =>
 const METER = 'meter';
 const RECORD = 'record';
 
-const metered = (work: Work): string[] =>
-  runs
-    .all(work)
-    .filter(({ value }) => value.process === 'running')
-    .map(({ key }) => key);
+const metered = (work: Work): string[] => {
+  const ids: string[] = [];
+  for (const [id, { process }] of runs.rows(work)) if (process === 'running') ids.push(id);
+  return ids;
+};
+
+const isAnyMetered = (work: Work): boolean => {
+  for (const { process } of runs.rows(work).values()) if (process === 'running') return true;
+  return false;
+};
 
 export const tickMeters = (work: Work, board: Board, now: Instant): void => {
+  if (!isDue(work, METER, now)) return;
   const partitions = metered(work);
-  if (partitions.length === 0 || !isDue(work, METER, now)) return;
+  if (partitions.length === 0) return;
   done(work, METER, board.pace.meterMs, now);
   work.emit({ kind: 'partition', step: { kind: 'sample', partitions } });
 };
 
 /** At which `tickMeters` may do what it would not do before. */
-export const meterMoments = (work: Work): number[] => (metered(work).length > 0 ? [cadences.get(work, METER) ?? 0] : []);
+export const meterMoments = (work: Work): number[] => (isAnyMetered(work) ? [cadences.get(work, METER) ?? 0] : []);
 
 export const sampled = (work: Work, board: Board, event: Of<'sampled'>, now: Instant): void => {
   const at = { ...now, monoMs: Math.min(event.atMonoMs ?? now.monoMs, now.monoMs) };

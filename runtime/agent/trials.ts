@@ -29,6 +29,7 @@ export const judge = (work: Work, board: Board, id: string, instance: Instance, 
     const passed = (): Instance => ({ ...instance, trial: 'passed', outcome: outcomeOf(board, instance, 'passed', '') });
     const next: Instance = verdict.kind === 'passed' ? passed() : { ...instance, begun: 0 };
     instances.put(work, next, id);
+    if (verdict.kind === 'passed') work.emit({ kind: 'partition', step: { kind: 'drop', partition: id } });
     return next;
   }
   // What it is given is worked out again for the other release.

@@ -233,8 +233,19 @@ export interface Content {
   /** Where it is planted: a root among the files, or a slot. */
   door: 'files' | Part;
   phase: 'pages' | 'checking' | 'gathering' | 'fetching' | 'planting' | 'held' | 'refused';
-  /** Files that are not held, while they are gathered and fetched. */
+  /** Files that are not held, while they are gathered. */
   files: readonly Jigsaw[];
+  rootPath: string | null;
+  error: string;
+  /** Chunks of it were not to be had. */
+  lacks: boolean;
+  /** When it last moved, or before when it is not tried again. */
+  movedMonoMs: number;
+}
+export const contents = volatileTable<Content>('content');
+
+/** How far the fetching of a release is. It changes with every piece, so nothing is in it that anybody else has to hear of. */
+export interface Fetch {
   /** Chunk that has to be fetched → its places. */
   targets: ReadonlyMap<string, Target[]>;
   /** These chunks, in the order in which they are asked for, and the next of them. */
@@ -244,20 +255,16 @@ export interface Content {
   inflight: ReadonlyMap<string, number>;
   /** Pieces that came and are not on the card yet: they are of the window too, or a slow card would fill the memory. */
   writing: number;
-  /** File → chunks still to be written, and its size. */
-  left: ReadonlyMap<string, { chunks: number; bytes: number }>;
   /** Files all of which was here already, chunk by chunk. */
   found: ReadonlySet<string>;
   unsealed: number;
   window: number;
-  rootPath: string | null;
-  error: string;
-  /** Chunks of it were not to be had. */
-  lacks: boolean;
   /** When it last moved; one that stands still makes way for the next. */
   movedMonoMs: number;
 }
-export const contents = volatileTable<Content>('content');
+export const fetches = volatileTable<Fetch>('fetch');
+/** File of the release that is fetched → chunks still to be written, and its size. */
+export const lefts = volatileTable<{ chunks: number; bytes: number }>('left');
 /** Documents and pages asked for: hash → when. */
 export const docWants = volatileTable<number>('doc-want');
 

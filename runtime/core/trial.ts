@@ -21,6 +21,15 @@ export const leaseToRun = (instance: Instance): Lease => ({ ...instance.lease, r
 /** What runs, or ran last, is not what is to run. */
 export const isOther = (instance: Instance): boolean => instance.began !== null && !equal(instance.began, releaseOf(instance));
 
+/**
+ * What becomes of `/data` as the release before left it. Taken before one on trial begins that asks for it (`snapshots`), given
+ * back to what takes its place again, and else not needed.
+ */
+export const keptFor = ({ trial, fallback }: Instance, snapshots: boolean): 'take' | 'return' | 'drop' => {
+  if (trial === 'failed') return 'return';
+  return trial === 'open' && fallback !== null && snapshots ? 'take' : 'drop';
+};
+
 const seconds = (ms: number): string => `${Math.ceil(ms / 1000)} s`;
 
 /** How long a promise may be other than held: what held before is asked at least once more. */

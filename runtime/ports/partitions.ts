@@ -62,6 +62,12 @@ export interface NetworkPolicy {
   publish: { outside: number; inside: number; protocol: 'tcp' | 'udp' }[];
 }
 
+/**
+ * What becomes of `/data` as a former release left it, before a start: it is taken (once), given back, or dropped. Each does
+ * nothing where it was done before.
+ */
+export type KeptData = 'take' | 'return' | 'drop';
+
 /** Everything the engine needs to run one instance; nothing in it comes from outside unparsed. */
 export interface PartitionSpec {
   /** Stable id, 32 characters of [a-z2-7]; names of cgroup, network namespace and uid derive from board + this. */
@@ -84,6 +90,8 @@ export interface PartitionSpec {
   parameters: string;
   /** JSON; whom a shared instance serves, at `/run/lichen/shares.json`. Without it, there is no such file. */
   shares?: string | undefined;
+  /** Without it, what is kept stays as it is. Error: `storage-full`, when there is no room to take it. */
+  kept?: KeptData | undefined;
 }
 
 /** Cumulative counters as the kernel holds them; they start at 0 when the partition's cgroup is made. */
@@ -150,6 +158,8 @@ export type PartitionStep =
    * is to have it (`heir`). Idempotent.
    */
   | { kind: 'remove'; partition: string; data: boolean; heir?: string }
+  /** What is kept of its `/data` for the way back is not needed any more. It may run. */
+  | { kind: 'drop'; partition: string }
   | { kind: 'sample'; partitions: string[] }
   | { kind: 'probe'; partition: string; probe: Probe; timeoutMs: number }
   /**
@@ -167,6 +177,7 @@ export type PartitionEvent =
   /** Counters are read after the cgroup is empty: they are final. Also answers a stop of what had ended already. */
   | { kind: 'stopped'; partition: string; exit: Exit; counters: Counters; atMonoMs?: number }
   | { kind: 'removed'; partition: string }
+  | { kind: 'dropped'; partition: string }
   | { kind: 'reloaded'; partition: string }
   /** The texts of `connection.json` and `shares.json`, null when there is none; `holds`: whether there is a `hold`. */
   | { kind: 'looked'; partition: string; connection: string | null; shares: string | null; holds: boolean }

@@ -31,8 +31,11 @@ const textOf = (codes: number[]): string => {
   return out;
 };
 
+/** Most of what is told in hex is a hash: one list serves them all, or a release of many pieces would leave heaps of them behind. */
+const HASH_CODES: number[] = new Array<number>(64).fill(0);
+
 export const hex = (bytes: Bytes): string => {
-  const codes = new Array<number>(2 * bytes.length);
+  const codes = 2 * bytes.length === HASH_CODES.length ? HASH_CODES : new Array<number>(2 * bytes.length);
   for (let i = 0; i < bytes.length; i++) {
     const byte = bytes[i] ?? 0;
     codes[2 * i] = DIGITS[byte >> 4] ?? 0;
@@ -126,6 +129,29 @@ export const fromBase64 = (text: string): Bytes => {
   else if (padding === 2) out[at] = word >> 4;
   const left = padding === 1 ? word & 3 : padding === 2 ? word & 15 : 0;
   return bad === 0 && left === 0 ? out : refuse('bad-schema', 'not base64');
+};
+
+/** Memory that small contents share: each by itself costs the allocator more than its bytes. */
+const SLAB_BYTES = 8192;
+const SMALL_BYTES = 1024;
+/** Up to here a runtime keeps them among its objects anyway. */
+const TINY_BYTES = 64;
+
+let slab = new Uint8Array(0);
+let slabFrom = 0;
+
+/** A copy of a stretch. It may lie in memory beside others: whoever looks at its `buffer` minds where it begins and ends. */
+export const cut = (from: Bytes, start: number, end: number): Bytes => {
+  const length = end - start;
+  if (length <= TINY_BYTES || length > SMALL_BYTES) return from.slice(start, end);
+  if (slabFrom + length > slab.length) {
+    slab = new Uint8Array(SLAB_BYTES);
+    slabFrom = 0;
+  }
+  const out = slab.subarray(slabFrom, slabFrom + length);
+  slabFrom += length;
+  out.set(start === 0 && end === from.length ? from : from.subarray(start, end));
+  return out;
 };
 
 export const equal = (a: Bytes, b: Bytes): boolean => {

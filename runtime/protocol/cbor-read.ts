@@ -3,7 +3,7 @@
  * that would refuse, and what is rare, makes the reading `off`. Then its results mean nothing, and the long way says what is
  * wrong. One reading at a time.
  */
-import { type Bytes, fromUtf8 } from './bytes.ts';
+import { type Bytes, cut, fromUtf8 } from './bytes.ts';
 import { RESERVED } from './cbor-write.ts';
 import { LIMITS } from './limits.ts';
 
@@ -125,7 +125,7 @@ const byteString = (initial: number): Bytes => {
   const from = at;
   at += length;
   if (at > bytes.length) off();
-  return isOff ? NONE : bytes.slice(from, at);
+  return isOff ? NONE : cut(bytes, from, at);
 };
 
 /** Whether this key, as it is written, comes next; it is read then. */

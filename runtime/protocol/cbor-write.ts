@@ -3,7 +3,7 @@
  * thousands of small items an hour. cbor-x has no canonical mode: it leaves keys in the order in which they stand, writes
  * integers from 2^32 on as floats and guesses the length of texts.
  */
-import { type Bytes, compare, utf8 } from './bytes.ts';
+import { type Bytes, compare, cut, utf8 } from './bytes.ts';
 import { refuse } from './errors.ts';
 import { LIMITS } from './limits.ts';
 
@@ -93,6 +93,9 @@ const bytes = (major: number, value: Bytes, from: number): number => {
   out.set(value, at);
   return at + value.length;
 };
+
+/** What stands before so many bytes. */
+export const byteHead = (length: number): Bytes => out.slice(0, head(2, length, 0));
 
 const text = (value: string, from: number): number => {
   const { length } = value;
@@ -282,7 +285,7 @@ export const writeAll = (itemsMax: number, body: (from: number) => number): Byte
   left = itemsMax;
   try {
     const end = body(0);
-    return end === NOT_TAKEN ? null : out.slice(0, end);
+    return end === NOT_TAKEN ? null : cut(out, 0, end);
   } finally {
     letGo();
   }
@@ -303,7 +306,7 @@ export const write = (value: Value, itemsMax = Number.POSITIVE_INFINITY, tag: By
   try {
     out.set(tag);
     const end = item(value, 0, tag.length);
-    return out.slice(0, end);
+    return cut(out, 0, end);
   } finally {
     letGo();
   }

@@ -83,7 +83,7 @@ export const LIMITS = {
   /** Chunks asked for and not yet come: at first, and at most while they come soon; halved at each time-out. */
   wantWindow: 8,
   wantWindowMost: 64,
-  /** And of these so many bytes: half of what a gateway lets wait for one session. */
+  /** And of these so many bytes: they wait in the board's memory for its card. */
   wantBytes: 1024 * 1024,
   /** For so long a board tries others before a gateway that gave it something else for a piece, twice. */
   liarMs: 3_600_000,
@@ -91,6 +91,8 @@ export const LIMITS = {
   liars: 8,
   /** Hashes in one `want`. */
   wantHashes: 64,
+  /** Of one session, asked for and not yet given: what a board asks for at most, again and again while it waits. */
+  wantsWaiting: 1024,
   /** A peer frame: one batch of log entries with its head, or one blob. */
   peerFrameBytes: 1024 * 1024,
   peerBatchEntries: 512,

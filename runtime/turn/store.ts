@@ -47,6 +47,8 @@ export type Outcome = { kind: 'committed' } | { kind: 'conflict' } | { kind: 'fa
 
 export interface Store {
   snapshot(): Snapshot;
+  /** A value as it is committed now, without a copy: it may be something else after the next read. */
+  lend(key: Key): Bytes | null | typeof UNREAD;
   /** All or nothing. `committed` means really on disk. One commit at a time. */
   commit(commit: Commit, answer: (outcome: Outcome) => void): void;
   close(): void;

@@ -12,7 +12,7 @@ type AnyDraft = Pick<Draft<unknown>, 'get' | 'put' | 'remove' | 'scan' | 'recall
 /** Values are replaced, never changed in place. */
 export interface Table<T> {
   readonly name: string;
-  get(draft: AnyDraft, ...key: string[]): T | null;
+  get(draft: Pick<AnyDraft, 'get'>, ...key: string[]): T | null;
   put(draft: AnyDraft, value: T, ...key: string[]): void;
   remove(draft: AnyDraft, ...key: string[]): void;
   /** All rows below a prefix of the key, in order; the key is what follows the table's name. */
@@ -81,6 +81,8 @@ export interface VolatileTable<T> {
   put(draft: AnyDraft, value: T, key: string): void;
   remove(draft: AnyDraft, key: string): void;
   all(draft: AnyDraft): { key: string; value: T }[];
+  /** As `all`, without a copy: the table stays as it is while somebody walks through it. */
+  rows(draft: AnyDraft): ReadonlyMap<string, T>;
   /** Whether there is a row at all. */
   any(draft: AnyDraft): boolean;
 }
@@ -96,6 +98,7 @@ export const volatileTable = <T>(name: string): VolatileTable<T> => ({
     for (const [key, value] of draft.recallAll(name)) out.push({ key, value: value as T });
     return out;
   },
+  rows: (draft) => draft.recallAll(name) as ReadonlyMap<string, T>,
   any: (draft) => draft.recallAll(name).size > 0,
 });
 

@@ -44,7 +44,7 @@ export interface BoardWitness {
   powered(board: VirtualBoard, on: boolean): void;
   runtime(board: VirtualBoard, up: boolean): void;
   hung(board: VirtualBoard, is: boolean): void;
-  began(board: VirtualBoard, spec: PartitionSpec): void;
+  began(board: VirtualBoard, spec: PartitionSpec, dataOf: string): void;
   ended(board: VirtualBoard, partition: string, why: EndReason, used: Counted): void;
   kept(board: VirtualBoard, commit: Commit): void;
   forgot(board: VirtualBoard): void;
@@ -135,7 +135,7 @@ export class VirtualBoard {
       speedPermille: () => (this.hardware.speedPermille * this.thermal.speedPermille(clock.nowMs)) / 1000,
       loaded: (permille) => this.#load(permille),
       wrote: (bytes, overMs) => void this.card.stream(bytes, overMs),
-      began: (started) => around.witness.began(this, started),
+      began: (started, dataOf) => around.witness.began(this, started, dataOf),
       ended: (partition, why, used) => around.witness.ended(this, partition, why, used),
     });
   }
@@ -239,7 +239,7 @@ export class VirtualBoard {
     const store = openStore(
       this.disk,
       {
-        fate: (_bytes, commit) => this.#fate(commit),
+        fate: (commit) => this.#fate(commit),
         kept: (commit) => witness.kept(this, commit),
         after: (ms, call) => void own.after(ms, call),
       },

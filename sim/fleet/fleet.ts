@@ -264,6 +264,10 @@ export class Fleet {
     return this.#releases.get(rootPath.slice('/roots/'.length))?.workload ?? '';
   }
 
+  sequenceOf(rootPath: string): number {
+    return this.#releases.get(rootPath.slice('/roots/'.length))?.release.manifest.sequence ?? 0;
+  }
+
   contentOf(rootPath: string): Bytes {
     return this.#releases.get(rootPath.slice('/roots/'.length))?.release.hash ?? new Uint8Array(32);
   }

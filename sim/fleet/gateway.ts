@@ -1,16 +1,16 @@
 /** A gateway of the virtual world: the real service around the real turn, over virtual doors. It can be killed and lose its disk. */
 
+import type { Shelf } from '../../gateway/service/doors.ts';
 import type { ApiAnswer, ApiInput, Effect, Event, Service } from '../../gateway/service/events.ts';
 import { admitSession } from '../../gateway/service/gatekeeper.ts';
 import { gatewayCore } from '../../gateway/service/gateway.ts';
+import { heldUnder } from '../../gateway/service/pieces.ts';
 import { unpackZstd } from '../../runtime/adapters/zstd.ts';
 import type { DecidedCall } from '../../runtime/protocol/api.ts';
 import { type Bytes, utf8 } from '../../runtime/protocol/bytes.ts';
 import type { Signer } from '../../runtime/protocol/crypto.ts';
 import { LichenError } from '../../runtime/protocol/errors.ts';
 import type { GatewayId } from '../../runtime/protocol/ids.ts';
-import { decodeAs, encodeAs } from '../../runtime/protocol/noun.ts';
-import { chunk } from '../../runtime/protocol/nouns/messages.ts';
 import { Draft } from '../../runtime/turn/draft.ts';
 import type { Commit } from '../../runtime/turn/store.ts';
 import { startTurn, type Turn } from '../../runtime/turn/turn.ts';
@@ -42,11 +42,6 @@ const COMMIT_MS = 2;
 
 /** One bit of the last byte, so that it is still as long as it was. */
 const turned = (bytes: Bytes): Bytes => bytes.with(bytes.length - 1, (bytes.at(-1) ?? 0) ^ 1);
-
-const falsified = (payload: Bytes): Bytes => {
-  const said = decodeAs(chunk, payload, 'chunk');
-  return said.bytes === null ? payload : encodeAs(chunk, { ...said, bytes: turned(said.bytes) }, 'chunk');
-};
 
 export class VirtualGateway {
   readonly spec: GatewaySpec;
@@ -128,10 +123,16 @@ export class VirtualGateway {
       },
       note: () => {},
     });
+    const shelf: Shelf = (hash) => {
+      const bytes = heldUnder({ get: (key) => this.disk.get(key).value }, hash);
+      return bytes !== null && this.givesFalse > 0 ? turned(bytes) : bytes;
+    };
     const release = (effect: Effect): void => {
       switch (effect.kind) {
         case 'send':
-          return doors.front.send(effect.session, effect.topic, this.#given(effect));
+          return doors.front.send(effect.session, effect.topic, effect.payload);
+        case 'give':
+          return doors.front.give(effect.session, effect.hashes, shelf);
         case 'settle':
           return doors.front.settle(effect.receipt, effect.error);
         case 'drop':
@@ -163,10 +164,6 @@ export class VirtualGateway {
       own.after(pace.gatewayTickMs, tick);
     };
     tick();
-  }
-
-  #given({ topic, payload }: Extract<Effect, { kind: 'send' }>): Bytes {
-    return this.givesFalse > 0 && topic === 'chunk' ? falsified(payload) : payload;
   }
 
   /** So much of its pages and chunks is not any more what was written. */

@@ -12,8 +12,7 @@ import type {
   PartitionStep,
   Partitions,
 } from '../../runtime/ports/partitions.ts';
-import { LichenError } from '../../runtime/protocol/errors.ts';
-import { LIMITS } from '../../runtime/protocol/limits.ts';
+import { type ErrorCode, LichenError } from '../../runtime/protocol/errors.ts';
 import { kindsOf } from '../hardware/bus.ts';
 import { oomVictim } from '../hardware/memory.ts';
 import type { Hardware } from '../hardware/profiles.ts';
@@ -21,14 +20,14 @@ import type { Counted, EndReason } from '../oracle/physics.ts';
 import type { Behaviour, UseSpec } from '../scenario/scenario.ts';
 import type { VirtualClock } from '../world/clock.ts';
 import { StepTurns } from './step-turns.ts';
+import { VirtualData } from './virtual-data.ts';
+import { saidBy } from './virtual-log.ts';
 
 const MIB = 1_048_576;
 /** A program that leaks: 1 MiB a second. */
 const LEAK_BYTES_PER_MS = MIB / 1000;
 /** Of every instance: nobody dials it. */
 const ADDRESS = 'fd00::1';
-
-const WORD = '2000-01-01T00:00:00.000Z o tick\n';
 
 interface Cell {
   spec: PartitionSpec;
@@ -66,9 +65,15 @@ export interface KernelSurroundings {
   /** What all programs want of all cores, permille. */
   loaded(permille: number): void;
   wrote(bytes: number, overMs: number): void;
-  began(spec: PartitionSpec): void;
+  /** `dataOf`: the root of whose `/data` it finds; empty: nobody's. */
+  began(spec: PartitionSpec, dataOf: string): void;
   ended(partition: string, why: EndReason, used: Counted): void;
 }
+
+const refusedStart = (partition: string, code: ErrorCode, why: string): PartitionEvent => ({
+  ...{ kind: 'refused', step: 'start', partition },
+  error: new LichenError(code, why),
+});
 
 const NOT_THERE: Exit = { code: null, signal: null, oomKilled: false };
 
@@ -76,6 +81,7 @@ export class VirtualKernel implements Partitions {
   readonly enforcement: Enforcement;
   readonly #around: KernelSurroundings;
   readonly #cells = new Map<string, Cell>();
+  readonly #data = new VirtualData();
   readonly #turns = new StepTurns();
   #share = 1;
   /** Of the runtime's present life; null while there is none. */
@@ -164,13 +170,18 @@ export class VirtualKernel implements Partitions {
       case 'remove':
         this.#halt(step.partition, 'stopped', NOT_THERE);
         this.#cells.delete(step.partition);
+        if (step.data) this.#data.leave(step.partition, step.heir);
         return { kind: 'removed', partition: step.partition };
+      case 'drop':
+        this.#data.drop(step.partition);
+        return { kind: 'dropped', partition: step.partition };
       case 'reload':
         return this.#reloadWith(step);
       case 'look':
         // Nobody's program says anything here.
         return { kind: 'looked', partition: step.partition, connection: null, shares: null, holds: false };
       case 'sample':
+        this.#settle();
         return {
           kind: 'sampled',
           counters: new Map(step.partitions.filter((id) => this.#cells.has(id)).map((id) => [id, this.#counters(id)])),
@@ -185,34 +196,24 @@ export class VirtualKernel implements Partitions {
     }
   }
 
-  /** Virtual programs say one word a second; what they said is worked out when somebody asks. */
-  #said({ partition, from, tailBytes }: Extract<PartitionStep, { kind: 'log' }>): LogSpan {
-    const cell = this.#cells.get(partition);
-    const lines = cell === undefined ? 0 : Math.floor((cell.running ? this.#around.clock.nowMs - cell.beganMs : cell.saidMs) / 1000);
-    const end = lines * WORD.length;
-    const start = Math.max(0, end - (cell?.spec.limits.logKib ?? LIMITS.logKib) * 1024);
-    const wanted = from === null ? Math.max(0, end - tailBytes) : from > end ? start : from;
-    // Positions are those of whole lines.
-    const at = Math.ceil(Math.max(start, wanted) / WORD.length) * WORD.length;
-    const text = WORD.repeat(Math.max(0, Math.floor(Math.min(end - at, LIMITS.logFrameBytes) / WORD.length)));
-    return { from: at, next: at + text.length, missed: from === null ? 0 : Math.max(0, at - wanted), text };
+  #said(step: Extract<PartitionStep, { kind: 'log' }>): LogSpan {
+    const cell = this.#cells.get(step.partition);
+    const ranMs = cell === undefined ? 0 : cell.running ? this.#around.clock.nowMs - cell.beganMs : cell.saidMs;
+    return saidBy(ranMs, cell?.spec.limits.logKib, step);
   }
 
   #start(spec: PartitionSpec, deadlineMonoMs: number | null): PartitionEvent {
     const { partition } = spec;
     if (deadlineMonoMs !== null && this.#around.monoMs() >= deadlineMonoMs) {
-      const error = new LichenError('conflict', 'it would have to be over already');
-      return { kind: 'refused', step: 'start', partition, error };
+      return refusedStart(partition, 'conflict', 'it would have to be over already');
     }
     const missing = spec.devices.find((kind) => !this.enforcement.grants.includes(kind));
     if (missing !== undefined) {
-      const error = new LichenError('not-offered', `this board has no ${missing} now`);
-      return { kind: 'refused', step: 'start', partition, error };
+      return refusedStart(partition, 'not-offered', `this board has no ${missing} now`);
     }
     const behaviour = this.#around.behaviourOf(spec.rootPath);
     if (behaviour === null) {
-      const error = new LichenError('engine-failed', 'the root is not readable');
-      return { kind: 'refused', step: 'start', partition, error };
+      return refusedStart(partition, 'engine-failed', 'the root is not readable');
     }
     const { nowMs } = this.#around.clock;
     const cell: Cell = {
@@ -222,7 +223,7 @@ export class VirtualKernel implements Partitions {
     };
     this.#settle();
     this.#cells.set(partition, cell);
-    this.#around.began(spec);
+    this.#around.began(spec, this.#data.begin(partition, spec.rootPath, spec.kept));
     this.#plan(partition, cell);
     if (deadlineMonoMs !== null) this.#arm(partition, deadlineMonoMs);
     this.#reload();
@@ -345,7 +346,9 @@ export class VirtualKernel implements Partitions {
       const { uses } = cell.behaviour;
       cell.used.cpuMicros += cpuOf(cell) * this.#share * ms;
       // It grows in a straight line, if at all.
-      cell.used.memoryByteMs += ((this.#memoryBytes(cell, cell.atMs) + this.#memoryBytes(cell)) / 2) * ms;
+      const bytes = this.#memoryBytes(cell);
+      const before = cell.leaksFromMs === null ? bytes : this.#memoryBytes(cell, cell.atMs);
+      cell.used.memoryByteMs += ((before + bytes) / 2) * ms;
       if (online) {
         cell.used.netInBytes += (uses.netInBytesPerS * ms) / 1000;
         cell.used.netOutBytes += (uses.netOutBytesPerS * ms) / 1000;
@@ -357,11 +360,11 @@ export class VirtualKernel implements Partitions {
     }
   }
 
+  /** As they were summed up last. */
   #counters(partition: string): Counters {
     const cell = this.#cells.get(partition);
     if (cell === undefined)
       return { cpuMicros: 0n, memoryBytes: 0n, netInBytes: 0n, netOutBytes: 0n, diskWrittenBytes: 0n, dataBytes: 0n, pids: 0 };
-    this.#settle();
     const { cpuMicros, netInBytes, netOutBytes, diskBytes } = cell.used;
     return {
       cpuMicros: whole(cpuMicros),

@@ -84,6 +84,7 @@ const LOOK: Record<Observable, Look> = {
   throttled: (view, of) => count(view, of, ({ thermal }) => thermal.throttled(view.fleet.clock.nowMs)),
   quarantined: (view, of) => count(view, of, (board) => isQuarantined(view, board)),
   amnesia: ({ tally }) => tally.amnesia,
+  spoilt: ({ seen }, of) => sum(seen.spoilt, of),
   restarts: ({ seen }, of) => sum(seen.restarts, of),
   moves: (view, of) => terms(view, of).reduce((total, term) => total + Math.max(0, term - 1), 0),
   rehomes: (view, of) => own(view, of).reduce((total, { rehomes }) => total + rehomes, 0),

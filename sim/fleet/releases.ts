@@ -85,6 +85,7 @@ export const buildRelease = (
     ...{ engine: recipe.engine, parameters: recipe.parameters, limits: recipe.limits, promises: recipe.promises, demands: recipe.demands },
     ...reachOf({ ...recipe, devices: devicesOf(recipe.devices, read) }),
     ...sharesOf(recipe),
+    ...(workload.snapshots && { data: { onUpdate: 'snapshot' as const } }),
     ...(recipe.reload !== undefined && { reload: recipe.reload }),
     ...(recipe.stop !== undefined && { stop: recipe.stop }),
   };

@@ -18,6 +18,8 @@ import type { Lanes } from './lanes.ts';
 export interface Names {
   contentOf(rootPath: string): Bytes;
   workloadOf(rootPath: string): string;
+  /** Which of a workload's releases it is. */
+  sequenceOf(rootPath: string): number;
 }
 
 export interface Seen {
@@ -29,6 +31,8 @@ export interface Seen {
   /** Workload → leases on which a program began. */
   leases: Map<string, Set<string>>;
   running: Map<string, number>;
+  /** Workload → starts of a release on `/data` that a newer one had written to. */
+  spoilt: Map<string, number>;
 }
 
 const LOG_ROWS = 'log/';
@@ -38,8 +42,8 @@ const RECORD_ROWS = 'outbox/';
 const REASON = new RegExp(`(^|[ :])(${Object.keys(ERRORS).join('|')}): `);
 
 export class Witness implements BoardWitness {
-  readonly seen: Seen = { refusals: 0, forks: new Set(), restarts: new Map(), leases: new Map(), running: new Map() };
-  names: Names = { contentOf: () => new Uint8Array(32), workloadOf: () => '' };
+  readonly seen: Seen = { refusals: 0, forks: new Set(), restarts: new Map(), leases: new Map(), running: new Map(), spoilt: new Map() };
+  names: Names = { contentOf: () => new Uint8Array(32), workloadOf: () => '', sequenceOf: () => 0 };
   readonly #clock: VirtualClock;
   readonly #judge: Judge;
   readonly #trace: Trace;
@@ -143,13 +147,14 @@ export class Witness implements BoardWitness {
     this.#lanes?.reachable(board, can);
   }
 
-  began(board: VirtualBoard, spec: PartitionSpec): void {
+  began(board: VirtualBoard, spec: PartitionSpec, dataOf: string): void {
     const { partition, rootPath, args } = spec;
     const workload = this.names.workloadOf(rootPath);
     this.#trace.note(`${this.#clock.nowMs} ${board.at} began ${partition} ${rootPath} ${args.join(' ')}`);
     this.#judge.began(this.#clock.nowMs, board.id, partition, this.names.contentOf(rootPath), args);
     this.#lanes?.began(board, partition, workload);
     this.#programs.set(`${board.at}/${partition}`, workload);
+    if (this.names.sequenceOf(dataOf) > this.names.sequenceOf(rootPath)) this.#count(this.seen.spoilt, workload, 1);
     this.#count(this.seen.running, workload, 1);
     const leases = this.seen.leases.get(workload) ?? new Set();
     if (leases.has(partition)) this.#count(this.seen.restarts, workload, 1);

@@ -18,8 +18,8 @@ export interface BoardSetup {
 }
 
 const argsOf = (runtime: string, setup: BoardSetup): string[] => [
-  // Less of V8's young generation, which a board has no use for.
-  '--max-semi-space-size=1',
+  // Memory before speed: of the garbage that receiving makes a third as much lies about.
+  '--optimize-for-size',
   runtime,
   '--data',
   setup.data,

@@ -4,7 +4,7 @@ import type { Link, LinkEvent } from '../../runtime/ports/link.ts';
 import { type Bytes, equal } from '../../runtime/protocol/bytes.ts';
 import { LichenError } from '../../runtime/protocol/errors.ts';
 import { encodeAs } from '../../runtime/protocol/noun.ts';
-import { gone } from '../../runtime/protocol/nouns/messages.ts';
+import { chunk, gone } from '../../runtime/protocol/nouns/messages.ts';
 import type { GatewayEntry } from '../../runtime/protocol/nouns/trust.ts';
 import type { TopicName } from '../../runtime/protocol/topics.ts';
 import type { Chance } from '../world/chance.ts';
@@ -193,6 +193,9 @@ export class BoardMessages {
       };
       connection.send('b', payload.length + PUBLISH_BYTES, arrive);
       if (connections.paths.repeats(gateway.at, board.at)) connection.send('b', payload.length + PUBLISH_BYTES, arrive);
+    },
+    give: (name, hashes, shelf) => {
+      for (const hash of hashes) this.front.send(name, 'chunk', encodeAs(chunk, { v: 1, hash, bytes: shelf(hash) }, 'chunk'));
     },
     settle: (receipt, error) => {
       const name = this.#receipts.get(receipt);

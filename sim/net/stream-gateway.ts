@@ -5,6 +5,7 @@ import type { Front, FrontEvent, PeerEvent, Peers } from '../../gateway/service/
 import { ALPN, type Dial } from '../../runtime/adapters/tls.ts';
 import type { LichenError } from '../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
+import type { Clock } from '../../runtime/turn/clock.ts';
 import type { GatewayEnd } from './doors.ts';
 import { type GatewayLife, identityOf, type Visitor } from './stream-life.ts';
 
@@ -25,10 +26,19 @@ export interface GatewayDoorOptions {
   touch(): void;
 }
 
+/** What it puts off writes to streams, too. */
+const touchingSoon =
+  (clock: Clock, touch: () => void): Clock['soon'] =>
+  (call) =>
+    clock.soon(() => {
+      touch();
+      call();
+    });
+
 export const gatewayDoors = ({ end, life, dial, heard, touch }: GatewayDoorOptions): GatewayDoors => {
   const { connectDeadlineMs, settleDeadlineMs } = LIMITS;
   const common = {
-    ...{ gatekeeper: end.gatekeeper, clock: end.clock, prefix: '' },
+    ...{ gatekeeper: end.gatekeeper, clock: { ...end.clock, soon: touchingSoon(end.clock, touch) }, prefix: '' },
     listener: (event: FrontEvent | PeerEvent) => {
       if (!life.isAlive()) return;
       heard(event);
@@ -70,6 +80,7 @@ export const gatewayDoors = ({ end, life, dial, heard, touch }: GatewayDoorOptio
   return {
     front: {
       send: touching((session, topic, payload) => broker?.send(session, topic, payload)),
+      give: touching((session, hashes, shelf) => broker?.give(session, hashes, shelf)),
       settle: touching((receipt, error) => broker?.settle(receipt, error)),
       // Whoever pairs here does so without a connection.
       answerPairing: () => {},

@@ -250,6 +250,7 @@ const workloadMap = object({
     null,
     'how long a newer release has to hold its promises, or else the last good one takes its place again; null: it does not',
   ),
+  snapshots: usually(truth, false, 'with bake: what takes its place again finds /data as it left it'),
   canaries: may(
     orNull(whole({ least: 1, most: LIMITS.replicas })),
     null,

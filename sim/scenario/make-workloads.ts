@@ -83,6 +83,7 @@ const workloadOf = (around: Surroundings, name: string, row: WorkloadRow): Workl
       onIsolation: row['on-isolation'] ?? 'continue',
       region: row.region?.value ?? null,
       bakeMs: row.bake,
+      snapshots: row.snapshots ?? false,
       canaries: row.canaries,
       shares: row.shares,
     },

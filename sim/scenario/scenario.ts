@@ -110,6 +110,8 @@ export interface WorkloadSpec extends Behaviour {
   region: string | null;
   /** How long a newer release is on trial before the last good one; null: it is not. */
   bakeMs: number | null;
+  /** Whether an update that goes back finds `/data` as it was. */
+  snapshots: boolean;
   /** How many replicas a newer release reaches first, then half of them, then all; null: all at once. */
   canaries: number | null;
   /** How many shares of its instances its tenant asks for. */

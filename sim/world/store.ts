@@ -94,8 +94,8 @@ export class Disk {
 
   #shared(key: Key, value: Bytes): Bytes {
     for (const { disk } of this.#alike()) {
-      const held = disk.#rows.get(key)?.value;
-      if (held && held !== value && equal(held, value)) return held;
+      const held = disk === this ? null : disk.#rows.get(key)?.value;
+      if (held && (held === value || equal(held, value))) return held;
     }
     return value;
   }
@@ -147,7 +147,7 @@ export type Fate = { kind: 'durable'; afterMs: number } | { kind: 'refused'; err
 
 export interface Medium {
   /** Called once for each commit, before anything is written. */
-  fate(bytes: number, commit: Commit): Fate;
+  fate(commit: Commit): Fate;
   /** It is durable. */
   kept(commit: Commit): void;
   after(ms: number, call: () => void): void;
@@ -179,12 +179,13 @@ export const openStore = (disk: Disk, medium: Medium, owner: string): Store => {
   const snapshot = readOnly(disk);
   return {
     snapshot: () => snapshot,
+    lend: (key) => disk.get(key).value,
     commit: (commit, answer) => {
       if (disk.owner !== commit.owner || isStale(commit)) {
         answer({ kind: 'conflict' });
         return;
       }
-      const fate = medium.fate(bytesOf(commit), commit);
+      const fate = medium.fate(commit);
       if (fate.kind === 'lost') return;
       if (fate.kind === 'refused') {
         answer({ kind: 'failed', error: fate.error });

@@ -6,10 +6,12 @@ import { fanOut } from './delivery/fanout.ts';
 import { growth } from './delivery/growth.ts';
 import { updateBytes } from './delivery/ours.ts';
 import { pairsIn } from './delivery/pairs.ts';
-import { measuredBy, PEERS } from './delivery/peers.ts';
+import { absentPeers, measuredBy, PEERS } from './delivery/peers.ts';
 import { requestToPromise } from './delivery/request.ts';
 import { overLine } from './delivery/throughput.ts';
 import type { Measure, Row } from './measure.ts';
+
+const say = (line: string): void => void process.stderr.write(`bench: ${line}\n`);
 
 const alone = (metric: string, value: number, unit: string): Row => ({ metric, value, unit, peer: null, peerValue: null });
 
@@ -18,12 +20,19 @@ const wire = async (home: string): Promise<Row[]> => {
   let worst = 0;
   const scratch = join(home, 'scratch');
   mkdirSync(scratch);
-  for (const pair of pairsIn(home)) {
+  const { pairs, absent } = pairsIn(home);
+  for (const { name, why } of absent) {
+    say(`the update "${name}" is left out: ${why}`);
+    rows.push(alone(name, Number.NaN, 'bytes'));
+  }
+  for (const name of absentPeers()) say(`${name} is not installed; its column is left out`);
+  for (const pair of pairs) {
     const { bytes, chunks, pages } = await updateBytes(pair, scratch);
     for (const peer of PEERS) {
       const peerValue = measuredBy(peer, pair, scratch);
-      if (peerValue !== null && peer.chunks) worst = Math.max(worst, bytes / peerValue);
-      rows.push({ metric: pair.name, value: bytes, unit: 'bytes', peer: peerValue === null ? null : peer.name, peerValue });
+      if (peerValue === null) continue;
+      if (peer.chunks) worst = Math.max(worst, bytes / peerValue);
+      rows.push({ metric: pair.name, value: bytes, unit: 'bytes', peer: peer.name, peerValue });
     }
     rows.push(alone(`${pair.name}: chunks`, chunks, 'chunks'), alone(`${pair.name}: pages`, pages, 'pages'));
   }
@@ -55,9 +64,14 @@ const FAN_SECONDS = 8;
 
 const fan = async (): Promise<Row[]> => {
   const { ours, bare, ackWaitMsMax } = await fanOut(BOARDS, FAN_SECONDS);
+  const pair = (metric: string, unit: string, value: number, peerValue: number): Row => ({
+    ...{ metric, value: value / 1e6, unit, peer: 'a bare TLS server', peerValue: peerValue / 1e6 },
+  });
   return [
-    { metric: `to ${BOARDS} boards at once`, value: ours / 1e6, unit: 'MB/s', peer: 'a bare TLS server', peerValue: bare / 1e6 },
-    alone('fanout_vs_bare_tls', ours / bare, '×'),
+    pair(`to ${BOARDS} boards at once`, 'MB/s', ours.bytesPerS, bare.bytesPerS),
+    pair('the same, of the server alone', 'MB/s of its processor', ours.bytesPerCpuS, bare.bytesPerCpuS),
+    alone('fanout_vs_bare_tls', ours.bytesPerS / bare.bytesPerS, '×'),
+    alone('fanout_vs_bare_tls_by_processor', ours.bytesPerCpuS / bare.bytesPerCpuS, '×'),
     alone('ack_wait_ms_max', ackWaitMsMax, 'ms'),
   ];
 };
@@ -73,11 +87,33 @@ const prompt = async (): Promise<Row[]> => {
 
 const RECEIVED_MIB = 200;
 
+const grown = async (): Promise<Row[]> => {
+  const { grewMb, grewAnonymousMb, mbPerS } = await growth(RECEIVED_MIB);
+  return [
+    alone('board_growth_mb', grewMb, 'MB'),
+    alone("of it the board's own and no file's", grewAnonymousMb, 'MB'),
+    alone('received by one board on a way that is no hindrance', mbPerS, 'MB/s'),
+  ];
+};
+
+/** What could not be measured here is named, and all else still is. */
+const unless = async (metrics: string[], part: () => Promise<Row[]>): Promise<Row[]> => {
+  try {
+    return await part();
+  } catch (thrown) {
+    say(thrown instanceof Error ? thrown.message : String(thrown));
+    return metrics.map((metric) => alone(metric, Number.NaN, ''));
+  }
+};
+
 export const measure: Measure = async () => {
   const home = mkdtempSync(join(tmpdir(), 'lichen-delivery-'));
   try {
-    const rows = [...(await wire(home)), ...(await lines()), ...(await prompt()), ...(await fan())];
-    return [...rows, alone('board_growth_mb', (await growth(RECEIVED_MIB)).grewMb, 'MB')];
+    const rows = await unless(['wire_vs_best_chunk_peer_max'], () => wire(home));
+    rows.push(...(await unless(['link_utilisation', 'lossy_link_vs_bare_tls'], lines)));
+    rows.push(...(await unless(['request_to_promise_overhead_ms'], prompt)));
+    rows.push(...(await unless(['fanout_vs_bare_tls', 'ack_wait_ms_max'], fan)));
+    return [...rows, ...(await unless(['board_growth_mb'], grown))];
   } finally {
     rmSync(home, { recursive: true, force: true });
   }

@@ -24,7 +24,9 @@ async function main(args: string[]): Promise<number> {
   const report = await runBenchmark(directory, name, { curve: values.curve });
   say(table(report));
   if (values.json) process.stdout.write(`${JSON.stringify(report)}\n`);
-  return 0;
+  if (report.gaps.length === 0) return 0;
+  say(`bench: ${name} did not measure: ${report.gaps.join(', ')}.`);
+  return 1;
 }
 
 try {

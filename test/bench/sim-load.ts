@@ -62,6 +62,7 @@ const workload = (i: number): WorkloadSpec => ({
     patienceMs: 30 * MINUTE,
     region: null,
     bakeMs: null,
+    snapshots: false,
     canaries: null,
     shares: 0,
     capMicro: 10n ** 14n,

@@ -21,6 +21,8 @@ export interface Wanted {
   reboots: boolean;
   /** The network, as QEMU's `-netdev` has it, named `wire`; null: there is none. */
   wire: string | null;
+  /** Where it takes orders while it runs, and has a place to plug something in; null: nowhere. */
+  monitorPath: string | null;
   /** What its clock says at the start. */
   clock: string | undefined;
 }
@@ -51,7 +53,8 @@ const virtioDisks = ({ disks }: Wanted): string[] =>
     ...['-device', `virtio-blk-pci,drive=disk${at}`],
   ]);
 
-const virtioRest = ({ memoryMib, wire, clock }: Wanted): string[] => [
+const virtioRest = ({ memoryMib, wire, clock, monitorPath }: Wanted): string[] => [
+  ...(monitorPath === null ? [] : ['-monitor', `unix:${monitorPath},server=on,wait=off`, '-device', 'qemu-xhci']),
   ...['-m', String(memoryMib), '-device', 'virtio-rng-pci', ...(clock === undefined ? [] : ['-rtc', `base=${clock}`])],
   ...(wire === null ? [] : ['-netdev', wire, '-device', 'virtio-net-pci,netdev=wire']),
 ];

@@ -1,6 +1,7 @@
 /** A board in QEMU, in software: what it says on its serial line is an event, and nothing here waits for time to pass. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -23,6 +24,8 @@ export interface MachineOptions {
   shows?: { port: number; at: number }[];
   /** No network at all. */
   alone?: boolean;
+  /** Sticks can be plugged in. */
+  plugs?: boolean;
   /** What its clock says at the start, as ISO 8601; else the time of this machine. */
   clock?: string;
 }
@@ -46,8 +49,21 @@ export class Machine {
   #over = false;
 
   constructor(options: MachineOptions) {
-    const { disks, memoryMib = 1024, direct, hardware = PC, reboots = false, reaches = [], shows = [], alone = false, clock } = options;
-    const wanted = { disks, memoryMib, direct, reboots, clock, folder: this.#folder, wire: alone ? null : wireTo(reaches, shows) };
+    const {
+      disks,
+      memoryMib = 1024,
+      direct,
+      hardware = PC,
+      reboots = false,
+      reaches = [],
+      shows = [],
+      alone = false,
+      plugs = false,
+      clock,
+    } = options;
+    const monitorPath = plugs ? this.#monitorPath : null;
+    const wire = alone ? null : wireTo(reaches, shows);
+    const wanted = { disks, memoryMib, direct, reboots, clock, folder: this.#folder, wire, monitorPath };
     this.#child = spawn(hardware.emulator, hardware.arguments(wanted), { stdio: ['ignore', 'pipe', 'pipe'] });
     const wake = (): void => {
       for (const look of this.#watchers) look();
@@ -77,13 +93,24 @@ export class Machine {
     return readFileSync(join(this.#folder, 'result'), 'utf8');
   }
 
-  /** The first line that matches, said already or yet to come. Rejects when the machine ends or the time is over. */
-  line(pattern: RegExp, limitMs: number): Promise<string> {
-    return this.#until(() => this.#said.find((line) => pattern.test(line)) ?? null, `no line ${pattern}`, limitMs);
+  /** The first line that matches, or a later one of them, said already or yet to come. Rejects when the machine ends or the time is over. */
+  line(pattern: RegExp, limitMs: number, which = 1): Promise<string> {
+    return this.#until(() => this.#said.filter((line) => pattern.test(line))[which - 1] ?? null, `no line ${pattern}`, limitMs);
   }
 
   ended(limitMs: number): Promise<true> {
     return this.#until(() => (this.#over ? true : null), 'it did not end', limitMs);
+  }
+
+  /** A disk that hangs on USB, until it is pulled out. */
+  async plugIn(path: string): Promise<void> {
+    await this.#order(`drive_add 0 if=none,id=stick,format=raw,file=${path}`);
+    await this.#order('device_add usb-storage,drive=stick,id=stick');
+  }
+
+  /** Without a word to the board. What it wrote is on the disk. */
+  async pullOut(): Promise<void> {
+    await this.#order('device_del stick');
   }
 
   /** As when the plug is pulled. */
@@ -112,6 +139,31 @@ export class Machine {
     } finally {
       this.#child.kill('SIGCONT');
     }
+  }
+
+  get #monitorPath(): string {
+    return join(this.#folder, 'monitor');
+  }
+
+  /** Answered when it asks for the next one. */
+  #order(words: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(this.#monitorPath);
+      let [heard, told] = ['', false];
+      socket.setEncoding('utf8').on('data', (text: string) => {
+        heard += text;
+        const prompts = heard.split('(qemu) ').length - 1;
+        // Each letter of it is echoed.
+        if (prompts === 1 && !told) socket.write(`${words}\n`);
+        told = prompts > 0;
+        if (prompts < 2) return;
+        socket.destroy();
+        const complaint = heard.split('\n').find((line) => /^(?:Error|Could not|.*invalid)/i.test(line));
+        if (complaint === undefined) resolve();
+        else reject(new Error(`${words}: ${complaint.trim()}`));
+      });
+      socket.on('error', reject);
+    });
   }
 
   #until<Found>(look: () => Found | null, what: string, limitMs: number): Promise<Found> {

@@ -1,9 +1,9 @@
 /** What is said between a runtime and an instance: parameters in, words out, promises about files, signals, an heir. */
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { until } from '../../runtime/adapters/partitions/run.ts';
-import type { Probe } from '../../runtime/ports/partitions.ts';
+import type { KeptData, Probe } from '../../runtime/ports/partitions.ts';
 import type { Bench } from '../runtime/adapters/partitions/bench.ts';
 
 const OUT = '/run/lichen/out';
@@ -154,6 +154,28 @@ export const words = (bench: () => Bench): void => {
       expect(readFileSync(bench().data(heir, 'report'), 'utf8')).toBe('own\n');
       await bench().end(heir);
     });
+  });
+
+  it('/data as a former release left it comes back, with its owner, also at an heir [instances-27]', async () => {
+    const [partition, heir] = [bench().partition(), bench().partition()];
+    const run = async (of: string, script: string, kept: KeptData, ends: string): Promise<string> => {
+      const spec = bench().spec(of, `${script}; busybox cat /data/report > /data/${ends}; exec busybox sleep 1000`);
+      await bench().life.do({ kind: 'start', deadlineMonoMs: null, spec: { ...spec, kept } });
+      const seen = await bench().report(of, ends);
+      await bench().life.do({ kind: 'stop', partition: of, graceMs: 0 });
+      return seen;
+    };
+    await run(partition, 'echo old > /data/report', 'drop', 'first');
+    const owner = statSync(bench().data(partition, 'report')).uid;
+    await bench().life.do({ kind: 'remove', partition, data: true, heir });
+    expect(await run(heir, 'echo new > /data/report; echo more > /data/more', 'take', 'second')).toBe('new\n');
+    await bench().life.do({ kind: 'remove', partition: heir, data: false });
+    expect(await run(heir, 'true', 'return', 'third')).toBe('old\n');
+    expect(existsSync(bench().data(heir, 'more'))).toBe(false);
+    expect(statSync(bench().data(heir, 'report')).uid).toBe(owner);
+    await bench().life.do({ kind: 'drop', partition: heir });
+    await bench().end(heir);
+    expect(existsSync(join(bench().dataPath, 'partitions', heir))).toBe(false);
   });
 
   it('a program that cannot be run is refused before anything of it is made', async () => {

@@ -251,6 +251,21 @@ export const storeContract = ({ medium }: StoreHarness): void => {
     expect(valueOf(opened, 'a')).toBe('mine');
   });
 
+  test('what is lent is what is committed, at once or not at all', () => {
+    const opened = fresh();
+    const long = new Uint8Array(100_000).fill(7);
+    expect(commit(opened, { a: 'one', b: long, c: '' })).toBe('committed');
+    const lent = (key: Key): Bytes | null | typeof UNREAD => {
+      const bytes = opened.store.lend(key);
+      return bytes === UNREAD || bytes === null ? bytes : new Uint8Array(bytes);
+    };
+    if (lent('a') === UNREAD) return;
+    expect(lent('b')).toEqual(long);
+    expect([lent('a'), lent('c'), lent('d')]).toEqual([utf8('one'), new Uint8Array(), null]);
+    expect(commit(opened, { a: 'two', b: null })).toBe('committed');
+    expect([lent('a'), lent('b')]).toEqual([utf8('two'), null]);
+  });
+
   test('what is deleted is gone, and deleting what is not there does no harm', () => {
     const opened = fresh();
     fill(opened, ['a', 'b']);

@@ -31,6 +31,8 @@ export class FakeEngine {
   readonly stillborn = new Set<string>();
   /** What each was told to reach last. */
   readonly networks = new Map<string, NetworkPolicy | null>();
+  /** No room to keep `/data` for the way back. */
+  cramped = false;
   /** Their program is for another processor. */
   readonly unfit = new Set<string>();
   probesOk = true;
@@ -96,6 +98,8 @@ export class FakeEngine {
       case 'remove':
         this.cells.delete(step.partition);
         return { kind: 'removed', partition: step.partition };
+      case 'drop':
+        return { kind: 'dropped', partition: step.partition };
       case 'reload':
         this.reloads.push(step.parameters);
         this.sharesTold.push(step.shares);
@@ -134,6 +138,8 @@ export class FakeEngine {
   #start(spec: PartitionSpec, deadlineMonoMs: number | null): PartitionEvent {
     if (this.unfit.has(spec.partition))
       return { kind: 'refused', step: 'start', partition: spec.partition, error: new LichenError('bad-release', 'as told') };
+    if (this.cramped && spec.kept === 'take')
+      return { kind: 'refused', step: 'start', partition: spec.partition, error: new LichenError('storage-full', 'as told') };
     const cell = { spec, running: true, exit: null, usedMs: 0n, sinceMs: this.#clock.now().monoMs, deadlineMonoMs: null };
     this.cells.set(spec.partition, cell);
     if (deadlineMonoMs !== null) this.#arm(spec.partition, cell, deadlineMonoMs);

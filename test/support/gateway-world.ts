@@ -5,6 +5,7 @@
 
 import type { ApiAnswer, ApiInput, Effect, Event, Service } from '../../gateway/service/events.ts';
 import { gatewayCore } from '../../gateway/service/gateway.ts';
+import { heldUnder } from '../../gateway/service/pieces.ts';
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { unpackZstd } from '../../runtime/adapters/zstd.ts';
 import type { DecidedCall } from '../../runtime/protocol/api.ts';
@@ -16,7 +17,7 @@ import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { decodeAs, encodeAs, unseal } from '../../runtime/protocol/noun.ts';
 import { ackNoun } from '../../runtime/protocol/nouns/lease.ts';
 import { entrySchema, type LogEntry, type PeerFrame, peerFrame } from '../../runtime/protocol/nouns/log.ts';
-import { type Answer, answer as answerSchema } from '../../runtime/protocol/nouns/messages.ts';
+import { type Answer, answer as answerSchema, chunk } from '../../runtime/protocol/nouns/messages.ts';
 import type { GatewayEntry } from '../../runtime/protocol/nouns/trust.ts';
 import type { TopicName } from '../../runtime/protocol/topics.ts';
 import { Draft } from '../../runtime/turn/draft.ts';
@@ -150,6 +151,12 @@ export class Node {
       case 'send':
         if (effect.topic === 'ack') this.world.checkAck(this, effect.payload);
         return this.clients.get(effect.session)?.hear(effect.topic, effect.payload);
+      case 'give':
+        for (const hash of effect.hashes) {
+          const bytes = heldUnder({ get: (key) => this.disk.get(key).value }, hash);
+          this.clients.get(effect.session)?.hear('chunk', encodeAs(chunk, { v: 1, hash, bytes }, 'chunk'));
+        }
+        return;
       case 'settle':
         if (effect.error !== null) this.unsettled.push(effect.error);
         return;

@@ -150,6 +150,7 @@ export const openMemoryStore = (options: MemoryOptions = {}): MemoryStore => {
     commits,
     fetches,
     snapshot: () => (options.readsLater === undefined ? readNow(disk) : readLater(disk, options.readsLater, fetches)),
+    lend: (key) => (options.readsLater === undefined ? disk.get(key).value : UNREAD),
     commit: (commit, answer) => {
       const nth = commits.push(commit);
       (options.commitsLater ?? now)(() => answer(options.outcome?.(nth, commit) ?? write(commit)));

@@ -121,6 +121,11 @@ export class Door implements Partitions {
         await this.#turns.one(partition, () => supervisor.remove(partition, data, heir));
         return { kind: 'removed', partition };
       }
+      case 'drop': {
+        const { partition } = step;
+        await this.#turns.one(partition, () => supervisor.drop(partition));
+        return { kind: 'dropped', partition };
+      }
       case 'reload': {
         const { partition, signal } = step;
         await this.#turns.one(partition, async () => supervisor.reload(partition, step, signal));

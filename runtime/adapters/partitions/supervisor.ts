@@ -18,6 +18,7 @@ import { LichenError, refuse } from '../../protocol/errors.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import { SAID_BYTES } from '../../protocol/shares.ts';
 import type { Backend, Running } from './backend.ts';
+import { isData, keepData } from './data-kept.ts';
 import { armDeadman, bootMs, disarm, readDeadline, writeDeadline } from './deadman.ts';
 import { ExitWatch, UNKNOWN_EXIT } from './exits.ts';
 import { give } from './given.ts';
@@ -33,9 +34,6 @@ import { bootId, isAlive, list, type ProcessId, readState, type State, signal, w
 const REAPER_LIMIT_MS = 5_000;
 /** Where an instance says something to the runtime. */
 const OUT = '/run/lichen/out';
-
-/** What stays of a partition whose data is kept: an empty place or the data themselves, and the file that they are in when they have an end. */
-const KEPT: ReadonlySet<string> = new Set(['data', 'data.img']);
 
 const NO_COUNTERS: Counters = {
   cpuMicros: 0n,
@@ -56,6 +54,8 @@ export interface SupervisorOptions {
   exited: (partition: string, exit: Exit) => void;
   log: (line: string) => void;
 }
+
+const byPlaceLast = (a: string, b: string): number => Number(a === 'data') - Number(b === 'data');
 
 export class Supervisor {
   readonly #options: SupervisorOptions;
@@ -86,6 +86,8 @@ export class Supervisor {
     const found: Found[] = [];
     const known = new Set<string>();
     for (const partition of list(this.#partitionsPath).filter(isId)) {
+      // Whose data are just being given back has them again, and with them its uid.
+      await keepData(this.directory(partition), undefined);
       const state = readState(this.directory(partition));
       if (state === null) continue; // only data: a removed partition whose data was kept
       known.add(partition);
@@ -112,6 +114,7 @@ export class Supervisor {
     this.#logs.end(partition);
     await this.#backend.clear(partition);
     mkdirSync(directory, { recursive: true, mode: 0o755 });
+    await keepData(directory, spec.kept);
     const uid = this.#giveData(partition);
     give(directory, spec);
     const state: State = {
@@ -222,7 +225,7 @@ export class Supervisor {
     if (state !== null) this.#disarm(partition, state);
     this.#logs.remove(partition);
     await this.#backend.discard(partition);
-    for (const name of list(directory)) if (!KEPT.has(name)) rmSync(`${directory}/${name}`, { recursive: true, force: true });
+    for (const name of list(directory)) if (!isData(name)) rmSync(`${directory}/${name}`, { recursive: true, force: true });
     if (data && heir !== undefined) this.#bequeath(partition, heir);
     if (!data) return;
     await this.#backend.releaseData(partition);
@@ -341,13 +344,18 @@ export class Supervisor {
     this.#options.exited(name, exit ?? UNKNOWN_EXIT);
   }
 
+  /** What is kept for the way back is not needed any more. */
+  async drop(partition: string): Promise<void> {
+    if (existsSync(this.directory(partition))) await keepData(this.directory(partition), 'drop');
+  }
+
   /** Only to who has none: what it has written is not written over. */
   #bequeath(partition: string, heir: string): void {
     const [from, to] = [this.directory(partition), this.directory(heir)];
     if (!isId(heir) || !existsSync(`${from}/data`) || existsSync(`${to}/data`)) return;
     mkdirSync(to, { recursive: true, mode: 0o755 });
     // The place last: with it the data have moved.
-    for (const name of ['data.img', 'data']) if (existsSync(`${from}/${name}`)) renameSync(`${from}/${name}`, `${to}/${name}`);
+    for (const name of list(from).filter(isData).sort(byPlaceLast)) renameSync(`${from}/${name}`, `${to}/${name}`);
   }
 
   /** `/data` keeps its uid for as long as it exists: what is in it belongs to that uid. */

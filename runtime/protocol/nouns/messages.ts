@@ -1,5 +1,7 @@
 /** Messages that carry no signature of their own: they travel inside a session whose ends have shown their keys. */
 import * as v from 'valibot';
+import type { Bytes } from '../bytes.ts';
+import { byteHead, write } from '../cbor-write.ts';
 import { LIMITS } from '../limits.ts';
 import { bytes, gatewayId, hash, ownerId, publicKey, secret, text, uint, version1 } from '../schema.ts';
 
@@ -14,9 +16,30 @@ export type UsageBatch = v.InferOutput<typeof usageBatch>;
 export const want = v.strictObject({ v: version1, hashes: v.pipe(v.array(hash), v.maxLength(LIMITS.wantHashes)) });
 export type Want = v.InferOutput<typeof want>;
 
+/** Of a piece with what makes it a document, or of one that packing made no smaller. */
+export const CHUNK_BYTES = LIMITS.chunkMaxBytes + 1024;
+
 /** `bytes: null`: not here. `hash` is what was asked for; a chunk hashes to it, a document's payload does. */
-export const chunk = v.strictObject({ v: version1, hash, bytes: v.nullable(bytes(LIMITS.chunkMaxBytes + 1024)) });
+export const chunk = v.strictObject({ v: version1, hash, bytes: v.nullable(bytes(CHUNK_BYTES)) });
 export type Chunk = v.InferOutput<typeof chunk>;
+
+const [BEFORE_HASH, BEHIND_HASH, NO_BYTES] = ((): [Bytes, Bytes, Bytes] => {
+  const hash = new Uint8Array(32).fill(255);
+  const whole = write({ v: 1, hash, bytes: null });
+  const at = whole.indexOf(255);
+  return [whole.subarray(0, at), whole.subarray(at + hash.length, -1), whole.subarray(-1)];
+})();
+
+/** What stands before the bytes in the one encoding of a `chunk`: they are its end, so they need not be copied to be sent. */
+export const chunkHead = (hash: Bytes, length: number | null): Bytes => {
+  const end = length === null ? NO_BYTES : byteHead(length);
+  const out = new Uint8Array(BEFORE_HASH.length + hash.length + BEHIND_HASH.length + end.length);
+  out.set(BEFORE_HASH);
+  out.set(hash, BEFORE_HASH.length);
+  out.set(BEHIND_HASH, BEFORE_HASH.length + hash.length);
+  out.set(end, out.length - end.length);
+  return out;
+};
 
 /** The board's last will: the broker says it when the link breaks. */
 export const gone = v.strictObject({ v: version1 });

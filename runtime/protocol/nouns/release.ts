@@ -75,6 +75,9 @@ export const shared = v.strictObject({
   connectionSchema: v.optional(schemaText),
 });
 
+/** `snapshot`: should it not do, whatever takes its place again finds `/data` as it left it. */
+export const dataTerms = v.strictObject({ onUpdate: v.picklist(['keep', 'snapshot']) });
+
 export const manifestSchema = v.strictObject({
   v: version1,
   publisher: publisherId,
@@ -105,6 +108,8 @@ export const manifestSchema = v.strictObject({
   stop: v.optional(stop),
   /** How long it may hold off being replaced by another release, at most. */
   holdMs: v.optional(holdMs),
+  /** What becomes of `/data` while it is on trial; without it, it stays as this release leaves it. */
+  data: v.optional(dataTerms),
   limits,
   promises: v.pipe(v.array(promise), v.maxLength(LIMITS.promises)),
   /** The least tier it may run on. */

@@ -1,173 +1,72 @@
-/** One gateway process that serves many boards at once, against a bare TLS server that sends frames of the same length to as many clients. */
+/**
+ * One gateway process that serves many boards at once, against a bare TLS server that sends frames of the same length to as many clients. Whoever
+ * serves has one core, and the clients another.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { Duplex } from 'node:stream';
-import { connect } from 'node:tls';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { identityFromSeed } from '../../../runtime/adapters/certificate.ts';
 import { nodeCrypto } from '../../../runtime/adapters/crypto.ts';
-import { MqttSession } from '../../../runtime/adapters/mqtt-session.ts';
-import { pair } from '../../../runtime/adapters/pair.ts';
-import { ALPN, type Dialled, dial } from '../../../runtime/adapters/tls.ts';
-import { type Bytes, utf8 } from '../../../runtime/protocol/bytes.ts';
-import { parseClaim } from '../../../runtime/protocol/claim.ts';
-import { LichenError } from '../../../runtime/protocol/errors.ts';
-import { type BoardId, fingerprint } from '../../../runtime/protocol/ids.ts';
-import { ZERO } from '../../../runtime/protocol/money.ts';
-import { encodeAs, payloadOf, seal } from '../../../runtime/protocol/noun.ts';
-import { helloNoun, homeNoun, type Usage, usageNoun } from '../../../runtime/protocol/nouns/board.ts';
-import { usageBatch, want } from '../../../runtime/protocol/nouns/messages.ts';
-import { topicOf } from '../../../runtime/protocol/topics.ts';
+import { hex, utf8 } from '../../../runtime/protocol/bytes.ts';
+import { fingerprint } from '../../../runtime/protocol/ids.ts';
 import { pause } from '../../../sim/harness/wait.ts';
+import { median } from '../measure.ts';
+import type { Count, Order } from './fan-clients.ts';
 import { type Payload, Stage } from './stage.ts';
 
-const TIMEOUT_MS = 60_000;
-const WINDOW = 8;
 /** They ask for nothing but to have their usage acknowledged. */
 const QUIET = 20;
 const RECORD_EVERY_MS = 200;
 /** Of a message of MQTT with one chunk: topic, CBOR, headers. */
 const FRAME_OVERHEAD = 110;
 const BARE_PORT = 28_990;
+const SETTLE_MS = 1000;
+const ROUNDS = 3;
+const [SERVER_CORE, CLIENT_CORE] = ['0', '1'];
+const JIFFIES_PER_S = 100;
 
-const NOWHERE = 'a'.repeat(32);
+const pinned = (core: string): string[] => ['taskset', '-c', core];
 
-/** QoS 0; below 128 bytes its length is one byte. */
-const wantPacket = (board: string, hash: Bytes): Uint8Array => {
-  const topic = utf8(topicOf('want', board));
-  const payload = encodeAs(want, { v: 1, hashes: [hash] }, 'want');
-  const length = 2 + topic.length + payload.length;
-  const lengths = length < 128 ? [length] : [(length & 127) | 128, length >> 7];
-  return Buffer.concat([Buffer.from([0x30, ...lengths, topic.length >> 8, topic.length & 255]), topic, payload]);
-};
+class Clients {
+  readonly #child: ChildProcess;
 
-class Client {
-  readonly identity;
-  readonly id: BoardId;
-  bytes = 0;
-  waitMsMax = 0;
-  #session: MqttSession | null = null;
-  #stream: Duplex | null = null;
-  #seq = 0;
-  #prev: Bytes = new Uint8Array(32);
-  #sentMs = 0;
-
-  constructor(name: string) {
-    const seed = nodeCrypto.sha256(utf8(name));
-    const { signer } = identityFromSeed(seed, 'x');
-    this.id = fingerprint<BoardId>(nodeCrypto, signer.publicKey);
-    this.identity = identityFromSeed(seed, this.id);
+  constructor() {
+    const [file = '', ...words] = [...pinned(CLIENT_CORE), process.execPath, join(import.meta.dirname, 'fan-clients.ts')];
+    this.#child = spawn(file, words, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
   }
 
-  async arrive(stage: Stage, gateway: string): Promise<void> {
-    const claim = parseClaim(await stage.claim());
-    await pair({ claim, identity: this.identity, boardId: this.id, timeoutMs: TIMEOUT_MS });
-    const target = { address: stage.address, alpn: ALPN.mqtt, identity: this.identity, expectKey: stage.gatewayKey, timeoutMs: TIMEOUT_MS };
-    const { stream } = await new Promise<Dialled>((resolve, reject) =>
-      dial(target, (result) => (result instanceof LichenError ? reject(result) : resolve(result))),
-    );
-    this.#stream = stream;
-    await new Promise<void>((resolve, reject) => {
-      this.#session = new MqttSession(
-        { stream, party: 'board', id: this.id, clientId: this.id, keepaliveS: 60, timeoutMs: TIMEOUT_MS },
-        {
-          ready: () => this.#hello(gateway),
-          message: (topic) => {
-            if (topic === 'now') resolve();
-            else if (topic === 'ack') this.#acknowledged();
-          },
-          ended: reject,
-        },
-      );
-    });
+  async do(order: Order): Promise<Count> {
+    this.#child.send(order);
+    const failed = once(this.#child, 'exit').then(() => Promise.reject(new Error(`the clients ended at "${order.kind}"`)));
+    const [count] = (await Promise.race([once(this.#child, 'message'), failed])) as [Count];
+    return count;
   }
 
-  #hello(gateway: string): void {
-    const { signer } = this.identity;
-    const home = seal(homeNoun, { v: 1, board: this.id, tenure: 1, gateway: gateway as never }, signer);
-    const enforces = { memory: true, cpu: true, pids: true, network: true, disk: true, deadline: true };
-    const offer = {
-      tier: 'dev' as const,
-      arch: 'x64' as const,
-      memoryMib: 1,
-      cpuMillis: 1,
-      partitions: 1,
-      enforces,
-      engine: 'none',
-      model: 'none',
-    };
-    const hello = {
-      v: 1 as const,
-      board: this.id,
-      speaks: { min: 1, max: 1 },
-      software: 'bench',
-      bootId: 'boot',
-      nonce: new Uint8Array(16),
-      home,
-      head: { seq: 0, hash: new Uint8Array(32) },
-      offer,
-    };
-    this.#session?.publish('hello', seal(helloNoun, hello, signer));
-  }
-
-  /**
-   * From here on only bytes are counted, as in the bare client, and for each frame's length of them another chunk is asked for: what is
-   * measured is the gateway, and not how a client takes messages apart.
-   */
-  ask(hashes: Bytes[], frame: number): void {
-    const stream = this.#stream;
-    if (stream === null) return;
-    const askFor = (count: number): void => {
-      for (let i = 0; i < count; i++)
-        stream.write(wantPacket(this.id, hashes[Math.floor(Math.random() * hashes.length)] ?? new Uint8Array(32)));
-    };
-    stream.unpipe();
-    stream.removeAllListeners('data');
-    let counted = 0;
-    stream.on('data', (data: Uint8Array) => {
-      this.bytes += data.length;
-      const whole = Math.floor(this.bytes / frame);
-      askFor(whole - counted);
-      counted = whole;
-    });
-    stream.resume();
-    askFor(WINDOW);
-  }
-
-  /** One record, if the one before was acknowledged. */
-  use(): void {
-    if (this.#sentMs > 0) return;
-    const seq = ++this.#seq;
-    const usage: Usage = {
-      ...{ v: 1, board: this.id, seq, prev: this.#prev, lease: NOWHERE as never, kind: 'point', bootId: 'boot', monoMs: seq },
-      ...{ wallMs: seq, quality: 'exact', tier: 'dev', amnesia: false, registers: { ...ZERO, wallMs: BigInt(seq) } },
-    };
-    this.#prev = nodeCrypto.sha256(payloadOf(usageNoun, usage));
-    this.#sentMs = performance.now();
-    this.#session?.publish('usage', encodeAs(usageBatch, { v: 1, records: [seal(usageNoun, usage, this.identity.signer)] }, 'usage'));
-  }
-
-  #acknowledged(): void {
-    if (this.#sentMs === 0) return;
-    this.waitMsMax = Math.max(this.waitMsMax, performance.now() - this.#sentMs);
-    this.#sentMs = 0;
-  }
-
-  /** What it waits for still counts as waited for. */
-  get waitedMs(): number {
-    return Math.max(this.waitMsMax, this.#sentMs === 0 ? 0 : performance.now() - this.#sentMs);
-  }
-
-  leave(): void {
-    this.#stream?.destroy();
+  async end(): Promise<void> {
+    this.#child.disconnect();
+    if (this.#child.exitCode === null) await once(this.#child, 'exit');
   }
 }
 
-/** Bytes a second of all together. */
-const rate = async (seconds: number, bytesOf: () => number): Promise<number> => {
-  await pause(1000);
-  const [before, began] = [bytesOf(), performance.now()];
+/** Of user and kernel, of all its threads. */
+const cpuSeconds = (pid: number): number => {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / JIFFIES_PER_S;
+};
+
+interface Served {
+  bytesPerS: number;
+  /** Of the server's time. */
+  bytesPerCpuS: number;
+}
+
+const measured = async (clients: Clients, pid: number, seconds: number): Promise<Served> => {
+  await pause(SETTLE_MS);
+  const [before, cpu, began] = [await clients.do({ kind: 'count' }), cpuSeconds(pid), performance.now()];
   await pause(seconds * 1000);
-  return ((bytesOf() - before) / (performance.now() - began)) * 1000;
+  const bytes = (await clients.do({ kind: 'count' })).bytes - before.bytes;
+  return { bytesPerS: (bytes / (performance.now() - began)) * 1000, bytesPerCpuS: bytes / (cpuSeconds(pid) - cpu) };
 };
 
 /** Frames as long as those that the gateway sends, to whoever connects, as fast as he takes them. */
@@ -183,56 +82,80 @@ tls.createServer({ cert, key, minVersion: 'TLSv1.3' }, (socket) => {
 }).listen(${BARE_PORT}, '127.0.0.1', () => console.log('ready'));
 `;
 
-const bare = async (boards: number, frame: number, seconds: number): Promise<number> => {
+const bare = async (boards: number, frame: number, seconds: number): Promise<Served> => {
   const { certificatePem, privateKeyPem } = identityFromSeed(nodeCrypto.sha256(utf8('bare')), 'bare');
   const env = { ...process.env, BENCH_CERT: certificatePem, BENCH_KEY: privateKeyPem };
-  const server: ChildProcess = spawn(process.execPath, ['-e', BARE(frame)], { stdio: ['ignore', 'pipe', 'inherit'], env });
-  await once(server.stdout ?? server, 'data');
-  let bytes = 0;
-  const sockets = Array.from({ length: boards }, () => {
-    const socket = connect({ host: '127.0.0.1', port: BARE_PORT, rejectUnauthorized: false, minVersion: 'TLSv1.3' });
-    socket.on('error', () => {});
-    socket.on('data', (data) => {
-      bytes += data.length;
-    });
-    return socket;
-  });
-  await Promise.all(sockets.map((socket) => once(socket, 'secureConnect')));
-  const measured = await rate(seconds, () => bytes);
-  for (const socket of sockets) socket.destroy();
-  server.kill('SIGTERM');
-  await once(server, 'exit');
-  return measured;
+  const [file = '', ...words] = [...pinned(SERVER_CORE), process.execPath, '-e', BARE(frame)];
+  const server = spawn(file, words, { stdio: ['ignore', 'pipe', 'inherit'], env });
+  await once(server.stdout, 'data');
+  const clients = new Clients();
+  try {
+    await clients.do({ kind: 'bare', port: BARE_PORT, clients: boards });
+    return await measured(clients, server.pid ?? 0, seconds);
+  } finally {
+    await clients.end();
+    server.kill('SIGKILL');
+    await once(server, 'exit');
+  }
+};
+
+const namesOf = (what: string, count: number): string[] => Array.from({ length: count }, (_, at) => `${what} ${at}`);
+
+const arrived = async (stage: Stage, names: string[]): Promise<Clients> => {
+  const clients = new Clients();
+  const claims: string[] = [];
+  for (const _ of names) claims.push(await stage.claim());
+  const gateway = fingerprint(nodeCrypto, stage.gatewayKey);
+  await clients.do({ kind: 'arrive', address: stage.address, gateway, gatewayKey: hex(stage.gatewayKey), names, claims });
+  return clients;
 };
 
 export interface FanOut {
-  ours: number;
-  bare: number;
+  ours: Served;
+  bare: Served;
   ackWaitMsMax: number;
 }
 
+/** Once around with the gateway, with the bare server before and after it: who else is at work on the machine meets both. */
+const once_ = async (stage: Stage, payload: Payload, round: number, boards: number, seconds: number): Promise<FanOut> => {
+  const frame = (payload.chunks[0]?.length ?? 0) + FRAME_OVERHEAD;
+  const before = await bare(boards, frame, seconds / 2);
+  const [busy, quiet] = [await arrived(stage, namesOf(`busy ${round}`, boards)), await arrived(stage, namesOf(`quiet ${round}`, QUIET))];
+  try {
+    await busy.do({ kind: 'ask', hashes: payload.chunks.map((chunk) => hex(nodeCrypto.sha256(chunk))), frame });
+    await quiet.do({ kind: 'use', everyMs: RECORD_EVERY_MS });
+    const ours = await measured(busy, stage.gatewayPid, seconds);
+    const { waitedMs } = await quiet.do({ kind: 'count' });
+    await Promise.all([busy.end(), quiet.end()]);
+    const after = await bare(boards, frame, seconds / 2);
+    const mean = (of: (served: Served) => number): number => (of(before) + of(after)) / 2;
+    return {
+      ours,
+      bare: { bytesPerS: mean(({ bytesPerS }) => bytesPerS), bytesPerCpuS: mean(({ bytesPerCpuS }) => bytesPerCpuS) },
+      ackWaitMsMax: waitedMs,
+    };
+  } finally {
+    await Promise.allSettled([busy.end(), quiet.end()]);
+  }
+};
+
 export const fanOut = async (boards: number, seconds: number): Promise<FanOut> => {
-  const stage = new Stage('127.0.0.1', 28_970);
+  const stage = new Stage('127.0.0.1', 28_970, pinned(SERVER_CORE));
   try {
     await stage.open();
-    const payload: Payload = stage.payload('blob', 16 * 1024 * 1024);
+    const payload = stage.payload('blob', 16 * 1024 * 1024);
     await stage.pushPayload(payload);
-    const hashes = payload.chunks.map((chunk) => nodeCrypto.sha256(chunk));
-    const gateway = fingerprint(nodeCrypto, stage.gatewayKey);
-    const all = Array.from({ length: boards + QUIET }, (_, at) => new Client(`board ${at}`));
-    for (let at = 0; at < all.length; at += QUIET)
-      await Promise.all(all.slice(at, at + QUIET).map((client) => client.arrive(stage, gateway)));
-    const frame = (payload.chunks[0]?.length ?? 0) + FRAME_OVERHEAD;
-    const [busy, quiet] = [all.slice(0, boards), all.slice(boards)];
-    for (const [at, client] of busy.entries()) client.ask(hashes.slice(at % WINDOW), frame);
-    const records = setInterval(() => {
-      for (const client of quiet) client.use();
-    }, RECORD_EVERY_MS);
-    const ours = await rate(seconds, () => busy.reduce((total, { bytes }) => total + bytes, 0));
-    clearInterval(records);
-    const ackWaitMsMax = Math.max(...quiet.map(({ waitedMs }) => waitedMs));
-    for (const client of all) client.leave();
-    return { ours, ackWaitMsMax, bare: await bare(boards, frame, seconds) };
+    const rounds: FanOut[] = [];
+    for (let round = 0; round < ROUNDS; round++) rounds.push(await once_(stage, payload, round, boards, seconds));
+    const middle = (of: (round: FanOut) => Served): Served => ({
+      bytesPerS: median(rounds.map((round) => of(round).bytesPerS)),
+      bytesPerCpuS: median(rounds.map((round) => of(round).bytesPerCpuS)),
+    });
+    return {
+      ours: middle(({ ours }) => ours),
+      bare: middle(({ bare }) => bare),
+      ackWaitMsMax: Math.max(...rounds.map(({ ackWaitMsMax }) => ackWaitMsMax)),
+    };
   } finally {
     await stage.close();
   }

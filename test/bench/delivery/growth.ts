@@ -4,7 +4,7 @@ import { Stage } from './stage.ts';
 
 const TIMEOUT_MS = 240_000;
 
-export const growth = async (mebibytes: number): Promise<{ grewMb: number; mbPerS: number }> => {
+export const growth = async (mebibytes: number): Promise<{ grewMb: number; grewAnonymousMb: number; mbPerS: number }> => {
   const stage = new Stage('127.0.0.1', 28_950);
   try {
     await stage.open();
@@ -18,8 +18,8 @@ export const growth = async (mebibytes: number): Promise<{ grewMb: number; mbPer
       const payload = stage.payload('large', mebibytes * 1024 * 1024);
       await stage.pushPayload(payload);
       await stage.request('large', payload);
-      const { bytes, seconds, grewBytes } = await receive(data, payload, child.pid, TIMEOUT_MS);
-      return { grewMb: grewBytes / 1e6, mbPerS: bytes / seconds / 1e6 };
+      const { bytes, seconds, grewBytes, grewAnonymousBytes } = await receive(data, payload, child.pid, TIMEOUT_MS);
+      return { grewMb: grewBytes / 1e6, grewAnonymousMb: grewAnonymousBytes / 1e6, mbPerS: bytes / seconds / 1e6 };
     } finally {
       await child.end();
     }

@@ -50,18 +50,27 @@ const edited = (home: string): Pair => {
   return pair;
 };
 
-export const pairsIn = (home: string): Pair[] => {
-  const pair = (name: string, fill: (age: 0 | 1, to: string) => void): Pair => {
+export interface Pairs {
+  pairs: Pair[];
+  /** Those that could not be had here, and why. */
+  absent: { name: string; why: string }[];
+}
+
+export const pairsIn = (home: string): Pairs => {
+  const found: Pairs = { pairs: [], absent: [] };
+  const pair = (name: string, fill: (age: 0 | 1, to: string) => void): void => {
     const at = join(home, name.replaceAll(' ', '-'));
     const sides = { name, old: join(at, 'old'), new: join(at, 'new') };
-    fill(1, sides.old);
-    fill(0, sides.new);
-    return sides;
+    try {
+      fill(1, sides.old);
+      fill(0, sides.new);
+      found.pairs.push(sides);
+    } catch (thrown) {
+      found.absent.push({ name, why: thrown instanceof Error ? thrown.message : String(thrown) });
+    }
   };
-  return [
-    pair('npm program prettier 3.5.2 to 3.5.3', (age, to) => npm(`prettier@3.5.${3 - age}`, to)),
-    pair('static binary esbuild 0.25.8 to 0.25.9', (age, to) => npm(`@esbuild/linux-x64@0.25.${9 - age}`, to)),
-    pair('Debian openssl and libssl3', (age, to) => debian(['openssl', 'libssl3'], age, to)),
-    edited(home),
-  ];
+  pair('npm program prettier 3.5.2 to 3.5.3', (age, to) => npm(`prettier@3.5.${3 - age}`, to));
+  pair('static binary esbuild 0.25.8 to 0.25.9', (age, to) => npm(`@esbuild/linux-x64@0.25.${9 - age}`, to));
+  pair('Debian openssl and libssl3', (age, to) => debian(['openssl', 'libssl3'], age, to));
+  return { ...found, pairs: [...found.pairs, edited(home)] };
 };

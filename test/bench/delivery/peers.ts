@@ -72,6 +72,9 @@ export const PEERS: Peer[] = [
   { name: 'all of it, zstd -19', chunks: false, bytes: full },
 ];
 
+/** Tools of peers that are not installed. */
+export const absentPeers = (): string[] => ['casync', 'rsync', 'zstd'].filter((tool) => !has(tool));
+
 export const measuredBy = (peer: Peer, pair: Pair, scratch: string): number | null => {
   const place = join(scratch, 'peer');
   mkdirSync(place, { recursive: true });

@@ -7,11 +7,14 @@ import type { Payload } from './stage.ts';
 const LOOK_MS = 10;
 const BLOCK_BYTES = 512;
 
-const rssOf = (pid: number): number => {
+/** What it has of the machine's memory, and of that its own: the rest are pages of files, such as those of a store, which the kernel may take back. */
+const memoryOf = (pid: number): { resident: number; anonymous: number } => {
   try {
-    return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    const bytes = (field: string): number => Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0) * 1024;
+    return { resident: bytes('VmRSS'), anonymous: bytes('RssAnon') };
   } catch {
-    return 0;
+    return { resident: 0, anonymous: 0 };
   }
 };
 
@@ -19,22 +22,27 @@ export interface Received {
   /** From the first bytes to the last. */
   seconds: number;
   bytes: number;
-  /** The most that its resident memory grew meanwhile. */
+  /** The most that its resident memory grew meanwhile; and the part of it that is no file's. */
   grewBytes: number;
+  grewAnonymousBytes: number;
 }
 
 export const receive = async (data: string, { file, bytes }: Payload, pid: number, timeoutMs: number): Promise<Received> => {
   const incoming = join(data, 'incoming', file);
   const sealed = join(data, 'files', file.slice(0, 2), file);
   const end = performance.now() + timeoutMs;
-  const before = rssOf(pid);
-  let [most, began, had] = [before, 0, 0];
+  const before = memoryOf(pid);
+  const most = { ...before };
+  let [began, had] = [0, 0];
   while (!existsSync(sealed)) {
     if (performance.now() > end) throw new Error(`the board has ${had} of ${bytes} bytes after ${timeoutMs / 1000} s`);
     had = (lstatSync(incoming, { throwIfNoEntry: false })?.blocks ?? 0) * BLOCK_BYTES;
     if (had > 0 && began === 0) began = performance.now();
-    most = Math.max(most, rssOf(pid));
+    const { resident, anonymous } = memoryOf(pid);
+    most.resident = Math.max(most.resident, resident);
+    most.anonymous = Math.max(most.anonymous, anonymous);
     await pause(LOOK_MS);
   }
-  return { seconds: (performance.now() - began) / 1000, bytes, grewBytes: most - before };
+  const grew = { grewBytes: most.resident - before.resident, grewAnonymousBytes: most.anonymous - before.anonymous };
+  return { seconds: (performance.now() - began) / 1000, bytes, ...grew };
 };

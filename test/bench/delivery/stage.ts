@@ -1,6 +1,6 @@
 /** One gateway as a process, releases of random bytes, boards that are paired: what throughput is measured with. */
 
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,6 +14,7 @@ import { type ChunkRef, type Entry, type Manifest, manifestNoun, pageSchema } fr
 import type { Request } from '../../../runtime/protocol/nouns/request.ts';
 import { removeInstances } from '../../../sim/harness/sweep.ts';
 import { until } from '../../../sim/harness/wait.ts';
+import { timeProcess } from '../measure.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..');
 const seedOf = (name: string): Bytes => nodeCrypto.sha256(utf8(`bench ${name}`));
@@ -57,9 +58,10 @@ export const startAs = (before: string[], args: string[]): Child => {
   };
 };
 
-const bundleOf = (directory: string): string => {
+/** While it is made the connections to the gateway are looked after: one that was closed meanwhile must not be asked anything. */
+const bundleOf = async (directory: string): Promise<string> => {
   const out = join(directory, 'runtime.mjs');
-  execFileSync(process.execPath, ['build.mjs', 'bundle', '--entry', 'runtime/main.ts', '--outfile', out], { cwd: root, stdio: 'ignore' });
+  await timeProcess(process.execPath, ['build.mjs', 'bundle', '--entry', 'runtime/main.ts', '--outfile', out], { cwd: root });
   return out;
 };
 
@@ -69,14 +71,16 @@ export class Stage {
   readonly #tenant = signerOf('tenant');
   readonly #owner = signerOf('owner');
   readonly #releaseKey = signerOf('release key');
+  readonly #before: string[];
   readonly #host: string;
   readonly #port: number;
   readonly #api: number;
   #gateway: Child | null = null;
   #runtime = '';
 
-  /** Where boards reach the gateway. */
-  constructor(host: string, port = 28_883) {
+  /** Where boards reach the gateway; words before its command. */
+  constructor(host: string, port = 28_883, before: string[] = []) {
+    this.#before = before;
     this.#host = host;
     this.#port = port;
     this.#api = port + 1;
@@ -120,11 +124,11 @@ export class Stage {
       'bench',
     ];
     const doors = ['--listen', this.address, '--address', this.address, '--api-listen', `127.0.0.1:${this.#api}`];
-    this.#gateway = startAs([], [join(root, 'gateway/lichen.ts'), ...args, ...doors]);
+    this.#gateway = startAs(this.#before, [join(root, 'gateway/lichen.ts'), ...args, ...doors]);
     await until('the gateway to answer', 20_000, () => this.ask('/1/status'));
     await this.#order('/1/admissions', { role: 'tenant', key: hex(this.#tenant.publicKey), name: 'bench' });
     await this.push(this.#publisher.document);
-    this.#runtime = bundleOf(this.directory);
+    this.#runtime = await bundleOf(this.directory);
   }
 
   get #publisher() {
@@ -241,7 +245,7 @@ export class Stage {
     const id = fingerprint<BoardId>(nodeCrypto, signerFromSeed(seed).publicKey);
     const paces = ['--tick-ms', '1000', '--meter-ms', '60000', '--report-ms', '60000', '--patience-ms', '10000'];
     const args = [
-      '--max-semi-space-size=1',
+      '--optimize-for-size',
       this.#runtime,
       '--data',
       data,

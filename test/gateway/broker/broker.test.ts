@@ -2,9 +2,12 @@
 import { type Duplex, duplexPair } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Broker } from '../../../gateway/broker/broker.ts';
+import type { Shelf } from '../../../gateway/service/doors.ts';
 import { openClock } from '../../../runtime/adapters/clock.ts';
 import { LichenError } from '../../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../../runtime/protocol/limits.ts';
+import { decodeAs } from '../../../runtime/protocol/noun.ts';
+import { chunk } from '../../../runtime/protocol/nouns/messages.ts';
 import { TOPICS, topicOf } from '../../../runtime/protocol/topics.ts';
 import { CONNECTED, connect, PINGREQ, PINGRESP, packet, publish, refusedWith, remainingLength, subscribe } from './packets.ts';
 import { ofKind, someone, Trace, untilBytes, untilClosed, World } from './world.ts';
@@ -387,6 +390,37 @@ describe('sessions', () => {
       { topic: 'chunk', payload: Uint8Array.of(8) },
     ]);
     expect(two.heard.all).toEqual([]);
+  });
+
+  test('content goes to the one client that asked for it, as it lies on the shelf, and what is not there is told', async () => {
+    const [one, two] = [await world.session('board', board), await world.session('board', other)];
+    const [first] = world.events.all.filter(ofKind('connected'));
+    const pieces = Array.from({ length: 40 }, (_, nth) => new Uint8Array(nth * 1000).fill(nth));
+    const lent = new Uint8Array(64 * 1024);
+    const shelf: Shelf = (hash) => {
+      const piece = pieces[hash[0] ?? 0];
+      if (piece === undefined) return null;
+      lent.set(piece);
+      return lent.subarray(0, piece.length);
+    };
+    const asked = [...pieces.keys(), 99].map((nth) => new Uint8Array(32).fill(nth));
+    world.door.front.give(first!.session, asked, shelf);
+    world.door.front.send(first!.session, 'desired', Uint8Array.of(7));
+    await one.heard.next(({ topic, payload }) => topic === 'chunk' && decodeAs(chunk, payload, 'chunk').bytes === null);
+    const given = one.heard.all.filter(({ topic }) => topic === 'chunk').map(({ payload }) => decodeAs(chunk, payload, 'chunk'));
+    expect(given.map(({ bytes }) => bytes)).toEqual([...pieces, null]);
+    expect(given.map(({ hash }) => hash)).toEqual(asked);
+    expect(one.heard.all.map(({ topic }) => topic)).toContain('desired');
+    expect(two.heard.all).toEqual([]);
+  });
+
+  test('who asks for more than anybody needs at once loses the session', async () => {
+    const session = await world.session('board', board);
+    const { session: name } = await world.events.next(ofKind('connected'));
+    const some = Array.from({ length: LIMITS.wantHashes }, () => new Uint8Array(32));
+    for (let at = 0; at <= LIMITS.wantsWaiting; at += some.length) world.door.front.give(name, some, () => null);
+    await session.ended();
+    expect((await noteWith('unavailable')).message).toContain(`${LIMITS.wantsWaiting} pieces`);
   });
 
   test('nothing is sent to a client that has not subscribed, or no longer', async () => {

@@ -283,7 +283,7 @@ describe('a window', () => {
     return { ...release, chunks: pieces.map((piece) => hex(testCrypto.sha256(piece))) };
   };
 
-  test('bounds what is asked for at a time, and halves when nothing comes', () => {
+  test('bounds what is asked for at a time, and halves when nothing comes [delivery-8]', () => {
     const world = paired();
     const release = many();
     const one = placed(world, { release });
@@ -298,6 +298,9 @@ describe('a window', () => {
       LIMITS.wantWindowMost,
     );
     expect(asked()).toBe(20 + LIMITS.wantWindow);
+    // Never one by one, as long as there is more to ask for.
+    const asking = world.gateways.flatMap(({ wanted }) => wanted).filter((hashes) => hashes.some((hash) => release.chunks.includes(hash)));
+    expect(asking.length).toBeLessThan(20 / 2 + 2);
   });
 });
 

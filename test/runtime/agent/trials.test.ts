@@ -193,3 +193,53 @@ describe('what ran before', () => {
     expect(running(world)).toEqual([]);
   });
 });
+
+describe('/data as the release before left it [instances-27, instances-28]', () => {
+  const snapshots = (): SmallRelease => fresh({ data: { onUpdate: 'snapshot' } });
+  const kept = (world: BoardWorld): (string | undefined)[] =>
+    world.engine.steps.flatMap((step) => (step.kind === 'start' ? [step.spec.kept] : []));
+  const drops = (world: BoardWorld): number => world.engine.steps.filter(({ kind }) => kind === 'drop').length;
+
+  test('is taken before one on trial begins that asks for it, and dropped when that has passed', () => {
+    const world = paired();
+    const { after } = updated(world, snapshots());
+    world.pass(BAKE_MS - 10_000);
+    expect([kept(world), drops(world)]).toEqual([['drop', 'take'], 0]);
+    world.pass(20_000);
+    expect([trialOf(world, after), drops(world)]).toEqual(['passed', 1]);
+    world.reboot().pass(5000);
+    expect(kept(world).at(-1)).toBe('drop');
+  });
+
+  test('is given back to what takes its place again, at each of its starts, through a power cut', () => {
+    const world = paired();
+    const { after } = updated(world, snapshots());
+    unsound(world, after.release);
+    world.pass(GRACE_MS + 10_000);
+    expect(running(world)).toEqual([rootOf(old)]);
+    world.reboot().pass(5000);
+    expect(running(world)).toEqual([rootOf(old)]);
+    expect(kept(world)).toEqual(['drop', 'take', 'return', 'return']);
+    expect(drops(world)).toBe(0);
+  });
+
+  test('is not taken for a release that does not ask for it, nor for one that is on no trial', () => {
+    const world = paired();
+    updated(world, fresh({ data: { onUpdate: 'keep' } }));
+    world.pass(10_000);
+    expect(kept(world)).toEqual(['drop', 'drop']);
+    const other = paired();
+    other.assign(placed(other, { release: snapshots() })).pass(5000);
+    expect(kept(other)).toEqual(['drop']);
+  });
+
+  test('for which there is no room is no reason to lose it: the release before goes on, at once, and why is told', () => {
+    const world = paired();
+    world.engine.cramped = true;
+    const { after } = updated(world, snapshots());
+    world.pass(5000);
+    expect(running(world)).toEqual([rootOf(old)]);
+    expect(kept(world)).toEqual(['drop', 'take', 'return']);
+    expect(world.state(after.lease)).toMatchObject({ instead: old.release, detail: 'storage-full: as told' });
+  });
+});

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { base32, base64, fromBase32, fromBase64, fromHex, hex } from '../../../runtime/protocol/bytes.ts';
+import { base32, base64, cut, fromBase32, fromBase64, fromHex, hex } from '../../../runtime/protocol/bytes.ts';
 import { runs } from '../../support/properties.ts';
 
 test('base64 is that of everybody else, and reads back (property)', () => {
@@ -34,3 +34,21 @@ test.each(['A', 'AB', 'ABC', '====', 'A===', 'AB=C', 'AAA=A', 'AB==', 'AAB=', 'A
     expect(() => fromBase64(text)).toThrow(expect.objectContaining({ code: 'bad-schema' }));
   },
 );
+
+test('a stretch cut out is a copy of its own, whatever else lies in its memory (property)', () => {
+  fc.assert(
+    fc.property(fc.array(fc.uint8Array({ maxLength: 1500 }), { maxLength: 20 }), fc.nat(40), (contents, skip) => {
+      const stretches = contents.map((content) => {
+        const from = Uint8Array.from(content);
+        const start = Math.min(skip, from.length);
+        const made = cut(from, start, from.length);
+        from.fill(0);
+        return { made, expected: hex(content.slice(start)) };
+      });
+      expect(stretches.map(({ made }) => hex(made))).toEqual(stretches.map(({ expected }) => expected));
+      stretches.forEach(({ made }, i) => made.fill(i));
+      stretches.forEach(({ made }, i) => expect(made.every((byte) => byte === i)).toBe(true));
+    }),
+    runs(100),
+  );
+});

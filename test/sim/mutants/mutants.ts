@@ -303,4 +303,12 @@ export const MUTANTS: Mutant[] = [
     world: CONTENT,
     caughtAs: [EXPECTATION],
   },
+  {
+    name: 'what goes back finds what the newer one wrote',
+    file: 'runtime/core/trial.ts',
+    find: "  if (trial === 'failed') return 'return';\n",
+    replace: '',
+    world: UPDATE,
+    caughtAs: [EXPECTATION],
+  },
 ];

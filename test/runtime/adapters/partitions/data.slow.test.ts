@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { mountOf } from '../../../../runtime/adapters/partitions/data-project.ts';
+import type { KeptData, PartitionLimits } from '../../../../runtime/ports/partitions.ts';
 import type { Bench } from './bench.ts';
 import { onCrun, withBench } from './on-crun.ts';
 
@@ -86,6 +87,30 @@ const endsOfData = (bench: () => Bench): void => {
     await heard(bench(), partition, 'lines 3 ');
     await bench().end(partition);
     expect(existsSync(imageOf(bench(), partition))).toBe(false);
+    expect(loops()).not.toContain(bench().dataPath);
+  });
+
+  it('come back as a former release left them, with their end, also when that had none [instances-27]', async () => {
+    const partition = bench().partition();
+    const run = async (script: string, kept: KeptData, ends: string, limits: PartitionLimits | object): Promise<string> => {
+      const spec = bench().spec(partition, `${script}; echo ${ends}; exec busybox sleep 1000`, { limits });
+      await bench().life.do({ kind: 'start', deadlineMonoMs: null, spec: { ...spec, kept } });
+      const text = await heard(bench(), partition, ends);
+      await bench().life.do({ kind: 'stop', partition, graceMs: 0 });
+      await bench().life.do({ kind: 'remove', partition, data: false });
+      return text;
+    };
+    const [ended, endless] = [{ dataMib: 4, dataInodes: 64 }, {}];
+    const fill = 'busybox dd if=/dev/zero of=/data/big bs=64k count=256 2> /dev/null; echo "size $(busybox stat -c %s /data/big)"';
+    await run('echo old > /data/of', 'drop', 'one', endless);
+    await run(`echo new > /data/of; ${fill}`, 'take', 'two', ended);
+    expect(await run('busybox cat /data/of; busybox ls /data', 'return', 'three', ended)).toMatch(/ old\n(?!.*big)/s);
+    await run('echo newer > /data/of', 'take', 'four', ended);
+    const text = await run(`busybox cat /data/of; ${fill}`, 'return', 'five', ended);
+    expect(text).toMatch(/ old\n/);
+    expect(Number(/size (\d+)/.exec(text)?.[1])).toBeLessThanOrEqual(4 << 20);
+    expect(await run('busybox cat /data/of', 'return', 'six', ended)).toMatch(/ old\n/);
+    await bench().life.do({ kind: 'remove', partition, data: true });
     expect(loops()).not.toContain(bench().dataPath);
   });
 

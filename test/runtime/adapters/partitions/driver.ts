@@ -17,6 +17,7 @@ const ANSWER_OF = {
   connect: 'connected',
   stop: 'stopped',
   remove: 'removed',
+  drop: 'dropped',
   sample: 'sampled',
   probe: 'probed',
   log: 'logged',
