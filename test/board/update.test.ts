@@ -227,7 +227,7 @@ test(
       await Promise.all(chosen.slice(next, next + BESIDE).map((cut) => startsFromCut(cuts[cut] ?? '', slots[cut] ?? '')));
     expect(new Set(slots), 'before and after').toEqual(new Set(['a', 'b']));
   },
-  2 * UPDATE_LIMIT_MS,
+  2 * UPDATE_LIMIT_MS + (CUTS / BESIDE) * BOOT_LIMIT_MS,
 );
 
 test(
