@@ -129,7 +129,10 @@ export const gathered = (work: Work, event: Of<'gathered'>, manifestOf: Manifest
   // Others may be all here: they are not to wait for a link as well.
   if (targets.size > 0 && !online(work)) return giveWay(work, gathering.key, now.monoMs);
   const lacking = new Map<string, number>();
-  for (const { file } of event.lacks) lacking.set(fileKey(file), (lacking.get(fileKey(file)) ?? 0) + 1);
+  for (const { file } of event.lacks) {
+    const key = fileKey(file);
+    lacking.set(key, (lacking.get(key) ?? 0) + 1);
+  }
   const whole = files.filter(({ file }) => !lacking.has(fileKey(file)));
   contents.put(work, { ...gathering.value, phase: 'fetching', movedMonoMs: now.monoMs, files: [] }, gathering.key);
   const begun = { cursor: 0, inflight: new Map(), writing: 0, window: LIMITS.wantWindow, movedMonoMs: now.monoMs };

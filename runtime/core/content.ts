@@ -14,10 +14,13 @@ interface FileChunks {
 
 const checkLengths = (files: FileChunks[]): void => {
   const lengths = new Map<string, number>();
-  for (const [hash, bytes] of files.flatMap(({ chunks }) => chunks)) {
-    const known = lengths.get(hex(hash)) ?? bytes;
-    if (known !== bytes) refuse('bad-schema', `chunk ${hex(hash)} is said to have ${known} bytes and ${bytes}`);
-    lengths.set(hex(hash), bytes);
+  for (const { chunks } of files) {
+    for (const [hash, bytes] of chunks) {
+      const key = hex(hash);
+      const known = lengths.get(key) ?? bytes;
+      if (known !== bytes) refuse('bad-schema', `chunk ${key} is said to have ${known} bytes and ${bytes}`);
+      lengths.set(key, bytes);
+    }
   }
 };
 
@@ -68,8 +71,10 @@ export const jigsawsOf = (files: FileChunks[], places: ReadonlyMap<string, Place
 export const targetsOf = (files: readonly Jigsaw[], lacks: readonly Place[]): Map<string, Target[]> => {
   const empty = new Map<string, Set<number>>();
   for (const { file, offset } of lacks) {
-    const offsets = empty.get(fileKey(file)) ?? new Set();
-    empty.set(fileKey(file), offsets.add(offset));
+    const key = fileKey(file);
+    const offsets = empty.get(key);
+    if (offsets === undefined) empty.set(key, new Set([offset]));
+    else offsets.add(offset);
   }
   const targets = new Map<string, Target[]>();
   for (const { file, bytes, pieces } of files) {
@@ -77,7 +82,10 @@ export const targetsOf = (files: readonly Jigsaw[], lacks: readonly Place[]): Ma
     for (const { offset, chunk } of pieces) {
       if (offsets?.has(offset) !== true) continue;
       const key = hex(chunk[0]);
-      targets.set(key, [...(targets.get(key) ?? []), { file, bytes, offset, chunkBytes: chunk[1] }]);
+      const target = { file, bytes, offset, chunkBytes: chunk[1] };
+      const known = targets.get(key);
+      if (known === undefined) targets.set(key, [target]);
+      else known.push(target);
     }
   }
   return targets;

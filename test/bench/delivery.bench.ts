@@ -96,10 +96,13 @@ const grown = async (): Promise<Row[]> => {
   ];
 };
 
-/** What could not be measured here is named, and all else still is. */
+/** What could not be measured here is named, and all else still is; each part is told when it is done, as the whole takes long. */
 const unless = async (metrics: string[], part: () => Promise<Row[]>): Promise<Row[]> => {
   try {
-    return await part();
+    const rows = await part();
+    for (const { metric, value, unit, peer, peerValue } of rows)
+      say(`${metric}: ${value} ${unit}${peer === null ? '' : `; ${peer}: ${peerValue}`}`);
+    return rows;
   } catch (thrown) {
     say(thrown instanceof Error ? thrown.message : String(thrown));
     return metrics.map((metric) => alone(metric, Number.NaN, ''));

@@ -22,7 +22,7 @@ const RECORD_EVERY_MS = 200;
 const FRAME_OVERHEAD = 110;
 const BARE_PORT = 28_990;
 const SETTLE_MS = 1000;
-const ROUNDS = 3;
+const ROUNDS = 1;
 const [SERVER_CORE, CLIENT_CORE] = ['0', '1'];
 const JIFFIES_PER_S = 100;
 
@@ -69,23 +69,27 @@ const measured = async (clients: Clients, pid: number, seconds: number): Promise
   return { bytesPerS: (bytes / (performance.now() - began)) * 1000, bytesPerCpuS: bytes / (cpuSeconds(pid) - cpu) };
 };
 
-/** Frames as long as those that the gateway sends, to whoever connects, as fast as he takes them. */
-const BARE = (frame: number): string => `
+/** Frames as long as those that the gateway sends, to all as fast as they take them, once all are there: handshakes would wait for ever. */
+const BARE = (frame: number, boards: number): string => `
 const tls = require('node:tls');
 const [cert, key] = [process.env.BENCH_CERT, process.env.BENCH_KEY];
 const frame = Buffer.alloc(${frame}, 1);
+const sockets = [];
 tls.createServer({ cert, key, minVersion: 'TLSv1.3' }, (socket) => {
-  const fill = () => { while (socket.write(frame)); };
   socket.on('error', () => {});
-  socket.on('drain', fill);
-  fill();
+  if (sockets.push(socket) < ${boards}) return;
+  for (const one of sockets) {
+    const fill = () => { while (one.write(frame)); };
+    one.on('drain', fill);
+    fill();
+  }
 }).listen(${BARE_PORT}, '127.0.0.1', () => console.log('ready'));
 `;
 
 const bare = async (boards: number, frame: number, seconds: number): Promise<Served> => {
   const { certificatePem, privateKeyPem } = identityFromSeed(nodeCrypto.sha256(utf8('bare')), 'bare');
   const env = { ...process.env, BENCH_CERT: certificatePem, BENCH_KEY: privateKeyPem };
-  const [file = '', ...words] = [...pinned(SERVER_CORE), process.execPath, '-e', BARE(frame)];
+  const [file = '', ...words] = [...pinned(SERVER_CORE), process.execPath, '-e', BARE(frame, boards)];
   const server = spawn(file, words, { stdio: ['ignore', 'pipe', 'inherit'], env });
   await once(server.stdout, 'data');
   const clients = new Clients();
