@@ -265,7 +265,7 @@ async function bundle(args) {
       logLevel: 'warning',
       logOverride: { 'direct-eval': 'silent' },
       // Unminified on purpose: a release is pushed as content-defined chunks, and a one-line change of minified text resends most of it.
-      minify: false,
+      minify: args.includes('--minify'),
       banner: { js: `${hashbang(program.entry)}${requireInEsm}` },
       define,
       plugins: [slim()],

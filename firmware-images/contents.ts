@@ -18,6 +18,9 @@ export const PROGRAMS: Record<string, string[]> = {
   xfsprogs: ['usr/sbin/xfs_quota'],
 };
 
+/** Of the first root: it makes the root's own check (verity) before anything of the root is read. */
+export const FIRST_PROGRAMS: Record<string, string[]> = { dmsetup: ['usr/sbin/dmsetup'] };
+
 /** Where Debian puts the libraries of one processor, below `usr/lib`. */
 const LIBRARIES: Record<Board['debianArch'], string> = { amd64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' };
 
@@ -34,8 +37,9 @@ export const benchPrograms = ({ debianArch }: Board): Record<string, string[]> =
 });
 
 export const BENCH_FILES: Taken[] = REGULATORY;
-/** Radios that are none, and the ciphers that others do themselves. */
+/** What lays one tree over another, radios that are none, and the ciphers that others do themselves. */
 export const BENCH_MODULES = [
+  'fs/overlayfs/**',
   'drivers/net/wireless/virtual/mac80211_hwsim.ko.xz',
   'crypto/{aes_generic,ccm,cmac,ctr,gcm,ghash-generic}.ko.xz',
 ];

@@ -5,6 +5,7 @@ import { closeSync, constants, createReadStream, existsSync, fsyncSync, openSync
 import { refuse } from '../runtime/protocol/errors.ts';
 import { needFree } from './device.ts';
 import { inspectImage } from './inspect.ts';
+import { runTool } from './tool.ts';
 
 const MIB = 1024 * 1024;
 /** What is told to a person on the way, in hundredths of the whole. */
@@ -31,6 +32,13 @@ async function* unpacked(image: string): AsyncGenerator<Buffer> {
   if ((await ended) !== 0) refuse('image-failed', `${image} cannot be unpacked whole: fetch it anew`);
 }
 
+/** How long it will be: of a packed one its own index says so (xz(1), `--robot --list`). */
+const unpackedBytes = async (image: string): Promise<number> => {
+  if (!image.endsWith('.xz')) return statSync(image).size;
+  const told = (await runTool('xz', ['--robot', '--list', image])).toString();
+  return Number(/^totals\t\d+\t\d+\t\d+\t(\d+)\t/m.exec(told)?.[1] ?? 0);
+};
+
 /** Past the page cache where it is a device: what counts is what lies on the card. */
 async function* readBack(device: string, bytes: number): AsyncGenerator<Buffer> {
   const direct = statSync(device).isBlockDevice() ? ['iflag=direct,count_bytes'] : ['iflag=count_bytes'];
@@ -47,7 +55,26 @@ const telling = (say: Job['say'], what: string): ((done: number, whole: number) 
   };
 };
 
-/** The first mebibyte goes last: a card on which only half arrived has no table and starts nothing. */
+const put = (file: number, bytes: Buffer, at: number): void => {
+  for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done, bytes.length - done, at + done);
+};
+
+/** What the kernel says of a device that is not there any more, or takes no more. */
+const DEVICE_ERRORS = ['EIO', 'ENODEV', 'ENXIO', 'ENOSPC', 'EROFS', 'EPERM', 'EACCES'];
+
+const onDevice = async <T>(device: string, work: () => Promise<T>): Promise<T> => {
+  try {
+    return await work();
+  } catch (thrown) {
+    const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
+    if (code === 'EBUSY') return refuse('bad-usage', `${device} is in use`);
+    if (!DEVICE_ERRORS.includes(code)) throw thrown;
+    const why = 'it was pulled out, is write-protected, worn out, or less than it says';
+    return refuse('image-failed', `${device} does not take it (${code}): ${why}. What is on it starts nothing: write it once more`);
+  }
+};
+
+/** The first mebibyte goes first, as nothing, and last: a card on which only half arrived has no table and starts nothing, not even what was on it. */
 const write = async ({ image, device, say }: Job): Promise<{ bytes: number; sha256: string }> => {
   const file = openSync(device, constants.O_RDWR | (statSync(device).isBlockDevice() ? constants.O_EXCL : 0));
   const [hash, head] = [createHash('sha256'), Buffer.alloc(MIB)];
@@ -55,18 +82,20 @@ const write = async ({ image, device, say }: Job): Promise<{ bytes: number; sha2
   const whole = image.endsWith('.xz') ? null : packedBytes;
   let at = 0;
   try {
+    put(file, head, 0);
+    fsyncSync(file);
     for await (const part of unpacked(image)) {
       hash.update(part);
       const before = Math.min(part.length, Math.max(0, MIB - at));
       part.copy(head, at, 0, before);
-      for (let done = before; done < part.length; ) done += writeSync(file, part, done, part.length - done, at + done);
+      put(file, part.subarray(before), at + before);
       at += part.length;
       if (whole !== null) tell(at, whole);
       else if (at % (64 * MIB) < part.length) say(`writing: ${Math.floor(at / MIB)} MiB`);
     }
     if (at < MIB) refuse('image-failed', `${image} is no image of a disk`);
     fsyncSync(file);
-    for (let done = 0; done < MIB; ) done += writeSync(file, head, done, MIB - done, done);
+    put(file, head, 0);
     fsyncSync(file);
   } finally {
     closeSync(file);
@@ -77,10 +106,10 @@ const write = async ({ image, device, say }: Job): Promise<{ bytes: number; sha2
 export const flashImage = async (job: Job): Promise<Flashed> => {
   const { image, device, say } = job;
   if (!existsSync(image)) refuse('not-found', image);
-  needFree(device, image.endsWith('.xz') ? 0 : statSync(image).size);
+  needFree(device, await unpackedBytes(image));
   const { sum } = await inspectImage(image);
   if (sum === 'different') refuse('image-failed', `${image} is not what the sums beside it say: fetch it anew`);
-  const { bytes, sha256 } = await write(job);
+  const { bytes, sha256 } = await onDevice(device, () => write(job));
   const [hash, tell] = [createHash('sha256'), telling(say, 'reading back')];
   let done = 0;
   for await (const part of readBack(device, bytes)) {
@@ -89,6 +118,6 @@ export const flashImage = async (job: Job): Promise<Flashed> => {
     tell(done, bytes);
   }
   if (hash.digest('hex') !== sha256)
-    refuse('image-failed', `${device} does not hold what was written to it: it is worn out, or is less than it says`);
+    refuse('image-failed', `${device} does not hold what was written to it: it was pulled out, is worn out, or is less than it says`);
   return { device, bytes, sha256 };
 };

@@ -1,12 +1,13 @@
 /** `lichen image build`: parts as file systems, file systems as one disk. */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sha256Of } from './archive.ts';
 import { makeDisk, makeErofs, makeFat, mebibytesOf } from './disk.ts';
 import { gatherParts, type Parts } from './parts.ts';
 import { needTools, TOOLS, type Tool } from './tool.ts';
 import { type Tree, text, withParents } from './tree.ts';
+import { addHashes } from './verity.ts';
 import type { Work } from './work.ts';
 
 const BOOT_MIB = 128;
@@ -45,23 +46,39 @@ const bytesOf = (tree: Tree): number => {
   return sum;
 };
 
+export interface PackedRoot {
+  path: string;
+  /** For the kernel: by it the root is checked. */
+  word: string;
+}
+
+export const packRoot = async (root: Tree, board: string, path: string): Promise<PackedRoot> => {
+  await makeErofs(root, `${board} root`, path);
+  return { path, word: addHashes(path) };
+};
+
 /** Packing is what takes long: a root that was packed before is taken as it is. */
-const packedRoot = async ({ board, cachePath, say }: Work, root: Tree): Promise<string> => {
+const packedRoot = async ({ board, cachePath, say }: Work, root: Tree): Promise<PackedRoot> => {
   const store = join(cachePath, 'roots', board.name);
   mkdirSync(store, { recursive: true });
-  const path = join(store, `${nameOf(root)}.erofs`);
-  if (existsSync(path)) return path;
+  const path = join(store, `${nameOf(root)}.root`);
+  const note = `${path}.word`;
+  if (existsSync(path)) return { path, word: readFileSync(note, 'utf8') };
   say('root: packing');
-  await makeErofs(root, `${board.name} root`, `${path}.part`);
+  const { word } = await packRoot(root, board.name, `${path}.part`);
   const age = (name: string): number => statSync(join(store, name)).mtimeMs;
-  const old = readdirSync(store).filter((name) => name.endsWith('.erofs'));
-  for (const name of old.sort((one, other) => age(other) - age(one)).slice(KEPT - 1)) rmSync(join(store, name));
+  const old = readdirSync(store).filter((name) => name.endsWith('.root'));
+  for (const name of old.sort((one, other) => age(other) - age(one)).slice(KEPT - 1))
+    for (const end of ['', '.word']) rmSync(join(store, `${name}${end}`), { force: true });
+  writeFileSync(note, word);
   renameSync(`${path}.part`, path);
-  return path;
+  return { path, word };
 };
 
 export interface Built {
   parts: Parts;
+  /** What the kernel is told. */
+  commandLine: string;
   report: BuiltImage;
 }
 
@@ -76,10 +93,11 @@ export const buildImage = async (work: Work, outPath: string): Promise<Built> =>
   say('disk: putting together');
   mkdirSync(outPath, { recursive: true });
   const [boot, image] = [join(outPath, `lichen-${board.name}.boot`), join(outPath, `lichen-${board.name}.img`)];
-  await makeFat(parts.boot, 'LICHEN', BOOT_MIB, boot);
+  const commandLine = [...parts.words, root.word].join(' ');
+  await makeFat(parts.boot(commandLine), 'LICHEN', BOOT_MIB, boot);
   const layout = [
     { name: 'lichen-boot', type: 'uefi', mebibytes: BOOT_MIB, path: boot },
-    { name: 'lichen-root-a', type: 'linux', mebibytes: SLOT_MIB, path: root },
+    { name: 'lichen-root-a', type: 'linux', mebibytes: SLOT_MIB, path: root.path },
   ];
   await makeDisk({ board: board.name, parts: layout, oldTable: board.firmware.oldTable }, `${image}.part`);
   rmSync(boot);
@@ -87,6 +105,6 @@ export const buildImage = async (work: Work, outPath: string): Promise<Built> =>
   const seconds = Number((process.hrtime.bigint() - started) / 1_000_000n) / 1000;
   const imageBytes = (BOOT_MIB + SLOT_MIB + 2) * 1024 * 1024;
   const report = { board: board.name, image, imageBytes, rootBytes: bytesOf(parts.root), sha256: sha256Of(image), seconds };
-  say(`root ${(report.rootBytes / 2 ** 20).toFixed(0)} MiB, packed ${mebibytesOf(root)} MiB`);
-  return { parts, report };
+  say(`root ${(report.rootBytes / 2 ** 20).toFixed(0)} MiB, packed ${mebibytesOf(root.path)} MiB`);
+  return { parts, commandLine, report };
 };

@@ -57,7 +57,7 @@ export const chooseModules = async (kernel: Kernel, patterns: string[], store: s
 };
 
 /** What modprobe reads. */
-const TABLES = ['modules.alias', 'modules.dep', 'modules.softdep', 'modules.symbols', 'modules.builtin'];
+const TABLES = ['modules.alias', 'modules.dep', 'modules.softdep', 'modules.builtin'];
 
 /** Modules with the tables that depmod makes for just these. */
 export const moduleTree = async (kernel: Kernel, modules: Map<string, string>, draft: string): Promise<Tree> => {

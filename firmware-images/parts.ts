@@ -13,18 +13,20 @@ import { type LockedPackage, readLock } from './lock.ts';
 import { lockedPackage } from './locked-package.ts';
 import { chooseModules, moduleTree } from './modules.ts';
 import { bundlePrograms, strippedNode } from './programs.ts';
-import { benchClosure, benchFiles, filePackages, firstTree, programsOf, rootTree } from './root.ts';
+import { benchClosure, benchFiles, filePackages, firstPrograms, firstTree, programsOf, rootTree } from './root.ts';
 import type { Tree } from './tree.ts';
 import { unpackPackages } from './unpack.ts';
 import { projectPath, type Work } from './work.ts';
 
 export interface Parts {
-  boot: Tree;
+  /** By the words for the kernel, one of which is about the root as it was packed. */
+  boot(commandLine: string): Tree;
   root: Tree;
   kernelPath: string;
   /** The first root, packed. */
   first: Buffer;
-  commandLine: string;
+  /** For the kernel, but for the one about the root. */
+  words: string[];
   /** For tests that run inside. */
   bench: Tree;
   sources: Sources;
@@ -46,13 +48,12 @@ export const gatherParts = async (work: Work): Promise<Parts> => {
   const [node, bundles] = [await strippedNode(work), await bundlePrograms(work)];
   const root = rootTree(board, { trees, node, bundles, modules });
   const first = zstdCompressSync(cpioOf(firstTree(trees, early)), { params: { [constants.ZSTD_c_compressionLevel]: 15 } });
-  const commandLine = ['lichen.slot=a', ...board.commandLine].join(' ');
   return {
-    boot: bootTree(board, { trees, kernel, first, commandLine }),
+    boot: (commandLine) => bootTree(board, { trees, kernel, first, commandLine }),
     root,
     first,
     kernelPath: kernel.image,
-    commandLine,
+    words: ['lichen.slot=a', ...board.commandLine],
     bench: new Map([...benchClosure(board, trees).tree, ...benchFiles(trees), ...besides]),
     sources: await sourcesOf({ board, packages, trees, node, bundles }),
   };
@@ -68,7 +69,8 @@ interface Taken {
 
 /** Without what only tests want. */
 const sourcesOf = async ({ board, packages, trees, node, bundles }: Taken): Promise<Sources> => {
-  const taken = new Set([...programsOf(board, { trees, node }).packages, ...filePackages(board), ...board.firmware.packages]);
+  const programs = [...programsOf(board, { trees, node }).packages, ...firstPrograms(trees).packages];
+  const taken = new Set([...programs, ...filePackages(board), ...board.firmware.packages]);
   const name = `node-linux-${board.arch}`;
   return {
     ...{ trees, bundles: [...bundles.values()], node: { name, folder: await lockedPackage(name) } },

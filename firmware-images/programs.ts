@@ -23,21 +23,22 @@ export const strippedNode = async ({ board, cachePath }: Work): Promise<string> 
 };
 
 const RUNTIME = 'runtime/main.ts';
-/** Names in the image to what they are made of. What takes the setup off the card reads YAML, which the runtime need not carry. */
-const ENTRIES = { 'lichen-runtime.mjs': RUNTIME, 'lichen-setup.mjs': 'firmware-images/setup/main.ts' };
+/** Names in the image to what they are made of. What takes the setup off the card reads YAML, which the runtime need not carry, and hardly changes. */
+const ENTRIES = { 'lichen-runtime.mjs': [RUNTIME], 'lichen-setup.mjs': ['firmware-images/setup/main.ts', '--minify'] };
 
 /** As they are in the sources now. */
 export const bundlePrograms = async (work: Work): Promise<Map<string, Uint8Array>> => {
   const bundles = new Map<string, Uint8Array>();
-  for (const [name, entry] of Object.entries(ENTRIES)) bundles.set(name, await bundled(work, entry));
+  for (const [name, words] of Object.entries(ENTRIES)) bundles.set(name, await bundled(work, words));
   return bundles;
 };
 
-export const bundleRuntime = (work: Work): Promise<Buffer> => bundled(work, RUNTIME);
+export const bundleRuntime = (work: Work): Promise<Buffer> => bundled(work, [RUNTIME]);
 
-const bundled = async ({ board, cachePath }: Work, entry: string): Promise<Buffer> => {
+/** `words`: the entry, and how it is made if not as others are. */
+const bundled = async ({ board, cachePath }: Work, [entry = '', ...more]: string[]): Promise<Buffer> => {
   const path = join(cachePath, `bundle-${board.arch}-${process.pid}.mjs`);
-  const words = ['bundle', '--arch', board.arch, '--entry', entry, '--outfile', path];
+  const words = ['bundle', '--arch', board.arch, '--entry', entry, '--outfile', path, ...more];
   await runTool(`/${process.execPath.slice(1)}`, [join(projectPath, 'build.mjs'), ...words], { cwd: projectPath });
   const bytes = readFileSync(path);
   rmSync(path);

@@ -2,11 +2,11 @@
 import { mkdirSync } from 'node:fs';
 import { fetchPackages, resolvePackages } from './archive.ts';
 import { copyrightHolder } from './beside/materials.ts';
-import { BENCH_FILES, benchPrograms, PROGRAMS } from './contents.ts';
+import { BENCH_FILES, benchPrograms, FIRST_PROGRAMS, PROGRAMS } from './contents.ts';
 import { isKernel } from './kernel.ts';
 import { type LockedPackage, writeLock } from './lock.ts';
 import { strippedNode } from './programs.ts';
-import { benchClosure, filePackages, programsOf } from './root.ts';
+import { benchClosure, filePackages, firstPrograms, programsOf } from './root.ts';
 import { needTools } from './tool.ts';
 import { unpackPackages } from './unpack.ts';
 import type { Work } from './work.ts';
@@ -21,12 +21,13 @@ export const refreshLock = async (work: Work): Promise<LockedPackage[]> => {
   const { board } = work;
   const own = [...board.firmware.packages, ...Object.keys(board.programs ?? {}), ...filePackages(board), board.kernel];
   const bench = [...Object.keys(benchPrograms(board)), ...BENCH_FILES.map((one) => one.package)];
-  const names = [...new Set([...Object.keys(PROGRAMS), ...bench, ...own, ...NODE_NEEDS])];
+  const names = [...new Set([...Object.keys(PROGRAMS), ...Object.keys(FIRST_PROGRAMS), ...bench, ...own, ...NODE_NEEDS])];
   const candidates = await resolvePackages(names, work);
   const trees = await unpackPackages(await fetchPackages(candidates, work), work.cachePath);
   const taken = new Set([
     ...programsOf(board, { trees, node: await strippedNode(work) }).packages,
     ...filePackages(board),
+    ...firstPrograms(trees).packages,
     ...benchClosure(board, trees).packages,
     ...BENCH_FILES.map((one) => one.package),
     ...[...board.firmware.packages, ...candidates.filter(isKernel).map(({ name }) => name)],

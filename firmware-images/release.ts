@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { writeBundle } from '../recipes/builder/bundle.ts';
 import { bundleOf, type Packed, pack, withParents } from '../recipes/builder/pack.ts';
 import { openKeyFile } from '../runtime/adapters/keyfile.ts';
+import { withHashes } from '../runtime/adapters/slots/verity.ts';
 import { hex } from '../runtime/protocol/bytes.ts';
 import { refuse } from '../runtime/protocol/errors.ts';
 import { ROOT_FILE, RUNTIME_FILE } from '../runtime/protocol/image.ts';
@@ -16,6 +17,7 @@ import { uuidOf } from './disk.ts';
 import { tableIn } from './gpt.ts';
 import { bundleRuntime } from './programs.ts';
 import { runTool } from './tool.ts';
+import { wordFor } from './verity.ts';
 import type { Work } from './work.ts';
 
 export interface ReleaseInput {
@@ -37,18 +39,26 @@ export interface ReleaseReport {
   chunks: number;
 }
 
+const WORDS_FILE = 'boot/words';
 const MIB = 2 ** 20;
 const [SUPER_AT, EROFS] = [1024, 0xe0f5e1e2];
 
-/** Without what follows the file system in its partition. */
-const rootIn = (file: number, start: number, bytes: number): Buffer => {
+interface Root {
+  bytes: Buffer;
+  /** By which it is checked. */
+  word: string;
+}
+
+/** With its hashes, and without what follows them in its partition. */
+const rootIn = (file: number, start: number, bytes: number): Root => {
   const head = Buffer.alloc(2 * SUPER_AT);
   readSync(file, head, 0, head.length, start);
-  const whole = head.readUInt32LE(SUPER_AT + 36) * 2 ** head.readUInt8(SUPER_AT + 12);
+  const files = head.readUInt32LE(SUPER_AT + 36) * 2 ** head.readUInt8(SUPER_AT + 12);
+  const whole = withHashes(files);
   if (head.readUInt32LE(SUPER_AT) !== EROFS || whole > bytes) refuse('image-failed', 'its root is none that images have');
   const root = Buffer.alloc(whole);
   for (let at = 0; at < whole; ) at += readSync(file, root, at, whole - at, start + at);
-  return root;
+  return { bytes: root, word: wordFor(root, files) };
 };
 
 /** What the kernel is told, but for the slot. */
@@ -73,13 +83,13 @@ const bootIn = async (image: string, start: number): Promise<{ path: string; byt
     await runTool('mcopy', ['-n', '-i', at, '::loader/entries/lichen-a.conf', folder]).catch(() => undefined);
     const names = readdirSync(join(folder, 'a')).filter((name) => name !== 'words.txt' && name !== 'release');
     const files = names.map((name) => ({ path: `boot/${name}`, bytes: new Uint8Array(readFileSync(join(folder, 'a', name))) }));
-    return [...files, { path: 'boot/words', bytes: new TextEncoder().encode(`${wordsIn(folder)}\n`) }];
+    return [...files, { path: WORDS_FILE, bytes: new TextEncoder().encode(`${wordsIn(folder)}\n`) }];
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 };
 
-const partsOf = (image: string): { board: Board; root: Buffer; bootAt: number } => {
+const partsOf = (image: string): { board: Board; root: Root; bootAt: number } => {
   const file = openSync(image, 'r');
   try {
     const { disk, parts } = tableIn(file);
@@ -103,7 +113,10 @@ export const releaseImage = async (input: ReleaseInput): Promise<ReleaseReport> 
   if (image.endsWith('.xz')) refuse('bad-usage', `${image} is packed: unpack it first, xz -dk ${image}`);
   if (!existsSync(keyPath)) refuse('not-found', `there is no key file ${keyPath}`);
   const { board, root, bootAt } = partsOf(image);
-  const files = [{ path: ROOT_FILE, bytes: new Uint8Array(root) }, ...(await bootIn(image, bootAt))];
+  const boot = await bootIn(image, bootAt);
+  const words = Buffer.from(boot.find(({ path }) => path === WORDS_FILE)?.bytes ?? '').toString();
+  if (!words.trim().split(' ').includes(root.word)) refuse('image-failed', 'what its kernel is told of the root is not true of its root');
+  const files = [{ path: ROOT_FILE, bytes: new Uint8Array(root.bytes) }, ...boot];
   const packed = pack(withParents(files.map((file) => ({ kind: 'file', executable: false, ...file }))));
   return signed(input, packed, { board, recipe: `image-${board.name}`, file: ROOT_FILE, image: { board: board.name } });
 };

@@ -2,15 +2,15 @@
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Board, Taken } from './boards/board.ts';
-import { APPLETS, BENCH_FILES, benchPrograms, FILES, PROGRAMS } from './contents.ts';
+import { APPLETS, BENCH_FILES, benchPrograms, FILES, FIRST_PROGRAMS, PROGRAMS } from './contents.ts';
 import { type Closure, closeOver } from './libraries.ts';
 import { type Entry, type Tree, text } from './tree.ts';
 
 const files = join(import.meta.dirname, 'board-files');
 const HOME = 'usr/lib/lichen';
 
-/** Runs before there is a root. */
-const FIRST = 'init';
+/** Run before there is a root, and beside it. */
+const FIRST = ['init', 'guard'];
 /** Lies where busybox looks for it. */
 const TABLE = 'inittab';
 
@@ -94,44 +94,36 @@ export const benchClosure = (board: Board, trees: Map<string, string>): Closure 
 
 const ROOM = 128 * 1024;
 
-/** With empty lines up to a length that the next version most often has too: then nothing else in the file system moves, and an update is short. */
-const roomy = (bytes: Uint8Array): Uint8Array => Buffer.concat([bytes, Buffer.alloc((ROOM - (bytes.length % ROOM)) % ROOM, '\n')]);
+/** With empty lines, the more the longer it is, up to a length that the next version most often has too: then nothing else in the file system moves, and an update is short. */
+const roomy = (bytes: Uint8Array): Uint8Array => {
+  const room = bytes.length > 8 * ROOM ? ROOM : ROOM / 8;
+  return Buffer.concat([bytes, Buffer.alloc((room - (bytes.length % room)) % room, '\n')]);
+};
 
 export const rootTree = (board: Board, parts: RootParts): Tree => {
   const tree: Tree = new Map([...skeleton(), ...programsOf(board, parts).tree, ...filesOf(board, parts.trees), ...parts.modules]);
   for (const name of APPLETS) if (!tree.has(`usr/bin/${name}`)) tree.set(`usr/bin/${name}`, { kind: 'link', to: 'busybox' });
-  for (const name of readdirSync(files).filter((name) => name !== FIRST && name !== TABLE))
+  for (const name of readdirSync(files).filter((name) => !FIRST.includes(name) && name !== TABLE))
     tree.set(`${HOME}/${name}`, { kind: 'file', mode: 0o755, from: join(files, name) });
   tree.set('etc/inittab', { kind: 'file', mode: 0o644, from: join(files, TABLE) });
   for (const [name, bytes] of parts.bundles) tree.set(`${HOME}/${name}`, { kind: 'file', mode: 0o755, bytes: roomy(bytes) });
   return tree;
 };
 
+export const firstPrograms = (trees: Map<string, string>): Closure => closeOver(wantedOf(FIRST_PROGRAMS, trees), trees);
+
 const FIRST_APPLETS = [
-  '[',
-  'cat',
-  'echo',
-  'find',
-  'grep',
-  'insmod',
-  'mkdir',
-  'modprobe',
-  'mount',
-  'sed',
-  'sh',
-  'sleep',
-  'sort',
-  'switch_root',
-  'xargs',
+  ...['[', 'basename', 'cat', 'chroot', 'cp', 'dirname', 'echo', 'find', 'grep', 'insmod', 'kill', 'mkdir', 'modprobe', 'mount', 'mv'],
+  ...['readlink', 'reboot', 'sed', 'sh', 'sleep', 'sort', 'switch_root', 'sync', 'xargs'],
 ];
 
 export const firstTree = (trees: Map<string, string>, modules: Tree): Tree => {
   const tree: Tree = new Map();
   for (const name of ['dev', 'proc', 'root', 'sys', 'tmp']) tree.set(name, { kind: 'directory', mode: 0o755 });
-  tree.set('init', { kind: 'file', mode: 0o755, bytes: readFileSync(join(files, FIRST)) });
+  for (const name of FIRST) tree.set(name, { kind: 'file', mode: 0o755, bytes: readFileSync(join(files, name)) });
   tree.set('bin/busybox', { kind: 'file', mode: 0o755, from: join(trees.get('busybox-static') ?? '', 'usr/bin/busybox') });
   for (const name of FIRST_APPLETS) tree.set(`bin/${name}`, { kind: 'link', to: 'busybox' });
-  for (const [path, entry] of modules) tree.set(path.replace(/^usr\//, ''), entry);
+  for (const [path, entry] of [...modules, ...firstPrograms(trees).tree]) tree.set(path.replace(/^usr\//, ''), entry);
   tree.set('sbin/modprobe', { kind: 'link', to: '../bin/busybox' });
   return tree;
 };

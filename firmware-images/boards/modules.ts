@@ -13,24 +13,22 @@ export const STORAGE = [
   'drivers/virtio/virtio_{pci,mmio}.ko.xz',
 ];
 
-/** The root, and what may be found on a card. */
-export const FILE_SYSTEMS = [
-  'fs/{erofs,exfat,ext4,fat,overlayfs,quota}/**',
-  'fs/nls/nls_{ascii,cp437,iso8859-1,utf8}.ko.xz',
-  'drivers/md/dm-{mod,verity}.ko.xz',
-];
+/** What may be found on a card. What the root itself wants is there before it. */
+export const FILE_SYSTEMS = ['fs/{exfat,ext4,fat}/**', 'fs/quota/quota_{tree,v2}.ko.xz', 'fs/nls/nls_{ascii,cp437,iso8859-1,utf8}.ko.xz'];
+
+const CHECKED = ['fs/erofs/**', 'drivers/md/dm-{mod,verity}.ko.xz', 'crypto/{crc32c_generic,sha256_generic}.ko.xz'];
+/** What is read when a root is found damaged: which slots there are. */
+const SLOTS = ['fs/fat/{fat,vfat}.ko.xz', 'fs/nls/nls_{ascii,cp437,utf8}.ko.xz'];
 
 /** All that stands between a kernel, with what its machine boots from, and the root. */
-export const FIRST = ['fs/erofs/**', 'drivers/md/dm-{mod,verity}.ko.xz', 'crypto/{crc32c_generic,sha256_generic}.ko.xz'];
+export const FIRST = [...CHECKED, ...SLOTS];
 
-/** Partitions: links, filters, limits. */
+/** Partitions: links, and what the filters say (runtime/adapters/partitions/filter.ts). A tunnel may be granted. */
 export const PARTITIONS = [
-  'drivers/net/{veth,dummy,macvlan,tun,ifb}.ko.xz',
-  'net/netfilter/nf_{conntrack,nat,tables,reject_inet,log_syslog}.ko.xz',
-  'net/netfilter/nft_*',
-  'net/netfilter/nfnetlink*',
-  'net/ipv{4,6}/netfilter/{nf,nft}_*',
-  'net/sched/sch_{tbf,fq_codel,ingress}.ko.xz',
+  'drivers/net/{veth,tun}.ko.xz',
+  'net/netfilter/nf_{conntrack,nat,tables}.ko.xz',
+  'net/netfilter/nft_{chain_nat,ct,fib,fib_inet,masq,nat,reject,reject_inet}.ko.xz',
+  'net/ipv{4,6}/netfilter/nft_{fib,reject}_ipv{4,6}.ko.xz',
 ];
 
 /** What a board has to do with the world. */

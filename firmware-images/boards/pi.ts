@@ -19,7 +19,7 @@ const STORAGE = [
   'drivers/scsi/sd_mod.ko.xz',
   'drivers/usb/dwc2/*',
   'drivers/usb/dwc3/dwc3.ko.xz',
-  'drivers/usb/host/xhci-{hcd,pci,pci-renesas,plat-hcd}.ko.xz',
+  'drivers/usb/host/xhci-{hcd,pci,plat-hcd}.ko.xz',
   'drivers/usb/phy/phy-generic.ko.xz',
   'drivers/usb/storage/{usb-storage,uas}.ko.xz',
 ];

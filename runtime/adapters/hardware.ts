@@ -55,8 +55,12 @@ const throttledOf = ({ names, text }: Reader): string | null => {
 
 const BUSES = /^(gpiochip|i2c-|spidev|video|ttyUSB|ttyACM|w1_bus_master)/;
 
+/** A root that is checked as it is read is mounted from what checks it. */
+const partitionOf = (look: Reader, mount: string | undefined): string | undefined =>
+  mount?.startsWith('dm-') === true ? look.names(`sys/class/block/${mount}/slaves`)[0] : mount;
+
 const diskOf = (look: Reader): string | null => {
-  const mount = /^\/dev\/(\S+) \/ /m.exec(look.text('proc/mounts'))?.[1];
+  const mount = partitionOf(look, /^\/dev\/(\S+) \/ /m.exec(look.text('proc/mounts'))?.[1]);
   if (mount === undefined) return null;
   return /^((mmcblk|nvme\d+n)\d+)p\d+$/.exec(mount)?.[1] ?? mount.replace(/\d+$/, '');
 };

@@ -18,19 +18,26 @@ export const PARTING_MS = 120_000;
 const failed = (update: Update, detail: string): Update => ({ ...update, phase: 'failed', detail });
 
 /** Something took away what was armed: it is begun again, though not for ever. */
-const lost = (update: Update): Update =>
-  update.attempts >= ATTEMPTS ? failed(update, 'it was armed and not started') : { ...update, phase: 'fetching' };
+const lost = (update: Update, detail: string): Update =>
+  update.attempts >= ATTEMPTS ? failed(update, detail) : { ...update, phase: 'fetching' };
+
+/** What was kept once: of it, that its slot was left says nothing. */
+const AGAIN = 'the card has lost some of it, and it is written again';
 
 /** The row as it has to be, by what is found at a start of the runtime: a power cut may have come between the two. */
 export const settled = (update: Update, found: SlotsFound): Update => {
   const release = hex(update.release);
+  const isSpent = found.runningRelease !== release && found.idleRelease === release && found.idle === 'spent';
+  // The card has lost some of it, and it was left: it is given again, though a card may be past that.
+  if (update.phase === 'kept' && isSpent) return lost({ ...update, detail: AGAIN }, 'the card loses what is written to the slot');
+  if (update.phase === 'fetching' && isSpent && update.detail === AGAIN) return update;
   // What was given up is not taken up again, even if its slot is started once more.
   if (update.phase === 'failed' || update.phase === 'kept') return update;
   if (found.runningRelease === release) return { ...update, phase: found.trial ? 'trial' : 'kept', detail: '' };
   if (found.idleRelease === release && found.idle === 'spent')
     return failed(update, 'it was started and did not come so far as to say why');
   if (found.idleRelease === release && found.idle === 'armed') return { ...update, phase: 'armed' };
-  return update.phase === 'fetching' ? update : lost(update);
+  return update.phase === 'fetching' ? update : lost(update, 'it was armed and not started');
 };
 
 export interface Wish {

@@ -120,6 +120,16 @@ export class SlotCard implements Slots {
     this.#staged = new Map();
   }
 
+  /** The card loses a byte of the root that runs; what guards it has nothing start that slot any more, if there is another that was kept. */
+  rot(at: number): void {
+    const { roots, entries } = this.#kept;
+    const root = new Uint8Array(this.root);
+    root[at] = (root[at] ?? 0) ^ 1;
+    roots.set(this.running, root);
+    if (entries.get(other(this.running))?.left === null)
+      entries.set(this.running, { left: 0, version: entries.get(this.running)?.version ?? 1 });
+  }
+
   /** The loader: the highest version that has tries left, and it counts before it starts anything. */
   boot(): Slot {
     const candidates = [...this.#kept.entries].sort(([, a], [, b]) => b.version - a.version);

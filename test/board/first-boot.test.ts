@@ -7,12 +7,11 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { genericAmd64 } from '../../firmware-images/boards/generic-amd64.ts';
 import { type HardwareReport, hardwareReport } from '../../runtime/protocol/hardware-report.ts';
 import { parse } from '../../runtime/protocol/schema.ts';
 import { freePorts } from '../../sim/harness/ports.ts';
 import { until } from '../../sim/harness/wait.ts';
-import { putOn, type TestImage, testImage, writeCard } from './image.ts';
+import { putOn, spoilFile, type TestImage, testImage, writeCard } from './image.ts';
 import { Machine } from './machine.ts';
 
 const MIB = 1024 ** 2;
@@ -31,8 +30,7 @@ const at = (name: string): string => join(folder, name);
 
 /** By its own kernel and first root: what firmware does is seen elsewhere. */
 const start = (more: Partial<ConstructorParameters<typeof Machine>[0]>): Machine => {
-  const direct = { ...image, commandLine: ['lichen.slot=a', ...genericAmd64.commandLine].join(' ') };
-  machine = new Machine({ disks: [{ path: at('card') }], memoryMib: MEMORY_MIB, direct, ...more });
+  machine = new Machine({ disks: [{ path: at('card') }], memoryMib: MEMORY_MIB, direct: image, ...more });
   return machine;
 };
 const saidOf = (line: string): Record<string, unknown> => JSON.parse(line.slice(line.indexOf('{')));
@@ -117,4 +115,13 @@ test('without a network, its data full and their beginning lost, it is the same 
   expect(saidOf(await now.line(/"line":"unpaired"/, BOOT_LIMIT_MS))).toMatchObject({ board });
   expect(saidOf(await now.line(/"line":"running"/, BOOT_LIMIT_MS))).toMatchObject({ tier: 'full' });
   expect(now.transcript).not.toMatch(/the first start|Kernel panic|imported/);
+});
+
+test('whose card has lost a byte of the only system on it runs on with what can be read, and says what it lacks', async () => {
+  await spoilFile(at('card'), 'a', /\/drivers\/block\/loop\.ko$/);
+  const now = start({ alone: true });
+  await now.line(/lost some of the root of slot a, and there is no other system on it: write the card anew/, BOOT_LIMIT_MS);
+  const running = saidOf(await now.line(/"line":"running".*a whole system/, BOOT_LIMIT_MS));
+  // That driver limits what instances may fill where project quotas are not to be had: what cannot be tried is not offered.
+  expect(running).toMatchObject({ board, tier: 'reduced', lacks: expect.arrayContaining([expect.stringMatching(/write the card anew/)]) });
 });

@@ -32,8 +32,9 @@ const SECTOR = 512;
 const firstScript = (files: string[], without: RegExp | null): string => `mount -t tmpfs bench /mnt
 mkdir ${REPOSITORY} /mnt/bench /mnt/shared /mnt/written /mnt/work
 mount -t erofs -o ro /dev/vdb /mnt/shared
-mount -t overlay -o lowerdir=/mnt/shared,upperdir=/mnt/written,workdir=/mnt/work repository ${REPOSITORY}
 mount -t erofs -o ro /dev/vdd /mnt/bench
+busybox insmod /mnt/bench/usr/lib/modules/*/kernel/fs/overlayfs/overlay.ko
+mount -t overlay -o lowerdir=/mnt/shared,upperdir=/mnt/written,workdir=/mnt/work repository ${REPOSITORY}
 mount -t overlay -o lowerdir=/mnt/bench/usr:/usr programs /usr
 cat > /mnt/inittab << 'END'
 ::sysinit:/usr/lib/lichen/boot
@@ -102,7 +103,8 @@ export const runInside = async (image: TestImage, files: string[], without: RegE
   execFileSync('mkfs.erofs', ['--quiet', '-x-1', `--exclude-regex=${LEFT_OUT}`, bench, root]);
   const text = Buffer.from(firstScript(files, without));
   writeFileSync(script, Buffer.concat([text, Buffer.alloc(SECTOR - (text.length % SECTOR), '\n')]));
-  const commandLine = 'lichen.slot=a console=ttyS0 panic=-1 loglevel=4 mitigations=off init=/usr/bin/sh -- /dev/vdc';
+  const words = image.commandLine.split(' ').filter((word) => word.startsWith('lichen.'));
+  const commandLine = [...words, 'console=ttyS0 panic=-1 loglevel=4 mitigations=off init=/usr/bin/sh -- /dev/vdc'].join(' ');
   const disks = [
     { path: card },
     { path: bench, readonly: true },

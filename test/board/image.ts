@@ -8,6 +8,8 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  readSync,
+  rmSync,
   truncateSync,
   writeFileSync,
   writeSync,
@@ -16,12 +18,17 @@ import { join } from 'node:path';
 import type { Board } from '../../firmware-images/boards/board.ts';
 import { genericAmd64 } from '../../firmware-images/boards/generic-amd64.ts';
 import { makeErofs } from '../../firmware-images/disk.ts';
-import { buildImage } from '../../firmware-images/image.ts';
+import { buildImage, packRoot } from '../../firmware-images/image.ts';
 import { gatherParts } from '../../firmware-images/parts.ts';
 import { type Tree, text } from '../../firmware-images/tree.ts';
 import { defaultCache } from '../../firmware-images/work.ts';
 
 const [SLOT_A_AT, SLOT_BYTES] = [129 * 1024 ** 2, 256 * 1024 ** 2];
+const BLOCK = 4096;
+export type Slot = 'a' | 'b';
+/** Where its root begins on a card. */
+export const slotAt = (slot: Slot): number => (slot === 'a' ? SLOT_A_AT : SLOT_A_AT + SLOT_BYTES);
+
 const CARD_BYTES = 4 * 1024 ** 3;
 /** Where the first partition of an image begins, as mtools say it. */
 const BOOT_AT = '@@1M';
@@ -30,6 +37,8 @@ export interface TestImage {
   path: string;
   kernelPath: string;
   firstPath: string;
+  /** What its kernel is told. */
+  commandLine: string;
   /** A disk with programs that only tests want. */
   benchPath: string;
 }
@@ -48,12 +57,12 @@ export const testImage = async (board: Board = genericAmd64): Promise<TestImage>
   if (before !== null) return before;
   mkdirSync(out, { recursive: true });
   const say = (line: string): void => void process.stderr.write(`image: ${line}\n`);
-  const { parts, report } = await buildImage({ board, cachePath, say }, out);
+  const { parts, commandLine, report } = await buildImage({ board, cachePath, say }, out);
   const firstPath = join(out, 'first');
   writeFileSync(firstPath, parts.first);
   const benchPath = join(out, 'bench');
   await makeErofs(parts.bench, 'bench', benchPath);
-  const image = { path: report.image, kernelPath: parts.kernelPath, firstPath, benchPath };
+  const image = { path: report.image, kernelPath: parts.kernelPath, firstPath, commandLine, benchPath };
   writeFileSync(note, JSON.stringify({ run: process.env.LICHEN_BOARD_RUN, image }));
   return image;
 };
@@ -70,7 +79,20 @@ export const putOn = (card: string, from: string, name: string): void =>
 export const takeFrom = (card: string, name: string, to: string): void =>
   void execFileSync('mcopy', ['-n', '-i', `${card}${BOOT_AT}`, `::${name}`, to]);
 
-/** The tree of the same image with something else in it, as a newer one would have; of another `root` only that it is an erofs is sure. */
+export const takeFolder = (card: string, name: string, to: string): void =>
+  void execFileSync('mcopy', ['-s', '-n', '-i', `${card}${BOOT_AT}`, `::${name}`, to]);
+
+const ENTRY = 'loader/entries/lichen-a.conf';
+
+/** Of slot a under UEFI, as somebody with a computer would do it. */
+const rewordSlot = (card: string, change: (entry: string) => string): void => {
+  takeFrom(card, ENTRY, `${card}.entry`);
+  writeFileSync(`${card}.entry`, change(readFileSync(`${card}.entry`, 'utf8')));
+  putOn(card, `${card}.entry`, ENTRY);
+  rmSync(`${card}.entry`);
+};
+
+/** The tree of the same image with something else in it, as a newer one would have. A kernel of it that gives up starts again at once. */
 export const otherImage = async (
   image: TestImage,
   path: string,
@@ -81,11 +103,31 @@ export const otherImage = async (
   const { root } = await gatherParts({ board, cachePath: defaultCache(), say });
   root.set('usr/lib/lichen/board', text(`${board.name}\n`));
   change(root);
-  await makeErofs(root, `${board.name} root`, `${path}.root`);
+  const packed = await packRoot(root, board.name, `${path}.root`);
   copyFileSync(image.path, path, constants.COPYFILE_FICLONE);
   const file = openSync(path, 'r+');
   const whole = Buffer.alloc(SLOT_BYTES);
-  readFileSync(`${path}.root`).copy(whole);
+  readFileSync(packed.path).copy(whole);
+  rmSync(packed.path);
   writeSync(file, whole, 0, whole.length, SLOT_A_AT);
+  closeSync(file);
+  rewordSlot(path, (entry) => entry.replace(/lichen\.root=\S+/, packed.word).replace('panic=10', 'panic=1'));
+};
+
+/** As a card that is worn out does it: a byte in the middle of a file in a slot's root is another one. */
+export const spoilFile = async (card: string, slot: Slot, name: RegExp, board: Board = genericAmd64): Promise<void> => {
+  const { root } = await gatherParts({ board, cachePath: defaultCache(), say: () => undefined });
+  const [, entry] = [...root].find(([path]) => name.test(path)) ?? [];
+  if (entry?.kind !== 'file') throw new Error(`there is no file ${name} in a root`);
+  const bytes = 'from' in entry ? readFileSync(entry.from) : Buffer.from(entry.bytes);
+  const middle = Math.floor(bytes.length / 2 / BLOCK) * BLOCK;
+  const file = openSync(card, 'r+');
+  const whole = Buffer.alloc(SLOT_BYTES);
+  const start = slotAt(slot);
+  readSync(file, whole, 0, whole.length, start);
+  const found = whole.indexOf(bytes.subarray(middle, middle + BLOCK));
+  if (found < 0 || found % BLOCK !== 0) throw new Error(`${name} does not lie in slot ${slot}`);
+  whole[found + 7] = (whole[found + 7] ?? 0) ^ 1;
+  writeSync(file, whole, found, BLOCK, start + found);
   closeSync(file);
 };

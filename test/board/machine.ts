@@ -1,10 +1,11 @@
 /** A board in QEMU, in software: what it says on its serial line is an event, and nothing here waits for time to pass. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setImmediate as breathe } from 'node:timers/promises';
 import { type Direct, type Hardware, PC } from './hardware.ts';
 
 export interface MachineOptions {
@@ -119,6 +120,25 @@ export class Machine {
       await this.ended(10_000);
     }
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** How much it has written so far, most of it to its disks (proc(5), `wchar`). */
+  get writtenBytes(): number {
+    return Number(/^wchar: (\d+)$/m.exec(readFileSync(`/proc/${this.#child.pid}/io`, 'latin1'))?.[1]);
+  }
+
+  /** What its disks hold while it stands still is what they would hold if the plug were pulled. */
+  async still(work: () => void): Promise<void> {
+    const pid = this.#child.pid ?? 0;
+    const stands = (): boolean =>
+      readdirSync(`/proc/${pid}/task`).every((task) => /\) T /.test(readFileSync(`/proc/${pid}/task/${task}/stat`, 'latin1')));
+    this.#child.kill('SIGSTOP');
+    try {
+      while (!stands()) await breathe();
+      work();
+    } finally {
+      this.#child.kill('SIGCONT');
+    }
   }
 
   get #monitorPath(): string {

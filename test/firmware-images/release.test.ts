@@ -3,13 +3,15 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { makeDisk, makeErofs, makeFat } from '../../firmware-images/disk.ts';
+import { makeDisk, makeFat } from '../../firmware-images/disk.ts';
+import { packRoot } from '../../firmware-images/image.ts';
 import { releaseImage } from '../../firmware-images/release.ts';
 import { type Tree, text } from '../../firmware-images/tree.ts';
 import { readBundle } from '../../recipes/builder/bundle.ts';
 import { openKeyFile } from '../../runtime/adapters/keyfile.ts';
 import { erofsBytes } from '../../runtime/adapters/slots/content.ts';
 import { entryText } from '../../runtime/adapters/slots/systemd-boot.ts';
+import { withHashes } from '../../runtime/adapters/slots/verity.ts';
 import { imageFiles } from '../../runtime/protocol/image.ts';
 import { unseal } from '../../runtime/protocol/noun.ts';
 import { manifestNoun } from '../../runtime/protocol/nouns/release.ts';
@@ -25,9 +27,11 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const imageOf = async (board: string, boot: Tree): Promise<void> => {
-  await makeErofs(new Map([['usr/bin/x', text('a root\n'.repeat(2000))]]), 'test', at('root'));
-  await makeFat(boot, 'LICHEN', 40, at('boot'));
+/** `boot`: by the word about the root. */
+const imageOf = async (board: string, boot: (word: string) => Tree): Promise<void> => {
+  const root: Tree = new Map([['usr/bin/x', text('a root\n'.repeat(2000))]]);
+  const { word } = await packRoot(root, 'test', at('root'));
+  await makeFat(boot(word), 'LICHEN', 40, at('boot'));
   const parts = [
     { name: 'lichen-boot', type: 'uefi', mebibytes: 40, path: at('boot') },
     { name: 'lichen-root-a', type: 'linux', mebibytes: 2, path: at('root') },
@@ -52,38 +56,52 @@ describe('a release of an image', () => {
   test('under UEFI has root, kernel, first root and the words without the slot', async () => {
     await imageOf(
       'generic-amd64',
-      new Map([
-        ['loader/entries/lichen-a.conf', text(entryText('a', 1, 'lichen.slot=a console=ttyS0 quiet'))],
-        ['lichen/a/linux', text('kernel')],
-        ['lichen/a/first', text('first root')],
-      ]),
+      (word) =>
+        new Map([
+          ['loader/entries/lichen-a.conf', text(entryText('a', 1, `lichen.slot=a console=ttyS0 ${word}`))],
+          ['lichen/a/linux', text('kernel')],
+          ['lichen/a/first', text('first root')],
+        ]),
     );
     const { report, manifest, names, contentOf } = await released();
     expect(report).toMatchObject({ board: 'generic-amd64', sequence: 7 });
     expect(manifest).toMatchObject({ recipe: 'image-generic-amd64', arch: 'x64', image: { board: 'generic-amd64' }, label: '7.0' });
     expect(names).toEqual(['boot/first', 'boot/linux', 'boot/words', 'root']);
-    expect(contentOf('boot/words').toString()).toBe('console=ttyS0 quiet\n');
+    expect(contentOf('boot/words').toString()).toMatch(/^console=ttyS0 lichen\.root=\d+:[0-9a-f]{64}\n$/);
     expect(contentOf('boot/linux').toString()).toBe('kernel');
     const root = readFileSync(at('root'));
     expect(contentOf('root').equals(root)).toBe(true);
-    expect(erofsBytes(root)).toBe(root.length);
+    expect(withHashes(erofsBytes(root))).toBe(root.length);
+  });
+
+  test('whose root is not what its kernel is told is refused', async () => {
+    await imageOf(
+      'generic-amd64',
+      (word) =>
+        new Map([
+          ['loader/entries/lichen-a.conf', text(entryText('a', 1, `lichen.slot=a ${word.replace(/.$/, 'x')}`))],
+          ['lichen/a/x', text('')],
+        ]),
+    );
+    await expect(released()).rejects.toMatchObject({ code: 'image-failed', message: expect.stringContaining('not true of its root') });
   });
 
   test('of a Pi has its tables, too', async () => {
     await imageOf(
       'pi',
-      new Map([
-        ['config.txt', text('os_prefix=lichen/a/\n')],
-        ['lichen/a/linux', text('kernel')],
-        ['lichen/a/first', text('first root')],
-        ['lichen/a/words.txt', text('lichen.slot=a console=tty0\n')],
-        ['lichen/a/bcm2711-rpi-4-b.dtb', text('table')],
-      ]),
+      (word) =>
+        new Map([
+          ['config.txt', text('os_prefix=lichen/a/\n')],
+          ['lichen/a/linux', text('kernel')],
+          ['lichen/a/first', text('first root')],
+          ['lichen/a/words.txt', text(`lichen.slot=a console=tty0 ${word}\n`)],
+          ['lichen/a/bcm2711-rpi-4-b.dtb', text('table')],
+        ]),
     );
     const { manifest, names, contentOf } = await released();
     expect(manifest).toMatchObject({ arch: 'arm64', image: { board: 'pi' } });
     expect(names).toContain('boot/bcm2711-rpi-4-b.dtb');
-    expect(contentOf('boot/words').toString()).toBe('console=tty0\n');
+    expect(contentOf('boot/words').toString()).toMatch(/^console=tty0 lichen\.root=/);
   });
 
   test('of what is no image is refused', async () => {

@@ -17,6 +17,8 @@ const slot = v.picklist(['a', 'b']);
 const found = v.pipe(
   map,
   v.strictObject({
+    /** Some of its root cannot be read, and there is no other slot to go to. */
+    damaged: v.boolean(),
     ...{ board: name, running: slot, boot: path, roots: v.pipe(map, v.strictObject({ a: path, b: path })) },
     /** Which release of the runtime alone was started (empty: the one of the system), and on which system. */
     ...{ runtime: v.pipe(v.string(), v.regex(/^([0-9a-f]{64})?$/)), system: v.pipe(v.string(), v.regex(/^[ab]:([0-9a-f]{64})?$/)) },
@@ -32,22 +34,26 @@ export interface Opened {
 /** Nothing that was written is answered from memory. */
 const forgetCached = (): void => writeFileSync('/proc/sys/vm/drop_caches', '1\n');
 
+const DAMAGED =
+  'a whole system (the card has lost some of the root, and there is no other on it): write the card anew, or give the board an update';
 const TRYBOOT = 'updates of the system (this kernel cannot ask the Pi to start the other slot once): write the card anew instead';
 
 export const openImageSlots = (file: string, dataPath: string): Opened => {
   if (!existsSync(file)) return { slots: null, lacks: [] };
-  const { board, running, boot, roots, runtime: release, system: on } = parse(found, JSON.parse(readFileSync(file, 'utf8')), file);
+  const { board, running, damaged, boot, roots, runtime: release, system: on } = parse(found, JSON.parse(readFileSync(file, 'utf8')), file);
+  const lacks = damaged ? [DAMAGED] : [];
   const runtime = openVersions({
     ...{ path: join(dataPath, 'runtime'), running: release === '' ? null : release, file: process.argv[1] ?? '', system: on, forgetCached },
     // As when init ends it: instances go on.
     restart: () => void process.kill(process.pid, 'SIGTERM'),
   });
-  if (!existsSync(join(boot, 'loader', 'entries'))) return { slots: { doors: { runtime }, parts: ['runtime'], board }, lacks: [TRYBOOT] };
+  if (!existsSync(join(boot, 'loader', 'entries')))
+    return { slots: { doors: { runtime }, parts: ['runtime'], board }, lacks: [...lacks, TRYBOOT] };
   const system = openSlots({
     ...{ bootPath: boot, running, roots, stagePath: join(dataPath, 'slot'), forgetCached },
     records: systemdBoot({ bootPath: boot, running }),
     setWritable: (is) => void execFileSync('mount', ['-o', is ? 'remount,rw' : 'remount,ro', boot]),
     restart: () => void execFileSync('reboot'),
   });
-  return { slots: { doors: { system, runtime }, parts: ['system', 'runtime'], board }, lacks: [] };
+  return { slots: { doors: { system, runtime }, parts: ['system', 'runtime'], board }, lacks };
 };

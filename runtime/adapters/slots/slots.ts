@@ -11,6 +11,7 @@ import { syncPath } from '../disk.ts';
 import { erofsBytes, HEAD_BYTES, openSlotContent, readPiece, type Source } from './content.ts';
 import { inTurn, type OwnStep } from './in-turn.ts';
 import { type BootOptions, type BootRecords, folderOf, otherSlot, writeDurably } from './records.ts';
+import { withHashes } from './verity.ts';
 
 export interface SlotsOptions extends BootOptions {
   /** Partitions of the slots. */
@@ -29,7 +30,7 @@ const sourcesIn = async (rootPath: string, bootFolder: string): Promise<Source[]
   const root = await open(rootPath, 'r');
   const head = await readPiece(root, 0, HEAD_BYTES).finally(() => root.close());
   const boot = existsSync(bootFolder) ? readdirSync(bootFolder).map((name) => join(bootFolder, name)) : [];
-  return [{ path: rootPath, bytes: erofsBytes(head) }, ...boot.map((path) => ({ path, bytes: statSync(path).size }))];
+  return [{ path: rootPath, bytes: withHashes(erofsBytes(head)) }, ...boot.map((path) => ({ path, bytes: statSync(path).size }))];
 };
 
 export const openSlots = (options: SlotsOptions): Slots => {

@@ -22,7 +22,7 @@ const RECORD_EVERY_MS = 200;
 const FRAME_OVERHEAD = 110;
 const BARE_PORT = 28_990;
 const SETTLE_MS = 1000;
-const ROUNDS = 1;
+const ROUNDS = 2;
 const [SERVER_CORE, CLIENT_CORE] = ['0', '1'];
 const JIFFIES_PER_S = 100;
 

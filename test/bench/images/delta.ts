@@ -1,7 +1,7 @@
 /** What a board lacks of a root in which only the runtime is another, in chunks, packed, with all that is said on its link to get them. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeErofs } from '../../../firmware-images/disk.ts';
+import { packRoot } from '../../../firmware-images/image.ts';
 import type { Tree } from '../../../firmware-images/tree.ts';
 import { updateBytes } from '../delivery/ours.ts';
 
@@ -35,7 +35,7 @@ export const runtimeDelta = async (root: Tree, home: string): Promise<number> =>
     ['new', other],
   ] as const) {
     mkdirSync(join(scratch, name), { recursive: true });
-    await makeErofs(tree, 'pi root', join(scratch, name, 'root'));
+    await packRoot(tree, 'pi', join(scratch, name, 'root'));
   }
   return (await updateBytes({ name: 'root', old: join(scratch, 'old'), new: join(scratch, 'new') }, join(scratch, 'made'))).bytes;
 };

@@ -84,13 +84,8 @@ export const startVirtual = async (home: string): Promise<Virtual> => {
     putOn(at('card'), at('lichen.json'), 'lichen.json');
     const script = Buffer.from(LOOKING);
     writeFileSync(at('look'), Buffer.concat([script, Buffer.alloc(SECTOR - (script.length % SECTOR), '\n')]));
-    const commandLine = [
-      'lichen.slot=a',
-      ...genericArm64.commandLine.filter((word) => word !== 'console=tty0'),
-      'init=/usr/bin/sh',
-      '--',
-      '/dev/vdb',
-    ];
+    const words = image.commandLine.split(' ').filter((word) => word !== 'console=tty0');
+    const commandLine = [...words, 'init=/usr/bin/sh', '--', '/dev/vdb'];
     const started = performance.now();
     const seconds = (): number => (performance.now() - started) / 1000;
     machine = new Machine({

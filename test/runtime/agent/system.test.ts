@@ -70,6 +70,43 @@ describe('a system that its publisher signed, its owner wants and its home assig
     expect(told(world)).toBe('b kept');
   });
 
+  test('is given again when the card loses some of it, and only what was lost is fetched [updates-12]', () => {
+    const { world, slots, powerOn } = slottedWorld();
+    const two = system(2);
+    assign(world, two);
+    world.pass(60_000);
+    const wanted = (): string[] => world.gateways.flatMap((gateway) => gateway.wanted.flat());
+    const before = wanted().length;
+    slots.rot(FIRST_ROOT.length + 20_000);
+    powerOn();
+    expect([slots.running, slots.state.idle]).toEqual(['a', 'spent']);
+    assign(world, two);
+    world.pass(90_000);
+    expect(told(world)).toBe('b kept');
+    expect(slots.system).toMatchObject({ release: hexOf(two), root: two.root });
+    // What goes to the boot partition is as long as 14 kB, and was collected elsewhere.
+    const bytes = wanted()
+      .slice(before)
+      .reduce((sum, key) => sum + (two.content.get(key)?.length ?? 0), 0);
+    expect(bytes).toBeGreaterThan(14_000);
+    expect(bytes).toBeLessThan(14_000 + 66_000);
+  });
+
+  test('that the card loses again and again is given up', () => {
+    const { world, slots, powerOn } = slottedWorld();
+    const two = system(2);
+    assign(world, two);
+    world.pass(60_000);
+    for (const _ of [1, 2, 3]) {
+      slots.rot(FIRST_ROOT.length + 20_000);
+      powerOn();
+      assign(world, two);
+      world.pass(90_000);
+    }
+    expect(told(world)).toBe('a failed');
+    expect(lastSaid(world)?.update?.detail).toMatch(/card loses/);
+  });
+
   test('waits for an instance that holds it off, for as long as that may [updates-7]', () => {
     const { world, slots } = slottedWorld();
     const one = placed(world, { release: smallRelease({ holdMs: 300_000 }), request: { holdMs: 300_000 } });

@@ -50,6 +50,15 @@ describe('what a start finds', () => {
     ['that happened too often', { attempts: ATTEMPTS }, {}, 'failed'],
     ['it was on its way', { phase: 'fetching' }, {}, 'fetching'],
     ['another one lies in the other slot', { phase: 'fetching' }, { idle: 'kept', idleRelease: OTHER }, 'fetching'],
+    ['it was kept, and the card lost some of it', { phase: 'kept' }, { idle: 'spent', idleRelease: MINE }, 'fetching'],
+    [
+      'that is seen once more before it is written again',
+      settled(update({ phase: 'kept' }), found({ idle: 'spent', idleRelease: MINE })),
+      { idle: 'spent', idleRelease: MINE },
+      'fetching',
+    ],
+    ['the card does that again and again', { phase: 'kept', attempts: ATTEMPTS }, { idle: 'spent', idleRelease: MINE }, 'failed'],
+    ['it was kept, and another one is started', { phase: 'kept' }, { idle: 'kept', idleRelease: MINE }, 'kept'],
     ['it was given up, and is started once more', { phase: 'failed' }, { runningRelease: MINE, trial: true }, 'failed'],
   ];
   test.each(cases)('%s', (_what, before, state, phase) => expect(settled(update(before), found(state)).phase).toBe(phase));
