@@ -116,17 +116,6 @@ const systemPackages = [
   { name: 'strace', binary: 'strace', why: 'lets the tests cut the power between two writes' },
 ];
 
-/** Those that a benchmark measures against, or with. */
-const benchPackages = {
-  delivery: [
-    { name: 'rsync', binary: 'rsync', why: 'is what an update is held against' },
-    { name: 'casync', binary: 'casync', why: 'likewise' },
-    { name: 'zstd', binary: 'zstd', why: 'likewise' },
-    { name: 'util-linux', binary: 'taskset', why: 'gives server and clients a processor each' },
-    { name: 'python3', binary: 'python3', why: 'is the line that delays and loses packets' },
-  ],
-};
-
 const imagePackages = [
   { name: 'erofs-utils', binary: 'mkfs.erofs', why: "packs an image's root" },
   { name: 'mtools', binary: 'mcopy', why: 'fills the partition that the firmware reads' },
@@ -143,6 +132,19 @@ const boardPackages = [
   { name: 'qemu-efi-aarch64', binary: '/usr/share/AAVMF/AAVMF_CODE.fd', why: 'is firmware for Arm' },
   { name: 'busybox-static', binary: 'busybox', why: 'is the wire between it and this machine' },
 ];
+
+/** Those that a benchmark measures against, or with. */
+const benchPackages = {
+  images: [...imagePackages, ...boardPackages],
+  partitions: [...imagePackages, ...boardPackages],
+  delivery: [
+    { name: 'rsync', binary: 'rsync', why: 'is what an update is held against' },
+    { name: 'casync', binary: 'casync', why: 'likewise' },
+    { name: 'zstd', binary: 'zstd', why: 'likewise' },
+    { name: 'util-linux', binary: 'taskset', why: 'gives server and clients a processor each' },
+    { name: 'python3', binary: 'python3', why: 'is the line that delays and loses packets' },
+  ],
+};
 
 function installSystemPackages(wanted) {
   const missing = wanted.filter(({ binary }) => !(isAbsolute(binary) ? existsSync(binary) : isOnPath(binary)));

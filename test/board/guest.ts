@@ -95,8 +95,14 @@ const testsIn = (text: string): GuestTest[] => {
 /** A hang, also on a machine that does other things at the same time. */
 const RUN_LIMIT_MS = 25 * 60_000;
 
+export interface GuestRun {
+  tests: GuestTest[];
+  /** Everything that the board said meanwhile. */
+  transcript: string;
+}
+
 /** Tests whose name matches `without` are not run, and not told of. */
-export const runInside = async (image: TestImage, files: string[], without: RegExp | null): Promise<GuestTest[]> => {
+export const runInside = async (image: TestImage, files: string[], without: RegExp | null): Promise<GuestRun> => {
   const folder = mkdtempSync(join(tmpdir(), 'lichen-guest-'));
   const [card, bench, script] = [join(folder, 'card'), join(folder, 'bench'), join(folder, 'script')];
   writeCard(image, card);
@@ -115,7 +121,8 @@ export const runInside = async (image: TestImage, files: string[], without: RegE
   try {
     await machine.ended(RUN_LIMIT_MS);
     if (machine.result.trim() === '') throw new Error(`the board told nothing; it said:\n${machine.transcript}`);
-    return testsIn(machine.result).filter(({ name }) => without?.test(name) !== true);
+    const tests = testsIn(machine.result).filter(({ name }) => without?.test(name) !== true);
+    return { tests, transcript: machine.transcript };
   } finally {
     await machine.close();
     rmSync(folder, { recursive: true, force: true });

@@ -107,9 +107,8 @@ const netError = async (stage: Stage): Promise<number> => {
   );
 };
 
-/** What the kernel counted for the board's group, of those that are gone as well; with v1 it counts nothing of the kind. */
+/** What the kernel counted for the board's group, of those that are gone as well; on v2 only. */
 export const ioError = async (stage: Stage): Promise<Row[]> => {
-  if (!stage.layout.io) return [];
   const keeper = partitionOf(998);
   await stage.start(keeper, 'exec busybox sleep 1000');
   const group = `${stage.layout.controllers.get('cpuacct')}/${boardName(BOARD)}/io.stat`;
@@ -130,5 +129,4 @@ export const ioError = async (stage: Stage): Promise<Row[]> => {
 export const meterErrors = async (stage: Stage): Promise<Row[]> => [
   alone('meter_error_percent_cpu', await cpuError(stage), '%'),
   alone('meter_error_percent_net', await netError(stage), '%'),
-  ...(await ioError(stage)),
 ];
