@@ -1,7 +1,6 @@
 /** The firmware of Raspberry Pi: up to the 4 its programs lie on the card, from the 4 on the first of them in the board. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { constants, gzipSync } from 'node:zlib';
 import { type Tree, text } from '../tree.ts';
 import type { BootParts, Firmware } from './board.ts';
 
@@ -23,9 +22,6 @@ initramfs first followkernel
 cmdline=words.txt
 `;
 
-/** The firmware unpacks gzip, and a slot is a third as long. No name and no time is in it. */
-const packed = (path: string): Buffer => gzipSync(readFileSync(path), { level: constants.Z_BEST_COMPRESSION });
-
 export const raspberryPi: Firmware = {
   packages: [PACKAGE],
   // The first programs of the 3 and the Zero 2 W are in their processors and were written before GPT.
@@ -33,7 +29,8 @@ export const raspberryPi: Firmware = {
   tree: ({ trees, kernel, first, commandLine }: BootParts): Tree => {
     const tree: Tree = new Map([
       ['config.txt', text(configOf('a'))],
-      ['lichen/a/linux', { kind: 'file', mode: 0o644, bytes: packed(kernel.image) }],
+      // As it is: what is downloaded is packed as a whole, and better than the firmware could unpack it.
+      ['lichen/a/linux', { kind: 'file', mode: 0o644, from: kernel.image }],
       ['lichen/a/first', { kind: 'file', mode: 0o644, bytes: first }],
       ['lichen/a/words.txt', text(`${commandLine}\n`)],
     ]);

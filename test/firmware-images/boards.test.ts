@@ -2,7 +2,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Board } from '../../firmware-images/boards/board.ts';
 import { genericArm64 } from '../../firmware-images/boards/generic-arm64.ts';
@@ -79,7 +78,7 @@ test('UEFI finds the loader of its processor, and an entry for the slot', () => 
   expect(textOf(tree, 'loader/entries/lichen-a.conf')).toContain('options lichen.slot=a quiet\n');
 });
 
-test('a Raspberry Pi finds its own programs, a packed kernel, its words, and the tables of the boards that are named', () => {
+test('a Raspberry Pi finds its own programs, a kernel, its words, and the tables of the boards that are named', () => {
   const tree = firstPartition(pi, inParts());
   const config = textOf(tree, 'config.txt');
   const prefix = config.match(/^os_prefix=(.*)$/m)?.[1] ?? '';
@@ -87,7 +86,7 @@ test('a Raspberry Pi finds its own programs, a packed kernel, its words, and the
     expect([...tree.keys()]).toContain(`${prefix}${name}`);
   for (const name of tables.slice(4)) expect([...tree.keys()]).not.toContain(`${prefix}${name}`);
   const kernel = tree.get('lichen/a/linux');
-  expect(kernel?.kind === 'file' && 'bytes' in kernel && gunzipSync(kernel.bytes).toString()).toBe('usr/lib/modules/7.3/vmlinuz');
+  expect(kernel?.kind === 'file' && 'from' in kernel && kernel.from).toMatch(/usr\/lib\/modules\/7\.3\/vmlinuz$/);
   expect([...tree.keys()]).toEqual(expect.arrayContaining(['bootcode.bin', 'start.elf', 'start4.elf', 'lichen/raspi-firmware.txt']));
 });
 
