@@ -23,9 +23,9 @@ const SLOTS = ['fs/fat/{fat,vfat}.ko.xz', 'fs/nls/nls_{ascii,cp437,utf8}.ko.xz']
 /** All that stands between a kernel, with what its machine boots from, and the root. */
 export const FIRST = [...CHECKED, ...SLOTS];
 
-/** Partitions: links, and what the filters say (runtime/adapters/partitions/filter.ts). A tunnel may be granted. */
+/** Partitions: links, and what the filters say (runtime/adapters/partitions/filter.ts). */
 export const PARTITIONS = [
-  'drivers/net/{veth,tun}.ko.xz',
+  'drivers/net/veth.ko.xz',
   'net/netfilter/nf_{conntrack,nat,tables}.ko.xz',
   'net/netfilter/nft_{chain_nat,ct,fib,fib_inet,masq,nat,reject,reject_inet}.ko.xz',
   'net/ipv{4,6}/netfilter/nft_{fib,reject}_ipv{4,6}.ko.xz',
