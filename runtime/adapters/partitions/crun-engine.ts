@@ -176,6 +176,8 @@ export class CrunEngine implements Backend {
   async kill({ partition, first, reaper }: Running): Promise<boolean> {
     const cgroup = this.#cgroup(partition);
     signal(first, 'SIGKILL');
+    // What waits for the card at its rate ends no sooner than it has waited.
+    this.#unlimitIo(cgroup);
     const empty = await cgroup.kill();
     // A reaper that nobody can name any more, of a start that was cut before it was written down.
     if (!isAlive(reaper)) await cgroup.endReaper();
@@ -203,8 +205,7 @@ export class CrunEngine implements Backend {
   async settle(partition: string): Promise<void> {
     const cgroup = this.#cgroup(partition);
     if (!this.#options.layout.io || cgroup.unwrittenBytes() === 0) return;
-    // The limit was its own; whoever waits for the rest is the board.
-    if (this.#options.disk !== null) cgroup.limitIo(ioMaxOf(this.#options.disk, {}));
+    this.#unlimitIo(cgroup);
     let over = false;
     void run('sync', ['-f', this.#directory(partition)]).finally(() => {
       over = true;
@@ -315,6 +316,12 @@ export class CrunEngine implements Backend {
     const { disk } = this.#options;
     if (disk !== null) cgroup.limitIo(ioMaxOf(disk, limits));
     else if (limitsIo(limits)) throw new LichenError('not-offered', 'this board limits no reading and writing');
+  }
+
+  /** The limit was the instance's own; whoever waits for the rest is the board. */
+  #unlimitIo(cgroup: PartitionCgroup): void {
+    const { disk } = this.#options;
+    if (disk !== null && cgroup.exists()) cgroup.limitIo(ioMaxOf(disk, {}));
   }
 
   #checkNetwork(policy: NetworkPolicy | null): void {

@@ -68,6 +68,22 @@ const suite = (bench: () => Bench): void => {
     await bench().end(partition);
   });
 
+  it('ends a program that waits for the card at its rate', async (context) => {
+    needsLimit(context);
+    // Its fsync would take two minutes.
+    const partition = await start(
+      'busybox dd if=/dev/zero of=/data/big bs=64k count=128 conv=fsync 2> /dev/null; exec busybox sleep 1000',
+      {
+        writeKibPerS: 64,
+      },
+    );
+    while ((await bench().counters(partition)).diskWrittenBytes === 0n) await pauseMs(50);
+    const began = performance.now();
+    await bench().life.do({ kind: 'stop', partition, graceMs: 0 });
+    expect(performance.now() - began).toBeLessThan(5_000 * SLOWNESS);
+    await bench().end(partition);
+  });
+
   it('is metered with what the kernel had not written yet when the instance ended', async (context) => {
     if (!bench().life.enforcement.disk) context.skip('this kernel does not count what is written');
     const partition = await start(
