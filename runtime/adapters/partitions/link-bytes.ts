@@ -1,5 +1,6 @@
 /** What passed the links of the machine: one file tells it of all of them, and is read once for all partitions of a tick. */
 import { closeSync, openSync, readSync } from 'node:fs';
+import { readText } from './state.ts';
 
 const FILE = '/proc/net/dev';
 /** Columns behind a name: sixteen, of which the first is bytes received and the ninth bytes sent (proc_pid_net(5)). */
@@ -25,15 +26,17 @@ const columnsAt = (text: string, link: string): number => {
   return -1;
 };
 
-/** Of one link in the text of that file. */
-export const linkBytesIn = (text: string, link: string): LinkBytes => {
+/** Of one link in the text of that file; null: it is not in there. */
+export const linkBytesIn = (text: string, link: string): LinkBytes | null => {
   const at = columnsAt(text, link);
-  if (at < 0) return NO_BYTES;
+  if (at < 0) return null;
   const end = text.indexOf('\n', at);
   const columns = text.slice(at, end < 0 ? undefined : end).split(' ');
   const numbers = columns.filter((column) => column !== '');
   return { received: BigInt(numbers[0] ?? 0), sent: BigInt(numbers[SENT_COLUMN] ?? 0) };
 };
+
+const counted = (link: string, name: string): bigint => BigInt(readText(`/sys/class/net/${link}/statistics/${name}`)?.trim() ?? 0);
 
 export class Links {
   #fd: number | null = null;
@@ -47,7 +50,8 @@ export class Links {
         this.#text = null;
       });
     }
-    return linkBytesIn(this.#text, link);
+    // One that went unseen there, between two of its pages or behind the last that is read, would seem to have begun anew.
+    return linkBytesIn(this.#text, link) ?? { received: counted(link, 'rx_bytes'), sent: counted(link, 'tx_bytes') };
   }
 
   close(): void {
