@@ -24,7 +24,7 @@ const tasks = {
   start: { system: true, help: 'bundle, then run the story: a fleet from pairing to invoice', run: start },
   test: { system: true, help: 'run every test', run: (args) => runNode([...vitest, ...args]) },
   'test:board': { board: true, help: 'run the tests that boot the image in QEMU', run: (args) => runNode([...boardVitest, ...args]) },
-  check: { system: true, help: 'types, lint, format, layers and unit tests, in under a minute', run: check },
+  check: { system: true, help: 'types, lint, format, layers and unit tests: before each commit', run: check },
   bench: { system: true, help: 'measure: bench <name> [--json] [--curve]', run: (args) => runNode(['test/bench/main.ts', ...args]) },
   'sim:nightly': { help: 'hostile seeds [--minutes 120]', run: (args) => runNode(['test/sim/nightly/main.ts', ...args]) },
   lichen: { help: 'the command line, from source', run: (args) => runNode([join(root, 'gateway/lichen.ts'), ...args], callerDirectory()) },
