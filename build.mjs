@@ -8,7 +8,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, readdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { basename, delimiter, dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -253,7 +253,8 @@ async function bundle(args) {
   const { build } = await import('esbuild');
   const define = { ...(await embedAddon(arch)), ...embedSimFiles() };
   for (const program of wanted) {
-    await build({
+    const { outputFiles } = await build({
+      write: false,
       absWorkingDir: root,
       entryPoints: [program.entry],
       outfile: program.outfile,
@@ -262,7 +263,6 @@ async function bundle(args) {
       platform: 'node',
       format: 'esm',
       target: 'node24',
-      charset: 'utf8',
       legalComments: 'none',
       logLevel: 'warning',
       logOverride: { 'direct-eval': 'silent' },
@@ -272,11 +272,21 @@ async function bundle(args) {
       define,
       plugins: [slim()],
     });
-    chmodSync(resolve(root, program.outfile), 0o755);
+    const [{ text }] = outputFiles;
+    const path = resolve(root, program.outfile);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, asciiOf(text), { mode: 0o755 });
+    chmodSync(path, 0o755);
     say(`bundle: ${program.outfile} ${(statSync(resolve(root, program.outfile)).size / 1024).toFixed(0)} KiB`);
   }
   return 0;
 }
+
+/**
+ * One sign beyond ASCII, and Node decodes the whole program and keeps two bytes for each character of it. What esbuild leaves of them
+ * stands in comments and regular expressions, where an escape means the same.
+ */
+const asciiOf = (text) => text.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 /** CommonJS packages call require('node:...'); an ESM file has none. */
 const requireInEsm = "import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);";
@@ -304,6 +314,16 @@ function slim() {
     setup(build) {
       build.onResolve({ filter: new RegExp(`^(${Object.keys(stubs).join('|')})$`) }, ({ path }) => ({ path, namespace: 'stub' }));
       build.onLoad({ filter: /.*/, namespace: 'stub' }, ({ path }) => ({ contents: stubs[path], resolveDir: root }));
+      // An `import` of it touches all that it exports; its getter of WebSocket loads undici, 13 MB. `require` does not.
+      build.onResolve({ filter: /^node:http$/, namespace: 'file' }, ({ path, kind }) =>
+        kind === 'import-statement' ? { path, namespace: 'required' } : undefined,
+      );
+      build.onResolve({ filter: /^systeminformation$/, namespace: 'file' }, ({ path }) => ({ path, namespace: 'packed' }));
+      build.onLoad({ filter: /.*/, namespace: 'packed' }, async ({ path }) => ({ contents: await packedModule(path), resolveDir: root }));
+      build.onLoad({ filter: /.*/, namespace: 'required' }, ({ path }) => ({
+        contents: `module.exports = require('${path}');`,
+        resolveDir: root,
+      }));
       build.onResolve({ filter: /^node-gyp-build-optional-packages$/ }, () => ({ path: join(root, 'runtime/adapters/native-lmdb.ts') }));
       // Its ESM form breaks silently (keys come back as numbers): it compiles code by name, and esbuild renames what it hoists. CommonJS with
       // a direct eval keeps its names, https://esbuild.github.io/content-types/#direct-eval.
@@ -312,15 +332,31 @@ function slim() {
   };
 }
 
+const zstdText = (bytes) => {
+  const { zstdCompressSync, constants } = process.getBuiltinModule('node:zlib');
+  return JSON.stringify(zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: 19 } }).toString('base64'));
+};
+
+/** A package that hardly any start wants, as text that is unpacked and read when it is asked for: each start reads all else of the program. */
+async function packedModule(name) {
+  const { build } = await import('esbuild');
+  const contents = `module.exports = require('${name}');`;
+  const { outputFiles } = await build({
+    ...{ stdin: { contents, resolveDir: root }, bundle: true, write: false },
+    ...{ platform: 'node', format: 'cjs', target: 'node24', legalComments: 'none' },
+  });
+  return `
+    const text = require('node:zlib').zstdDecompressSync(Buffer.from(${zstdText(outputFiles[0].contents)}, 'base64')).toString();
+    require('node:vm').compileFunction(text, ['module', 'exports', 'require'])(module, exports, require);`;
+}
+
 /** lmdb's addon for `arch` as two string constants of native-lmdb.ts. */
 async function embedAddon(arch) {
   const { loadablePart } = await import('./firmware-images/elf.ts');
   const { lockedPackage } = await import('./firmware-images/locked-package.ts');
-  const { zstdCompressSync, constants } = process.getBuiltinModule('node:zlib');
   const bytes = loadablePart(readFileSync(join(await lockedPackage(`@lmdb/lmdb-linux-${arch}`), 'node.napi.glibc.node')));
-  const packed = zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: 19 } });
   return {
-    LICHEN_LMDB_ADDON: JSON.stringify(packed.toString('base64')),
+    LICHEN_LMDB_ADDON: zstdText(bytes),
     LICHEN_LMDB_SHA256: JSON.stringify(createHash('sha256').update(bytes).digest('hex')),
   };
 }

@@ -146,6 +146,7 @@ const beginTurn = (board: Board, doors: Doors, stick: StickLink | null, store: S
 const run = async (given: Values): Promise<void> => {
   // Before anything is opened here.
   closeInherited();
+  if (given.status !== true) journal('starts', { software: SOFTWARE });
   const data = dataOf(given);
   const { gateways = [], ...said } = readSetup(data, journal);
   const values: Values = { ...said, ...given };

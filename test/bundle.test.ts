@@ -88,3 +88,25 @@ describe('a bundled program', () => {
     expect(text).not.toContain(home);
   });
 });
+
+describe('the bundled runtime', () => {
+  let runtime = '';
+  beforeAll(async () => {
+    runtime = join(home, 'runtime.mjs');
+    await run(process.execPath, ['build.mjs', 'bundle', '--entry', 'runtime/main.ts', '--outfile', runtime], { cwd: root });
+  });
+
+  test('is ASCII, of which Node keeps one byte a character', () => {
+    expect(readFileSync(runtime).findIndex((byte) => byte > 127)).toBe(-1);
+  });
+
+  test("starts without Node's own HTTP client, of which it has no use, and without systeminformation", async () => {
+    const tell = 'process.on("exit", () => console.error(JSON.stringify(process.moduleLoadList)))';
+    const hook = `data:text/javascript,${encodeURIComponent(tell)}`;
+    const { stderr } = await run(process.execPath, ['--import', hook, runtime, '--help'], { cwd: home });
+    const loaded: string[] = JSON.parse(stderr);
+    expect(loaded).toContain('NativeModule http');
+    expect(loaded.filter((name) => name.includes('undici'))).toEqual([]);
+    expect(readFileSync(runtime, 'utf8')).not.toContain('dmidecode');
+  });
+});
