@@ -8,8 +8,8 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
-import { basename, delimiter, dirname, isAbsolute, join, resolve } from 'node:path';
+import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { basename, delimiter, dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(fileURLToPath(import.meta.url));
@@ -250,125 +250,10 @@ async function bundle(args) {
   const outfile = option(args, '--outfile');
   if (!entry !== !outfile) throw new Failure('--entry and --outfile go together.', 64);
   const wanted = entry ? [{ entry, outfile }] : programs.filter((program) => existsSync(join(root, program.entry)));
-  const { build } = await import('esbuild');
-  const define = { ...(await embedAddon(arch)), ...embedSimFiles() };
-  for (const program of wanted) {
-    const { outputFiles } = await build({
-      write: false,
-      absWorkingDir: root,
-      entryPoints: [program.entry],
-      outfile: program.outfile,
-      bundle: true,
-      splitting: false,
-      platform: 'node',
-      format: 'esm',
-      target: 'node24',
-      legalComments: 'none',
-      logLevel: 'warning',
-      logOverride: { 'direct-eval': 'silent' },
-      // Unminified on purpose: a release is pushed as content-defined chunks, and a one-line change of minified text resends most of it.
-      minify: args.includes('--minify'),
-      banner: { js: `${hashbang(program.entry)}${requireInEsm}` },
-      define,
-      plugins: [slim()],
-    });
-    const [{ text }] = outputFiles;
-    const path = resolve(root, program.outfile);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, asciiOf(text), { mode: 0o755 });
-    chmodSync(path, 0o755);
-    say(`bundle: ${program.outfile} ${(statSync(resolve(root, program.outfile)).size / 1024).toFixed(0)} KiB`);
-  }
+  const { bundlePrograms } = await import('./firmware-images/bundle.ts');
+  for (const { path, bytes } of await bundlePrograms({ root, arch, wanted, minify: args.includes('--minify') }))
+    say(`bundle: ${path} ${(bytes / 1024).toFixed(0)} KiB`);
   return 0;
-}
-
-/**
- * One sign beyond ASCII, and Node decodes the whole program and keeps two bytes for each character of it. What esbuild leaves of them
- * stands in comments and regular expressions, where an escape means the same.
- */
-const asciiOf = (text) => text.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
-
-/** CommonJS packages call require('node:...'); an ESM file has none. */
-const requireInEsm = "import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);";
-
-/** esbuild keeps an entry's own first line; a second one would be a syntax error. */
-function hashbang(entry) {
-  return readFileSync(resolve(root, entry), 'utf8').startsWith('#!') ? '' : '#!/usr/bin/env node\n';
-}
-
-/** Parts of packages that a board never uses, replaced by the least that their importers touch. */
-const stubs = {
-  // mqtt over websockets, socks and browser timers: the runtime hands mqtt.js a ready stream.
-  ws: 'module.exports = class {};',
-  socks: 'module.exports = {};',
-  'worker-timers': 'module.exports = {};',
-  debug: 'const off = () => {}; off.enabled = false; off.extend = () => off; module.exports = () => off;',
-  'readable-stream': "module.exports = require('node:stream');",
-  // lmdb's own object encoding: Lichen stores CBOR bytes (encoding: 'binary').
-  msgpackr: 'export class Encoder {}',
-};
-
-function slim() {
-  return {
-    name: 'slim',
-    setup(build) {
-      build.onResolve({ filter: new RegExp(`^(${Object.keys(stubs).join('|')})$`) }, ({ path }) => ({ path, namespace: 'stub' }));
-      build.onLoad({ filter: /.*/, namespace: 'stub' }, ({ path }) => ({ contents: stubs[path], resolveDir: root }));
-      // An `import` of it touches all that it exports; its getter of WebSocket loads undici, 13 MB. `require` does not.
-      build.onResolve({ filter: /^node:http$/, namespace: 'file' }, ({ path, kind }) =>
-        kind === 'import-statement' ? { path, namespace: 'required' } : undefined,
-      );
-      build.onResolve({ filter: /^systeminformation$/, namespace: 'file' }, ({ path }) => ({ path, namespace: 'packed' }));
-      build.onLoad({ filter: /.*/, namespace: 'packed' }, async ({ path }) => ({ contents: await packedModule(path), resolveDir: root }));
-      build.onLoad({ filter: /.*/, namespace: 'required' }, ({ path }) => ({
-        contents: `module.exports = require('${path}');`,
-        resolveDir: root,
-      }));
-      build.onResolve({ filter: /^node-gyp-build-optional-packages$/ }, () => ({ path: join(root, 'runtime/adapters/native-lmdb.ts') }));
-      // Its ESM form breaks silently (keys come back as numbers): it compiles code by name, and esbuild renames what it hoists. CommonJS with
-      // a direct eval keeps its names, https://esbuild.github.io/content-types/#direct-eval.
-      build.onResolve({ filter: /^ordered-binary$/ }, () => ({ path: join(modules, 'ordered-binary/dist/index.cjs') }));
-    },
-  };
-}
-
-const zstdText = (bytes) => {
-  const { zstdCompressSync, constants } = process.getBuiltinModule('node:zlib');
-  return JSON.stringify(zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: 19 } }).toString('base64'));
-};
-
-/** A package that hardly any start wants, as text that is unpacked and read when it is asked for: each start reads all else of the program. */
-async function packedModule(name) {
-  const { build } = await import('esbuild');
-  const contents = `module.exports = require('${name}');`;
-  const { outputFiles } = await build({
-    ...{ stdin: { contents, resolveDir: root }, bundle: true, write: false },
-    ...{ platform: 'node', format: 'cjs', target: 'node24', legalComments: 'none' },
-  });
-  return `
-    const text = require('node:zlib').zstdDecompressSync(Buffer.from(${zstdText(outputFiles[0].contents)}, 'base64')).toString();
-    require('node:vm').compileFunction(text, ['module', 'exports', 'require'])(module, exports, require);`;
-}
-
-/** lmdb's addon for `arch` as two string constants of native-lmdb.ts. */
-async function embedAddon(arch) {
-  const { loadablePart } = await import('./firmware-images/elf.ts');
-  const { lockedPackage } = await import('./firmware-images/locked-package.ts');
-  const bytes = loadablePart(readFileSync(join(await lockedPackage(`@lmdb/lmdb-linux-${arch}`), 'node.napi.glibc.node')));
-  return {
-    LICHEN_LMDB_ADDON: zstdText(bytes),
-    LICHEN_LMDB_SHA256: JSON.stringify(createHash('sha256').update(bytes).digest('hex')),
-  };
-}
-
-/** What `lichen sim` reads beside its program, as a constant of sim/cli.ts: scenarios with their traces, recipes, the parts of its page. */
-function embedSimFiles() {
-  const wanted = [/^sim\/scenarios\//, /^sim\/report\/timeline\/.*\.(css|mjs)$/, /^recipes\/[^/]+\/recipe\.yaml$/];
-  const paths = ['sim/scenarios', 'sim/report/timeline', 'recipes'].flatMap((folder) =>
-    readdirSync(join(root, folder), { recursive: true }).map((path) => `${folder}/${path}`),
-  );
-  const files = paths.filter((path) => wanted.some((one) => one.test(path)) && statSync(join(root, path)).isFile()).sort();
-  return { LICHEN_SIM_FILES: JSON.stringify(Object.fromEntries(files.map((path) => [path, readFileSync(join(root, path), 'utf8')]))) };
 }
 
 // ---- small things ---------------------------------------------------------------------------------------------------------------

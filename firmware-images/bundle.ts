@@ -1,0 +1,120 @@
+/** A program and all that it imports as one file that needs nothing beside it but Node. */
+import { createHash } from 'node:crypto';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { constants, zstdCompressSync } from 'node:zlib';
+import { build, type Plugin } from 'esbuild';
+import { loadablePart } from './elf.ts';
+import { lockedPackage } from './locked-package.ts';
+
+const NODE = { platform: 'node', target: 'node24', legalComments: 'none' } as const;
+
+/** CommonJS packages call require('node:...'); an ESM file has none. */
+const requireInEsm = "import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);";
+
+/** esbuild keeps an entry's own first line; a second one would be a syntax error. */
+const hashbang = (path: string): string => (readFileSync(path, 'utf8').startsWith('#!') ? '' : '#!/usr/bin/env node\n');
+
+/**
+ * One sign beyond ASCII, and Node decodes the whole program and keeps two bytes for each character of it. What esbuild leaves of them stands in
+ * comments and regular expressions, where an escape means the same.
+ */
+const asciiOf = (text: string): string =>
+  text.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+const zstdText = (bytes: Uint8Array): string =>
+  JSON.stringify(zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: 19 } }).toString('base64'));
+
+/** Parts of packages that a board never uses, replaced by the least that their importers touch. */
+const STUBS: Record<string, string> = {
+  // mqtt over websockets, socks and browser timers: the runtime hands mqtt.js a ready stream.
+  ws: 'module.exports = class {};',
+  socks: 'module.exports = {};',
+  'worker-timers': 'module.exports = {};',
+  debug: 'const off = () => {}; off.enabled = false; off.extend = () => off; module.exports = () => off;',
+  'readable-stream': "module.exports = require('node:stream');",
+  // lmdb's own object encoding: Lichen stores CBOR bytes (encoding: 'binary').
+  msgpackr: 'export class Encoder {}',
+};
+
+/** A package that hardly any start wants, as text that is unpacked and read when it is asked for: each start reads all else of the program. */
+const packedModule = async (name: string, root: string): Promise<string> => {
+  const contents = `module.exports = require('${name}');`;
+  const { outputFiles } = await build({ ...NODE, stdin: { contents, resolveDir: root }, bundle: true, write: false, format: 'cjs' });
+  const [{ contents: bytes } = { contents: new Uint8Array() }] = outputFiles;
+  return `
+    const text = require('node:zlib').zstdDecompressSync(Buffer.from(${zstdText(bytes)}, 'base64')).toString();
+    require('node:vm').compileFunction(text, ['module', 'exports', 'require'])(module, exports, require);`;
+};
+
+const slim = (root: string): Plugin => ({
+  name: 'slim',
+  setup(on) {
+    on.onResolve({ filter: new RegExp(`^(${Object.keys(STUBS).join('|')})$`) }, ({ path }) => ({ path, namespace: 'stub' }));
+    on.onLoad({ filter: /.*/, namespace: 'stub' }, ({ path }) => ({ contents: STUBS[path] ?? '', resolveDir: root }));
+    // An `import` of it touches all that it exports; its getter of WebSocket loads undici, 13 MB. `require` does not.
+    on.onResolve({ filter: /^node:http$/, namespace: 'file' }, ({ path, kind }) =>
+      kind === 'import-statement' ? { path, namespace: 'required' } : undefined,
+    );
+    on.onLoad({ filter: /.*/, namespace: 'required' }, ({ path }) => ({
+      contents: `module.exports = require('${path}');`,
+      resolveDir: root,
+    }));
+    on.onResolve({ filter: /^systeminformation$/, namespace: 'file' }, ({ path }) => ({ path, namespace: 'packed' }));
+    on.onLoad({ filter: /.*/, namespace: 'packed' }, async ({ path }) => ({ contents: await packedModule(path, root), resolveDir: root }));
+    on.onResolve({ filter: /^node-gyp-build-optional-packages$/ }, () => ({ path: join(root, 'runtime/adapters/native-lmdb.ts') }));
+    // Its ESM form breaks silently (keys come back as numbers): it compiles code by name, and esbuild renames what it hoists. CommonJS with
+    // a direct eval keeps its names, https://esbuild.github.io/content-types/#direct-eval.
+    on.onResolve({ filter: /^ordered-binary$/ }, () => ({ path: join(root, 'node_modules/ordered-binary/dist/index.cjs') }));
+  },
+});
+
+/** lmdb's addon for `arch` as two string constants of native-lmdb.ts. */
+const embedAddon = async (arch: string): Promise<Record<string, string>> => {
+  const bytes = loadablePart(readFileSync(join(await lockedPackage(`@lmdb/lmdb-linux-${arch}`), 'node.napi.glibc.node')));
+  return {
+    LICHEN_LMDB_ADDON: zstdText(bytes),
+    LICHEN_LMDB_SHA256: JSON.stringify(createHash('sha256').update(bytes).digest('hex')),
+  };
+};
+
+/** What `lichen sim` reads beside its program, as a constant of sim/cli.ts: scenarios with their traces, recipes, the parts of its page. */
+const embedSimFiles = (root: string): Record<string, string> => {
+  const wanted = [/^sim\/scenarios\//, /^sim\/report\/timeline\/.*\.(css|mjs)$/, /^recipes\/[^/]+\/recipe\.yaml$/];
+  const paths = ['sim/scenarios', 'sim/report/timeline', 'recipes'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((path) => `${folder}/${path}`),
+  );
+  const files = paths.filter((path) => wanted.some((one) => one.test(path)) && statSync(join(root, path)).isFile()).sort();
+  return { LICHEN_SIM_FILES: JSON.stringify(Object.fromEntries(files.map((path) => [path, readFileSync(join(root, path), 'utf8')]))) };
+};
+
+export interface Wanted {
+  root: string;
+  arch: string;
+  wanted: { entry: string; outfile: string }[];
+  minify: boolean;
+}
+
+export const bundlePrograms = async ({ root, arch, wanted, minify }: Wanted): Promise<{ path: string; bytes: number }[]> => {
+  const define = { ...(await embedAddon(arch)), ...embedSimFiles(root) };
+  const made: { path: string; bytes: number }[] = [];
+  for (const { entry, outfile } of wanted) {
+    const { outputFiles } = await build({
+      ...NODE,
+      ...{ absWorkingDir: root, entryPoints: [entry], outfile, bundle: true, splitting: false, format: 'esm', write: false },
+      ...{ logLevel: 'warning', logOverride: { 'direct-eval': 'silent' } },
+      // Unminified on purpose: a release is pushed as content-defined chunks, and a one-line change of minified text resends most of it.
+      minify,
+      banner: { js: `${hashbang(resolve(root, entry))}${requireInEsm}` },
+      define,
+      plugins: [slim(root)],
+    });
+    const path = resolve(root, outfile);
+    const text = asciiOf(outputFiles[0]?.text ?? '');
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+    chmodSync(path, 0o755);
+    made.push({ path: outfile, bytes: text.length });
+  }
+  return made;
+};
