@@ -75,10 +75,22 @@ const gateway = v.object({
   reachable: v.boolean(),
 });
 
+/** How far the newest has come through the boards of one owner, and where this one stands. */
+const fleet = v.object({
+  release: hash,
+  state: v.picklist(['rolling', 'halted', 'done']),
+  wave: positive,
+  open: positive,
+  of: positive,
+  trial: v.picklist(['old', 'given', 'passed', 'failed']),
+  why: text,
+});
+
 const part = v.object({
   slot: text,
   release: v.nullable(hash),
   update: v.nullable(v.object({ release: hash, phase: updatePhase, detail: text })),
+  fleet: v.optional(v.nullable(fleet), null),
 });
 
 const board = v.object({
@@ -102,7 +114,18 @@ const board = v.object({
   /** Version of the owner's newest binding; 0 while there is none. */
   binding: uint,
   /** Its owner's newest word on its system; null: none, so that it stays as it is. */
-  upkeep: v.optional(v.nullable(v.object({ version: positive, publisher: v.nullable(publisherId), release: v.nullable(hash) })), null),
+  upkeep: v.optional(
+    v.nullable(
+      v.object({
+        version: positive,
+        publisher: v.nullable(publisherId),
+        release: v.nullable(hash),
+        rollout: v.optional(v.nullable(v.object({ wave: positive, tolerated: uint, bakeMs: uint })), null),
+        windows: v.optional(v.nullable(windows), null),
+      }),
+    ),
+    null,
+  ),
   /** What it said last of the system that runs on it, and of its runtime alone. */
   system: v.optional(v.nullable(part), null),
   runtime: v.optional(v.nullable(part), null),
@@ -116,6 +139,8 @@ const release = v.object({
   label: text,
   sequence: positive,
   image: v.optional(v.nullable(name), null),
+  /** Whether that board's whole system or its runtime alone. */
+  part: v.optional(v.nullable(v.picklist(['system', 'runtime'])), null),
   publisher: publisherId,
   bytes: uint,
   limits: v.object({ memoryMib: positive, cpuMillis: positive }),

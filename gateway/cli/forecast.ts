@@ -4,7 +4,7 @@ import { refuse } from '../../runtime/protocol/errors.ts';
 import type { Request } from '../../runtime/protocol/nouns/request.ts';
 import type { Board } from './answers.ts';
 import type { Client } from './client.ts';
-import { waveText, windowText } from './waves.ts';
+import { takenIn, waveText, windowText } from './waves.ts';
 import { showMoney } from './words.ts';
 
 const MINUTE_MS = 60_000;
@@ -29,16 +29,12 @@ export interface Forecast {
 type Place = { board: string; labels: string[] } | null;
 
 const wavesOf = ({ rollout, replicas }: Request, places: Place[]): Forecast['waves'] => {
-  const left = new Set(Array.from({ length: replicas }, (_, index) => index));
-  return [...(rollout?.waves ?? []), undefined].map((wave) => {
-    const taken = [...left].filter((index) => {
-      if (wave === undefined) return true;
-      if (wave.kind === 'label') return places[index]?.labels.includes(wave.label) === true;
-      return index < (wave.kind === 'count' ? wave.count : Math.ceil((replicas * wave.permille) / 1000));
-    });
-    for (const index of taken) left.delete(index);
-    return { who: waveText(wave), replicas: taken, boards: taken.flatMap((index) => places[index]?.board ?? []) };
-  });
+  const labels = Array.from({ length: replicas }, (_, index) => places[index]?.labels ?? []);
+  return takenIn(rollout?.waves ?? [], labels).map(({ wave, members }) => ({
+    who: waveText(wave),
+    replicas: members,
+    boards: members.flatMap((index) => places[index]?.board ?? []),
+  }));
 };
 
 const hourly = ({ rates }: Board, { memoryMib, cpuMillis }: { memoryMib: number; cpuMillis: number }): bigint =>
@@ -75,7 +71,8 @@ export const forecastOf = async (client: Client, request: string, next: Request,
 };
 
 const KIB = 1024;
-const size = (bytes: number): string => (bytes < KIB * KIB ? `${Math.ceil(bytes / KIB)} KiB` : `${(bytes / KIB / KIB).toFixed(1)} MiB`);
+export const size = (bytes: number): string =>
+  bytes < KIB * KIB ? `${Math.ceil(bytes / KIB)} KiB` : `${(bytes / KIB / KIB).toFixed(1)} MiB`;
 
 export const forecastText = (name: string, told: Forecast, kbitPerS: number): string =>
   [

@@ -29,6 +29,23 @@ export const rolloutOf = (waves: string[] | undefined, tolerate: string): Rollou
     ? undefined
     : word(rollout, { waves: waves.map(waveOf), tolerated: wholeNumber(tolerate, '--tolerate', 0, LIMITS.replicas) }, '--wave');
 
+/** Whom each wave takes in, and at last all others, of members with these labels; by their positions. */
+export const takenIn = (
+  waves: readonly Wave[],
+  labels: readonly (readonly string[])[],
+): { wave: Wave | undefined; members: number[] }[] => {
+  const left = new Set(labels.keys());
+  return [...waves, undefined].map((one) => {
+    const members = [...left].filter((at) => {
+      if (one === undefined) return true;
+      if (one.kind === 'label') return labels[at]?.includes(one.label) === true;
+      return at < (one.kind === 'count' ? one.count : Math.ceil((labels.length * one.permille) / 1000));
+    });
+    for (const at of members) left.delete(at);
+    return { wave: one, members };
+  });
+};
+
 const DAY_MINUTES = 24 * 60;
 
 const minuteOf = (hours: string | undefined, minutes: string | undefined, text: string): number => {

@@ -1,8 +1,8 @@
 /** Entries about boards at work: where they are home, what they offer, what they lease, what they used. */
-import { type Bytes, equal } from '../../runtime/protocol/bytes.ts';
+import { type Bytes, equal, hex } from '../../runtime/protocol/bytes.ts';
 import { refuse } from '../../runtime/protocol/errors.ts';
 import { decodeAs, type Sealed } from '../../runtime/protocol/noun.ts';
-import type { Home, Usage } from '../../runtime/protocol/nouns/board.ts';
+import type { Home, SystemOutcome, Usage } from '../../runtime/protocol/nouns/board.ts';
 import { checkGuarded, leaseIdOf } from '../../runtime/protocol/nouns/lease.ts';
 import { closeSchema, type LogEntry, presenceSchema } from '../../runtime/protocol/nouns/log.ts';
 import { ordinal } from '../../runtime/turn/table.ts';
@@ -11,8 +11,8 @@ import { isRevoked, keysOf } from './directory.ts';
 import { open } from './opened.ts';
 import { type Chained, placeInChain, putInChain } from './place-usage.ts';
 import { heldAlone, heldElsewhere } from './replicas.ts';
-import { boards, closes, hellos, leaseIndex, leaseMarks, leases, metered, openLeases, outcomes } from './tables.ts';
-import { touchRequest } from './touched.ts';
+import { boards, closes, hellos, leaseIndex, leaseMarks, leases, metered, openLeases, outcomes, systemOutcomes } from './tables.ts';
+import { touchFleets, touchRequest } from './touched.ts';
 
 const boardOf = (rows: Rows, id: string) => boards.get(rows, id) ?? refuse('not-paired', `board ${id}`);
 
@@ -50,6 +50,8 @@ export const applyOffer = (rows: Rows, context: Context, body: Bytes): void => {
     return refuse('conflict', `tenure ${home.tenure} of board ${value.board} comes first`);
   // What it offered a former home: logs come in no order among themselves.
   if (outranks(board.home, home)) return;
+  const [before, after] = [board.offer?.image, value.offer.image].map((image) => `${image?.board} ${image?.parts}`);
+  if (before !== after) touchFleets(rows);
   boards.put(rows, { ...board, offer: value.offer }, value.board);
   hellos.put(rows, body, value.board);
 };
@@ -90,6 +92,19 @@ export const applyOutcome = (rows: Rows, context: Context, body: Bytes): void =>
   if ((outcomes.get(rows, lease)?.sequence ?? 0) >= sequence) return;
   outcomes.put(rows, { board, release, sequence, result, why }, lease);
   if (leased !== null) touchRequest(rows, leased.request);
+};
+
+/** By the owner's word under which it was tried; what passed has passed. Upon it the owner's next boards may be given it, or none. */
+export const applySystemOutcome = (rows: Rows, context: Context, body: Bytes): void => {
+  const { value, signer } = open.systemOutcome(context.crypto, body);
+  const { board, release, upkeep, result, why } = value;
+  checkBoard(rows, context, board, signer);
+  if (isNewsOf(rows, value)) systemOutcomes.put(rows, { upkeep, result, why }, hex(release), board);
+};
+
+export const isNewsOf = (rows: Rows, { board, release, upkeep }: SystemOutcome): boolean => {
+  const held = systemOutcomes.get(rows, hex(release), board);
+  return held === null || (held.result === 'failed' && held.upkeep < upkeep);
 };
 
 export const openUsage = (rows: Rows, context: Context, body: Bytes): Sealed<Usage> => {

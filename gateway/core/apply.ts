@@ -8,7 +8,16 @@ import type { EntryKind, LogEntry } from '../../runtime/protocol/nouns/log.ts';
 import { ordinal } from '../../runtime/turn/table.ts';
 import { applyBinding, applyManifest, applyRequest, applyUpkeep, applyVerdict, applyVoucher } from './apply-demand.ts';
 import { applyShare } from './apply-share.ts';
-import { applyClose, applyHome, applyLease, applyOffer, applyOutcome, applyPresence, applyUsage } from './apply-supply.ts';
+import {
+  applyClose,
+  applyHome,
+  applyLease,
+  applyOffer,
+  applyOutcome,
+  applyPresence,
+  applySystemOutcome,
+  applyUsage,
+} from './apply-supply.ts';
 import { applyAdmit, applyOperator, applyPair, applyPublisher, applyRotation } from './apply-trust.ts';
 import type { Context, Rows } from './context.ts';
 import { pendings } from './tables.ts';
@@ -35,6 +44,7 @@ const APPLY: Record<EntryKind, Apply> = {
   offer: applyOffer,
   close: applyClose,
   upkeep: applyUpkeep,
+  'system-outcome': applySystemOutcome,
 };
 
 /** Throws why the entry means nothing; then no row was written. */

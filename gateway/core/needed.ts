@@ -28,6 +28,7 @@ const requested = (rows: Rows): string[] =>
 /** What any board may be given as its system: what its owner names, or the newest that is whole, of whom he follows. */
 const followed = (rows: Rows): string[] => {
   const words = upkeeps.all(rows).map(({ value: { doc } }) => doc);
+  const hasWaves = words.some(({ rollout }) => rollout !== undefined);
   const publishers = new Set<string>(words.flatMap(({ publisher }) => publisher ?? []));
   const images = manifests.all(rows).filter(({ key, value: { doc } }) => {
     const isWhole = releases.get(rows, key)?.missing === 0;
@@ -36,7 +37,8 @@ const followed = (rows: Rows): string[] => {
   const newest = families(images, ({ publisher, image }) => `${publisher} ${image?.board} ${image?.part ?? 'system'}`);
   return [
     ...words.flatMap(({ release }) => (release === undefined ? [] : [hex(release)])),
-    ...newest.flatMap(([first]) => first?.key ?? []),
+    // While it goes from wave to wave, the one before is still given to those behind.
+    ...newest.flatMap((family) => family.slice(0, hasWaves ? 2 : 1)).map(({ key }) => key),
   ];
 };
 

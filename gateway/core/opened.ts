@@ -7,7 +7,7 @@ import type { Bytes } from '../../runtime/protocol/bytes.ts';
 import type { Crypto } from '../../runtime/protocol/crypto.ts';
 import { memo } from '../../runtime/protocol/memo.ts';
 import { decodeAs, type Noun, type Sealed, unseal } from '../../runtime/protocol/noun.ts';
-import { helloNoun, homeNoun, outcomeNoun, usageNoun } from '../../runtime/protocol/nouns/board.ts';
+import { helloNoun, homeNoun, outcomeNoun, systemOutcomeNoun, usageNoun } from '../../runtime/protocol/nouns/board.ts';
 import { leaseNoun } from '../../runtime/protocol/nouns/lease.ts';
 import { entryBytes, entrySchema, type LogEntry } from '../../runtime/protocol/nouns/log.ts';
 import { manifestNoun } from '../../runtime/protocol/nouns/release.ts';
@@ -32,6 +32,7 @@ export const open = {
   home: opener(homeNoun),
   usage: opener(usageNoun),
   outcome: opener(outcomeNoun),
+  systemOutcome: opener(systemOutcomeNoun),
   lease: opener(leaseNoun),
   manifest: opener(manifestNoun),
   request: opener(requestNoun),

@@ -4,14 +4,18 @@
  */
 import type { Rollout, Wave } from '../../runtime/protocol/nouns/request.ts';
 
-export interface Member {
-  index: number;
-  /** Of the board that it is on. */
-  labels: readonly string[];
+export interface Tried {
   /** `old`: it was never given the release; `given`: it was, and has not shown yet how it does. */
   trial: 'old' | 'given' | 'passed' | 'failed';
   /** Why it failed. */
   why: string;
+}
+
+/** A replica. */
+export interface Member extends Tried {
+  index: number;
+  /** Of the board that it is on. */
+  labels: readonly string[];
 }
 
 export interface Standing {
@@ -23,7 +27,7 @@ export interface Standing {
   open: number;
   /** Why nobody is to run it any more; null: that is not so. */
   halted: string | null;
-  /** Those that the next wave waits for. */
+  /** Positions of those that the next wave waits for. */
   awaited: number[];
 }
 
@@ -32,13 +36,22 @@ const takes = (wave: Wave, { index, labels }: Member, replicas: number): boolean
   return index < (wave.kind === 'count' ? wave.count : Math.ceil((replicas * wave.permille) / 1000));
 };
 
-const isOver = ({ trial }: Member): boolean => trial === 'passed' || trial === 'failed';
+const isOver = ({ trial }: Tried): boolean => trial === 'passed' || trial === 'failed';
 
-const haltOf = (failed: Member[], tolerated: number): string | null => {
+/** Of members whose waves are known, `of` at most; `nameOf`: what a person calls one of them. */
+export const standingIn = <M extends Tried>(
+  members: readonly M[],
+  { waves, of, tolerated }: Pick<Standing, 'waves' | 'of'> & { tolerated: number },
+  nameOf: (member: M) => string,
+): Standing => {
+  const failed = members.filter(({ trial }) => trial === 'failed');
   const [first] = failed;
-  if (first === undefined || failed.length <= tolerated) return null;
   const others = failed.length === 1 ? '' : `, and ${failed.length - 1} more`;
-  return `replica ${first.index}: ${first.why}${others}`;
+  const halted = first === undefined || failed.length <= tolerated ? null : `${nameOf(first)}: ${first.why}${others}`;
+  const under = (wave: number): number[] => members.flatMap((member, at) => (waves[at] === wave && !isOver(member) ? [at] : []));
+  let open = 1;
+  while (open < of && under(open - 1).length === 0) open++;
+  return { waves, of, open, halted, awaited: under(open - 1) };
 };
 
 export const standingOf = ({ waves: plan, tolerated }: Rollout, members: Member[]): Standing => {
@@ -46,15 +59,9 @@ export const standingOf = ({ waves: plan, tolerated }: Rollout, members: Member[
     const found = plan.findIndex((wave) => takes(wave, member, members.length));
     return found === -1 ? plan.length : found;
   });
-  const of = plan.length + 1;
-  const failed = members.filter(({ trial }) => trial === 'failed');
-  const halted = haltOf(failed, tolerated);
-  const under = (wave: number): Member[] => members.filter((member, at) => waves[at] === wave && !isOver(member));
-  let open = 1;
-  while (open < of && under(open - 1).length === 0) open++;
-  return { waves, of, open, halted, awaited: under(open - 1).map(({ index }) => index) };
+  return standingIn(members, { waves, of: plan.length + 1, tolerated }, ({ index }) => `replica ${index}`);
 };
 
 /** Whether the replica is to run the release rather than the one before; who was given it keeps it while it is not halted. */
-export const isReached = ({ waves, open, halted }: Standing, member: Member, at: number): boolean =>
+export const isReached = ({ waves, open, halted }: Standing, member: Tried, at: number): boolean =>
   halted === null && member.trial !== 'failed' && (member.trial !== 'old' || (waves[at] ?? 0) < open);

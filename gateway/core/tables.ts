@@ -28,7 +28,18 @@ import {
 } from '../../runtime/protocol/schema.ts';
 import { bytesTable, type Table, table, volatileTable } from '../../runtime/turn/table.ts';
 import type { Rows } from './context.ts';
-import { instanceOf, touchAll, touchAwaited, touchBoard, touchInstance, touchPlacing, touchRequest, touchTelling } from './touched.ts';
+import {
+  fleets,
+  instanceOf,
+  touchAll,
+  touchAwaited,
+  touchBoard,
+  touchFleets,
+  touchInstance,
+  touchPlacing,
+  touchRequest,
+  touchTelling,
+} from './touched.ts';
 
 const document = bytes(LIMITS.packetBytes);
 
@@ -110,8 +121,15 @@ export const rotations = bytesTable('rotation', LIMITS.documentBytes);
 export const hellos = bytesTable('hello', LIMITS.helloBytes);
 export const bindings = watched(table('binding', bindingSchema), (rows, _value, board = '') => touchBoard(rows, board));
 /** board → its owner's newest word on its system. */
-export const upkeeps = watched(table('upkeep', v.strictObject({ doc: upkeepSchema, hash })), (rows, _value, board = '') =>
-  touchBoard(rows, board),
+export const upkeeps = watched(table('upkeep', v.strictObject({ doc: upkeepSchema, hash })), (rows, value, board = '') => {
+  touchBoard(rows, board);
+  // Who leaves the waves is awaited no more.
+  if (value?.doc.rollout !== undefined || fleets.any(rows)) touchFleets(rows);
+});
+/** release/board → the board's word on how it did there as its system, or as its runtime. */
+export const systemOutcomes = watched(
+  table('system-outcome', v.strictObject({ upkeep: positive, result: v.picklist(['passed', 'failed']), why: text })),
+  touchFleets,
 );
 export const requests = watched(table('request', v.strictObject({ doc: requestSchema, hash })), (rows, _value, request = '') =>
   touchRequest(rows, request),

@@ -6,12 +6,19 @@
 import { ordinal, volatileTable } from '../../runtime/turn/table.ts';
 import type { Rows } from './context.ts';
 import { type Ordered, ordered } from './ordered.ts';
+import type { Standing, Tried } from './rollout.ts';
 
 type Touch = { what: 'board'; board: string } | { what: 'request'; request: string } | { what: 'instance'; instance: string };
 
 const touches = volatileTable<Touch>('touches');
 /** Whose whole was looked at since everything changed; empty after a restart. */
 const settled = volatileTable<true>('settled');
+
+/** Boards of one owner, in the order of their ids, with how a system did on each. */
+export interface Fleet {
+  boards: ({ board: string } & Tried)[];
+  standing: Standing;
+}
 
 type Looker = 'placing' | 'telling';
 
@@ -53,8 +60,18 @@ export const touchAwaited = (rows: Rows, what: string): void => {
 /** Something upon which every placement may depend: who acts, who is in reach, what may be run. */
 export const touchPlacing = (rows: Rows): void => settled.remove(rows, 'placing');
 
+/** owner/publisher/release → how far that has come through the owner's boards, as long as nothing of it changes. */
+export const fleets = volatileTable<Fleet>('fleets');
+
+/** Something upon which it may depend which boards are given which system. */
+export const touchFleets = (rows: Rows): void => {
+  for (const { key } of fleets.all(rows)) fleets.remove(rows, key);
+  touchTelling(rows);
+};
+
 /** Something upon which everything may depend: who is who. */
 export const touchAll = (rows: Rows): void => {
+  touchFleets(rows);
   settled.remove(rows, 'placing');
   settled.remove(rows, 'telling');
 };

@@ -11,7 +11,7 @@ import { usageBatch, want } from '../../runtime/protocol/nouns/messages.ts';
 import { sharedNoun } from '../../runtime/protocol/nouns/share.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { volatileTable } from '../../runtime/turn/table.ts';
-import { openUsage, quarantine, takeInUsage } from '../core/apply-supply.ts';
+import { isNewsOf, openUsage, quarantine, takeInUsage } from '../core/apply-supply.ts';
 import { isRevoked, trusted, trustVersions } from '../core/directory.ts';
 import { appendOwn } from '../core/log.ts';
 import { open } from '../core/opened.ts';
@@ -117,6 +117,8 @@ const report: Handler<Message> = (work, service, event, now) => {
     refuse('wrong-signer', 'the report is not signed by the board of this session');
   if (value.system !== undefined) systems.put(work, value.system, `${event.id}/system`);
   if (value.runtime !== undefined) systems.put(work, value.runtime, `${event.id}/runtime`);
+  for (const { outcome } of [value.system, value.runtime].flatMap((part) => part ?? []))
+    if (outcome !== undefined) keepSystemOutcome(work, service, event.id, outcome, now);
   accusations.put(work, value.liars ?? [], event.id);
   for (const { lease, state, promise, address, restarts, detail, connection, instead, outcome } of value.instances) {
     const leased = leases.get(work, lease)?.doc.board;
@@ -158,6 +160,12 @@ const keepOutcome = (work: Work, service: Service, of: { board: string; lease: s
   const { value } = open.outcome(service.crypto, document);
   if (value.board !== of.board || value.lease !== of.lease) refuse('wrong-signer', `what is said of lease ${of.lease} is of another one`);
   if ((outcomes.get(work, of.lease)?.sequence ?? 0) < value.sequence) accept(work, service, 'outcome', document, now);
+};
+
+const keepSystemOutcome = (work: Work, service: Service, board: string, document: Bytes, now: Instant): void => {
+  const { value } = open.systemOutcome(service.crypto, document);
+  if (value.board !== board) refuse('wrong-signer', `what is said of a system of board ${value.board} is of another one`);
+  if (isNewsOf(work, value)) accept(work, service, 'system-outcome', document, now);
 };
 
 /** Content changes no state and, under its hash, never changes itself: it is read where it goes out. */

@@ -42,7 +42,7 @@ export const sendDesired = (work: Work, service: Service, board: string, always 
       request: requests.get(work, doc.request)?.hash ?? refuse('internal', 'a lease without request'),
       ...sharesOf(work, doc.request),
     }));
-  const [image, runtime] = [imageFor(work, board, 'system'), imageFor(work, board, 'runtime')];
+  const [image, runtime] = [imageFor(work, service, board, 'system'), imageFor(work, service, board, 'runtime')];
   const named = [image, runtime].flatMap((one) => (one === null ? [] : [one.release, one.publisher, one.upkeep]));
   const listed = leases.flatMap(({ lease, request, shares = [] }) => [lease, request, ...shares]);
   const content = service.crypto.sha256(concat(...listed, ...named));

@@ -2,6 +2,7 @@ import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
 import type { Part } from '../../runtime/protocol/image.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import type { Request } from '../../runtime/protocol/nouns/request.ts';
+import type { Instant } from '../../runtime/turn/clock.ts';
 import { objectionTo } from '../core/apply-demand.ts';
 import { allGateways, gateways, isRevoked } from '../core/directory.ts';
 import { openOf as openLeasesOf, stillWanted } from '../core/holding.ts';
@@ -33,6 +34,7 @@ import {
 import { type Answer, json } from './answering.ts';
 import { differenceOf } from './difference.ts';
 import type { Service, Work } from './events.ts';
+import { fleetView } from './fleet-view.ts';
 import { stockOf } from './pieces.ts';
 import { rolloutView } from './rollout-view.ts';
 
@@ -70,28 +72,33 @@ export const listGateways: Answer = (work, service, _input, now) =>
 const hexOf = (bytes: Bytes | null): string | null => (bytes === null ? null : hex(bytes));
 
 /** Its owner's word on its system, and its own. */
-const systemOf = (work: Work, board: string) => {
+const systemOf = (work: Work, service: Service, board: string, now: Instant) => {
   const upkeep = upkeeps.get(work, board)?.doc;
-  const wish = upkeep && { version: upkeep.version, publisher: upkeep.publisher, release: hexOf(upkeep.release ?? null) };
+  const wish = upkeep && {
+    ...{ version: upkeep.version, publisher: upkeep.publisher, release: hexOf(upkeep.release ?? null) },
+    rollout: upkeep.rollout ?? null,
+    windows: upkeep.windows ?? null,
+  };
   return {
     upkeep: wish ?? null,
-    system: partOf(work, board, 'system'),
-    runtime: partOf(work, board, 'runtime'),
+    system: partOf(work, service, board, 'system', now),
+    runtime: partOf(work, service, board, 'runtime', now),
   };
 };
 
-const partOf = (work: Work, board: string, part: Part) => {
+const partOf = (work: Work, service: Service, board: string, part: Part, now: Instant) => {
   const said = systems.get(work, `${board}/${part}`);
   const update = said?.update ?? null;
   return (
     said && {
       ...{ slot: said.slot, release: hexOf(said.release) },
       update: update && { ...update, release: hex(update.release) },
+      fleet: fleetView(work, service, board, part, now),
     }
   );
 };
 
-export const listBoards: Answer = (work) =>
+export const listBoards: Answer = (work, service, _input, now) =>
   json(
     boards.all(work).map(({ key, value }) => ({
       board: key,
@@ -116,7 +123,7 @@ export const listBoards: Answer = (work) =>
       binding: bindings.get(work, key)?.version ?? 0,
       /** Gateways that gave it something else for a piece of content. */
       liars: (accusations.get(work, key) ?? []).map((liar) => ({ ...liar, about: hex(liar.about) })),
-      ...systemOf(work, key),
+      ...systemOf(work, service, key, now),
     })),
   );
 
@@ -135,6 +142,7 @@ export const listReleases: Answer = (work) =>
       sequence: doc.sequence,
       /** The boards whose system it is; null: it is a program. */
       image: doc.image?.board ?? null,
+      part: doc.image === undefined ? null : (doc.image.part ?? 'system'),
       publisher: doc.publisher,
       bytes: doc.bytes,
       limits: { memoryMib: doc.limits.memoryMib, cpuMillis: doc.limits.cpuMillis },

@@ -41,6 +41,7 @@ import { meterMoments, recordDue, sampled, signAnew, tickMeters } from './meteri
 import { lookedAt, lookMoments, tickLooks, unlooked } from './outputs.ts';
 import { partingMoments, tickParting } from './parting.ts';
 import { probed, promiseMoments, tickPromises, unprobed } from './promises.ts';
+import { provingMoments, tickProving } from './proving.ts';
 import { connected, reachMoments, tickReach } from './reach.ts';
 import { granted, renewalMoments, tickRenewals } from './renewal.ts';
 import { reportMoments, tickReport } from './report.ts';
@@ -107,6 +108,7 @@ const CONCERNS: Concerns = {
   turn: [
     unlessStuck({ act: followOperators, moments: () => [] }),
     unlessStuck({ act: tickSystem, moments: systemMoments }),
+    unlessStuck({ act: tickProving, moments: provingMoments }),
     unlessStuck({ act: advanceAll, moments: advanceMoments }),
     { act: (work, _board, now) => tickParting(work, now), moments: partingMoments },
     { act: tickRenewals, moments: renewalMoments },

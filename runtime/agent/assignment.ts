@@ -62,7 +62,7 @@ export const desired = (work: Work, board: Board, payload: Bytes, now: Instant):
   assignments.put(work, { tenure: value.tenure, seq: value.seq }, ONE);
   for (const [part, wish] of [['system', value.image] as const, ['runtime', value.runtime] as const]) {
     if (wish === undefined) systemWishes.remove(work, part);
-    else systemWishes.put(work, { ...wish, looked: false, refused: '' }, part);
+    else systemWishes.put(work, { ...wish, looked: false, word: null, refused: '', unfit: false }, part);
   }
 };
 

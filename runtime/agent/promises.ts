@@ -82,11 +82,14 @@ export const probed = (work: Work, event: Of<'probed'>, manifestFor: ManifestOf,
   if (!isSame) runs.put(work, { ...run, promises: { ...run.promises, [name]: next } }, id);
 };
 
+/** Until a promise first holds, at most this long passes before it counts as broken. */
+export const GRACE_MS = 30_000;
+
 /** While the start's grace lasts, a promise that never held is unknown rather than broken. */
-export const promiseOf = (run: Run, graceMs: number, now: Instant): 'unknown' | 'held' | 'broken' => {
+export const promiseOf = (run: Run, now: Instant): 'unknown' | 'held' | 'broken' => {
   const states = Object.values(run.promises);
   if (run.process !== 'running') return 'unknown';
   if (states.every(({ held }) => held === true)) return 'held';
-  const young = now.monoMs - run.startedMonoMs < graceMs;
+  const young = now.monoMs - run.startedMonoMs < GRACE_MS;
   return states.some(({ held }) => held === false) && !young ? 'broken' : 'unknown';
 };

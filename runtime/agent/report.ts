@@ -10,7 +10,7 @@ import { seal } from '../protocol/noun.ts';
 import { type InstanceState, type Report, reportNoun, type SystemReport } from '../protocol/nouns/board.ts';
 import type { Instant } from '../turn/clock.ts';
 import type { Board, Work } from './events.ts';
-import { promiseOf } from './promises.ts';
+import { GRACE_MS, promiseOf } from './promises.ts';
 import { systemReport } from './system.ts';
 
 const STATE: Record<Run['process'], InstanceState> = {
@@ -34,9 +34,6 @@ const stateOf = (work: Work, instance: Instance, run: Run): InstanceState => {
   if (run.process === 'none' && contents.get(work, hex(releaseOf(instance)))?.phase === 'held') return 'starting';
   return STATE[run.process];
 };
-
-/** Until a promise first holds, at most this long passes before it counts as broken. */
-const GRACE_MS = 30_000;
 
 /** For people; what is longer says the rest when the first is mended. */
 const DETAIL_MAX = 200;
@@ -71,7 +68,7 @@ const reportOf = (work: Work, now: Instant): Report['instances'] => {
   return told.slice(0, LIMITS.partitionsPerBoard).flatMap(({ key, value: instance }) => {
     const run = runs.get(work, key);
     if (run === null) return [];
-    const promise = promiseOf(run, GRACE_MS, now);
+    const promise = promiseOf(run, now);
     const state = stateOf(work, instance, run);
     const { restarts, address, connection } = run;
     const told = { lease: instance.lease.lease, state, promise, restarts, address, detail: detailOf(work, key, instance, run, now) };
@@ -113,7 +110,8 @@ const isSameSystem = (a: SystemReport | null, b: SystemReport | null): boolean =
   same(a?.release, b?.release) &&
   same(a?.update?.release, b?.update?.release) &&
   a?.update?.phase === b?.update?.phase &&
-  a?.update?.detail === b?.update?.detail;
+  a?.update?.detail === b?.update?.detail &&
+  same(a?.outcome, b?.outcome);
 
 export const tickReport = (work: Work, board: Board, now: Instant): void => {
   if (links.get(work, ONE)?.phase !== 'welcomed') return;

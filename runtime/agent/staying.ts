@@ -11,7 +11,8 @@ type Held = { key: string; value: Instance };
 export const successorOf = (work: Work, { lease }: Instance): Held | null =>
   instances.all(work).find(({ value }) => value.wanted !== 'gone' && follows(value.lease, lease)) ?? null;
 
-const wallNow = (work: Work, now: Instant): number | null => {
+/** As far as the board knows it. */
+export const wallNow = (work: Work, now: Instant): number | null => {
   const anchor = anchors.get(work, ONE);
   return anchor === null ? null : Math.round(anchor.wallMs + now.monoMs - anchor.monoMs);
 };

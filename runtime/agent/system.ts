@@ -3,16 +3,31 @@
  * kept; then it is fetched into the idle slot, started once, and kept or left.
  */
 
-import { type SlotsSeen, slotsSeen, systemFloors, systemManifests, systemWishes, type Update, updates } from '../core/system-tables.ts';
+import { waitsUntil } from '../core/opening.ts';
+import {
+  heldBefore,
+  readies,
+  type SlotsSeen,
+  type SystemWish,
+  slotsSeen,
+  systemFloors,
+  systemManifests,
+  systemOutcomes,
+  systemWishes,
+  type Update,
+  updates,
+} from '../core/system-tables.ts';
 import { contents, instances, links, ONE, pairings, runs } from '../core/tables.ts';
-import { AGAIN_MS, mayTryAgain, settled, TRIAL_MS, TRIAL_STEADY_MS, verdictOn } from '../core/update.ts';
-import { fromHex, hex } from '../protocol/bytes.ts';
+import { AGAIN_MS, settled, TRIAL_MS, TRIAL_STEADY_MS, verdictOn } from '../core/update.ts';
+import { equal, fromHex, hex } from '../protocol/bytes.ts';
 import type { Part } from '../protocol/image.ts';
 import type { SystemReport } from '../protocol/nouns/board.ts';
 import type { Instant } from '../turn/clock.ts';
 import { fetchRelease } from './content.ts';
 import type { Board, Handler, Of, Work } from './events.ts';
 import { partFor, partingMoments } from './parting.ts';
+import { promiseOf } from './promises.ts';
+import { wallNow } from './staying.ts';
 import { adoptWish } from './wish.ts';
 
 const PARTS: readonly Part[] = ['system', 'runtime'];
@@ -43,13 +58,16 @@ const keptNow = (work: Work, part: Part, update: Update): void => {
   tell(work, part, `${hex(update.release)} works and is kept`);
 };
 
-/** Instances that ran when it was armed, are still to run, and do not. */
-const downNow = (work: Work, update: Update | null): number =>
-  (update?.ran ?? []).filter((lease) => {
+/** Of these leases the ones whose instances are still to run. */
+export const stillToRun = (work: Work, leases: readonly string[]): string[] =>
+  leases.filter((lease) => {
     const instance = instances.get(work, lease);
-    if (instance === null || instance.closed || instance.unpaid || instance.wanted !== 'started') return false;
-    return runs.get(work, lease)?.process !== 'running';
-  }).length;
+    return instance !== null && !instance.closed && !instance.unpaid && instance.wanted === 'started';
+  });
+
+/** Instances that ran when it was armed, are still to run, and do not. */
+export const downNow = (work: Work, update: Update | null): number =>
+  stillToRun(work, update?.ran ?? []).filter((lease) => runs.get(work, lease)?.process !== 'running').length;
 
 const judge = (work: Work, part: Part, found: SlotsSeen, now: Instant): void => {
   const update = updates.get(work, part);
@@ -84,6 +102,21 @@ const leave = (work: Work, part: Part): void => {
 const running = (work: Work): Update['ran'] =>
   instances.all(work).flatMap(({ key, value }) => (runs.get(work, key)?.process === 'running' ? [value.lease.lease] : []));
 
+const holding = (work: Work, now: Instant): Update['ran'] =>
+  instances.all(work).flatMap(({ key, value }) => {
+    const run = runs.get(work, key);
+    return run !== null && promiseOf(run, now) === 'held' ? [value.lease.lease] : [];
+  });
+
+/** Until when what could be armed waits for the time of the day; null: it does not. */
+const waitsFor = (work: Work, part: Part, { release, word }: SystemWish, now: Instant): number | null => {
+  const held = readies.get(work, part);
+  const key = hex(release);
+  const ready = held?.release === key ? held : { release: key, sinceMonoMs: now.monoMs };
+  if (ready !== held) readies.put(work, ready, part);
+  return waitsUntil(ready.sinceMonoMs, { wallMs: wallNow(work, now), monoMs: now.monoMs }, word?.windows);
+};
+
 const carryOn = (work: Work, part: Part, update: Update, now: Instant): void => {
   if (update.phase === 'armed') return startAnew(work, part, 'armed', now);
   if (update.phase !== 'fetching') return;
@@ -91,8 +124,13 @@ const carryOn = (work: Work, part: Part, update: Update, now: Instant): void => 
   const manifest = systemManifests.get(work, key);
   // Its signatures are looked at once more after each start, when its home has named it.
   if (manifest === null) return;
+  // Its home may have thought better of it, as it did badly elsewhere.
+  const wish = systemWishes.get(work, part);
+  if (wish === null || !equal(wish.release, update.release)) return;
   if (contents.get(work, key)?.phase !== 'held') return fetchRelease(work, manifest, update.release, now);
+  if (waitsFor(work, part, wish, now) !== null) return;
   updates.put(work, { ...update, ran: running(work), attempts: update.attempts + 1 }, part);
+  heldBefore.put(work, holding(work, now), part);
   seen(work, part, { busy: true });
   work.emit({ kind: 'slots', part, step: { kind: 'arm', release: update.release } });
 };
@@ -115,16 +153,22 @@ export const tickSystem = (work: Work, board: Board, now: Instant): void => {
 };
 
 /** At which `tickSystem` may do what it would not do before. */
-export const systemMoments = (work: Work): number[] => [...PARTS.flatMap((part) => momentsOf(work, part)), ...partingMoments(work)];
+export const systemMoments = (work: Work, _board: Board, now: Instant): number[] => [
+  ...PARTS.flatMap((part) => momentsOf(work, part, now)),
+  ...partingMoments(work),
+];
 
-const momentsOf = (work: Work, part: Part): number[] => {
+const momentsOf = (work: Work, part: Part, now: Instant): number[] => {
   const found = slotsSeen.get(work, part);
   const update = updates.get(work, part);
   if (found === null) return [];
   const home = links.get(work, ONE)?.atMonoMs ?? found.sinceMonoMs;
   const trial = [found.sinceMonoMs + TRIAL_STEADY_MS, home + TRIAL_STEADY_MS, found.sinceMonoMs + TRIAL_MS];
   const again = update !== null && update.phase === 'failed' ? [found.sinceMonoMs + AGAIN_MS] : [];
-  return [found.retryMonoMs, ...(found.state.trial ? trial : []), ...again];
+  const wish = systemWishes.get(work, part);
+  const ready = wish !== null && readies.get(work, part)?.release === hex(wish.release);
+  const opens = ready && update?.phase === 'fetching' ? (waitsFor(work, part, wish, now) ?? []) : [];
+  return [found.retryMonoMs, ...(found.state.trial ? trial : []), ...again].concat(opens);
 };
 
 /** What runs instances goes on while the runtime starts anew; a machine does not. */
@@ -182,7 +226,7 @@ export const systemReport = (work: Work, part: Part): SystemReport | null => {
   const found = slotsSeen.get(work, part);
   if (found === null) return null;
   const { running: slot, runningRelease } = found.state;
-  return { slot, release: runningRelease === null ? null : fromHex(runningRelease), update: updateOf(work, part) };
+  const outcome = systemOutcomes.get(work, part)?.document;
+  const release = runningRelease === null ? null : fromHex(runningRelease);
+  return { slot, release, update: updateOf(work, part), ...(outcome !== undefined && { outcome }) };
 };
-
-export const again = mayTryAgain;

@@ -1,10 +1,19 @@
 /** Whether the system that the board's home assigns is taken: what its publisher, its owner and the board itself say of it. */
-import { type SlotsSeen, systemFloors, systemManifests, systemWishes, type Update, updates, upkeeps } from '../core/system-tables.ts';
+import {
+  type SlotsSeen,
+  type SystemWish,
+  systemFloors,
+  systemManifests,
+  systemWishes,
+  type Update,
+  updates,
+  upkeeps,
+} from '../core/system-tables.ts';
 import { contents, documents, ONE, pairings } from '../core/tables.ts';
 import { openManifest } from '../core/trust.ts';
 import { mayTryAgain, objectionToUpkeep, objectionToWish } from '../core/update.ts';
 import { equal, hex } from '../protocol/bytes.ts';
-import { asLichenError, refuse } from '../protocol/errors.ts';
+import { asLichenError, type ErrorCode, refuse } from '../protocol/errors.ts';
 import { fingerprint } from '../protocol/ids.ts';
 import type { Part } from '../protocol/image.ts';
 import { LIMITS } from '../protocol/limits.ts';
@@ -65,8 +74,7 @@ const forget = (work: Work, release: string): void => {
   contents.remove(work, release);
 };
 
-const take = (work: Work, board: Board, part: Part, named: Named, found: SlotsSeen): void => {
-  const upkeep = openUpkeep(work, board, named);
+const take = (work: Work, board: Board, part: Part, named: Named, upkeep: Upkeep, found: SlotsSeen): void => {
   const manifest = openSystem(work, board, part, named, upkeep);
   const release = hex(named.release);
   const held = upkeeps.get(work, ONE);
@@ -94,21 +102,28 @@ const tryAgain = (work: Work, part: Part, release: Uint8Array, found: SlotsSeen,
   updates.put(work, { ...before, phase: 'fetching' }, part);
 };
 
+/** What no other board of this kind would take either. */
+const UNFIT: ReadonlySet<ErrorCode> = new Set(['bad-release', 'not-offered']);
+
 /** A wish that is refused is refused once; its home may name it again. */
 export const adoptWish = (work: Work, board: Board, part: Part, found: SlotsSeen, now: Instant): void => {
   const wish = systemWishes.get(work, part);
   if (wish === null || wish.refused !== '') return;
   if (wish.looked) return tryAgain(work, part, wish.release, found, now);
+  let word: SystemWish['word'] = null;
   try {
     if (!isHere(work, board, wish, now)) return;
-    take(work, board, part, wish, found);
-    systemWishes.put(work, { ...wish, looked: true }, part);
+    const upkeep = openUpkeep(work, board, wish);
+    word = { version: upkeep.version, bakeMs: upkeep.rollout?.bakeMs ?? 0, windows: upkeep.windows };
+    take(work, board, part, wish, upkeep, found);
+    systemWishes.put(work, { ...wish, looked: true, word }, part);
   } catch (thrown) {
     const error = asLichenError(thrown);
     if (error.code === 'internal') throw thrown;
     work.emit({ kind: 'journal', line: `${part}: ${hex(wish.release)} is not taken: ${error.message}` });
     // What another signed may stand in its place.
     for (const document of [wish.release, wish.upkeep]) documents.remove(work, hex(document));
-    systemWishes.put(work, { ...wish, looked: true, refused: error.message.slice(0, LIMITS.textBytes / 8) }, part);
+    const refused = error.message.slice(0, LIMITS.textBytes / 8);
+    systemWishes.put(work, { ...wish, looked: true, word, refused, unfit: UNFIT.has(error.code) }, part);
   }
 };

@@ -1,9 +1,8 @@
 /** One lease of an instance after the other on one board, and how long the former may hold the latter off. */
 import { equal } from '../protocol/bytes.ts';
-import { LIMITS } from '../protocol/limits.ts';
 import type { Lease } from '../protocol/nouns/lease.ts';
 import type { Manifest } from '../protocol/nouns/release.ts';
-import { opensInMs } from '../protocol/nouns/windows.ts';
+import { waitsUntil } from './opening.ts';
 import type { Instance, Run } from './tables.ts';
 
 /** Of the same replica, in a later term. */
@@ -39,11 +38,5 @@ export const closedUntil = (
   now: { wallMs: number | null; monoMs: number },
 ): number | null => {
   const isUp = run.process === 'running' && opened && !closed;
-  const tenants = next.windows ?? undefined;
-  const { windows: owners } = next.lease;
-  if (supersededMonoMs === null || !isUp || (tenants === undefined && owners === undefined)) return null;
-  const endMonoMs = supersededMonoMs + LIMITS.windowMs;
-  const opensMs = now.wallMs === null ? null : opensInMs(now.wallMs, tenants, owners);
-  if (opensMs === 0 || now.monoMs >= endMonoMs) return null;
-  return opensMs === null ? endMonoMs : Math.min(endMonoMs, now.monoMs + opensMs);
+  return supersededMonoMs === null || !isUp ? null : waitsUntil(supersededMonoMs, now, next.windows ?? undefined, next.lease.windows);
 };

@@ -3,7 +3,8 @@ import * as v from 'valibot';
 import type { Bytes } from '../protocol/bytes.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import type { Manifest } from '../protocol/nouns/release.ts';
-import { hash, leaseId, ownerId, positive, publisherId, text, uint } from '../protocol/schema.ts';
+import type { Upkeep } from '../protocol/nouns/upkeep.ts';
+import { bytes, hash, leaseId, ownerId, positive, publisherId, text, uint } from '../protocol/schema.ts';
 import { table, volatileTable } from '../turn/table.ts';
 
 /** As the slots' door tells it. */
@@ -33,6 +34,8 @@ const updateSchema = v.strictObject({
 export type Update = v.InferOutput<typeof updateSchema>;
 /** part → its newest update. */
 export const updates = table('update', updateSchema);
+/** part → leases whose instances held their promises when its newest update was armed. */
+export const heldBefore = table('system-held', v.pipe(v.array(leaseId), v.maxLength(LIMITS.partitionsPerBoard)));
 /** part/publisher → the highest sequence that was kept here: nothing older is taken. */
 export const systemFloors = table('system-floor', positive);
 /** Whose word on its system the board takes, and the newest one that it obeyed. */
@@ -47,10 +50,28 @@ export interface SlotsSeen {
   retryMonoMs: number;
 }
 export const slotsSeen = volatileTable<SlotsSeen>('slots');
-/** The system that the board's home assigns; whether it was looked at, and why it is not taken; empty: it is. */
-export const systemWishes = volatileTable<{ release: Bytes; publisher: Bytes; upkeep: Bytes; looked: boolean; refused: string }>(
-  'system-wish',
+/** The system that the board's home assigns. */
+export interface SystemWish {
+  release: Bytes;
+  publisher: Bytes;
+  upkeep: Bytes;
+  looked: boolean;
+  /** Of the owner's word by which it is wanted; null before that was read. */
+  word: { version: number; bakeMs: number; windows: Upkeep['windows'] } | null;
+  /** Why it is not taken; empty: it is. Whether that is its own fault. */
+  refused: string;
+  unfit: boolean;
+}
+export const systemWishes = volatileTable<SystemWish>('system-wish');
+/** part → the board's word on the newest system that it was to run; `document`: as it signed it. */
+export const systemOutcomes = table(
+  'system-outcome',
+  v.strictObject({ release: hash, upkeep: positive, result: v.picklist(['passed', 'failed']), document: bytes(LIMITS.outcomeBytes) }),
 );
+/** part → since when it could be started, but for the time of the day. */
+export const readies = volatileTable<{ release: string; sinceMonoMs: number }>('system-ready');
+/** part → since when the release that it is to run has done well, without a break. */
+export const bakes = volatileTable<{ release: string; sinceMonoMs: number }>('bake');
 /** Release → the verified manifest of a system. */
 export const systemManifests = volatileTable<Manifest>('system-manifest');
 /** The machine is to start anew: since when, from when on instances end for that, and when it was told to. */

@@ -59,8 +59,9 @@ export const objectionToWish = (wish: Wish, floor: number, update: Update | null
 };
 
 /** A system that never found its gateway may be a good one on a bad day. */
-export const mayTryAgain = (update: Update, sinceMs: number): boolean =>
-  update.phase === 'failed' && update.lonely && update.attempts < ATTEMPTS && sinceMs >= AGAIN_MS;
+export const mayStillPass = ({ phase, lonely, attempts }: Update): boolean => phase === 'failed' && lonely && attempts < ATTEMPTS;
+
+export const mayTryAgain = (update: Update, sinceMs: number): boolean => mayStillPass(update) && sinceMs >= AGAIN_MS;
 
 export interface Shown {
   isPaired: boolean;

@@ -16,6 +16,7 @@ import {
   pairingNoun,
   type Report,
   reportNoun,
+  systemOutcomeNoun,
   usageNoun,
 } from '../../runtime/protocol/nouns/board.ts';
 import { grantNoun, renewalNoun } from '../../runtime/protocol/nouns/grant.ts';
@@ -270,6 +271,20 @@ export const SIGNED: SignedFrame[] = [
   one(upkeepNoun, { v, board, owner, version: 2, publisher: on.PUBLISHER, release: fill(5) }, 'owner', '/pinned'),
   one(upkeepNoun, { v, board, owner, version: 3, publisher: null }, 'owner', '/ended'),
   one(
+    upkeepNoun,
+    {
+      v,
+      board,
+      owner,
+      version: 4,
+      publisher: on.PUBLISHER,
+      rollout: { wave: 2, tolerated: 1, bakeMs: 600_000 },
+      windows: [{ fromMinute: 60, minutes: 90 }],
+    },
+    'owner',
+    '/waves',
+  ),
+  one(
     bindingNoun,
     on.binding('board 1', { policy: { partitions: 4, labels: [], windows: [{ fromMinute: 0, minutes: 1440 }] } }),
     'owner',
@@ -345,11 +360,17 @@ export const SIGNED: SignedFrame[] = [
     { v, board, lease: lease.lease, release: fill(3), sequence: 4, result: 'failed', why: 'answers did not hold within 3 s' },
     'board 1',
   ),
+  one(systemOutcomeNoun, { v, board, part: 'system', release: fill(5), upkeep: 4, result: 'passed', why: '' }, 'board 1'),
   one(
     reportNoun,
     {
       ...report,
-      runtime: { slot: 'data', release: fill(5), update: { release: fill(6), phase: 'failed', detail: 'it did not come home' } },
+      runtime: {
+        slot: 'data',
+        release: fill(5),
+        update: { release: fill(6), phase: 'failed', detail: 'it did not come home' },
+        outcome: fill(7, 300),
+      },
     },
     'board 1',
     '/runtime',

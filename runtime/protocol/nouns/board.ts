@@ -96,6 +96,8 @@ const systemReport = v.strictObject({
   /** Null: it was not given by an update, but written to the card. */
   release: v.nullable(hash),
   update: v.nullable(v.strictObject({ release: hash, phase: updatePhase, detail: text })),
+  /** How the newest that it was to run did, signed. */
+  outcome: v.optional(bytes(LIMITS.outcomeBytes)),
 });
 /** A board's word on how a release did under a lease; it stands in logs, so that every gateway decides alike upon it. */
 export const outcomeSchema = v.strictObject({
@@ -111,6 +113,21 @@ export const outcomeSchema = v.strictObject({
 });
 export type Outcome = v.InferOutput<typeof outcomeSchema>;
 export const outcomeNoun: Noun<Outcome> = noun('outcome', LIMITS.outcomeBytes, outcomeSchema);
+
+/** The same of a system, or of a runtime alone: upon it the owner's other boards are given it, or not. */
+export const systemOutcomeSchema = v.strictObject({
+  v: version1,
+  board: boardId,
+  part: v.picklist(['system', 'runtime']),
+  release: hash,
+  /** Version of the owner's word by which it was wanted. */
+  upkeep: positive,
+  result: v.picklist(['passed', 'failed']),
+  /** Empty when it passed. */
+  why: text,
+});
+export type SystemOutcome = v.InferOutput<typeof systemOutcomeSchema>;
+export const systemOutcomeNoun: Noun<SystemOutcome> = noun('system-outcome', LIMITS.outcomeBytes, systemOutcomeSchema);
 
 export const reportSchema = v.strictObject({
   v: version1,

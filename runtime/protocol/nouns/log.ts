@@ -43,6 +43,7 @@ export const entryKind = v.picklist([
   'offer',
   'close',
   'upkeep',
+  'system-outcome',
 ]);
 export type EntryKind = v.InferOutput<typeof entryKind>;
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { hex } from '../../../runtime/protocol/bytes.ts';
 import { seal, unseal } from '../../../runtime/protocol/noun.ts';
-import { reportNoun } from '../../../runtime/protocol/nouns/board.ts';
+import { reportNoun, systemOutcomeNoun } from '../../../runtime/protocol/nouns/board.ts';
 import { type Desired, desiredNoun } from '../../../runtime/protocol/nouns/lease.ts';
 import { publisherNoun } from '../../../runtime/protocol/nouns/trust.ts';
 import { upkeepNoun } from '../../../runtime/protocol/nouns/upkeep.ts';
@@ -105,6 +105,136 @@ describe('a board', () => {
     ]);
   });
 });
+
+describe('boards of one owner, one wave after the other', () => {
+  const fleet = (...waves: number[]) => {
+    const world = new GatewayWorld(['gateway a']);
+    const node = world.node(0);
+    node.accept(signedPublisher(doc));
+    const boards = waves.map((_, at) => {
+      const board = new PaperBoard(`board ${at + 1}`);
+      board.offer = { ...OFFER, image: { board: 'generic-amd64', parts: ['system', 'runtime'] } };
+      board.pair(node);
+      board.connect(node);
+      return board;
+    });
+    const order = (at: number, wave: number, version = 1, tolerated = 0): Node =>
+      node.accept(word({ board: boards[at]!.id, version, rollout: { wave, tolerated, bakeMs: 60_000 } }));
+    waves.forEach((wave, at) => {
+      order(at, wave);
+    });
+    /** Each as far as it got, by the sequence of what it is given. */
+    const has = (...sequences: number[]): string[] => {
+      world.pass(2000);
+      return boards.map((board) => sequences.map(String).find((sequence) => given(board) === hexOf(system(Number(sequence)))) ?? '-');
+    };
+    const tells = (at: number, sequence: number, result: 'passed' | 'failed', upkeepVersion = 1): void => {
+      const board = boards[at]!;
+      const { release } = system(sequence);
+      const said = { v: 1 as const, board: board.id, part: 'system' as const, release, upkeep: upkeepVersion, result };
+      const outcome = seal(systemOutcomeNoun, { ...said, why: result === 'failed' ? 'it did not come home' : '' }, board.signer);
+      const part = { slot: 'b', release: null, update: null, outcome };
+      board.say(
+        'report',
+        seal(reportNoun, { v: 1, board: board.id, bootId: 'boot', monoMs: 1, instances: [], system: part }, board.signer),
+      );
+    };
+    return { world, node, boards, order, has, tells };
+  };
+
+  test('are given a system when all of the waves before did well with it [updates-13]', () => {
+    const { node, boards, has, tells } = fleet(1, 2, 2, 3);
+    give(node, system(2));
+    expect(has(2)).toEqual(['2', '-', '-', '-']);
+    tells(0, 2, 'passed');
+    expect(has(2)).toEqual(['2', '2', '2', '-']);
+    tells(1, 2, 'passed');
+    expect(has(2)).toEqual(['2', '2', '2', '-']);
+    tells(2, 2, 'passed');
+    expect(has(2)).toEqual(['2', '2', '2', '2']);
+    expect(rowOf(node, boards[3]!)).toMatchObject({ system: null });
+    tells(3, 2, 'passed');
+    expect(rowOf(node, boards[3]!)).toMatchObject({ system: { fleet: { state: 'done', wave: 3, open: 3, of: 3, why: '' } } });
+  });
+
+  test('are given no more of it when it fails on one; where it did well it stays, and the next one begins anew', () => {
+    const { node, boards, has, tells } = fleet(1, 1, 2);
+    give(node, system(2), system(3));
+    tells(0, 2, 'passed');
+    tells(1, 2, 'passed');
+    tells(0, 3, 'passed');
+    expect(has(2, 3)).toEqual(['3', '3', '2']);
+    tells(1, 3, 'failed');
+    expect(has(2, 3)).toEqual(['3', '2', '2']);
+    expect(rowOf(node, boards[2]!)).toMatchObject({ upkeep: { rollout: { wave: 2 } } });
+    const why = `board ${boards[1]!.id}: it did not come home`;
+    expect(rowOf(node, boards[0]!)).toMatchObject({ system: { fleet: { state: 'halted', wave: 1, of: 2, trial: 'passed', why } } });
+    give(node, system(4));
+    expect(has(2, 3, 4)).toEqual(['4', '4', '2']);
+  });
+
+  test('are not waited for once their owner takes them out, or their key is gone', () => {
+    const { node, order, boards, has, tells } = fleet(1, 1, 2);
+    give(node, system(2));
+    tells(1, 2, 'passed');
+    expect(has(2)).toEqual(['2', '2', '-']);
+    order(0, 9, 2);
+    expect(has(2)).toEqual(['-', '2', '2']);
+    tells(2, 2, 'passed');
+    expect(has(2)).toEqual(['2', '2', '2']);
+    node.accept(word({ board: boards[0]!.id, version: 3 }));
+    expect(has(2)).toEqual(['2', '2', '2']);
+  });
+
+  test('are tried again by a newer word of their owner, who may tolerate some', () => {
+    const { node, order, has, tells } = fleet(1, 1, 2);
+    give(node, system(2));
+    tells(0, 2, 'failed');
+    expect(has(2)).toEqual(['-', '-', '-']);
+    order(0, 1, 2);
+    expect(has(2)).toEqual(['2', '2', '-']);
+    order(0, 1, 3, 1);
+    order(1, 1, 2, 1);
+    order(2, 2, 2, 1);
+    tells(0, 2, 'failed', 3);
+    expect(has(2)).toEqual(['-', '2', '-']);
+    tells(1, 2, 'passed', 2);
+    expect(has(2)).toEqual(['-', '2', '2']);
+  });
+
+  test('of another owner have no part in it, nor has one whose word is without a wave', () => {
+    const { node, boards, has } = fleet(1, 2, 2);
+    give(node, system(2));
+    node.accept(word({ board: boards[2]!.id, version: 2 }));
+    expect(has(2)).toEqual(['2', '-', '2']);
+  });
+
+  test("are not believed what they say of another one's system", () => {
+    const { node, boards, has } = fleet(1, 2);
+    give(node, system(2));
+    const [first, second] = boards as [PaperBoard, PaperBoard];
+    const said = {
+      v: 1 as const,
+      board: first.id,
+      part: 'system' as const,
+      release: system(2).release,
+      upkeep: 1,
+      result: 'passed' as const,
+      why: '',
+    };
+    const outcome = seal(systemOutcomeNoun, said, second.signer);
+    for (const by of [first, second]) {
+      const part = { slot: 'b', release: null, update: null, outcome };
+      by.say('report', seal(reportNoun, { v: 1, board: by.id, bootId: 'boot', monoMs: 1, instances: [], system: part }, by.signer));
+    }
+    expect(has(2)).toEqual(['2', '-']);
+  });
+});
+
+const rowOf = (node: Node, { id }: PaperBoard): unknown => {
+  const rows: unknown = node.json('boards');
+  return Array.isArray(rows) ? rows.find((row) => row.board === id) : null;
+};
 
 describe("an owner's word on a system", () => {
   const refused = (document: Uint8Array, code: string): void => {

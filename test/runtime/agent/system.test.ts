@@ -1,9 +1,11 @@
 /** A board's own system: who may replace it, what a bad one comes to, and what is left of it when the power goes. */
 import { describe, expect, test } from 'vitest';
 import { hex } from '../../../runtime/protocol/bytes.ts';
-import type { Report } from '../../../runtime/protocol/nouns/board.ts';
-import { type BOARD, type BoardWorld, placed } from '../../support/board-world.ts';
-import { testCrypto } from '../../support/crypto.ts';
+import { unseal } from '../../../runtime/protocol/noun.ts';
+import { type Report, systemOutcomeNoun } from '../../../runtime/protocol/nouns/board.ts';
+import type { Upkeep } from '../../../runtime/protocol/nouns/upkeep.ts';
+import { BOARD, type BoardWorld, placed } from '../../support/board-world.ts';
+import { keyOf, testCrypto } from '../../support/crypto.ts';
 import { smallRelease } from '../../support/small-release.ts';
 import { assign, FIRST_ROOT, hexOf, runtimeRelease, type System, slottedWorld, system, upkeep } from '../../support/system.ts';
 
@@ -263,6 +265,114 @@ describe('the runtime alone', () => {
     world.pass(120_000);
     expect([slots.running, versions.running]).toEqual(['b', 'b']);
     expect([told(world), toldOf(world)]).toEqual(['b kept', 'b kept']);
+  });
+});
+
+describe('how a system did is said by its board [updates-14]', () => {
+  const outcome = (world: BoardWorld) => {
+    const document = lastSaid(world)?.outcome;
+    if (document === undefined) return null;
+    const { value, signer } = unseal(testCrypto, systemOutcomeNoun, document);
+    expect(signer).toEqual(keyOf('board 1').publicKey);
+    return { release: hex(value.release), upkeep: value.upkeep, result: value.result, why: value.why };
+  };
+  const word = (bakeMs: number, version = 1): Upkeep => upkeep({ version, rollout: { wave: 1, tolerated: 0, bakeMs } });
+
+  test('once it was kept and all has run well for as long as its owner wants', () => {
+    const { world } = slottedWorld();
+    const one = placed(world);
+    world.assign(one).pass(5000);
+    assign(world, system(2), word(600_000));
+    world.pass(120_000);
+    expect([told(world), outcome(world)]).toEqual(['b kept', null]);
+    world.pass(600_000);
+    expect(outcome(world)).toEqual({ release: hexOf(system(2)), upkeep: 1, result: 'passed', why: '' });
+    // It is said in every report, also by the next life.
+    world.reboot();
+    world.pass(60_000);
+    expect(outcome(world)?.result).toBe('passed');
+  });
+
+  test('and not while an instance that ran before it does not', () => {
+    const { world } = slottedWorld();
+    const one = placed(world);
+    world.assign(one).pass(5000);
+    assign(world, system(2), word(600_000));
+    world.pass(120_000);
+    world.engine.broken.add('start');
+    world.engine.crash(one.lease.lease);
+    world.pass(1_200_000);
+    expect([told(world), outcome(world)]).toEqual(['b kept', null]);
+    world.engine.broken.delete('start');
+    world.pass(1_200_000);
+    expect(outcome(world)?.result).toBe('passed');
+  });
+
+  test('failed, with why it was left, and once more under a newer word', () => {
+    const two = system(2);
+    let isGood = false;
+    const { world } = slottedWorld((release) => isGood || release !== hexOf(two));
+    assign(world, two, word(0));
+    world.pass(60_000);
+    expect(outcome(world)).toMatchObject({ upkeep: 1, result: 'failed', why: expect.stringMatching(/did not come so far/) });
+    isGood = true;
+    assign(world, two, word(0, 2));
+    world.pass(60_000);
+    expect(outcome(world)).toMatchObject({ upkeep: 2, result: 'passed' });
+  });
+
+  test('not yet while it may have been the network that it did not come home', () => {
+    const { world } = slottedWorld((release, { gateways }) => {
+      for (const gateway of gateways) gateway.silent = release !== null;
+      return true;
+    });
+    assign(world, system(2), word(0));
+    world.pass(HOUR_MS / 2);
+    expect([told(world), outcome(world)]).toEqual(['a failed', null]);
+    world.pass(6 * HOUR_MS);
+    expect(outcome(world)).toMatchObject({ result: 'failed', why: expect.stringMatching(/did not come home/) });
+  });
+
+  test('failed, when it is none that such a board could run; of an old one nothing is said', () => {
+    const { world } = slottedWorld();
+    assign(world, system(2, { arch: 'arm64' }), word(0));
+    world.pass(60_000);
+    expect(outcome(world)).toMatchObject({ result: 'failed', why: expect.stringMatching(/arm64/) });
+    assign(world, system(5), word(0, 2));
+    world.pass(60_000);
+    expect(outcome(world)).toMatchObject({ release: hexOf(system(5)), result: 'passed' });
+    assign(world, system(4), word(0, 3));
+    world.pass(60_000);
+    expect([told(world), outcome(world)?.release]).toEqual(['b failed', hexOf(system(5))]);
+  });
+});
+
+describe('a system that was fetched', () => {
+  test('takes the place of what runs at a time of the day that its owner lets it [updates-15]', () => {
+    const { world, slots } = slottedWorld();
+    world.pass(3000);
+    const minute = Math.floor((world.clock.now().wallMs / 60_000 + 90) % (24 * 60));
+    assign(world, system(2), upkeep({ windows: [{ fromMinute: minute, minutes: 30 }] }));
+    world.pass(HOUR_MS);
+    expect([slots.running, told(world)]).toEqual(['a', 'a written']);
+    world.pass(HOUR_MS);
+    expect([slots.running, told(world)]).toEqual(['b', 'b kept']);
+  });
+
+  test('does not once its home has thought better of it', () => {
+    const { world, slots } = slottedWorld();
+    const minute = Math.floor((world.clock.now().wallMs / 60_000 + 90) % (24 * 60));
+    assign(world, system(2), upkeep({ windows: [{ fromMinute: minute, minutes: 30 }] }));
+    world.pass(HOUR_MS);
+    expect(told(world)).toBe('a written');
+    for (const gateway of world.gateways) {
+      const { image: _, ...rest } = gateway.forge.desired ?? {};
+      gateway.forge.desired = rest;
+      gateway.seq++;
+    }
+    world.message('desired', world.home.desired(BOARD, world.tenure));
+    world.pass(3 * HOUR_MS);
+    expect(slots.running).toBe('a');
   });
 });
 
