@@ -142,6 +142,42 @@ describe('boards of one owner, one wave after the other', () => {
     return { world, node, boards, order, has, tells };
   };
 
+  test('are given it in the same order when the gateway of the first is gone', () => {
+    const world = new GatewayWorld().linkAll();
+    const [first, second] = [world.node(0), world.node(1)];
+    first.accept(signedPublisher(doc));
+    const boards = [first, second].map((node, at) => {
+      const board = new PaperBoard(`board ${at + 1}`);
+      board.offer = { ...OFFER, image: { board: 'generic-amd64', parts: ['system'] } };
+      board.pair(node);
+      board.connect(node);
+      node.accept(word({ board: board.id, rollout: { wave: at + 1, tolerated: 0, bakeMs: 0 } }));
+      return board;
+    });
+    give(first, system(2));
+    world.pass(20_000);
+    expect(boards.map(given)).toEqual([hexOf(system(2)), '']);
+    const [one] = boards as [PaperBoard];
+    const said = {
+      v: 1 as const,
+      board: one.id,
+      part: 'system' as const,
+      release: system(2).release,
+      upkeep: 1,
+      result: 'passed' as const,
+    };
+    const outcome = seal(systemOutcomeNoun, { ...said, why: '' }, one.signer);
+    const part = { slot: 'b', release: system(2).release, update: null, outcome };
+    one.say('report', seal(reportNoun, { v: 1, board: one.id, bootId: 'boot', monoMs: 1, instances: [], system: part }, one.signer));
+    world.pass(20_000);
+    first.stop();
+    second.stop();
+    second.start();
+    boards[1]!.connect(second);
+    world.pass(20_000);
+    expect(given(boards[1]!)).toBe(hexOf(system(2)));
+  });
+
   test('are given a system when all of the waves before did well with it [updates-13]', () => {
     const { node, boards, has, tells } = fleet(1, 2, 2, 3);
     give(node, system(2));
