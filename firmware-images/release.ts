@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { writeBundle } from '../recipes/builder/bundle.ts';
 import { bundleOf, type Packed, pack, withParents } from '../recipes/builder/pack.ts';
 import { openKeyFile } from '../runtime/adapters/keyfile.ts';
+import { ENTRY } from '../runtime/adapters/slots/u-boot.ts';
 import { withHashes } from '../runtime/adapters/slots/verity.ts';
 import { hex } from '../runtime/protocol/bytes.ts';
 import { refuse } from '../runtime/protocol/errors.ts';
@@ -64,9 +65,8 @@ const rootIn = (file: number, start: number, bytes: number): Root => {
 /** What the kernel is told, but for the slot. */
 const wordsIn = (folder: string): string => {
   const entry = join(folder, 'lichen-a.conf');
-  const said = existsSync(entry)
-    ? /^options (.*)$/m.exec(readFileSync(entry, 'utf8'))?.[1]
-    : readFileSync(join(folder, 'a', 'words.txt'), 'utf8').trim();
+  const [path, line] = existsSync(entry) ? [entry, /^options (.*)$/m] : [join(folder, 'a', ENTRY), /^words=(.*)$/m];
+  const said = existsSync(path) ? line.exec(readFileSync(path, 'utf8'))?.[1] : undefined;
   if (said === undefined) return refuse('image-failed', 'its boot partition does not say how its kernel is started');
   return said
     .split(' ')
@@ -81,7 +81,7 @@ const bootIn = async (image: string, start: number): Promise<{ path: string; byt
   try {
     await runTool('mcopy', ['-s', '-n', '-i', at, '::lichen/a', folder]);
     await runTool('mcopy', ['-n', '-i', at, '::loader/entries/lichen-a.conf', folder]).catch(() => undefined);
-    const names = readdirSync(join(folder, 'a')).filter((name) => name !== 'words.txt' && name !== 'release');
+    const names = readdirSync(join(folder, 'a')).filter((name) => name !== ENTRY && name !== 'release');
     const files = names.map((name) => ({ path: `boot/${name}`, bytes: new Uint8Array(readFileSync(join(folder, 'a', name))) }));
     return [...files, { path: WORDS_FILE, bytes: new TextEncoder().encode(`${wordsIn(folder)}\n`) }];
   } finally {

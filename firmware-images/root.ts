@@ -11,6 +11,8 @@ const HOME = 'usr/lib/lichen';
 
 /** Run before there is a root, and beside it. */
 const FIRST = ['init', 'guard'];
+/** Wanted on either side. */
+const BOTH = ['records'];
 /** Lies where busybox looks for it. */
 const TABLE = 'inittab';
 
@@ -114,13 +116,13 @@ export const firstPrograms = (trees: Map<string, string>): Closure => closeOver(
 
 const FIRST_APPLETS = [
   ...['[', 'basename', 'cat', 'chroot', 'cp', 'dirname', 'echo', 'find', 'grep', 'insmod', 'kill', 'mkdir', 'modprobe', 'mount', 'mv'],
-  ...['readlink', 'reboot', 'sed', 'sh', 'sleep', 'sort', 'switch_root', 'sync', 'xargs'],
+  ...['readlink', 'reboot', 'rm', 'sed', 'sh', 'sleep', 'sort', 'switch_root', 'sync', 'xargs'],
 ];
 
 export const firstTree = (trees: Map<string, string>, modules: Tree): Tree => {
   const tree: Tree = new Map();
   for (const name of ['dev', 'proc', 'root', 'sys', 'tmp']) tree.set(name, { kind: 'directory', mode: 0o755 });
-  for (const name of FIRST) tree.set(name, { kind: 'file', mode: 0o755, bytes: readFileSync(join(files, name)) });
+  for (const name of [...FIRST, ...BOTH]) tree.set(name, { kind: 'file', mode: 0o755, bytes: readFileSync(join(files, name)) });
   tree.set('bin/busybox', { kind: 'file', mode: 0o755, from: join(trees.get('busybox-static') ?? '', 'usr/bin/busybox') });
   for (const name of FIRST_APPLETS) tree.set(`bin/${name}`, { kind: 'link', to: 'busybox' });
   for (const [path, entry] of [...modules, ...firstPrograms(trees).tree]) tree.set(path.replace(/^usr\//, ''), entry);

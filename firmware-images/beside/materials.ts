@@ -107,7 +107,7 @@ const HEAD = `What this image is made of, and under which licences.
 
 Lichen itself: Apache-2.0. The sources of every Debian package, of the kernel (GPL-2.0 with its system call note) as of all others, are
 those that Debian keeps for the version that is named: "apt-get source NAME=VERSION" on any Debian with deb-src lines, or
-https://sources.debian.org. Nothing was changed in any of them; programs lost their symbols, and not all of each package is in the image.
+https://sources.debian.org. Nothing was changed in any of them, but that a Pi's tables say where its card is; programs lost their symbols, and not all of each package is in the image.
 `;
 
 /** For people: a table first, then every text as its authors wrote it. */

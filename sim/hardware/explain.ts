@@ -207,9 +207,7 @@ export const EXPLAIN: Explanation[] = [
   },
   {
     part: 'slots',
-    models: [
-      'two system slots; a new system is tried once (tryboot) or a few times (boot counting), and the old one comes back unless the new is confirmed',
-    ],
+    models: ['two system slots; a new system is tried a few times, and the old one comes back unless the new is confirmed'],
     parameters: [],
     doesNot: [
       'being driven by the runtime: it has no engine for system updates yet, so no scenario reaches this part',

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 /** Started by the machine itself, without firmware. */
 export interface Direct {
   kernelPath: string;
-  firstPath: string;
+  /** Of a kernel; a loader finds it by itself. */
+  firstPath?: string;
   commandLine: string;
   /** A device tree, where the machine brings none. */
   tablePath?: string;
@@ -29,6 +30,8 @@ export interface Wanted {
 
 export interface Hardware {
   emulator: string;
+  /** What it says when it should start again and does not know how. */
+  stalls?: RegExp;
   arguments(wanted: Wanted): string[];
 }
 
@@ -43,7 +46,8 @@ const firmware = (code: string, variables: string, folder: string): string[] => 
 };
 
 const started = ({ kernelPath, firstPath, commandLine, tablePath }: Direct): string[] => [
-  ...['-kernel', kernelPath, '-initrd', firstPath, '-append', commandLine],
+  ...['-kernel', kernelPath, '-append', commandLine],
+  ...(firstPath === undefined ? [] : ['-initrd', firstPath]),
   ...(tablePath === undefined ? [] : ['-dtb', tablePath]),
 ];
 
@@ -101,11 +105,17 @@ export const VIRT: Hardware = {
   ],
 };
 
-/** A Raspberry Pi 3 B from its kernel on: QEMU has none of the firmware, one size of memory, and cards of powers of two. */
+/**
+ * A Raspberry Pi 3 B from what its firmware starts on: QEMU has none of the firmware, one size of memory, and cards of powers of two. Its kernel
+ * starts it again by the watchdog, which has to be left out. All four processors in one thread: until there is a kernel three of them wait for it,
+ * and as threads they would each take as much as the one that works.
+ */
 export const PI_3B: Hardware = {
   emulator: 'qemu-system-aarch64',
-  arguments: ({ disks, direct, wire, reboots }) => [
-    ...[...quiet({ reboots }), '-machine', 'raspi3b', '-accel', 'tcg', '-serial', 'null', '-serial', 'stdio'],
+  stalls: /Reboot failed -- System halted/,
+  arguments: ({ disks, direct, wire, reboots, monitorPath }) => [
+    ...(monitorPath === null ? [] : ['-monitor', `unix:${monitorPath},server=on,wait=off`]),
+    ...[...quiet({ reboots }), '-machine', 'raspi3b', '-accel', 'tcg,thread=single', '-serial', 'null', '-serial', 'stdio'],
     ...disks.flatMap(({ path }) => ['-drive', `if=sd,format=raw,cache=unsafe,file=${path}`]),
     ...(wire === null ? [] : ['-netdev', wire, '-device', 'usb-net,netdev=wire']),
     ...(direct === undefined ? [] : started(direct)),

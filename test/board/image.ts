@@ -82,13 +82,29 @@ export const takeFrom = (card: string, name: string, to: string): void =>
 export const takeFolder = (card: string, name: string, to: string): void =>
   void execFileSync('mcopy', ['-s', '-n', '-i', `${card}${BOOT_AT}`, `::${name}`, to]);
 
-const ENTRY = 'loader/entries/lichen-a.conf';
+/** What lies in slot a, into slot b as well. */
+export const copySlot = (card: string): void => {
+  const [from, to] = [slotAt('a'), slotAt('b')].map((place) => place / 1024 ** 2);
+  execFileSync('dd', [`if=${card}`, `of=${card}`, 'bs=1M', `skip=${from}`, `seek=${to}`, 'count=256', 'conv=notrunc', 'status=none']);
+};
 
-/** Of slot a under UEFI, as somebody with a computer would do it. */
-const rewordSlot = (card: string, change: (entry: string) => string): void => {
-  takeFrom(card, ENTRY, `${card}.entry`);
+/** A folder of the first partition, changed by what works on folders. */
+export const changeFolder = (card: string, name: string, scratch: string, change: (boot: string) => void): void => {
+  rmSync(scratch, { recursive: true, force: true });
+  mkdirSync(scratch);
+  takeFolder(card, name, scratch);
+  change(scratch);
+  execFileSync('mdeltree', ['-i', `${card}${BOOT_AT}`, `::${name}`]);
+  execFileSync('mcopy', ['-s', '-n', '-i', `${card}${BOOT_AT}`, join(scratch, name), '::']);
+};
+
+const entryOf = ({ name }: Board): string => (name === 'pi' ? 'lichen/a/entry.txt' : 'loader/entries/lichen-a.conf');
+
+/** Of slot a, as somebody with a computer would do it. */
+const rewordSlot = (card: string, board: Board, change: (entry: string) => string): void => {
+  takeFrom(card, entryOf(board), `${card}.entry`);
   writeFileSync(`${card}.entry`, change(readFileSync(`${card}.entry`, 'utf8')));
-  putOn(card, `${card}.entry`, ENTRY);
+  putOn(card, `${card}.entry`, entryOf(board));
   rmSync(`${card}.entry`);
 };
 
@@ -111,7 +127,7 @@ export const otherImage = async (
   rmSync(packed.path);
   writeSync(file, whole, 0, whole.length, SLOT_A_AT);
   closeSync(file);
-  rewordSlot(path, (entry) => entry.replace(/lichen\.root=\S+/, packed.word).replace('panic=10', 'panic=1'));
+  rewordSlot(path, board, (entry) => entry.replace(/lichen\.root=\S+/, packed.word).replace('panic=10', 'panic=1'));
 };
 
 /** As a card that is worn out does it: a byte in the middle of a file in a slot's root is another one. */

@@ -61,7 +61,8 @@ export class Machine {
       plugs = false,
       clock,
     } = options;
-    const monitorPath = plugs ? this.#monitorPath : null;
+    const stalls = reboots ? hardware.stalls : undefined;
+    const monitorPath = plugs || stalls !== undefined ? this.#monitorPath : null;
     const wire = alone ? null : wireTo(reaches, shows);
     const wanted = { disks, memoryMib, direct, reboots, clock, folder: this.#folder, wire, monitorPath };
     this.#child = spawn(hardware.emulator, hardware.arguments(wanted), { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -73,6 +74,7 @@ export class Machine {
       createInterface({ input: stream }).on('line', (line) => {
         this.#said.push(line.trimEnd());
         if (process.env.LICHEN_SERIAL !== undefined) process.stderr.write(`${line}\n`);
+        if (stalls?.test(line)) this.#order('system_reset').catch((error: unknown) => this.#said.push(String(error)));
         wake();
       });
     }

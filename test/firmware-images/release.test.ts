@@ -11,6 +11,7 @@ import { readBundle } from '../../recipes/builder/bundle.ts';
 import { openKeyFile } from '../../runtime/adapters/keyfile.ts';
 import { erofsBytes } from '../../runtime/adapters/slots/content.ts';
 import { entryText } from '../../runtime/adapters/slots/systemd-boot.ts';
+import { entryFile } from '../../runtime/adapters/slots/u-boot.ts';
 import { withHashes } from '../../runtime/adapters/slots/verity.ts';
 import { imageFiles } from '../../runtime/protocol/image.ts';
 import { unseal } from '../../runtime/protocol/noun.ts';
@@ -86,21 +87,19 @@ describe('a release of an image', () => {
     await expect(released()).rejects.toMatchObject({ code: 'image-failed', message: expect.stringContaining('not true of its root') });
   });
 
-  test('of a Pi has its tables, too', async () => {
+  test('of a Pi has the words of its entry, and not the entry', async () => {
     await imageOf(
       'pi',
       (word) =>
         new Map([
-          ['config.txt', text('os_prefix=lichen/a/\n')],
           ['lichen/a/linux', text('kernel')],
           ['lichen/a/first', text('first root')],
-          ['lichen/a/words.txt', text(`lichen.slot=a console=tty0 ${word}\n`)],
-          ['lichen/a/bcm2711-rpi-4-b.dtb', text('table')],
+          ['lichen/a/entry.txt', text(entryFile({ linux: '1', first: '2', words: `console=tty0 ${word}` }))],
         ]),
     );
     const { manifest, names, contentOf } = await released();
     expect(manifest).toMatchObject({ arch: 'arm64', image: { board: 'pi' } });
-    expect(names).toContain('boot/bcm2711-rpi-4-b.dtb');
+    expect(names).toEqual(['boot/first', 'boot/linux', 'boot/words', 'root']);
     expect(contentOf('boot/words').toString()).toMatch(/^console=tty0 lichen\.root=/);
   });
 

@@ -8,6 +8,7 @@ import type { Part } from '../../protocol/image.ts';
 import { map, name, parse } from '../../protocol/schema.ts';
 import { openSlots } from './slots.ts';
 import { systemdBoot } from './systemd-boot.ts';
+import { uBoot } from './u-boot.ts';
 import { openVersions } from './versions.ts';
 
 const path = v.pipe(v.string(), v.regex(/^\/[A-Za-z0-9/_.-]+$/, 'expected an absolute path'));
@@ -19,6 +20,8 @@ const found = v.pipe(
   v.strictObject({
     /** Some of its root cannot be read, and there is no other slot to go to. */
     damaged: v.boolean(),
+    /** What starts the machine, and counts: nothing that does, on a Pi 5. */
+    loader: v.picklist(['systemd-boot', 'u-boot', 'none']),
     ...{ board: name, running: slot, boot: path, roots: v.pipe(map, v.strictObject({ a: path, b: path })) },
     /** Which release of the runtime alone was started (empty: the one of the system), and on which system. */
     ...{ runtime: v.pipe(v.string(), v.regex(/^([0-9a-f]{64})?$/)), system: v.pipe(v.string(), v.regex(/^[ab]:([0-9a-f]{64})?$/)) },
@@ -36,22 +39,22 @@ const forgetCached = (): void => writeFileSync('/proc/sys/vm/drop_caches', '1\n'
 
 const DAMAGED =
   'a whole system (the card has lost some of the root, and there is no other on it): write the card anew, or give the board an update';
-const TRYBOOT = 'updates of the system (this kernel cannot ask the Pi to start the other slot once): write the card anew instead';
+const NO_LOADER = 'updates of the system (nothing here starts the other slot and counts): write the card anew instead';
 
 export const openImageSlots = (file: string, dataPath: string): Opened => {
   if (!existsSync(file)) return { slots: null, lacks: [] };
-  const { board, running, damaged, boot, roots, runtime: release, system: on } = parse(found, JSON.parse(readFileSync(file, 'utf8')), file);
+  const told = parse(found, JSON.parse(readFileSync(file, 'utf8')), file);
+  const { board, running, loader, damaged, boot, roots, runtime: release, system: on } = told;
   const lacks = damaged ? [DAMAGED] : [];
   const runtime = openVersions({
     ...{ path: join(dataPath, 'runtime'), running: release === '' ? null : release, file: process.argv[1] ?? '', system: on, forgetCached },
     // As when init ends it: instances go on.
     restart: () => void process.kill(process.pid, 'SIGTERM'),
   });
-  if (!existsSync(join(boot, 'loader', 'entries')))
-    return { slots: { doors: { runtime }, parts: ['runtime'], board }, lacks: [...lacks, TRYBOOT] };
+  if (loader === 'none') return { slots: { doors: { runtime }, parts: ['runtime'], board }, lacks: [...lacks, NO_LOADER] };
   const system = openSlots({
     ...{ bootPath: boot, running, roots, stagePath: join(dataPath, 'slot'), forgetCached },
-    records: systemdBoot({ bootPath: boot, running }),
+    records: (loader === 'u-boot' ? uBoot : systemdBoot)({ bootPath: boot, running }),
     setWritable: (is) => void execFileSync('mount', ['-o', is ? 'remount,rw' : 'remount,ro', boot]),
     restart: () => void execFileSync('reboot'),
   });

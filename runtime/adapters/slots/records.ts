@@ -12,8 +12,6 @@ export interface BootRecords {
   arm(words: string): void;
   keep(): void;
   leave(): void;
-  /** Just before the machine starts anew. */
-  parting(): void;
 }
 
 export interface BootOptions {

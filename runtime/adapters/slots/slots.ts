@@ -102,7 +102,6 @@ export const openSlots = (options: SlotsOptions): Slots => {
         await writing(records.leave);
         return { kind: 'slot-left' };
       case 'restart':
-        await writing(records.parting);
         restart();
         return null;
     }

@@ -73,6 +73,5 @@ export const systemdBoot = ({ bootPath, running }: BootOptions): BootRecords => 
     },
     keep: () => rename(`lichen-${running}.conf`),
     leave: () => rename(`lichen-${running}+0-${TRIES}.conf`),
-    parting: () => undefined,
   };
 };

@@ -1,5 +1,5 @@
-/** The slots' door on files: what systemd's loader and the Pi's firmware do with them is played. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+/** The slots' door on files: what systemd's loader does with them is played, U-Boot's script is run. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -7,20 +7,21 @@ import { erofsBytes } from '../../../../runtime/adapters/slots/content.ts';
 import type { BootRecords } from '../../../../runtime/adapters/slots/records.ts';
 import { openSlots } from '../../../../runtime/adapters/slots/slots.ts';
 import { systemdBoot } from '../../../../runtime/adapters/slots/systemd-boot.ts';
-import { tryboot } from '../../../../runtime/adapters/slots/tryboot.ts';
+import { uBoot } from '../../../../runtime/adapters/slots/u-boot.ts';
 import type { Slots } from '../../../../runtime/ports/slots.ts';
 import { type SlotsRig, slotsContract } from '../../../contract/slots.ts';
 import { loader, makeSlotFiles, underUefi } from '../../../support/slot-files.ts';
+import { uBootStarts, underUBoot } from '../../../support/u-boot.ts';
 
 /** A rig of files. `start` says which slot the firmware takes. */
 const rigOf = (
   prepare: (boot: string) => void,
   records: (boot: string, running: string) => BootRecords,
-  start: (boot: string, asked: boolean) => string,
+  start: (boot: string) => string,
 ): SlotsRig => {
   const folder = mkdtempSync(join(tmpdir(), 'lichen-slots-'));
   const { boot, roots, stage } = makeSlotFiles(folder, prepare);
-  let [running, asked, isWritable] = ['a', false, false];
+  let [running, isWritable] = ['a', false];
   const open = (): Slots => {
     const plain = records(boot, running);
     const guarded =
@@ -37,23 +38,19 @@ const rigOf = (
         arm: guarded((words = '') => plain.arm(words)),
         keep: guarded(plain.keep),
         leave: guarded(plain.leave),
-        parting: guarded(plain.parting),
       },
       setWritable: (is) => {
         isWritable = is;
       },
       forgetCached: () => {},
-      restart: () => {
-        asked = true;
-      },
+      restart: () => {},
     });
   };
   let door = open();
   return {
     door: () => door,
     boot: () => {
-      running = start(boot, asked);
-      asked = false;
+      running = start(boot);
       door = open();
     },
     root: (bytes) => new Uint8Array(readFileSync(roots[running]!).subarray(0, bytes)),
@@ -69,25 +66,13 @@ const byLoader = (boot: string): string => {
 
 slotsContract('slots by systemd-boot', () => rigOf(underUefi, (bootPath, running) => systemdBoot({ bootPath, running }), byLoader), 3);
 
-/** The Pi's firmware: `tryboot.txt` once, when it was asked to. */
-const firmware = (boot: string, asked: boolean): string => {
-  const name = asked && existsSync(join(boot, 'tryboot.txt')) ? 'tryboot.txt' : 'config.txt';
-  const slot = /^os_prefix=lichen\/([ab])\/$/m.exec(readFileSync(join(boot, name), 'utf8'))?.[1] ?? '';
-  if (slot !== 'a' || existsSync(join(boot, 'lichen', slot, 'words')))
-    expect(readFileSync(join(boot, 'lichen', slot, 'words.txt'), 'utf8')).toBe(`lichen.slot=${slot} quiet\n`);
-  return slot;
+const byUBoot = (boot: string): string => {
+  const started = uBootStarts(boot);
+  expect(started?.words).toBe(`panic=10 lichen.loader=u-boot lichen.slot=${started?.slot} quiet`);
+  return started?.slot ?? '';
 };
 
-slotsContract(
-  "slots by the Pi's tryboot",
-  () =>
-    rigOf(
-      (boot) => writeFileSync(join(boot, 'config.txt'), 'arm_64bit=1\nos_prefix=lichen/a/\nkernel=linux\n'),
-      (bootPath, running) => tryboot({ bootPath, running }),
-      firmware,
-    ),
-  1,
-);
+slotsContract('slots by U-Boot', () => rigOf(underUBoot, (bootPath, running) => uBoot({ bootPath, running }), byUBoot), 3);
 
 describe('the length of an erofs', () => {
   test('is what its first block says, and nothing when it is none', () => {
