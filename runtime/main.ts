@@ -16,6 +16,7 @@ import { boardModel, readModel } from './adapters/inventory.ts';
 import { openKeyFile } from './adapters/keyfile.ts';
 import { openLmdbStore } from './adapters/lmdb-store.ts';
 import { MqttLink } from './adapters/mqtt-link.ts';
+import { NeighboursDoor } from './adapters/neighbours/door.ts';
 import { wearOf } from './adapters/partitions/log-keep.ts';
 import { openPartitions } from './adapters/partitions/open.ts';
 import { forgetClaim, readSetup } from './adapters/setup.ts';
@@ -32,6 +33,7 @@ import { notGiven, offerOf } from './core/capacity.ts';
 import { ONE, pairings } from './core/tables.ts';
 import type { Files } from './ports/files.ts';
 import type { Link } from './ports/link.ts';
+import type { Neighbours } from './ports/neighbours.ts';
 import type { PartitionEvent, PartitionStep, Partitions } from './ports/partitions.ts';
 import type { Slots } from './ports/slots.ts';
 import { hex } from './protocol/bytes.ts';
@@ -45,7 +47,7 @@ import type { Store } from './turn/store.ts';
 import { startTurn, type Turn } from './turn/turn.ts';
 import type { Home } from './unpaired/pairing.ts';
 import { findHome } from './unpaired/unpaired.ts';
-import { asUsage, HELP, lentIn, number, OPTIONS, paceOf, type Values } from './words.ts';
+import { asUsage, HELP, lentIn, neighboursIn, number, OPTIONS, paceOf, type Values } from './words.ts';
 
 export const SOFTWARE = 'lichen-runtime/0.1.0';
 
@@ -64,6 +66,7 @@ interface Doors {
   files: Files;
   link: Link;
   slots: Partial<Record<Part, Slots>> | null;
+  neighbours: Neighbours | null;
 }
 
 /** Sources and sinks of the turn: every effect goes to its door, every door's answer comes back as an event. */
@@ -81,6 +84,8 @@ const wire = (turn: Turn<Event>, doors: Doors, effect: Effect): void => {
       return doors.files.perform(effect.step, turn.submit);
     case 'slots':
       return doors.slots?.[effect.part]?.perform(effect.step, (event) => turn.submit(saidBy(effect.part, event)));
+    case 'neighbours':
+      return doors.neighbours?.perform(effect.step);
     case 'wake':
       return void doors.clock.after(effect.afterMs, () => turn.submit({ kind: 'wake' }));
     case 'journal':
@@ -139,6 +144,7 @@ const beginTurn = (board: Board, doors: Doors, stick: StickLink | null, store: S
   });
   doors.partitions.watch(turn.submit);
   doors.link.watch(turn.submit);
+  doors.neighbours?.watch(turn.submit);
   turn.submit({ kind: 'boot' });
   return turn;
 };
@@ -184,11 +190,13 @@ const run = async (given: Values): Promise<void> => {
   const network = new MqttLink({ identity, keepaliveS: number(values, 'keepalive-s'), timeoutMs: pace.patienceMs, ...route });
   const stick = stickBeside(network, values.stick, { data, board: id, clock, freshMs: pace.reportMs });
   const link = stick ?? network;
+  const port = neighboursIn(values);
+  const neighbours = port === null ? null : new NeighboursDoor({ read: files.read, entropy: kernelEntropy, port, journal });
   const board: Board = {
     ...{ crypto: nodeCrypto, unpack: unpackZstd, sealer: nodeSealer, opener, signer: key.signer, entropy: kernelEntropy },
-    ...{ id, bootId: bootId(), software: SOFTWARE, offer, pace },
+    ...{ id, bootId: bootId(), software: SOFTWARE, offer, pace, neighbours: neighbours !== null },
   };
-  const turn = beginTurn(board, { clock, partitions, files, link, slots: slots?.doors ?? null }, stick, store, owner);
+  const turn = beginTurn(board, { clock, partitions, files, link, slots: slots?.doors ?? null, neighbours }, stick, store, owner);
   const lacks = [...enforcement.lacks, ...fixed, ...notGiven(enforcement, lent.capacity, lent.grants)];
   if (pairings.get(rowsOf(store), ONE) !== null) forgetClaim(data);
   else {
@@ -201,7 +209,7 @@ const run = async (given: Values): Promise<void> => {
   }
   journal('running', { board: id, tier: offer.tier, engine: offer.engine, lacks });
   beat(turn, pace);
-  const stop = endOf(link, partitions, store);
+  const stop = endOf(link, partitions, neighbours, store);
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
 };
@@ -212,8 +220,9 @@ const beat = (turn: Turn<Event>, pace: Pace): void => {
 };
 
 /** Instances go on: the reapers hold them, and the next start adopts them. */
-const endOf = (link: Link, partitions: Partitions, store: { close(): void }) => (): void => {
+const endOf = (link: Link, partitions: Partitions, neighbours: Neighbours | null, store: { close(): void }) => (): void => {
   link.hangUp();
+  neighbours?.close();
   partitions.close();
   store.close();
   process.exit(0);

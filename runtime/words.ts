@@ -1,4 +1,5 @@
 /** The words of the runtime's command line. */
+import { NEIGHBOURS_PORT } from './adapters/neighbours/door.ts';
 import type { Pace } from './agent/events.ts';
 import { type Capacity, parseCapacity, parseGrants } from './core/capacity.ts';
 import { LichenError } from './protocol/errors.ts';
@@ -16,6 +17,7 @@ export const OPTIONS = {
   'patience-ms': { type: 'string', default: '10000' },
   'keepalive-s': { type: 'string', default: '10' },
   proxy: { type: 'string' },
+  neighbours: { type: 'string', default: 'on' },
   stick: { type: 'string' },
   page: { type: 'string' },
   notes: { type: 'string' },
@@ -39,6 +41,7 @@ export const HELP = `lichen-runtime --data DIR [--claim LICHEN1:...] [--capacity
   --proxy HOST:PORT reaches gateways through an HTTP proxy
   --stick DIR       a folder, such as where a stick is mounted, by which messages are carried where no network does it;
                     it need not be there yet. "lichen release export" prepares it
+  --neighbours PORT where it gives releases to boards on its own network that hold the same, and takes from them (${NEIGHBOURS_PORT}); or off
   --page PORT       shows on the network what this board is and waits for, until it is paired (and by mDNS as HOSTNAME.local)
   --notes DIR       folder of what the start of the board left for people: setup.json and said
   --slots FILE      where the start of an image has written down which system slots there are
@@ -68,6 +71,12 @@ export const paceOf = (values: Values): Pace => ({
   reportMs: number(values, 'report-ms'),
   patienceMs: number(values, 'patience-ms'),
 });
+
+/** The port for others on its network; null: they are left alone. */
+export const neighboursIn = (values: Values): number | null => {
+  if (values.neighbours === 'off') return null;
+  return values.neighbours === 'on' ? NEIGHBOURS_PORT : number(values, 'neighbours');
+};
 
 /** What the owner sets aside and sets free. */
 export const lentIn = (values: Values, totalBytes: number): { capacity: Capacity; grants: string[] } => ({

@@ -122,6 +122,8 @@ const board = v.object({
         release: v.nullable(hash),
         rollout: v.optional(v.nullable(v.object({ wave: positive, tolerated: uint, bakeMs: uint })), null),
         windows: v.optional(v.nullable(windows), null),
+        /** Whether it shares content with its network; absent: that was not said. */
+        neighbours: v.optional(v.boolean()),
       }),
     ),
     null,

@@ -124,10 +124,13 @@ const update = async (flags: UpdateFlags): Promise<void> => {
   // The last wave first: should only some of it be pushed, nobody is given anything before his turn.
   for (const [at, { boards }] of [...plan.entries()].reverse())
     for (const board of boards) {
-      const version = flags.version === undefined ? (known.find((row) => row.board === board)?.upkeep?.version ?? 0) + 1 : versionOf(flags);
+      const before = known.find((row) => row.board === board)?.upkeep ?? null;
+      const version = flags.version === undefined ? (before?.version ?? 0) + 1 : versionOf(flags);
       const wave = flags.wave === undefined ? null : at + 1;
       const rollout = wave === null ? {} : { rollout: word(upkeepRollout, { wave, ...pace }, '--bake') };
-      const doc: Upkeep = { v: 1, board: idFrom<BoardId>(board), owner, version, ...wish, ...rollout, ...times };
+      // Another verb says that, and a document is all of the word.
+      const shares = before?.neighbours === undefined ? {} : { neighbours: before.neighbours };
+      const doc: Upkeep = { v: 1, board: idFrom<BoardId>(board), owner, version, ...wish, ...rollout, ...times, ...shares };
       const document = seal(upkeepNoun, doc, key);
       const file = fileOf(flags.out, board, named.length);
       if (file === null) await openClient(flags).ask('push', { body: document });

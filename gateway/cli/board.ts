@@ -7,6 +7,7 @@ import { grant } from '../../runtime/protocol/nouns/reach.ts';
 import type { Rates } from '../../runtime/protocol/nouns/request.ts';
 import { boardId, currency, name as nameSchema, ownerId, text as textSchema } from '../../runtime/protocol/schema.ts';
 import { type Board, keysOf } from './answers.ts';
+import { registerNeighbours } from './board-neighbours.ts';
 import { registerUpdate, systemText } from './board-update.ts';
 import { makeBinding } from './ceremony.ts';
 import { type ApiFlags, openClient } from './client.ts';
@@ -172,4 +173,5 @@ export const register = (noun: Command): void => {
     .option('--out <file>', 'write the signed binding instead of pushing it')
     .action(bind);
   registerUpdate(noun);
+  registerNeighbours(noun);
 };

@@ -10,7 +10,7 @@ import { leasesFor } from '../core/holding.ts';
 import { imageFor } from '../core/images.ts';
 import { placements } from '../core/placement.ts';
 import { servedBy } from '../core/shares.ts';
-import { boardSessions, boards, desireds, requests } from '../core/tables.ts';
+import { boardSessions, boards, desireds, requests, upkeeps } from '../core/tables.ts';
 import type { Touched } from '../core/touched.ts';
 import { accept } from './accept.ts';
 import type { Service, Work } from './events.ts';
@@ -30,6 +30,12 @@ const sharesOf = (work: Work, request: string): { shares?: Bytes[] } => {
   return served.length === 0 ? {} : { shares: served.map(({ hash }) => hash) };
 };
 
+/** Its owner's word, where more follows from it than which images are assigned. */
+const upkeepOf = (work: Work, board: string): Bytes | null => {
+  const word = upkeeps.get(work, board);
+  return word?.doc.neighbours === undefined ? null : word.hash;
+};
+
 /** To a board in session: sends the assignment if its content changed since the last one, or always when `always`. */
 export const sendDesired = (work: Work, service: Service, board: string, always = false): void => {
   const session = boardSessions.get(work, board);
@@ -44,14 +50,15 @@ export const sendDesired = (work: Work, service: Service, board: string, always 
     }));
   const [image, runtime] = [imageFor(work, service, board, 'system'), imageFor(work, service, board, 'runtime')];
   const named = [image, runtime].flatMap((one) => (one === null ? [] : [one.release, one.publisher, one.upkeep]));
+  const upkeep = upkeepOf(work, board);
   const listed = leases.flatMap(({ lease, request, shares = [] }) => [lease, request, ...shares]);
-  const content = service.crypto.sha256(concat(...listed, ...named));
+  const content = service.crypto.sha256(concat(...listed, ...named, ...(upkeep === null ? [] : [upkeep])));
   const held = desireds.get(work, board);
   const changed = held === null || held.tenure !== home.tenure || !equal(held.content, content);
   if (!changed && !always) return;
   const seq = changed ? (held?.tenure === home.tenure ? held.seq : 0) + 1 : held.seq;
   if (changed) desireds.put(work, { tenure: home.tenure, seq, content }, board);
   const desired = { v: 1 as const, board: idFrom<BoardId>(board), gateway: service.me, tenure: home.tenure, seq, leases };
-  const whole = { ...desired, ...(image !== null && { image }), ...(runtime !== null && { runtime }) };
+  const whole = { ...desired, ...(image !== null && { image }), ...(runtime !== null && { runtime }), ...(upkeep !== null && { upkeep }) };
   work.emit({ kind: 'send', session, topic: 'desired', payload: seal(desiredNoun, whole, service.signer) });
 };

@@ -78,6 +78,7 @@ const systemOf = (work: Work, service: Service, board: string, now: Instant) => 
     ...{ version: upkeep.version, publisher: upkeep.publisher, release: hexOf(upkeep.release ?? null) },
     rollout: upkeep.rollout ?? null,
     windows: upkeep.windows ?? null,
+    ...(upkeep.neighbours !== undefined && { neighbours: upkeep.neighbours }),
   };
   return {
     upkeep: wish ?? null,

@@ -3,12 +3,13 @@ import { createHash } from 'node:crypto';
 import { lstatSync, readdirSync, type Stats, unlinkSync } from 'node:fs';
 import { constants, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ReadPiece } from '../ports/neighbours.ts';
 import { type Bytes, hex } from '../protocol/bytes.ts';
 import { refuse } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import type { FileRef, Jigsaw, Place } from '../protocol/nouns/release.ts';
 import { pacer, syncPath } from './disk.ts';
-import { gatherFile, openIfAny, writeAt } from './files-gather.ts';
+import { gatherFile, openIfAny, readPiece, writeAt } from './files-gather.ts';
 
 export interface ContentStore {
   missing(files: FileRef[]): Promise<FileRef[]>;
@@ -19,6 +20,8 @@ export interface ContentStore {
   seal(file: FileRef, bytes: number): Promise<void>;
   /** Path and size of a sealed file; `null` when it is not held. */
   held(file: FileRef): { path: string; bytes: number } | null;
+  /** A piece of one, whole or on its way, if it lies there; for who is asked for it by others. */
+  read: ReadPiece;
   /** Removes files that no root links to and nobody waits for, whole or on their way. Answers with their number. */
   sweep(awaited: FileRef[]): Promise<number>;
 }
@@ -105,6 +108,17 @@ export const openContent = (filesPath: string, incomingPath: string): ContentSto
     }
   };
 
+  const read: ReadPiece = async ({ file, offset, chunk }) => {
+    const name = nameOf(file);
+    const flags = constants.O_RDONLY | constants.O_NOFOLLOW;
+    const handle = (await openIfAny(sealedPath(name), flags)) ?? (await openIfAny(join(incomingPath, name), flags));
+    try {
+      return handle === null ? null : await readPiece(handle, offset, chunk);
+    } finally {
+      await handle?.close();
+    }
+  };
+
   const sweep = async (awaited: FileRef[]): Promise<number> => {
     const pace = pacer();
     const stays = new Set(awaited.map(nameOf));
@@ -155,6 +169,7 @@ export const openContent = (filesPath: string, incomingPath: string): ContentSto
     },
     write,
     seal,
+    read,
     held: (file) => {
       const name = nameOf(file);
       const stat = statOf(name);

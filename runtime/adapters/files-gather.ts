@@ -22,7 +22,7 @@ export const writeAt = async (handle: FileHandle, bytes: Bytes, offset: number):
 };
 
 /** The piece, when it lies there. */
-const readPiece = async (handle: FileHandle, offset: number, [hash, length]: Piece['chunk']): Promise<Bytes | null> => {
+export const readPiece = async (handle: FileHandle, offset: number, [hash, length]: Piece['chunk']): Promise<Bytes | null> => {
   const bytes = new Uint8Array(length);
   const { bytesRead } = await handle.read(bytes, 0, length, offset);
   return bytesRead === length && equal(nodeCrypto.sha256(bytes), hash) ? bytes : null;

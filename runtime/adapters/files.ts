@@ -12,6 +12,7 @@
 import { mkdirSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Files, FilesEvent, FilesStep } from '../ports/files.ts';
+import type { ReadPiece } from '../ports/neighbours.ts';
 import { asLichenError, type LichenError, refuse } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { diskError } from './disk.ts';
@@ -65,7 +66,7 @@ const run = async (step: FilesStep, { path, reserveBytes, content, roots }: Plac
 };
 
 /** Throws `storage-full` or `storage-broken` when the directory cannot be used. */
-export const openFiles = ({ path, reserveBytes = LIMITS.cardReserveBytes }: FilesOptions): Files => {
+export const openFiles = ({ path, reserveBytes = LIMITS.cardReserveBytes }: FilesOptions): Files & { read: ReadPiece } => {
   const places = { files: join(path, 'files'), incoming: join(path, 'incoming'), roots: join(path, 'roots') };
   try {
     // Workloads of an unprivileged engine walk through these to their root; what is below says who may read it.
@@ -80,6 +81,7 @@ export const openFiles = ({ path, reserveBytes = LIMITS.cardReserveBytes }: File
   /** What an earlier life left half done; steps wait for it. A failure is met again, and told, by the step that minds. */
   let queue: Promise<unknown> = Promise.allSettled([roots.clearDrafts()]);
   return {
+    read: content.read,
     perform: (step, answer) => {
       const done = queue
         .then(() => run(step, { path, reserveBytes, content, roots }))

@@ -13,6 +13,7 @@ import {
   checked,
   filesRefused,
   gathered,
+  goOn,
   gotChunk,
   isFetching,
   type ManifestOf,
@@ -38,6 +39,7 @@ import {
 } from './lifecycle.ts';
 import { logged, tailed } from './logs.ts';
 import { meterMoments, recordDue, sampled, signAnew, tickMeters } from './metering.ts';
+import { gave, lost, neighbourMoments, seen, tickNeighbours } from './neighbours.ts';
 import { lookedAt, lookMoments, tickLooks, unlooked } from './outputs.ts';
 import { partingMoments, tickParting } from './parting.ts';
 import { probed, promiseMoments, tickPromises, unprobed } from './promises.ts';
@@ -61,6 +63,7 @@ import { shareMoments, tellSharesAnew, tickShares } from './shares.ts';
 import { stuck, unlessStuck } from './stuck.ts';
 import { sweepForRoom, sweepIdle, sweepLater, sweepMoments } from './sweeping.ts';
 import { armed, slotKept, slotLeft, slotsRefused, slotsSurveyed, systemMoments, tickSystem } from './system.ts';
+import { tickUpkeep } from './upkeep.ts';
 import { manifestOf } from './verified.ts';
 
 const message = (work: Work, board: Board, event: Of<'message'>, now: Instant): void => {
@@ -107,9 +110,11 @@ const CONCERNS: Concerns = {
   ],
   turn: [
     unlessStuck({ act: followOperators, moments: () => [] }),
+    unlessStuck({ act: tickUpkeep, moments: () => [] }),
     unlessStuck({ act: tickSystem, moments: systemMoments }),
     unlessStuck({ act: tickProving, moments: provingMoments }),
     unlessStuck({ act: advanceAll, moments: advanceMoments }),
+    { act: (work, board, now) => tickNeighbours(work, board, manifestFor(board), now), moments: neighbourMoments },
     { act: (work, _board, now) => tickParting(work, now), moments: partingMoments },
     { act: tickRenewals, moments: renewalMoments },
     { act: (work, board, now) => tickPromises(work, manifestFor(board), now), moments: promiseMoments, reads: [probes.name] },
@@ -201,7 +206,14 @@ const decide = (work: Work, board: Board, event: Event, now: Instant): void => {
     case 'logged':
       return logged(work, board, event, now);
     case 'wake':
+      goOn(work, manifest, now);
       return recordDue(work, board, now);
+    case 'neighbour-seen':
+      return seen(work, board, event, manifest, now);
+    case 'neighbour-gave':
+      return gave(work, board, event, manifest, now);
+    case 'neighbour-lost':
+      return lost(work, board, event, manifest, now);
     case 'stuck':
       return stuck(work, event, now);
     case 'connected':

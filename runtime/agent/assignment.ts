@@ -1,7 +1,7 @@
 /** Taking an assignment: what is on it is wanted, what is not on it any more ends. */
 
 import { isUpdateOf } from '../core/succession.ts';
-import { systemWishes } from '../core/system-tables.ts';
+import { systemWishes, upkeepWishes } from '../core/system-tables.ts';
 import { assignments, documents, homes, type Instance, instances, ONE, type Run, runs } from '../core/tables.ts';
 import { openLease, openRequest } from '../core/trust.ts';
 import type { Bytes } from '../protocol/bytes.ts';
@@ -64,6 +64,8 @@ export const desired = (work: Work, board: Board, payload: Bytes, now: Instant):
     if (wish === undefined) systemWishes.remove(work, part);
     else systemWishes.put(work, { ...wish, looked: false, word: null, refused: '', unfit: false }, part);
   }
+  if (value.upkeep === undefined) upkeepWishes.remove(work, ONE);
+  else upkeepWishes.put(work, { upkeep: value.upkeep, looked: false }, ONE);
 };
 
 /** What is not listed ends: at once, or when it lets another release on this board take its place. */

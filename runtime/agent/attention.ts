@@ -7,6 +7,7 @@
  * known who looks at them. That holds for a commit that fails, too: what is kept of all this is a volatile row, and comes
  * true with the rows that it speaks of.
  */
+import { askings, names, neighbours, sharings } from '../core/neighbour-tables.ts';
 import {
   type Attention,
   assignments,
@@ -51,6 +52,7 @@ const ASIDE: ReadonlySet<string> = new Set(
   [
     ...[meters, cadences, readings, recordings, flows, outbox, chains, assignments],
     ...[probes, looks, renewings, lastReports, lastShared, fetches, lefts, attentions],
+    ...[neighbours, names, sharings, askings],
   ].map(({ name }) => name),
 );
 

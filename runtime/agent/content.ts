@@ -4,7 +4,8 @@
  */
 
 import { fileKey, filesOf, findPlaces, jigsawsOf, targetsOf } from '../core/content.ts';
-import { type Content, contents, documents, type Fetch, fetches, type Instance, instances, lefts } from '../core/tables.ts';
+import { askings, gains } from '../core/neighbour-tables.ts';
+import { type Content, contents, documents, type Fetch, fetches, type Instance, instances, lefts, ONE } from '../core/tables.ts';
 import type { ContentStep } from '../ports/slots.ts';
 import { type Bytes, fromHex, hex } from '../protocol/bytes.ts';
 import { refuse } from '../protocol/errors.ts';
@@ -19,6 +20,7 @@ import type { Instant } from '../turn/clock.ts';
 import { ask, gotDocument, needDocuments, online } from './documents.ts';
 import { doubt, doubtOf, isDoubted, trust, withheld } from './doubts.ts';
 import type { Board, Handler, Of, Work } from './events.ts';
+import { askNeighbours, forgetNeighbours, leaveLate, shareAnew } from './sources.ts';
 
 const EMPTY: Content = {
   door: 'files',
@@ -135,12 +137,22 @@ export const gathered = (work: Work, event: Of<'gathered'>, manifestOf: Manifest
   }
   const whole = files.filter(({ file }) => !lacking.has(fileKey(file)));
   contents.put(work, { ...gathering.value, phase: 'fetching', movedMonoMs: now.monoMs, files: [] }, gathering.key);
-  const begun = { cursor: 0, inflight: new Map(), writing: 0, window: LIMITS.wantWindow, movedMonoMs: now.monoMs };
+  const begun = { cursor: 0, inflight: new Map(), writing: 0, window: LIMITS.wantWindow, movedMonoMs: now.monoMs, lentBytes: 0 };
+  const asksMonoMs = targets.size === 0 ? now.monoMs : asksFrom(work, gathering.key, now);
   const found = new Set(whole.map(({ file }) => fileKey(file)));
-  fetches.put(work, { ...begun, targets, queue: [...targets.keys()], found, unsealed: files.length }, gathering.key);
+  fetches.put(work, { ...begun, targets, queue: [...targets.keys()], found, unsealed: files.length, asksMonoMs }, gathering.key);
   for (const { file, bytes } of files) lefts.put(work, { chunks: lacking.get(fileKey(file)) ?? 0, bytes }, fileKey(file));
   for (const { file, bytes } of whole) emit(work, gathering.value.door, { kind: 'seal', file, bytes });
+  shareAnew(work, gathering.key, now);
   pump(work, gathering.key, manifestOf, now);
+};
+
+/** Others on the network that were just asked are waited for a moment. */
+const asksFrom = (work: Work, release: string, now: Instant): number => {
+  const asking = askings.get(work, ONE);
+  const fromMonoMs = asking?.release === release ? asking.atMonoMs + LIMITS.neighbourWaitMs : now.monoMs;
+  if (fromMonoMs > now.monoMs) work.emit({ kind: 'wake', afterMs: Math.ceil(fromMonoMs - now.monoMs) });
+  return fromMonoMs;
 };
 
 /** What is fetched; what nobody wants any more, or is held by now, is none of it. */
@@ -153,7 +165,11 @@ const fetching = (work: Work): { key: string; door: Content['door']; fetch: Fetc
   });
 
 const endFetch = (work: Work, key: string): void => {
+  const lentBytes = fetches.get(work, key)?.lentBytes ?? 0;
+  // Once a fetch, not with each piece: it is a write to the card.
+  if (lentBytes > 0) gains.put(work, { bytes: (gains.get(work, ONE)?.bytes ?? 0) + lentBytes }, ONE);
   fetches.remove(work, key);
+  forgetNeighbours(work);
   for (const { key: file } of lefts.all(work)) lefts.remove(work, file);
 };
 
@@ -164,8 +180,8 @@ const giveWay = (work: Work, key: string, untilMonoMs: number): void => {
 
 const doorOf = (work: Work, key: string): Content['door'] => contents.get(work, key)?.door ?? 'files';
 
-/** Fills the window; when nothing is left to fetch or seal, the root is planted. */
-const pump = (work: Work, key: string, manifestOf: ManifestOf, now: Instant): void => {
+/** Fills the windows; when nothing is left to fetch or seal, the root is planted. */
+export const pump = (work: Work, key: string, manifestOf: ManifestOf, now: Instant): void => {
   const [content, fetch] = [contents.get(work, key), fetches.get(work, key)];
   if (content === null || fetch === null || content.phase !== 'fetching') return;
   const manifest = manifestOf(work, key);
@@ -173,7 +189,8 @@ const pump = (work: Work, key: string, manifestOf: ManifestOf, now: Instant): vo
   // Whatever came of it, the next may be fetched.
   if (manifest === null) return contents.remove(work, key);
   if (fetch.unsealed === 0) return plantRoot(work, key, content, manifest);
-  if (!online(work)) return;
+  askNeighbours(work, fromHex(key), fetch, now);
+  if (!online(work) || now.monoMs < fetch.asksMonoMs) return;
   const hashes = nextOf(work, fetch, now);
   if (hashes.length === 0) return;
   const inflight = new Map(fetch.inflight);
@@ -226,9 +243,8 @@ export const gotChunk = (work: Work, board: Board, payload: Bytes, now: Instant)
   const { hash, bytes: came } = decodeAs(chunkSchema, payload, 'chunk');
   if (gotDocument(work, board, hash, came, now)) return;
   const key = hex(hash);
-  for (const { key: release, door, fetch } of fetching(work)) {
-    const targets = fetch.targets.get(key) ?? [];
-    const [first] = targets;
+  for (const { key: release, fetch } of fetching(work)) {
+    const [first] = fetch.targets.get(key) ?? [];
     if (first === undefined || !fetch.inflight.has(key) || came === null) continue;
     const bytes = contentIn(board.crypto, board.unpack, hash, came, first.chunkBytes);
     if (bytes === null || bytes.length !== first.chunkBytes) return refused(work, board, release, hash, now);
@@ -236,14 +252,15 @@ export const gotChunk = (work: Work, board: Board, payload: Bytes, now: Instant)
     const inflight = new Map(fetch.inflight);
     const tookMs = now.monoMs - (inflight.get(key) ?? 0);
     inflight.delete(key);
-    fetches.put(
-      work,
-      { ...fetch, inflight, window: widened(fetch.window, tookMs, board), writing: fetch.writing + targets.length },
-      release,
-    );
-    for (const { file, offset } of targets) emit(work, door, { kind: 'write', file, offset, bytes });
-    return;
+    return placeChunk(work, release, { ...fetch, inflight, window: widened(fetch.window, tookMs, board) }, key, bytes);
   }
+};
+
+/** A chunk that is right goes to all its places, whoever gave it. */
+export const placeChunk = (work: Work, release: string, fetch: Fetch, key: string, bytes: Bytes): void => {
+  const targets = fetch.targets.get(key) ?? [];
+  fetches.put(work, { ...fetch, writing: fetch.writing + targets.length }, release);
+  for (const { file, offset } of targets) emit(work, doorOf(work, release), { kind: 'write', file, offset, bytes });
 };
 
 export const written = (work: Work, event: Of<'written'>, manifestOf: ManifestOf, now: Instant): void => {
@@ -323,6 +340,12 @@ export const askLateChunks = (work: Work, board: Board, manifestOf: ManifestOf, 
       fetches.put(work, { ...fetch, inflight, window: Math.max(1, fetch.window >> 1) }, key);
       ask(work, lost.map(fromHex));
     }
+    leaveLate(work, board, key, now);
     pump(work, key, manifestOf, now);
   }
+};
+
+/** Something that was waited for may be over. */
+export const goOn = (work: Work, manifestOf: ManifestOf, now: Instant): void => {
+  for (const { key } of fetching(work)) pump(work, key, manifestOf, now);
 };

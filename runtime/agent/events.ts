@@ -2,6 +2,7 @@
 
 import type { FilesEvent, FilesStep } from '../ports/files.ts';
 import type { LinkEvent } from '../ports/link.ts';
+import type { NeighboursEvent, NeighboursStep } from '../ports/neighbours.ts';
 import type { PartitionEvent, PartitionStep } from '../ports/partitions.ts';
 import type { SlotsContentEvent, SlotsEvent, SlotsStep } from '../ports/slots.ts';
 import type { Bytes } from '../protocol/bytes.ts';
@@ -27,6 +28,7 @@ export type Event =
   | LinkEvent
   | PartitionEvent
   | FilesEvent
+  | NeighboursEvent
   | SlotsAnswer;
 
 /** What the slots of one part say. */
@@ -45,6 +47,7 @@ export type Effect =
   | { kind: 'partition'; step: PartitionStep }
   | { kind: 'files'; step: FilesStep }
   | { kind: 'slots'; part: Part; step: SlotsStep }
+  | { kind: 'neighbours'; step: NeighboursStep }
   | { kind: 'wake'; afterMs: number }
   /** Before that moment ticks would do nothing, unless something else happens first: they may be left out. */
   | { kind: 'rest'; untilMonoMs: number }
@@ -77,6 +80,8 @@ export interface Board {
   software: string;
   offer: Offer;
   pace: Pace;
+  /** Its machine has a door to others on its network. */
+  neighbours: boolean;
 }
 
 export type Handler<E> = (work: Work, board: Board, event: E, now: Instant) => void;

@@ -1,5 +1,6 @@
 /** What a board's store holds, for `--status`: read without a turn, while the runtime is down or from a copy. */
 
+import { allowances, gains } from '../core/neighbour-tables.ts';
 import { updates } from '../core/system-tables.ts';
 import { chains, homes, instances, liars, ONE, outbox } from '../core/tables.ts';
 import { releaseOf } from '../core/trial.ts';
@@ -18,6 +19,7 @@ export const statusOf = (board: string, work: Work) => {
     updates: Object.fromEntries(
       updates.all(work).map(({ key, value }) => [key, { release: hex(value.release), phase: value.phase, detail: value.detail }]),
     ),
+    neighbours: { allowed: allowances.get(work, ONE)?.allowed !== false, bytes: gains.get(work, ONE)?.bytes ?? 0 },
     liars: liars.all(work).map(({ key, value }) => ({ gateway: key, ...value, about: hex(value.about) })),
     instances: instances.all(work).map(({ key, value }) => ({
       ...{ lease: key, name: value.lease.name, wanted: value.wanted, opened: value.opened, closed: value.closed },

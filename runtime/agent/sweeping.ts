@@ -1,6 +1,6 @@
 /** Freeing what no instance needs: releases that have ended, files on their way to nobody, their documents. */
 import { filesOf } from '../core/content.ts';
-import { systemWishes, updates } from '../core/system-tables.ts';
+import { systemWishes, updates, upkeepWishes } from '../core/system-tables.ts';
 import { contents, documents, type Instance, instances, operatorGoals, schedules } from '../core/tables.ts';
 import { type Bytes, fromHex, hex } from '../protocol/bytes.ts';
 import { unseal } from '../protocol/noun.ts';
@@ -51,6 +51,7 @@ const documentsOf = (work: Work, board: Board, { lease, request, asked, listed, 
 
 /** The same of the board's own system, which is wanted or on its way. */
 const documentsOfSystem = (work: Work, board: Board): string[] => [
+  ...upkeepWishes.all(work).map(({ value: { upkeep } }) => hex(upkeep)),
   ...systemWishes.all(work).flatMap(({ value: { upkeep, publisher } }) => [hex(upkeep), ...publisherChain(work, board, publisher).hashes]),
   ...[...systemWishes.all(work), ...updates.all(work)].flatMap(({ value: { release } }) => [
     hex(release),

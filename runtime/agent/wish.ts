@@ -7,23 +7,21 @@ import {
   systemWishes,
   type Update,
   updates,
-  upkeeps,
 } from '../core/system-tables.ts';
-import { contents, documents, ONE, pairings } from '../core/tables.ts';
+import { contents, documents } from '../core/tables.ts';
 import { openManifest } from '../core/trust.ts';
-import { mayTryAgain, objectionToUpkeep, objectionToWish } from '../core/update.ts';
+import { mayTryAgain, objectionToWish } from '../core/update.ts';
 import { equal, hex } from '../protocol/bytes.ts';
 import { asLichenError, type ErrorCode, refuse } from '../protocol/errors.ts';
-import { fingerprint } from '../protocol/ids.ts';
 import type { Part } from '../protocol/image.ts';
 import { LIMITS } from '../protocol/limits.ts';
-import { unseal } from '../protocol/noun.ts';
 import type { Manifest } from '../protocol/nouns/release.ts';
-import { type Upkeep, upkeepNoun } from '../protocol/nouns/upkeep.ts';
+import type { Upkeep } from '../protocol/nouns/upkeep.ts';
 import { checkManifest } from '../protocol/soundness.ts';
 import type { Instant } from '../turn/clock.ts';
 import { needDocuments } from './documents.ts';
 import type { Board, Work } from './events.ts';
+import { documentOf, obeyUpkeep, openUpkeep } from './upkeep.ts';
 import { publisherChain } from './verified.ts';
 
 interface Named {
@@ -35,20 +33,6 @@ interface Named {
 const isHere = (work: Work, board: Board, named: Named, now: Instant): boolean => {
   const { missing } = publisherChain(work, board, named.publisher);
   return needDocuments(work, [named.release, named.upkeep, ...(missing === null ? [] : [missing])], now) && missing === null;
-};
-
-const documentOf = (work: Work, hash: Uint8Array) => documents.get(work, hex(hash)) ?? refuse('internal', 'document');
-
-/** The owner's word, and from now on no older one. */
-const openUpkeep = (work: Work, board: Board, named: Named): Upkeep => {
-  const { value, signer, hash } = unseal(board.crypto, upkeepNoun, documentOf(work, named.upkeep));
-  if (!equal(hash, named.upkeep)) refuse('unassigned', "the owner's word is not the one that was assigned");
-  const held = upkeeps.get(work, ONE);
-  const owner = pairings.get(work, ONE)?.owner ?? held?.owner ?? null;
-  const objection = objectionToUpkeep(value, fingerprint(board.crypto, signer), { board: board.id, owner, version: held?.version ?? 0 });
-  if (objection !== null) refuse('wrong-signer', objection);
-  if (value.publisher === null) return refuse('not-offered', 'its owner lets its system be');
-  return value;
 };
 
 const openSystem = (work: Work, board: Board, part: Part, named: Named, { publisher, release }: Upkeep): Manifest => {
@@ -77,8 +61,7 @@ const forget = (work: Work, release: string): void => {
 const take = (work: Work, board: Board, part: Part, named: Named, upkeep: Upkeep, found: SlotsSeen): void => {
   const manifest = openSystem(work, board, part, named, upkeep);
   const release = hex(named.release);
-  const held = upkeeps.get(work, ONE);
-  if (held === null || held.version < upkeep.version) upkeeps.put(work, { owner: upkeep.owner, version: upkeep.version }, ONE);
+  obeyUpkeep(work, upkeep);
   systemManifests.put(work, manifest, release);
   const before = updates.get(work, part);
   const isSame = before !== null && hex(before.release) === release;
@@ -113,7 +96,8 @@ export const adoptWish = (work: Work, board: Board, part: Part, found: SlotsSeen
   let word: SystemWish['word'] = null;
   try {
     if (!isHere(work, board, wish, now)) return;
-    const upkeep = openUpkeep(work, board, wish);
+    const upkeep = openUpkeep(work, board, wish.upkeep);
+    if (upkeep.publisher === null) refuse('not-offered', 'its owner lets its system be');
     word = { version: upkeep.version, bakeMs: upkeep.rollout?.bakeMs ?? 0, windows: upkeep.windows };
     take(work, board, part, wish, upkeep, found);
     systemWishes.put(work, { ...wish, looked: true, word }, part);

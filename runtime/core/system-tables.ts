@@ -38,7 +38,7 @@ export const updates = table('update', updateSchema);
 export const heldBefore = table('system-held', v.pipe(v.array(leaseId), v.maxLength(LIMITS.partitionsPerBoard)));
 /** part/publisher → the highest sequence that was kept here: nothing older is taken. */
 export const systemFloors = table('system-floor', positive);
-/** Whose word on its system the board takes, and the newest one that it obeyed. */
+/** Whose word on its upkeep the board takes, and the newest one that it obeyed. */
 export const upkeeps = table('upkeep', v.strictObject({ owner: ownerId, version: positive }));
 
 /** As the slots were found, by this life of the runtime; a step of theirs is under way. */
@@ -72,6 +72,8 @@ export const systemOutcomes = table(
 export const readies = volatileTable<{ release: string; sinceMonoMs: number }>('system-ready');
 /** part → since when the release that it is to run has done well, without a break. */
 export const bakes = volatileTable<{ release: string; sinceMonoMs: number }>('bake');
+/** The owner's word that the board's home names, and whether it was looked at. */
+export const upkeepWishes = volatileTable<{ upkeep: Bytes; looked: boolean }>('upkeep-wish');
 /** Release → the verified manifest of a system. */
 export const systemManifests = volatileTable<Manifest>('system-manifest');
 /** The machine is to start anew: since when, from when on instances end for that, and when it was told to. */

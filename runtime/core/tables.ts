@@ -248,7 +248,7 @@ export const contents = volatileTable<Content>('content');
 export interface Fetch {
   /** Chunk that has to be fetched → its places. */
   targets: ReadonlyMap<string, Target[]>;
-  /** These chunks, in the order in which they are asked for, and the next of them. */
+  /** Those for which the gateway is asked, in that order, and the next of them. */
   queue: readonly string[];
   cursor: number;
   /** Chunk → when it was asked for. */
@@ -261,6 +261,10 @@ export interface Fetch {
   window: number;
   /** When it last moved; one that stands still makes way for the next. */
   movedMonoMs: number;
+  /** Its gateway is not asked before: others on the network may still say that they have of it. */
+  asksMonoMs: number;
+  /** Bytes that came from those. */
+  lentBytes: number;
 }
 export const fetches = volatileTable<Fetch>('fetch');
 /** File of the release that is fetched → chunks still to be written, and its size. */

@@ -87,12 +87,11 @@ export const verdictOn = ({ isPaired, homeMonoMs, sinceMonoMs, down }: Shown, mo
 
 /** Why an owner's word is not obeyed; null: it is. `held`: whose word counts, if that is known, and its newest version. */
 export const objectionToUpkeep = (
-  { board, owner, version, publisher }: Upkeep,
+  { board, owner, version }: Upkeep,
   signer: string,
   held: { board: string; owner: string | null; version: number },
 ): string | null => {
   if (board !== held.board) return `it is about board ${board}`;
   if (owner !== signer || (held.owner !== null && owner !== held.owner)) return `owner ${held.owner ?? owner} did not sign it`;
-  if (version < held.version) return `version ${held.version} was obeyed, this is ${version}`;
-  return publisher === null ? 'its owner lets its system be' : null;
+  return version < held.version ? `version ${held.version} was obeyed, this is ${version}` : null;
 };

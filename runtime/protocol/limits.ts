@@ -89,6 +89,26 @@ export const LIMITS = {
   liarMs: 3_600_000,
   /** Such gateways in one report. */
   liars: 8,
+  /** Others on its own network that a board takes content from, and whom it gives some to, at once. */
+  neighbours: 24,
+  /** Pieces asked of one of them and not yet come. */
+  neighbourPieces: 16,
+  /** What a board gives to all of them together in a second: its own work and its link go first. */
+  neighbourBytesPerS: 4 * 1024 * 1024,
+  /** What one of them sends at once: a piece, or which pieces it asks for. */
+  neighbourFrameBytes: 68 * 1024,
+  /** A word of one board to all others on its network. */
+  neighbourWordBytes: 256,
+  /** Such words that a board looks at in a second, whoever says them. */
+  neighbourWordsPerS: 64,
+  /** How long a board waits for others to say that they are there, before it asks its gateway; and from then on, when it asks them again. */
+  neighbourWaitMs: 500,
+  neighbourLookMs: 30_000,
+  /** One that has nothing yet of what it was asked for is asked again after so long. */
+  neighbourAgainMs: 2_000,
+  /** A connection on which nothing is asked for so long ends, and a handshake that takes so long. */
+  neighbourIdleMs: 60_000,
+  neighbourHandshakeMs: 5_000,
   /** Hashes in one `want`. */
   wantHashes: 64,
   /** Of one session, asked for and not yet given: what a board asks for at most, again and again while it waits. */

@@ -2,13 +2,11 @@
  * A board of the virtual world: the real agent around the real turn, over virtual hardware. Its card, its clock, its
  * battery and its radio outlive its power; its partitions outlive its runtime.
  */
-import { nodeSealer, openerFromSeed } from '../../runtime/adapters/hpke.ts';
-import { unpackZstd } from '../../runtime/adapters/zstd.ts';
 import { boardCore } from '../../runtime/agent/agent.ts';
-import type { Board, Effect, Event, Of } from '../../runtime/agent/events.ts';
+import type { Effect, Event, Of } from '../../runtime/agent/events.ts';
 import { openRetelling } from '../../runtime/agent/retell.ts';
-import { offerOf } from '../../runtime/core/capacity.ts';
 import { ONE, pairings } from '../../runtime/core/tables.ts';
+import type { Neighbours } from '../../runtime/ports/neighbours.ts';
 import type { PartitionSpec } from '../../runtime/ports/partitions.ts';
 import type { Signer } from '../../runtime/protocol/crypto.ts';
 import { LichenError } from '../../runtime/protocol/errors.ts';
@@ -16,7 +14,7 @@ import { type BoardId, fingerprint } from '../../runtime/protocol/ids.ts';
 import { Draft } from '../../runtime/turn/draft.ts';
 import type { Commit } from '../../runtime/turn/store.ts';
 import { startTurn, type Turn } from '../../runtime/turn/turn.ts';
-import { isSeen, kindsOf } from '../hardware/bus.ts';
+import { isSeen } from '../hardware/bus.ts';
 import { Card } from '../hardware/card.ts';
 import { BoardClock } from '../hardware/clock.ts';
 import { Thermal } from '../hardware/cpu/thermal.ts';
@@ -24,18 +22,17 @@ import { Power } from '../hardware/power.ts';
 import { HARDWARE, type Hardware } from '../hardware/profiles.ts';
 import { Sensor } from '../hardware/sensor.ts';
 import type { Carrier } from '../net/doors.ts';
+import type { LanHost } from '../net/lan.ts';
 import type { Counted, EndReason } from '../oracle/physics.ts';
 import type { Behaviour, BoardSpec, PaceSpec } from '../scenario/scenario.ts';
 import { type Chance, entropyOf } from '../world/chance.ts';
 import { machineClock, type VirtualClock } from '../world/clock.ts';
 import { type Freezer, freezer } from '../world/freeze.ts';
 import { bytesOf, Disk, type Fate, openStore, readOnly } from '../world/store.ts';
+import { agentOf } from './agent.ts';
 import { FileShelf, openVirtualFiles } from './files.ts';
 import { VirtualKernel } from './kernel.ts';
 import type { People } from './people.ts';
-
-/** Nothing is sealed to a virtual board: it offers no key. */
-const OPENER = openerFromSeed(new Uint8Array(32));
 
 /** Who sees what happens to a board. */
 export interface BoardWitness {
@@ -51,6 +48,8 @@ export interface BoardWitness {
   /** Its card takes no writes from here on. */
   wornOut(board: VirtualBoard): void;
   noted(board: VirtualBoard, line: string): void;
+  /** A piece was written to its card. */
+  placed(board: VirtualBoard, piece: string): void;
 }
 
 export interface BoardSurroundings {
@@ -71,6 +70,8 @@ export interface BoardSurroundings {
   unpaired(): void;
   /** Its machine has power and takes part in the network. */
   listens(at: string, listens: boolean): void;
+  /** Its door to others on its network, for one life of its runtime; null: it is alone. */
+  neighbours(board: VirtualBoard, life: Pick<LanHost, 'alive' | 'later'>): Neighbours | null;
 }
 
 export class VirtualBoard {
@@ -120,7 +121,7 @@ export class VirtualBoard {
     this.id = fingerprint<BoardId>(people.keys.crypto, this.signer.publicKey);
     this.at = of === null ? this.id : `${this.id} clone`;
     this.disk = of?.disk.copy() ?? new Disk();
-    this.shelf = of?.shelf.copy() ?? new FileShelf();
+    this.shelf = of?.shelf.copy() ?? new FileShelf(people.keys.crypto.sha256);
     this.card = of?.card.clone(() => around.witness.wornOut(this)) ?? new Card(spec.card, () => around.witness.wornOut(this));
     this.hands = new BoardClock(spec.clock, startsMs, startsMs, clock.nowMs);
     this.thermal = new Thermal(this.hardware, undefined, clock.nowMs);
@@ -249,19 +250,18 @@ export class VirtualBoard {
     const files = openVirtualFiles({
       ...{ crypto: people.keys.crypto, shelf: this.shelf, card: this.card, later },
       writes: () => this.#survivesWrite('file'),
+      placed: (hash) => witness.placed(this, hash),
     });
+    const neighbours = this.#around.neighbours(this, { alive, later });
     const partitions = this.kernel.attach(alive);
     const link = carrier.board({
       ...{ id: this.id, at: this.at, signer: this.signer, clock: own, entropy, alive },
       ...{ keepaliveMs: pace.keepaliveMs, timeoutMs: pace.boardPatienceMs },
     });
-    const board: Board = {
-      ...{ crypto: people.keys.crypto, unpack: unpackZstd, sealer: nodeSealer, opener: OPENER, signer: this.signer, entropy },
-      ...{ id: this.id, software: 'simulated' },
+    const board = agentOf(this, {
+      ...{ crypto: people.keys.crypto, entropy, enforcement: partitions.enforcement, pace, neighbours: neighbours !== null },
       bootId: `boot ${this.#boots} of ${this.at}`,
-      offer: offerOf(partitions.enforcement, this.spec.capacity, this.hardware.arch, this.hardware.model, kindsOf(this.hardware)),
-      pace: { ...pace, patienceMs: pace.boardPatienceMs },
-    };
+    });
     let dialled = '';
     const release = (effect: Effect): void => {
       switch (effect.kind) {
@@ -278,6 +278,8 @@ export class VirtualBoard {
           return partitions.perform(effect.step, submit);
         case 'files':
           return files.perform(effect.step, submit);
+        case 'neighbours':
+          return neighbours?.perform(effect.step);
         case 'wake':
           return later(effect.afterMs, () => submit({ kind: 'wake' }));
         case 'journal':
@@ -297,6 +299,7 @@ export class VirtualBoard {
     this.#around.listens(this.at, true);
     witness.runtime(this, true);
     partitions.watch(submit);
+    neighbours?.watch(submit);
     link.watch((event) => {
       if (event.kind === 'unlinked') this.#link(null);
       if (event.kind === 'message' && event.topic === 'now') this.#welcomed(dialled);

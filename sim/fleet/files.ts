@@ -6,6 +6,7 @@ import type { Files, FilesEvent, FilesStep } from '../../runtime/ports/files.ts'
 import { type Bytes, concat, equal, hex } from '../../runtime/protocol/bytes.ts';
 import type { Crypto } from '../../runtime/protocol/crypto.ts';
 import { LichenError } from '../../runtime/protocol/errors.ts';
+import type { NeighbourPiece } from '../../runtime/protocol/nouns/neighbours.ts';
 import type { ChunkRef, Entry, FileRef, Place } from '../../runtime/protocol/nouns/release.ts';
 import type { Card } from '../hardware/card.ts';
 
@@ -27,13 +28,27 @@ export class FileShelf {
   readonly incoming = new Map<string, Incoming>();
   /** Release → names of its files. */
   readonly roots = new Map<string, string[]>();
+  readonly sha256: Crypto['sha256'];
+
+  constructor(sha256: Crypto['sha256']) {
+    this.sha256 = sha256;
+  }
 
   copy(): FileShelf {
-    const shelf = new FileShelf();
+    const shelf = new FileShelf(this.sha256);
     for (const [name, file] of this.sealed) shelf.sealed.set(name, { ...file });
     for (const [release, names] of this.roots) shelf.roots.set(release, names);
     for (const [name, { pieces }] of this.incoming) shelf.incoming.set(name, { pieces: new Map(pieces), unsynced: new Map() });
     return shelf;
+  }
+
+  /** Whether a piece lies in a file that is whole, or on its way. */
+  holds({ file, offset, chunk: [hash] }: NeighbourPiece): boolean {
+    const name = nameOf(file);
+    const whole = this.sealed.get(name);
+    if (whole !== undefined) return !whole.isRotten;
+    const came = this.incoming.get(name)?.pieces.get(offset);
+    return came !== undefined && equal(came instanceof Uint8Array ? this.sha256(came) : came[0], hash);
   }
 
   /** The power goes. */
@@ -52,6 +67,8 @@ export interface FilesDoor {
   later(ms: number, call: () => void): void;
   /** Called before anything is written; false: the power goes now. */
   writes(): boolean;
+  /** A piece was written, by the hex of its hash. */
+  placed(piece: string): void;
 }
 
 const namesIn = (entries: Entry[]): string[] => entries.flatMap((entry) => (entry.kind === 'file' ? [nameOf(entry)] : []));
@@ -67,6 +84,7 @@ export const openVirtualFiles = (door: FilesDoor): Files => {
   const write = (step: Extract<FilesStep, { kind: 'write' }>): FilesEvent => {
     const { pieces, unsynced } = incomingOf(nameOf(step.file));
     pieces.set(step.offset, step.bytes);
+    door.placed(hex(crypto.sha256(step.bytes)));
     unsynced.set(step.offset, step.bytes.length);
     if ([...unsynced.values()].reduce((sum, bytes) => sum + bytes, 0) >= SYNC_BYTES) unsynced.clear();
     return { kind: 'written', file: step.file, offset: step.offset };

@@ -5,9 +5,11 @@ import { parseClaim } from '../../runtime/protocol/claim.ts';
 import { LichenError } from '../../runtime/protocol/errors.ts';
 import { seal, unseal } from '../../runtime/protocol/noun.ts';
 import { pairingNoun } from '../../runtime/protocol/nouns/board.ts';
+import type { NeighbourPiece } from '../../runtime/protocol/nouns/neighbours.ts';
 import { grantOf, kindsOf } from '../hardware/bus.ts';
 import { Radio } from '../hardware/radio.ts';
 import type { Carrier, Heard } from '../net/doors.ts';
+import { Lans } from '../net/lan.ts';
 import { ROUND_TRIPS } from '../net/message-boards.ts';
 import type { FrameHeard } from '../net/message-peers.ts';
 import { openRoads, type Roads } from '../net/paths.ts';
@@ -61,9 +63,12 @@ export class Fleet {
   readonly wishes = new Map<string, Wish>();
   readonly errands: Errands;
   readonly troubles: Troubles;
+  readonly lans: Lans;
   readonly #witness: Witness;
   /** Release → whose it is. */
   readonly #releases = new Map<string, { workload: string; release: Release }>();
+  /** Pages and chunks of all releases. */
+  readonly #pieces = new Map<string, Bytes>();
   readonly #byPlace = new Map<string, VirtualBoard>();
 
   constructor(options: FleetOptions) {
@@ -74,6 +79,7 @@ export class Fleet {
     this.#witness = witness;
     this.roads = openRoads({ now: () => clock.nowMs, chance: chance.fork('roads'), backbone: scenario.backbone });
     this.troubles = new Troubles(this.roads);
+    this.lans = new Lans(witness.passed);
     this.people = new People(keys, `seed ${seed}`, scenario.gateways, (document) => witness.signed(document));
     this.carrier = options.carrier(this.roads, witness.heard, witness.frameHeard);
     this.gateways = scenario.gateways.map((spec) => this.#gateway(spec));
@@ -116,13 +122,27 @@ export class Fleet {
       linked: (at) => this.#reach(at),
       unpaired: () => this.#claim(board),
       listens: (at, listens) => roads.listen(at, listens),
+      neighbours: ({ at, spec: { lan }, shelf }, life) => {
+        const read = (piece: NeighbourPiece): Bytes | null => (shelf.holds(piece) ? (this.#pieces.get(hex(piece.chunk[0])) ?? null) : null);
+        return lan === null ? null : this.lans.attach({ at, lan, nowMs: () => clock.nowMs, ...life, read });
+      },
     };
     const board: VirtualBoard = new VirtualBoard(spec, around, of);
-    roads.add(board.at, 'board', new Radio(spec.link), new Radio(spec.link));
+    const { up, down } = this.#linkOf(spec);
+    roads.add(board.at, 'board', up, down);
     this.#byPlace.set(board.at, board);
     this.boards.push(board);
     if (of === null) this.#witness.built(board);
     return board;
+  }
+
+  readonly #uplinks = new Map<string, { up: Radio; down: Radio }>();
+
+  /** Boards of one lan have one link together. */
+  #linkOf({ lan, link }: BoardSpec): { up: Radio; down: Radio } {
+    const own = (lan === null ? undefined : this.#uplinks.get(lan)) ?? { up: new Radio(link), down: new Radio(link) };
+    if (lan !== null) this.#uplinks.set(lan, own);
+    return own;
   }
 
   removeBoard(board: VirtualBoard): void {
@@ -136,12 +156,13 @@ export class Fleet {
     const board = this.addBoard(spec);
     this.#reach(board.at);
     board.feed();
-    const bind: Step = push(this.people.bind(board.id, spec.capacity.partitions, kindsOf(board.hardware)));
+    const words = [this.people.bind(board.id, spec.capacity.partitions, kindsOf(board.hardware))];
+    if (!spec.neighbours) words.unshift(this.people.alone(board.id));
     this.#claim(board, first);
     // The binding names a board that a gateway knows already.
     const bindLater = (): void => {
       if (board.linkedTo === null) this.clock.at(this.clock.nowMs + PAIR_RETRY_MS, bindLater);
-      else this.errands.run(() => [bind], undefined, first);
+      else this.errands.run(() => words.map(push), undefined, first);
     };
     bindLater();
   }
@@ -255,6 +276,8 @@ export class Fleet {
     const { uses, greenAfterMs, fails } = behaviour;
     const release = buildRelease(by, spec, sequence, { uses, greenAfterMs, fails }, this.#grantsOf(spec.reads));
     this.people.publish(release);
+    this.#witness.published(release.content.keys());
+    for (const [hash, bytes] of release.content) this.#pieces.set(hash, bytes);
     this.#releases.set(hex(release.hash), { workload: spec.name, release });
     return release;
   }

@@ -113,6 +113,9 @@ const onBoard = {
   },
   late: (scene, { at }) => scene.fleet.troubles.begin(at, { lateMs: number(scene, 'by') }),
   duplicate: (scene, { at }) => scene.fleet.troubles.begin(at, { repeatsPermille: number(scene, 'share') }),
+  'lan-cut': ({ fleet }, { at }) => fleet.lans.begin(at, 'cut'),
+  'false-neighbour': ({ fleet }, { at }) => fleet.lans.begin(at, 'lies'),
+  'mute-neighbour': ({ fleet }, { at }) => fleet.lans.begin(at, 'mute'),
   'clock-jump': (scene, board) => {
     board.hands.jump(scene.fleet.clock.nowMs, number(scene, 'by'));
     return NOTHING;

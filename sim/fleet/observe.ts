@@ -61,6 +61,10 @@ const isQuarantined = ({ fleet }: View, board: VirtualBoard): boolean =>
 const fullest = ({ fleet }: View, of: string, look: (gateway: VirtualGateway) => number): number =>
   Math.max(0, ...(of === '' ? fleet.gateways : [fleet.gatewayNamed(of)]).map(look));
 
+/** By board, in bytes. */
+const kib = (view: View, of: string, bytes: ReadonlyMap<string, number>): number =>
+  Math.round(own(view, of).reduce((total, { at }) => total + (bytes.get(at) ?? 0), 0) / 1024);
+
 const LOOK: Record<Observable, Look> = {
   running: ({ seen }, of) => sum(seen.running, of),
   green: ({ greens }, of) => greens.count(of),
@@ -99,6 +103,8 @@ const LOOK: Record<Observable, Look> = {
     const named = fleet.boards.flatMap((board) => board.read((rows) => liars.all(rows)).map(({ value: { name } }) => name));
     return new Set(named.filter((name) => of === '' || name === of)).size;
   },
+  fetched: (view, of) => kib(view, of, view.seen.fetched),
+  lent: (view, of) => kib(view, of, view.seen.lent),
   faults: ({ faults }, of) => sum(faults, of),
   refusals: ({ seen }) => seen.refusals,
   records: ({ tally }) => tally.recordsSigned,

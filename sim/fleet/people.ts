@@ -27,6 +27,7 @@ import {
 } from '../../runtime/protocol/nouns/request.ts';
 import { type Share, shareNoun } from '../../runtime/protocol/nouns/share.ts';
 import { type GatewayEntry, operatorNoun, publisherNoun, trustId } from '../../runtime/protocol/nouns/trust.ts';
+import { type Upkeep, upkeepNoun } from '../../runtime/protocol/nouns/upkeep.ts';
 import type { GatewaySpec, WorkloadSpec } from '../scenario/scenario.ts';
 import type { Keys } from '../world/crypto.ts';
 import type { Release } from './releases.ts';
@@ -128,6 +129,12 @@ export class People {
       policy: { partitions, labels: [], grants },
     };
     return this.#sign(seal(bindingNoun, binding, this.signerOf('owner')));
+  }
+
+  /** Its owner lets it share nothing with its network. */
+  alone(board: BoardId): Bytes {
+    const word: Upkeep = { v: 1, board, owner: this.owner, version: 1, publisher: null, neighbours: false };
+    return this.#sign(seal(upkeepNoun, word, this.signerOf('owner')));
   }
 
   #voucher(workload: WorkloadSpec) {

@@ -33,6 +33,9 @@ export interface Seen {
   running: Map<string, number>;
   /** Workload → starts of a release on `/data` that a newer one had written to. */
   spoilt: Map<string, number>;
+  /** Board → bytes of content that gateways gave it, and that others of its lan did. */
+  fetched: Map<string, number>;
+  lent: Map<string, number>;
 }
 
 const LOG_ROWS = 'log/';
@@ -42,7 +45,10 @@ const RECORD_ROWS = 'outbox/';
 const REASON = new RegExp(`(^|[ :])(${Object.keys(ERRORS).join('|')}): `);
 
 export class Witness implements BoardWitness {
-  readonly seen: Seen = { refusals: 0, forks: new Set(), restarts: new Map(), leases: new Map(), running: new Map(), spoilt: new Map() };
+  readonly seen: Seen = {
+    ...{ refusals: 0, forks: new Set(), restarts: new Map(), leases: new Map(), running: new Map(), spoilt: new Map() },
+    ...{ fetched: new Map(), lent: new Map() },
+  };
   names: Names = { contentOf: () => new Uint8Array(32), workloadOf: () => '', sequenceOf: () => 0 };
   readonly #clock: VirtualClock;
   readonly #judge: Judge;
@@ -50,6 +56,7 @@ export class Witness implements BoardWitness {
   readonly #lanes: Lanes | null;
   /** partition → workload, while it runs. */
   readonly #programs = new Map<string, string>();
+  readonly #pieces = new Set<string>();
   /** Called with every message to or from a board; null: nobody wants to know. */
   overheard: Heard | null = null;
 
@@ -76,6 +83,7 @@ export class Witness implements BoardWitness {
   readonly heard = (from: string, to: string, topic: string, payload: Bytes): void => {
     this.#trace.note(`${this.#clock.nowMs} ${from} ${to} ${topic}`, payload);
     this.#judge.heard(this.#clock.nowMs, from, to, topic, payload);
+    if (topic === 'chunk') this.#count(this.seen.fetched, to, payload.length);
     this.overheard?.(from, to, topic, payload);
     this.#lanes?.heard(from, to, topic);
   };
@@ -91,6 +99,21 @@ export class Witness implements BoardWitness {
     else if (frame.kind === 'blob') this.#trace.note(head, frame.hash, frame.bytes);
     else this.#trace.note(`${head} ${frame.request} ${frame.index} ${frame.term}`);
   };
+
+  readonly passed = (from: string, to: string, bytes: Bytes): void => {
+    this.#trace.note(`${this.#clock.nowMs} ${from} ${to} piece`, bytes);
+    this.#judge.passed(this.#clock.nowMs, from, to);
+    this.#count(this.seen.lent, to, bytes.length);
+  };
+
+  /** Pieces of releases that were built, by the hex of their hashes. */
+  published(pieces: Iterable<string>): void {
+    for (const piece of pieces) this.#pieces.add(piece);
+  }
+
+  placed(board: VirtualBoard, piece: string): void {
+    if (!this.#pieces.has(piece)) this.#judge.placed(this.#clock.nowMs, board.id, piece);
+  }
 
   // ---- gateways
 

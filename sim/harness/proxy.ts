@@ -9,11 +9,14 @@ export interface CuttableLink {
   cut(): void;
   mend(): void;
   close(): void;
+  /** Bytes that came from gateways so far. */
+  receivedBytes(): number;
 }
 
 export const openLinkProxy = async (): Promise<CuttableLink> => {
   const sockets = new Set<Socket>();
   let isCut = false;
+  let received = 0;
   const track = (socket: Socket): void => {
     sockets.add(socket);
     socket.on('error', () => socket.destroy());
@@ -28,6 +31,9 @@ export const openLinkProxy = async (): Promise<CuttableLink> => {
       track(gateway);
       gateway.once('connect', () => {
         board.write('HTTP/1.1 200 Connection established\r\n\r\n');
+        gateway.on('data', ({ length }) => {
+          received += length;
+        });
         board.pipe(gateway).pipe(board);
       });
       gateway.once('error', () => !isCut && board.end('HTTP/1.1 502 Bad Gateway\r\n\r\n'));
@@ -55,5 +61,6 @@ export const openLinkProxy = async (): Promise<CuttableLink> => {
       for (const socket of sockets) socket.destroy();
       server.close();
     },
+    receivedBytes: () => received,
   };
 };

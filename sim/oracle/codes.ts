@@ -5,6 +5,8 @@ export const CODES = {
   'ran-unrequested': 1,
   'ran-elsewhere': 1,
   'ran-other-release': 1,
+  /** Something was written to a card as part of a release, and is of none. */
+  'wrote-unsigned': 1,
   /** A release that comes in waves began where it was not to begin before others had shown how it does. */
   'wave-skipped': 1,
 
@@ -53,6 +55,8 @@ export const CODES = {
   'lost-with-gateway': 6,
 
   'over-offered': 7,
+  /** A board gave content to others on its network, or took some, when its owner had told it not to. */
+  'shared-against-owner': 7,
 
   'too-large-on-wire': 8,
   'malformed-on-wire': 8,

@@ -24,6 +24,7 @@ import { examineLine } from './refusals.ts';
 import { openRuns } from './runs.ts';
 import { type BoardCase, noteWell, openScene, restartWell } from './scene.ts';
 import { type Said, settle } from './settlement.ts';
+import { openSharing } from './sharing.ts';
 import { openSteady } from './steady.ts';
 import { examineBegin } from './unsigned.ts';
 import { openWaves } from './waves.ts';
@@ -50,13 +51,14 @@ const chambers = (court: Court) => {
     ...{ records, assignments, guard, logs: openLogs(court, records), runs: openRuns(court) },
     steady: openSteady(court, assignments, guard),
     ...{ homing: openHoming(court), overlap: openOverlap(court), wire: openWire(court), waves: openWaves(court) },
+    sharing: openSharing(court),
   };
 };
 
 type Chambers = ReturnType<typeof chambers>;
 type Facts<K extends keyof Judge> = Pick<Judge, K>;
 
-const machines = (court: Court, { runs, steady, homing, overlap, records }: Chambers) => {
+const machines = (court: Court, { runs, steady, homing, overlap, records, sharing }: Chambers) => {
   const { scene } = court;
   /** Where a board stands has changed: everybody who asks that looks again. */
   const moved = (atMs: number, board: BoardCase): void => {
@@ -86,6 +88,7 @@ const machines = (court: Court, { runs, steady, homing, overlap, records }: Cham
       board.card.lostMs = atMs;
       records.lostWrites(board);
       forgetAssignments(board);
+      sharing.forgot(board.id);
       steady.excuse(board);
     },
     cloned: (_atMs, board) => {
@@ -238,7 +241,7 @@ const programs = (court: Court, { runs, steady, overlap, guard, waves }: Chamber
   return facts;
 };
 
-const hearing = (court: Court, { records, assignments, steady, homing, overlap, guard, wire }: Chambers) => {
+const hearing = (court: Court, { records, assignments, steady, homing, overlap, guard, wire, sharing }: Chambers) => {
   const { scene } = court;
   const trusting = believing(court.crypto);
   /** Something of a session passed after it was in doubt. */
@@ -269,6 +272,7 @@ const hearing = (court: Court, { records, assignments, steady, homing, overlap, 
       return true;
     }
     assure(atMs, board, gateway);
+    sharing.heardDown(atMs, board.id, topic, payload);
     if (topic === 'grant') return guard.heardGrant(atMs, board, payload);
     if (topic === 'ack') return records.heardAck(atMs, scene.gateway(gateway), board, payload);
     if (topic !== 'desired') return true;
@@ -302,7 +306,12 @@ export const createJudge = (options: JudgeOptions): Judge => {
     ...gatewayFacts(court, held),
     ...programs(court, held),
     ...hearing(court, held),
-    signed: (document) => court.archive.file(document),
+    signed: (document) => {
+      court.archive.file(document);
+      held.sharing.signed(document);
+    },
+    passed: held.sharing.passed,
+    placed: held.sharing.placed,
     wrote: (atMs, board, record) => held.records.wrote(atMs, scene.board(board), record),
     pruned: (atMs, board, seq) => held.records.pruned(atMs, scene.board(board), seq),
     stated: (_atMs, gateway, statements) => void said.push({ gateway: scene.gateway(gateway), statements }),

@@ -70,6 +70,10 @@ export interface Physics {
   pruned(atMs: number, board: string, seq: number): void;
   /** Bytes on a wire, when they are heard. `from` and `to` are ids; a topic's name, or `peer`. */
   heard(atMs: number, from: string, to: string, topic: string, payload: Bytes): void;
+  /** Content went from one board to another over a network that both are on. */
+  passed(atMs: number, from: string, to: string): void;
+  /** A board wrote a piece to its card that is of no release anybody built. */
+  placed(atMs: number, board: string, piece: string): void;
   /** A gateway's store holds this entry of a log, durably. */
   kept(atMs: number, gateway: string, entry: Bytes): void;
   /** A gateway's store is gone, or back at what it was at this moment (null: empty). */

@@ -47,6 +47,14 @@ export const FAULTS = {
   },
   late: { on: 'board', lasts: 'span', takes: { by: { unit: 'ms', usual: 8000 } }, says: 'everything arrives late' },
   duplicate: { on: 'board', lasts: 'span', takes: { share: { unit: 'permille', usual: 200, most: 1000 } }, says: 'messages arrive twice' },
+  'lan-cut': { on: 'board', lasts: 'span', takes: {}, says: 'nothing passes between it and the others of its lan' },
+  'false-neighbour': {
+    on: 'board',
+    lasts: 'span',
+    takes: {},
+    says: 'whatever others of its lan ask it for, it gives something else: a liar',
+  },
+  'mute-neighbour': { on: 'board', lasts: 'span', takes: {}, says: 'it is there for the others of its lan, and answers none of them' },
   'clock-jump': {
     on: 'board',
     lasts: 'moment',

@@ -196,6 +196,12 @@ export const boardShape = object({
   profile: usuallyAt(word('profile', PROFILES, described(profileRows)), 'pi-4b', 'what hardware'),
   joins: usuallyAt(range('ms'), '0s', 'when they are paired; a range spreads them over it'),
   link: may(linkShape, { short: { value: 'wifi', at: 0, sound: true } }, 'the way to the gateways; wifi unless given'),
+  lan: may(
+    orNull(placed(name)),
+    null,
+    'the network that they share with all boards of the same, and with it one link: that of the first of them',
+  ),
+  neighbours: usually(truth, true, 'their owner lets them take releases from others of their lan, and give them some'),
   power: may(powerShape, { short: 'mains' }, 'what feeds them; mains unless given'),
   card: may(cardShape, cardShape.usual, 'the SD card'),
   clock: may(clockShape, clockShape.usual, 'the clock'),

@@ -181,6 +181,7 @@ const groupOf = (cast: Pick<Cast, 'desk' | 'links'>, row: BoardRow, sensors: Sen
   busesOf(cast.desk, row);
   const shared = {
     ...{ group: name.value, profile, link: linkOf(cast, row.link), power: powerFor(cast.desk, row.power) },
+    ...{ lan: row.lan?.value ?? null, neighbours: row.neighbours },
     card: {
       mib: card.size.value,
       usedPermille: card.used,

@@ -30,6 +30,8 @@ export const OBSERVABLES = {
   kept: { of: 'gateway', says: 'releases of which a gateway holds content; of several the most' },
   'content-used': { of: 'gateway', unit: 'permille', says: 'permille of what a gateway may hold of releases; of several the fullest' },
   liars: { of: 'gateway', says: 'gateways of which boards know that they gave something else for a piece, again and again' },
+  fetched: { of: 'board', says: 'KiB of content that came from gateways' },
+  lent: { of: 'board', says: 'KiB of content that came from others of its lan' },
   faults: { of: 'fault', says: 'faults of this kind that happened' },
   refusals: { of: 'all', says: 'refusals that were written into a journal' },
   records: { of: 'board', says: 'usage records signed' },

@@ -69,6 +69,10 @@ export interface BoardSpec {
   /** Pairs and joins at this moment. */
   joinsMs: number;
   link: LinkSpec;
+  /** The network that it shares with others of the same name, and with them its link; null: it is alone. */
+  lan: string | null;
+  /** Whether its owner lets it share releases there. */
+  neighbours: boolean;
   power: PowerSpec;
   card: CardSpec;
   clock: ClockSpec;

@@ -8,6 +8,7 @@ import { updateBytes } from './delivery/ours.ts';
 import { pairsIn } from './delivery/pairs.ts';
 import { absentPeers, measuredBy, PEERS } from './delivery/peers.ts';
 import { requestToPromise } from './delivery/request.ts';
+import { street } from './delivery/street.ts';
 import { overLine } from './delivery/throughput.ts';
 import type { Measure, Row } from './measure.ts';
 
@@ -96,6 +97,26 @@ const grown = async (): Promise<Row[]> => {
   ];
 };
 
+const STREET_BOARDS = 10;
+const STREET_MIB = 8;
+
+const shared = async (): Promise<Row[]> => {
+  const alone_ = await street(STREET_BOARDS, STREET_MIB, false);
+  const together = await street(STREET_BOARDS, STREET_MIB, true);
+  const each = 'each by itself';
+  return [
+    {
+      metric: `gateway to ${STREET_BOARDS} boards of one network`,
+      value: together.gatewayBytes,
+      unit: 'bytes',
+      peer: each,
+      peerValue: alone_.gatewayBytes,
+    },
+    alone('street_releases_sent', together.gatewayBytes / together.releaseBytes, '×'),
+    { metric: 'until all of them hold it', value: together.seconds, unit: 's', peer: each, peerValue: alone_.seconds },
+  ];
+};
+
 /** What could not be measured here is named, and all else still is; each part is told when it is done, as the whole takes long. */
 const unless = async (metrics: string[], part: () => Promise<Row[]>): Promise<Row[]> => {
   try {
@@ -116,6 +137,7 @@ export const measure: Measure = async () => {
     rows.push(...(await unless(['link_utilisation', 'lossy_link_vs_bare_tls'], lines)));
     rows.push(...(await unless(['request_to_promise_overhead_ms'], prompt)));
     rows.push(...(await unless(['fanout_vs_bare_tls', 'ack_wait_ms_max'], fan)));
+    rows.push(...(await unless(['street_releases_sent'], shared)));
     return [...rows, ...(await unless(['board_growth_mb'], grown))];
   } finally {
     rmSync(home, { recursive: true, force: true });

@@ -46,6 +46,7 @@ const behaviour: Behaviour = {
 
 const board = (i: number): BoardSpec => ({
   ...{ name: `board-${i}`, group: 'board', profile: 'pi-4b', joinsMs: Math.floor((i * MINUTE) / boards), link },
+  ...{ lan: null, neighbours: true },
   power: { kind: 'mains' },
   card: { mib: 8192, usedPermille: 300, eraseBlockBytes: 4_194_304, endurance: 3000, lies: false },
   clock: { rtc: false, driftPpm: 20 },

@@ -21,6 +21,7 @@ import type { Outcome } from '../../runtime/turn/store.ts';
 import type { SlotCard } from '../../sim/hardware/slots.ts';
 import { keyOf } from './crypto.ts';
 import { FakeEngine, FakeFiles } from './fake-doors.ts';
+import type { FakeLan } from './fake-lan.ts';
 import { GATEWAYS, hashOf, idOf, lease, OPERATOR, operatorDoc, request, signedOperator } from './federation.ts';
 import { MemoryDisk, openMemoryStore } from './memory-store.ts';
 import { type Assigned, newShelf, PaperGateway } from './paper-gateway.ts';
@@ -58,6 +59,9 @@ export class BoardWorld {
   /** Of its runtime alone. */
   versions: SlotCard | null = null;
 
+  /** Others on its network; null: its machine has no door to them. */
+  readonly lan: FakeLan | null;
+
   /** The store has no room. */
   full = false;
   /** Tried so far. */
@@ -66,7 +70,8 @@ export class BoardWorld {
   readonly offer: Offer = { ...OFFER };
 
   /** Gateways share what they hold, as a federation does that has replicated. */
-  constructor(pace: Partial<Pace> = {}, slots: SlotCard | null = null, versions: SlotCard | null = null) {
+  constructor(pace: Partial<Pace> = {}, slots: SlotCard | null = null, versions: SlotCard | null = null, lan: FakeLan | null = null) {
+    this.lan = lan;
     this.pace = { ...PACE, ...pace };
     this.slots = slots;
     this.versions = versions;
@@ -88,7 +93,7 @@ export class BoardWorld {
         entropy: seededEntropy(`board/${life}`),
         id: BOARD,
       },
-      ...{ bootId: `boot ${this.#bootCount}`, software: 'test', offer: this.offer, pace: this.pace },
+      ...{ bootId: `boot ${this.#bootCount}`, software: 'test', offer: this.offer, pace: this.pace, neighbours: this.lan !== null },
     };
     const { clock } = this;
     const outcome = (): Outcome | null => {
@@ -135,6 +140,8 @@ export class BoardWorld {
         return this.files.perform(effect.step, submit);
       case 'slots':
         return (effect.part === 'system' ? this.slots : this.versions)?.perform(effect.step, (event) => submit(saidBy(effect.part, event)));
+      case 'neighbours':
+        return this.lan?.perform(effect.step, this.clock, submit);
       case 'wake':
         return void this.clock.after(effect.afterMs, () => submit({ kind: 'wake' }));
       case 'journal':

@@ -34,6 +34,7 @@ import {
   usageBatch,
   want,
 } from '../../runtime/protocol/nouns/messages.ts';
+import { neighbourWant, neighbourWord } from '../../runtime/protocol/nouns/neighbours.ts';
 import type { NetworkWish } from '../../runtime/protocol/nouns/reach.ts';
 import { type Manifest, manifestNoun, pageSchema } from '../../runtime/protocol/nouns/release.ts';
 import { bindingNoun, requestNoun, rotationNoun, verdictNoun, voucherNoun } from '../../runtime/protocol/nouns/request.ts';
@@ -270,6 +271,7 @@ export const SIGNED: SignedFrame[] = [
   one(upkeepNoun, { v, board, owner, version: 1, publisher: on.PUBLISHER }, 'owner'),
   one(upkeepNoun, { v, board, owner, version: 2, publisher: on.PUBLISHER, release: fill(5) }, 'owner', '/pinned'),
   one(upkeepNoun, { v, board, owner, version: 3, publisher: null }, 'owner', '/ended'),
+  one(upkeepNoun, { v, board, owner, version: 4, publisher: null, neighbours: false }, 'owner', '/alone'),
   one(
     upkeepNoun,
     {
@@ -324,6 +326,7 @@ export const SIGNED: SignedFrame[] = [
     'gateway a',
     '/runtime',
   ),
+  one(desiredNoun, { v, board, gateway, tenure: 3, seq: 12, leases: [], upkeep: fill(7) }, 'gateway a', '/upkeep'),
   one(
     nowNoun,
     { v, board, gateway, nonce: fill(1, 16), speaks: 1, wallMs, known: head, proof: fill(6, 60), operators: [fill(4, 50)] },
@@ -415,6 +418,11 @@ export const PLAIN: PlainFrame[] = [
   plain('want', want, { v, hashes: [fill(1), fill(2)] }),
   plain('chunk', chunk, { v, hash: fill(1), bytes: fill(2, 300) }),
   plain('chunk', chunk, { v, hash: fill(1), bytes: null }, '/absent'),
+  plain('neighbour-word', neighbourWord, { v, nonce: fill(1, 16), who: fill(2, 8), port: 7643, whole: true, asks: false, tag: fill(3) }),
+  plain('neighbour-want', neighbourWant, {
+    v,
+    pieces: [{ file: { hash: fill(1), executable: true }, offset: 65_536, chunk: [fill(2), 16_384] }],
+  }),
   plain('log-frame', logFrame, { v, of: fill(1), refusal: null, box: fill(2, 300) }),
   plain('log-frame', logFrame, { v, of: fill(1), refusal: { v, code: 'not-found', why: '', next: '' }, box: null }, '/refused'),
   plain('log-text', logText, { v, lease: lease.lease, from: 5, next: 12, missed: 5, text: fill(0x61, 7) }),

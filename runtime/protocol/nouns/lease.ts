@@ -122,6 +122,8 @@ export const desiredSchema = v.strictObject({
   /** The system that it is to run, and the runtime in it. */
   image: v.optional(image),
   runtime: v.optional(image),
+  /** The owner's newest word on its upkeep, where that says more than whose images it is given. */
+  upkeep: v.optional(hash),
 });
 export type Desired = v.InferOutput<typeof desiredSchema>;
 export const desiredNoun: Noun<Desired> = noun('desired', LIMITS.payloadBytes, desiredSchema);

@@ -1,5 +1,5 @@
 /**
- * An owner's standing word on the system of a board: whose images it is given, and which. Kept apart from the binding, which
+ * An owner's standing word on the upkeep of a board: whose images it is given, and which; what it shares with its network. Kept apart from the binding, which
  * says what the board earns: who changes one of them need not repeat the other.
  */
 import * as v from 'valibot';
@@ -30,6 +30,8 @@ export const upkeepSchema = v.strictObject({
   rollout: v.optional(upkeepRollout),
   /** When what was fetched may take the place of what runs; at any time without it. */
   windows: v.optional(windows),
+  /** Whether it shares content with others on its own network; without it that stays as it was, and at first it does. */
+  neighbours: v.optional(v.boolean()),
 });
 export type Upkeep = v.InferOutput<typeof upkeepSchema>;
 export const upkeepNoun: Noun<Upkeep> = noun('upkeep', LIMITS.documentBytes, upkeepSchema);

@@ -237,7 +237,12 @@ export class Stage {
   }
 
   /** A board of the bundled runtime, at home and bound. */
-  async board(name: string, before: string[], tier: 'dev' | null): Promise<{ id: BoardId; data: string; child: Child }> {
+  async board(
+    name: string,
+    before: string[],
+    tier: 'dev' | null,
+    more = ['--neighbours', 'off'],
+  ): Promise<{ id: BoardId; data: string; child: Child }> {
     const data = join(this.directory, name);
     const seed = seedOf(name);
     mkdirSync(data, { mode: 0o711 });
@@ -255,7 +260,7 @@ export class Stage {
       'memory=512,cpu=2000,partitions=8',
       ...paces,
     ];
-    const runtime = startAs(before, [...args, ...(tier === null ? [] : ['--tier', tier])]);
+    const runtime = startAs(before, [...args, ...more, ...(tier === null ? [] : ['--tier', tier])]);
     const end = async (): Promise<void> => {
       await runtime.end();
       // What it ran outlives it.

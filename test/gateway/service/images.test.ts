@@ -68,6 +68,20 @@ describe('a board', () => {
     expect(assigned(board)).toBeUndefined();
   });
 
+  test("is told its owner's word where that says more, and at once [delivery-13]", () => {
+    const { node, board, world } = opened();
+    const told = (): Desired['upkeep'] =>
+      unseal(testCrypto, desiredNoun, board.heard.filter(({ topic }) => topic === 'desired').at(-1)!.payload).value.upkeep;
+    node.accept(word());
+    world.pass(2000);
+    expect(told()).toBeUndefined();
+    const no = { version: 2, publisher: null, neighbours: false };
+    node.accept(word(no));
+    world.pass(2000);
+    expect(told()).toEqual(hashOf(upkeepNoun, upkeep(no)));
+    expect(node.json('boards')).toMatchObject([{ upkeep: { version: 2, publisher: null, neighbours: false } }]);
+  });
+
   test('is not given one that is not all here, is for others, or whose key was taken back', () => {
     const { node, board, world } = opened();
     node.accept(word());

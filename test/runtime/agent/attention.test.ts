@@ -355,7 +355,7 @@ describe('a concern', () => {
         entropy: seededEntropy('board 1'),
         id: BOARD,
       },
-      ...{ bootId: 'boot', software: 'test', offer: OFFER, pace: PACE },
+      ...{ bootId: 'boot', software: 'test', offer: OFFER, pace: PACE, neighbours: false },
     };
     let log: string[] = [];
     const told = (kind: string, list: Partial<Concern>[]): Concern[] =>

@@ -33,6 +33,7 @@ const boot = (work: Work, bootId: string, seed = bootId): void => {
     signer: { publicKey: new Uint8Array(32), sign: () => new Uint8Array(64) },
     offer: { ...offered, enforces: { memory: true, cpu: true, pids: true, network: true, disk: true, deadline: true } },
     pace: { tickMs: 1, meterMs: 1, recordMs: 1, reportMs: 1, patienceMs: 1 },
+    neighbours: false,
   };
   beginBoot(work, board);
 };

@@ -24,6 +24,9 @@ export const UPDATE = 'hunt-update.yaml';
 /** Where content rots at gateways, and one of them lies. */
 export const CONTENT = 'hunt-content.yaml';
 
+/** Where boards of one network give content to each other. */
+export const LAN = 'hunt-lan.yaml';
+
 /**
  * Not here, as this judge or this world does not show them: a request that is stopped and run all the same; a gateway that
  * takes records beyond a gap (boards send none of which the rest is not on two disks); `over-offered` (every virtual kernel
@@ -309,6 +312,30 @@ export const MUTANTS: Mutant[] = [
     find: "  if (trial === 'failed') return 'return';\n",
     replace: '',
     world: UPDATE,
+    caughtAs: [EXPECTATION],
+  },
+  {
+    name: 'a neighbour is believed without the hash',
+    file: 'runtime/agent/neighbours.ts',
+    find: ' || !equal(board.crypto.sha256(bytes), hash)',
+    replace: '',
+    world: LAN,
+    caughtAs: ['wrote-unsigned'],
+  },
+  {
+    name: "content is shared against the owner's word",
+    file: 'runtime/agent/neighbours.ts',
+    find: ' &&\n  allowances.get(work, ONE)?.allowed !== false;',
+    replace: ';',
+    world: LAN,
+    caughtAs: ['shared-against-owner'],
+  },
+  {
+    name: 'every board asks its gateway for all pieces',
+    file: 'runtime/core/neighbours.ts',
+    find: '    if (first !== me) add(parts.owed, first, piece);\n    else if',
+    replace: '    if',
+    world: LAN,
     caughtAs: [EXPECTATION],
   },
 ];

@@ -47,7 +47,15 @@ test('those that are promised are there', () => {
       'gateway-dies-for-good',
       'lying-gateway',
     ],
-    ...['rolling-update-gone-bad', 'solar-winter', 'stop-never-twice', 'thirty-days-offline', 'update-comes-back', 'waves-halt'],
+    ...[
+      'rolling-update-gone-bad',
+      'solar-winter',
+      'stop-never-twice',
+      'thirty-days-offline',
+      'update-comes-back',
+      'village-shares',
+      'waves-halt',
+    ],
   ]);
 });
 
