@@ -86,7 +86,7 @@ const wishOf = ({ publisher, release, wave, end = false }: UpdateFlags): Pick<Up
   };
 };
 
-/** Each board's wave, from 1; null: they wait for none. */
+/** Waves in their order, and whom each takes in; without --wave all at once. */
 const wavesOf = (flags: UpdateFlags, named: BoardId[], known: Board[]): Planned[] => {
   const rollout = rolloutOf(flags.wave, flags.tolerate);
   if (rollout === undefined) return [{ who: 'at once', boards: named }];
