@@ -16,6 +16,8 @@ const REAL = ['test/**/*.slow.test.ts', 'test/{outside,browser}/**/*.test.ts'];
 const BOARD = ['test/board/**'];
 /** After this a test hangs. The longest takes three seconds; a busy machine is slow, and a hunt (test/support/properties.ts) long. */
 const HANGS_MS = 60_000 * Math.max(1, Number(process.env.LICHEN_RUNS ?? 1));
+/** Several waits of one test, each as long as test/outside/gateway.ts is patient. */
+const REAL_HANGS_MS = 3 * HANGS_MS;
 
 export default defineConfig({
   root: fileURLToPath(new URL('..', import.meta.url)),
@@ -36,7 +38,10 @@ export default defineConfig({
       { extends: true, test: { name: 'mocked', include: MOCKED } },
       { extends: true, test: { name: 'doors', include: ['test/**/*.test.ts'], exclude: [...PURE, ...REAL, ...BOARD] } },
       // One after the other, when the rest is through.
-      { extends: true, test: { name: 'real', include: REAL, fileParallelism: false } },
+      {
+        extends: true,
+        test: { name: 'real', include: REAL, fileParallelism: false, testTimeout: REAL_HANGS_MS, hookTimeout: REAL_HANGS_MS },
+      },
     ],
   },
 });

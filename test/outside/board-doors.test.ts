@@ -1,6 +1,6 @@
 /** Whom a board talks to: the key that it was told, at the address that it was told, and nobody else; not one byte. */
 import type { Duplex } from 'node:stream';
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { nextOperator } from '../../gateway/cli/ceremony.ts';
 import { identityFromSeed } from '../../runtime/adapters/certificate.ts';
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
@@ -14,8 +14,6 @@ import { Liar } from './liar.ts';
 import { header } from './mqtt.ts';
 import { type Person, person } from './person.ts';
 import { RealBoard } from './real-board.ts';
-
-vi.setConfig({ testTimeout: 40_000, hookTimeout: 40_000 });
 
 const open: { close(): Promise<void> }[] = [];
 const boards: RealBoard[] = [];

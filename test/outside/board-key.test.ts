@@ -1,7 +1,7 @@
 /** A board hands over to a new key by itself: the real runtime at a real gateway, with an instance that runs through it. */
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { makeRotation, nextOperator } from '../../gateway/cli/ceremony.ts';
 import { openBoardKey, rotateBoardKey } from '../../runtime/adapters/board-key.ts';
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
@@ -15,8 +15,6 @@ import { bindingOf, demandOf, LASTING, owner, piecesOf, publisher, smallRelease 
 import { federate, Gateway, PATIENCE_MS, root, tenant } from './gateway.ts';
 import { person } from './person.ts';
 import { boardDirectory, RealBoard, runtime } from './real-board.ts';
-
-vi.setConfig({ testTimeout: 40_000, hookTimeout: 40_000 });
 
 const open: { end(): Promise<void> }[] = [];
 afterEach(async () => {

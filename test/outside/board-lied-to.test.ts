@@ -3,7 +3,7 @@
  * four signatures and nobody's word: it says in its journal why not, starts nothing, and does the honest thing after.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { type Bytes, hex, utf8 } from '../../runtime/protocol/bytes.ts';
 import type { Signer } from '../../runtime/protocol/crypto.ts';
@@ -17,12 +17,10 @@ import { manifestNoun } from '../../runtime/protocol/nouns/release.ts';
 import { requestNoun } from '../../runtime/protocol/nouns/request.ts';
 import { until } from '../../sim/harness/wait.ts';
 import { fileOf, LASTING, releaseOf, requestOf, secondPublisher, secondReleaseKey, smallRelease } from './documents.ts';
-import { federate } from './gateway.ts';
+import { federate, PATIENCE_MS } from './gateway.ts';
 import { type Assigned, Liar, leaseIn, payloadIn } from './liar.ts';
 import { person } from './person.ts';
 import { RealBoard } from './real-board.ts';
-
-vi.setConfig({ testTimeout: 40_000, hookTimeout: 40_000 });
 
 const stranger = person('stranger');
 /** For a first record to be signed and sent. */
@@ -333,5 +331,5 @@ test('an acknowledgement that another key signed keeps the records on the board'
   expect((await board.status()).recordsHeld).toBe(recordsHeld);
   liar.acknowledges = true;
   liar.ack();
-  await until('the records to be pruned', 10_000, async () => (await board.status()).recordsHeld === 0);
+  await until('the records to be pruned', PATIENCE_MS, async () => (await board.status()).recordsHeld === 0);
 });

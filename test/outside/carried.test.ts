@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { decodeAs, unseal } from '../../runtime/protocol/noun.ts';
 import { statementSchema } from '../../runtime/protocol/nouns/billing.ts';
@@ -26,8 +26,6 @@ import { until } from '../../sim/harness/wait.ts';
 import { bindingOf, demandOf, LASTING, owner, piecesOf, publisher, requestOf, smallRelease } from './documents.ts';
 import { federate, Gateway, PATIENCE_MS, tenant } from './gateway.ts';
 import { RealBoard } from './real-board.ts';
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
 
 const LICHEN = fileURLToPath(new URL('../../gateway/lichen.ts', import.meta.url));
 const release = smallRelease('remote', 1, LASTING);

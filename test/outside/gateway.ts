@@ -9,6 +9,7 @@ import { expect } from 'vitest';
 import { firstOperator } from '../../gateway/cli/ceremony.ts';
 import { openPush, type Push } from '../../gateway/cli/mqtt-push.ts';
 import { type RunningGateway, runGateway } from '../../gateway/main.ts';
+import { PEER_TIMINGS } from '../../gateway/peers/links.ts';
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { type Alpn, type Dialled, dial } from '../../runtime/adapters/tls.ts';
 import { type Bytes, fromHex, hex } from '../../runtime/protocol/bytes.ts';
@@ -23,7 +24,8 @@ import { freePorts } from '../../sim/harness/ports.ts';
 import { until } from '../../sim/harness/wait.ts';
 import { type Person, person } from './person.ts';
 
-export const PATIENCE_MS = 15_000;
+/** A peer that was away is dialled again by then, on a machine that is busy, too. */
+export const PATIENCE_MS = PEER_TIMINGS.backoffCapMs + 15_000;
 export const root = person('operator root');
 export const tenant = person<TenantId>('tenant');
 

@@ -1,5 +1,5 @@
 /** Keys are handed over and taken back while everything runs: the old one is refused from that moment, nothing else stops. */
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { makeRotation, nextOperator } from '../../gateway/cli/ceremony.ts';
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
@@ -26,9 +26,6 @@ import {
 import { answered, type Federation, federate, Gateway, journalMark, PATIENCE_MS, root, tenant, told } from './gateway.ts';
 import { payloadIn } from './liar.ts';
 import { person } from './person.ts';
-
-// Three gateways start, part and find each other again, each wait with room for a machine that is busy.
-vi.setConfig({ testTimeout: 60_000 });
 
 const release = smallRelease('echo');
 const open: { end(): Promise<void> }[] = [];

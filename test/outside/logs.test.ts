@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { watchLog } from '../../gateway/cli/log-watch.ts';
 import { linesOf } from '../../gateway/cli/logs.ts';
 import { hex } from '../../runtime/protocol/bytes.ts';
@@ -14,8 +14,6 @@ import { bindingOf, demandOf, owner, piecesOf, publisher, smallRelease } from '.
 import { type Federation, federate, Gateway, PATIENCE_MS, tenant } from './gateway.ts';
 import { type Person, person } from './person.ts';
 import { RealBoard } from './real-board.ts';
-
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 
 const LICHEN = fileURLToPath(new URL('../../gateway/lichen.ts', import.meta.url));
 const COUNTS = "let i = 0; process.on('SIGTERM', () => process.exit()); setInterval(() => console.log('line ' + ++i), 100)";

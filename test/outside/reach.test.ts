@@ -1,16 +1,14 @@
 /** Links from the tenant's signature to the packet: a gateway, a board with real partitions, and who reaches whom. */
 import { existsSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BoardId } from '../../runtime/protocol/ids.ts';
 import type { NetworkWish } from '../../runtime/protocol/nouns/reach.ts';
 import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
 import type { Request } from '../../runtime/protocol/nouns/request.ts';
 import { until } from '../../sim/harness/wait.ts';
 import { bindingOf, demandOf, owner, piecesOf, publisher, type Release, requestOf, smallRelease } from './documents.ts';
-import { federate, Gateway, tenant } from './gateway.ts';
+import { federate, Gateway, PATIENCE_MS, tenant } from './gateway.ts';
 import { RealBoard } from './real-board.ts';
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const LIMITS = { cpuMillis: 400, memoryMib: 64, pids: 16, tmpMib: 1 };
 const LINKED: NetworkWish = { outbound: [], dns: false, links: [{ name: 'db', port: 7000, protocol: 'tcp' }], publish: [] };
@@ -63,7 +61,7 @@ const suite = (): void => {
       null,
     );
     await board.said(/"line":"running"/);
-    await until('the board to be known', 15_000, async () =>
+    await until('the board to be known', PATIENCE_MS, async () =>
       (await gateway.get<{ offer: unknown }[]>('/1/boards')).some(({ offer }) => offer !== null) ? true : undefined,
     );
     await gateway.accepts(bindingOf(board.key.id as BoardId, 1));

@@ -11,13 +11,13 @@ import { type BoardSetup, startBoard, statusOfBoard } from '../../sim/harness/bo
 import type { Process } from '../../sim/harness/processes.ts';
 import { removeInstances } from '../../sim/harness/sweep.ts';
 import { until } from '../../sim/harness/wait.ts';
+import { PATIENCE_MS } from './gateway.ts';
 import { type Person, person } from './person.ts';
 
 const RUNTIME = fileURLToPath(new URL('../../runtime/main.ts', import.meta.url));
 // Half of what such a short run takes is reading its own source.
 process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('../../node_modules/.cache/outside', import.meta.url));
 const PACES = { 'tick-ms': 50, 'meter-ms': 200, 'record-ms': 60_000, 'report-ms': 500, 'patience-ms': 1500, 'keepalive-s': 10 };
-const PATIENCE_MS = 15_000;
 
 export interface Status {
   recordsSigned: number;

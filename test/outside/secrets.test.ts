@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { openerFromSeed } from '../../runtime/adapters/hpke.ts';
 import { hex, utf8 } from '../../runtime/protocol/bytes.ts';
@@ -16,8 +16,6 @@ import { until } from '../../sim/harness/wait.ts';
 import { OFFER, PaperBoard } from './board.ts';
 import { bindingOf, owner, piecesOf, publisher, smallRelease } from './documents.ts';
 import { federate, Gateway, PATIENCE_MS, tenant } from './gateway.ts';
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const LICHEN = fileURLToPath(new URL('../../gateway/lichen.ts', import.meta.url));
 const KEY = openerFromSeed(new Uint8Array(32).fill(4));

@@ -8,17 +8,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildRelease } from '../../recipes/builder/build.ts';
 import { hex } from '../../runtime/protocol/bytes.ts';
 import type { BoardId, TenantId } from '../../runtime/protocol/ids.ts';
 import { until } from '../../sim/harness/wait.ts';
 import { bindingOf, owner, publisher, releaseKey } from './documents.ts';
-import { federate, Gateway, tenant } from './gateway.ts';
+import { federate, Gateway, PATIENCE_MS, tenant } from './gateway.ts';
 import { person } from './person.ts';
 import { RealBoard } from './real-board.ts';
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const LICHEN = fileURLToPath(new URL('../../gateway/lichen.ts', import.meta.url));
 const RECIPE = fileURLToPath(new URL('../../recipes/signpost', import.meta.url));
@@ -88,7 +86,7 @@ const suite = (): void => {
     const { claim } = await gateway.order<{ claim: string }>('/1/claims', { owner: owner.id });
     board = RealBoard.start('board that serves many', claim, { 'tick-ms': 50, 'report-ms': 200 }, null);
     await board.said(/"line":"running"/);
-    await until('the board to be known', 15_000, async () =>
+    await until('the board to be known', PATIENCE_MS, async () =>
       (await gateway.get<{ offer: unknown }[]>('/1/boards')).some(({ offer }) => offer !== null) ? true : undefined,
     );
     await gateway.accepts(bindingOf(board.key.id as BoardId, 1));
