@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { refuse } from '../runtime/protocol/errors.ts';
+import { draftOf } from './keep.ts';
 import type { LockedPackage } from './lock.ts';
 import { runTool } from './tool.ts';
 import type { Work } from './work.ts';
@@ -95,19 +96,19 @@ export const fetchPackages = async (wanted: LockedPackage[], { cachePath, mirror
   const mirror = await findMirror(given);
   for (const { name, version, archive, path, sha256 } of missing) {
     const target = join(store, `${sha256}.deb`);
+    const draft = draftOf(target);
     try {
-      await runTool(HELPER, [...PATIENT, 'download-file', `${mirror[archive]}${path}`, `${target}.part`, `SHA256:${sha256}`]);
+      await runTool(HELPER, [...PATIENT, 'download-file', `${mirror[archive]}${path}`, draft, `SHA256:${sha256}`]);
     } catch (thrown) {
-      rmSync(`${target}.part`, { force: true });
+      rmSync(draft, { force: true });
       const why = thrown instanceof Error ? thrown.message : String(thrown);
       refuse(
         'image-failed',
         `${name} ${version} cannot be fetched (${why}). If the mirror has dropped that version, "lichen image lock" takes the newest.`,
       );
     }
-    if (!held(`${target}.part`, sha256))
-      refuse('image-failed', `what the mirror sent as ${name} ${version} is not what the lock file pins`);
-    renameSync(`${target}.part`, target);
+    if (!held(draft, sha256)) refuse('image-failed', `what the mirror sent as ${name} ${version} is not what the lock file pins`);
+    renameSync(draft, target);
   }
   return paths;
 };

@@ -1,9 +1,10 @@
 /** `lichen image build`: parts as file systems, file systems as one disk. */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { sha256Of } from './archive.ts';
 import { makeDisk, makeErofs, makeFat, mebibytesOf } from './disk.ts';
+import { keep } from './keep.ts';
 import { gatherParts, type Parts } from './parts.ts';
 import { needTools, TOOLS, type Tool } from './tool.ts';
 import { type Tree, text, withParents } from './tree.ts';
@@ -60,19 +61,17 @@ export const packRoot = async (root: Tree, board: string, path: string): Promise
 /** Packing is what takes long: a root that was packed before is taken as it is. */
 const packedRoot = async ({ board, cachePath, say }: Work, root: Tree): Promise<PackedRoot> => {
   const store = join(cachePath, 'roots', board.name);
-  mkdirSync(store, { recursive: true });
   const path = join(store, `${nameOf(root)}.root`);
   const note = `${path}.word`;
-  if (existsSync(path)) return { path, word: readFileSync(note, 'utf8') };
-  say('root: packing');
-  const { word } = await packRoot(root, board.name, `${path}.part`);
-  const age = (name: string): number => statSync(join(store, name)).mtimeMs;
-  const old = readdirSync(store).filter((name) => name.endsWith('.root'));
-  for (const name of old.sort((one, other) => age(other) - age(one)).slice(KEPT - 1))
+  await keep(path, async (draft) => {
+    say('root: packing');
+    writeFileSync(note, (await packRoot(root, board.name, draft)).word);
+  });
+  const age = (name: string): number => statSync(join(store, name), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const others = readdirSync(store).filter((name) => name.endsWith('.root') && name !== basename(path));
+  for (const name of others.sort((one, other) => age(other) - age(one)).slice(KEPT - 1))
     for (const end of ['', '.word']) rmSync(join(store, `${name}${end}`), { force: true });
-  writeFileSync(note, word);
-  renameSync(`${path}.part`, path);
-  return { path, word };
+  return { path, word: readFileSync(note, 'utf8') };
 };
 
 export interface Built {

@@ -1,6 +1,7 @@
 /** Kernel modules: those that match, those that these need, and the tables by which the kernel finds them. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, matchesGlob } from 'node:path';
+import { keep } from './keep.ts';
 import type { Kernel } from './kernel.ts';
 import { runTool } from './tool.ts';
 import type { Tree } from './tree.ts';
@@ -27,15 +28,8 @@ const dependsOf = (module: Buffer): string[] => {
 const nameOf = (path: string): string => basename(path, path.endsWith(PACKED) ? PACKED : '.ko').replaceAll('-', '_');
 
 /** Unpacked once and kept. */
-const unpacked = async (folder: string, path: string, store: string): Promise<string> => {
-  const target = join(store, path.slice(0, -'.xz'.length));
-  if (!existsSync(target)) {
-    mkdirSync(dirname(target), { recursive: true });
-    writeFileSync(`${target}.part`, await runTool('xz', ['-dc', join(folder, path)]));
-    renameSync(`${target}.part`, target);
-  }
-  return target;
-};
+const unpacked = (folder: string, path: string, store: string): Promise<string> =>
+  keep(join(store, path.slice(0, -'.xz'.length)), async (draft) => writeFileSync(draft, await runTool('xz', ['-dc', join(folder, path)])));
 
 /** Paths below `kernel/` (without `.xz`) to files, with what each of them needs. */
 export const chooseModules = async (kernel: Kernel, patterns: string[], store: string): Promise<Map<string, string>> => {

@@ -1,8 +1,9 @@
 /** The programs of an image that are not Debian's: Node, and ours, each as one file. */
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { loadablePart } from './elf.ts';
+import { keep } from './keep.ts';
 import { lockedPackage } from './locked-package.ts';
 import { runTool } from './tool.ts';
 import { projectPath, type Work } from './work.ts';
@@ -14,12 +15,9 @@ export const strippedNode = async ({ board, cachePath }: Work): Promise<string> 
   const folder = await lockedPackage(`node-linux-${board.arch}`);
   const source = join(folder, 'bin/node');
   const { version } = v.parse(pinned, JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')));
-  const path = join(cachePath, `node-${board.arch}-${version}`);
-  if (!existsSync(path)) {
-    writeFileSync(`${path}.part`, loadablePart(readFileSync(source)), { mode: 0o755 });
-    renameSync(`${path}.part`, path);
-  }
-  return path;
+  return keep(join(cachePath, `node-${board.arch}-${version}`), (draft) =>
+    writeFileSync(draft, loadablePart(readFileSync(source)), { mode: 0o755 }),
+  );
 };
 
 const RUNTIME = 'runtime/main.ts';

@@ -22,6 +22,7 @@ import { buildImage, packRoot } from '../../firmware-images/image.ts';
 import { gatherParts } from '../../firmware-images/parts.ts';
 import { type Tree, text } from '../../firmware-images/tree.ts';
 import { defaultCache } from '../../firmware-images/work.ts';
+import { until } from '../../sim/harness/wait.ts';
 
 const [SLOT_A_AT, SLOT_BYTES] = [129 * 1024 ** 2, 256 * 1024 ** 2];
 const BLOCK = 4096;
@@ -30,6 +31,8 @@ export type Slot = 'a' | 'b';
 export const slotAt = (slot: Slot): number => (slot === 'a' ? SLOT_A_AT : SLOT_A_AT + SLOT_BYTES);
 
 const CARD_BYTES = 4 * 1024 ** 3;
+/** With everything fetched, unpacked and packed anew. */
+const BUILD_LIMIT_MS = 420_000;
 /** Where the first partition of an image begins, as mtools say it. */
 const BOOT_AT = '@@1M';
 
@@ -49,6 +52,12 @@ const builtBefore = (note: string): TestImage | null => {
   return run !== undefined && run === process.env.LICHEN_BOARD_RUN ? (image ?? null) : null;
 };
 
+/** Two files are run at once: the one that comes first builds, and the other waits for it. */
+const comesFirst = (board: Board): boolean => {
+  const run = process.env.LICHEN_BOARD_RUN;
+  return run === undefined || mkdirSync(join(run, board.name), { recursive: true }) !== undefined;
+};
+
 export const testImage = async (board: Board = genericAmd64): Promise<TestImage> => {
   const cachePath = defaultCache();
   const out = join(cachePath, 'board-tests', board.name);
@@ -56,6 +65,7 @@ export const testImage = async (board: Board = genericAmd64): Promise<TestImage>
   const before = builtBefore(note);
   if (before !== null) return before;
   mkdirSync(out, { recursive: true });
+  if (!comesFirst(board)) return until(`the image for ${board.name}`, BUILD_LIMIT_MS, () => builtBefore(note));
   const say = (line: string): void => void process.stderr.write(`image: ${line}\n`);
   const { parts, commandLine, report } = await buildImage({ board, cachePath, say }, out);
   const firstPath = join(out, 'first');
