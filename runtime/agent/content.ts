@@ -3,7 +3,7 @@
  * number at a time, and written to all its places. What was written survives whatever interrupts it.
  */
 
-import { fileKey, filesOf, findPlaces, jigsawsOf, targetsOf } from '../core/content.ts';
+import { fileKey, filesOf, findPlaces, placed, targetsOf } from '../core/content.ts';
 import { askings, gains } from '../core/neighbour-tables.ts';
 import { type Content, contents, documents, type Fetch, fetches, type Instance, instances, lefts, ONE } from '../core/tables.ts';
 import type { ContentStep } from '../ports/slots.ts';
@@ -59,7 +59,7 @@ export const fetchRelease = (work: Work, manifest: Manifest, release: Bytes, now
   const entries = entriesOf(manifest, pagesOf(work, manifest));
   programOf(manifest, entries);
   const files = filesOf(entries);
-  contents.put(work, { ...content, phase: 'checking', movedMonoMs: now.monoMs }, key);
+  contents.put(work, { ...content, phase: 'checking', movedMonoMs: now.monoMs, files }, key);
   if (content.door !== 'files') work.emit({ kind: 'slots', part: content.door, step: { kind: 'receive', release, entries } });
   else work.emit({ kind: 'files', step: { kind: 'check', files: files.map(({ file }) => file) } });
 };
@@ -95,7 +95,7 @@ const placesFor = (
   missing: ReturnType<typeof filesOf>,
   held: ReturnType<typeof filesOf>,
 ): Map<string, Place> => {
-  const wanted = new Set(missing.flatMap(({ chunks }) => chunks.map(([hash]) => hex(hash))));
+  const wanted = new Set(missing.flatMap(({ pieces }) => pieces.map(({ chunk }) => hex(chunk[0]))));
   const places = new Map<string, Place>();
   findPlaces(held, wanted, places);
   const others = new Set([...instances.all(work).flatMap(({ value }) => neededBy(value)), ...contents.all(work).map(({ key }) => key)]);
@@ -112,12 +112,11 @@ export const checked = (work: Work, board: Board, event: Of<'checked'>, manifest
   // Nobody wants it any more; the next release may be checked.
   if (manifest === null) return contents.remove(work, found.key);
   const missing = new Set(event.missing.map(fileKey));
-  const all = filesOf(entriesOf(manifest, pagesOf(work, manifest)));
-  const [lost, held] = [true, false].map((is) => all.filter(({ file }) => missing.has(fileKey(file)) === is));
-  const { door } = found.value;
+  const { door, files: all } = found.value;
+  const [lost = [], held = []] = [true, false].map((is) => all.filter(({ file }) => missing.has(fileKey(file)) === is));
   // What the running slot has the door finds by itself.
-  const places = door !== 'files' ? new Map<string, Place>() : placesFor(work, board, found.key, lost ?? [], held ?? []);
-  const files = jigsawsOf(lost ?? [], places);
+  const places = door !== 'files' ? new Map<string, Place>() : placesFor(work, board, found.key, lost, held);
+  const files = placed(lost, places);
   contents.put(work, { ...found.value, phase: 'gathering', movedMonoMs: now.monoMs, files }, found.key);
   emit(work, door, { kind: 'gather', files });
 };

@@ -6,16 +6,11 @@ import type { Target } from './tables.ts';
 
 export const fileKey = (file: FileRef): string => `${hex(file.hash)}${file.executable ? 'x' : ''}`;
 
-interface FileChunks {
-  file: FileRef;
-  bytes: number;
-  chunks: ChunkRef[];
-}
-
-const checkLengths = (files: FileChunks[]): void => {
+const checkLengths = (files: Jigsaw[]): void => {
   const lengths = new Map<string, number>();
-  for (const { chunks } of files) {
-    for (const [hash, bytes] of chunks) {
+  for (const { pieces } of files) {
+    for (const { chunk } of pieces) {
+      const [hash, bytes] = chunk;
       const key = hex(hash);
       const known = lengths.get(key) ?? bytes;
       if (known !== bytes) refuse('bad-schema', `chunk ${key} is said to have ${known} bytes and ${bytes}`);
@@ -24,48 +19,51 @@ const checkLengths = (files: FileChunks[]): void => {
   }
 };
 
-/** Each distinct file once, with all its chunks. Error: `bad-schema` when one content is said to have two lengths. */
-export const filesOf = (entries: Entry[]): FileChunks[] => {
-  const out = new Map<string, FileChunks>();
-  let open: FileChunks | null = null;
+const extend = ({ pieces }: Jigsaw, chunks: ChunkRef[]): void => {
+  const last = pieces.at(-1);
+  let offset = last === undefined ? 0 : last.offset + last.chunk[1];
+  for (const chunk of chunks) {
+    pieces.push({ offset, chunk, from: null });
+    offset += chunk[1];
+  }
+};
+
+/** Each distinct file once, with all its pieces. Error: `bad-schema` when one content is said to have two lengths. */
+export const filesOf = (entries: Entry[]): Jigsaw[] => {
+  const out = new Map<string, Jigsaw>();
+  let open: Jigsaw | null = null;
   for (const entry of entries) {
     if (entry.kind === 'file') {
       const file: FileRef = { hash: entry.hash, executable: entry.executable };
       const known = out.get(fileKey(file));
       if (known !== undefined && known.bytes !== entry.bytes)
         refuse('bad-schema', `${entry.path}: one content of ${known.bytes} and of ${entry.bytes} bytes`);
-      open = known === undefined ? { file, bytes: entry.bytes, chunks: [...entry.chunks] } : null;
+      open = known === undefined ? { file, bytes: entry.bytes, pieces: [] } : null;
       if (open !== null) out.set(fileKey(file), open);
-    } else if (entry.kind === 'more') open?.chunks.push(...entry.chunks);
-    else open = null;
+    }
+    if (entry.kind !== 'file' && entry.kind !== 'more') open = null;
+    else if (open !== null) extend(open, entry.chunks);
   }
   checkLengths([...out.values()]);
   return [...out.values()];
 };
 
 /** Adds where chunks of `wanted` lie in these files, of each chunk the first place. */
-export const findPlaces = (files: FileChunks[], wanted: ReadonlySet<string>, places: Map<string, Place>): void => {
-  for (const { file, chunks } of files) {
-    let offset = 0;
-    for (const [hash, bytes] of chunks) {
-      const key = hex(hash);
+export const findPlaces = (files: readonly Jigsaw[], wanted: ReadonlySet<string>, places: Map<string, Place>): void => {
+  for (const { file, pieces } of files) {
+    for (const { offset, chunk } of pieces) {
+      const key = hex(chunk[0]);
       if (wanted.has(key) && !places.has(key)) places.set(key, { file, offset });
-      offset += bytes;
     }
   }
 };
 
-/** Files that are not held, piece by piece. */
-export const jigsawsOf = (files: FileChunks[], places: ReadonlyMap<string, Place>): Jigsaw[] =>
-  files.map(({ file, bytes, chunks }) => {
-    let offset = 0;
-    const pieces = chunks.map((chunk) => {
-      const piece = { offset, chunk, from: places.get(hex(chunk[0])) ?? null };
-      offset += chunk[1];
-      return piece;
-    });
-    return { file, bytes, pieces };
-  });
+/** Each piece says where it may lie. */
+export const placed = (files: readonly Jigsaw[], places: ReadonlyMap<string, Place>): Jigsaw[] =>
+  files.map(({ file, bytes, pieces }) => ({
+    ...{ file, bytes },
+    pieces: places.size === 0 ? pieces : pieces.map((piece) => ({ ...piece, from: places.get(hex(piece.chunk[0])) ?? null })),
+  }));
 
 /** Chunk → all its places that are still empty. A chunk that is needed in several is fetched once. */
 export const targetsOf = (files: readonly Jigsaw[], lacks: readonly Place[]): Map<string, Target[]> => {

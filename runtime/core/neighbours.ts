@@ -65,6 +65,7 @@ export const ownerOf = (piece: string, me: string, others: readonly Member[]): s
 
 /** Ids are hex digits, at least eight. Of pieces that a whole one has, none is left to anybody else. */
 export const shareOut = (pieces: Iterable<string>, me: string, others: readonly Member[]): Parts => {
+  if (others.length === 0) return { own: [...pieces], owed: new Map(), tried: new Map() };
   const wholes = candidates(others.flatMap(({ id, whole }) => (whole ? [id] : [])));
   const all = candidates([me, ...others.map(({ id }) => id)]);
   const parts: Parts = { own: [], owed: new Map(), tried: new Map() };

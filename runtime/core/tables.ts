@@ -233,7 +233,7 @@ export interface Content {
   /** Where it is planted: a root among the files, or a slot. */
   door: 'files' | Part;
   phase: 'pages' | 'checking' | 'gathering' | 'fetching' | 'planting' | 'held' | 'refused';
-  /** Files that are not held, while they are gathered. */
+  /** All of its files while they are checked, and those that are not held while they are gathered. */
   files: readonly Jigsaw[];
   rootPath: string | null;
   error: string;

@@ -134,16 +134,27 @@ export const fromBase64 = (text: string): Bytes => {
 /** Memory that small contents share: each by itself costs the allocator more than its bytes. */
 const SLAB_BYTES = 8192;
 const SMALL_BYTES = 1024;
-/** Up to here a runtime keeps them among its objects anyway. */
+/** Up to here a runtime keeps them among its objects, one of 32 bytes in 248; as one of many in shared memory it takes 136. */
 const TINY_BYTES = 64;
 
 let slab = new Uint8Array(0);
 let slabFrom = 0;
+let tinyBytes = TINY_BYTES;
+
+/** What is cut meanwhile is kept or forgotten as one, such as the thousand hashes of a page: so the tiny share memory as well. */
+export const together = <T>(work: () => T): T => {
+  tinyBytes = 0;
+  try {
+    return work();
+  } finally {
+    tinyBytes = TINY_BYTES;
+  }
+};
 
 /** A copy of a stretch. It may lie in memory beside others: whoever looks at its `buffer` minds where it begins and ends. */
 export const cut = (from: Bytes, start: number, end: number): Bytes => {
   const length = end - start;
-  if (length <= TINY_BYTES || length > SMALL_BYTES) return from.slice(start, end);
+  if (length <= tinyBytes || length > SMALL_BYTES) return from.slice(start, end);
   if (slabFrom + length > slab.length) {
     slab = new Uint8Array(SLAB_BYTES);
     slabFrom = 0;

@@ -47,6 +47,19 @@ export const off = (): undefined => {
 
 export const isReadingOff = (): boolean => isOff;
 
+/** A place to come `back` to, if what follows turns out to be something else. */
+export interface Mark {
+  at: number;
+  left: number;
+}
+
+export const mark = (): Mark => ({ at, left });
+
+export const back = (to: Mark): void => {
+  ({ at, left } = to);
+  isOff = false;
+};
+
 /** What the head that begins here with `initial` says beside its major type, in its shortest form. */
 const argument = (initial: number): number => {
   const info = initial & 31;

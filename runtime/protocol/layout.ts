@@ -6,7 +6,7 @@
  */
 import type * as v from 'valibot';
 import type { Bytes } from './bytes.ts';
-import { begin, end, head, isReadingOff, item, key, MAJOR, nothing, off } from './cbor-read.ts';
+import { back, begin, end, head, isReadingOff, item, key, MAJOR, mark, nothing, off } from './cbor-read.ts';
 import { encodedKey, inOrder, NOT_TAKEN, writeAll, writeItem, writeList, writeMap, writeRaw } from './cbor-write.ts';
 import { LIMITS } from './limits.ts';
 
@@ -146,6 +146,65 @@ class List implements Layout {
   }
 }
 
+class Tuple implements Layout {
+  readonly #parts: readonly Layout[];
+
+  constructor(parts: readonly Layout[]) {
+    this.#parts = parts;
+  }
+
+  read(depth: number): unknown {
+    if (head(MAJOR.array) !== this.#parts.length || depth >= LIMITS.cborDepth) return off();
+    const out: unknown[] = [];
+    for (const part of this.#parts) {
+      if (isReadingOff()) return out;
+      out.push(part.read(depth + 1));
+    }
+    return out;
+  }
+
+  write(value: unknown, depth: number, from: number): number {
+    if (!Array.isArray(value) || value.length !== this.#parts.length || depth >= LIMITS.cborDepth) return NOT_TAKEN;
+    const out: unknown[] = [];
+    let to = writeList(value.length, from);
+    for (const [at, part] of this.#parts.entries()) {
+      to = part.write(value[at], depth + 1, to);
+      if (to === NOT_TAKEN) return NOT_TAKEN;
+      out.push(taken);
+    }
+    taken = out;
+    return to;
+  }
+}
+
+/** Maps of several kinds, told apart by a word of each that no other has. */
+class Variant implements Layout {
+  readonly #key: string;
+  readonly #options: ReadonlyMap<unknown, Layout>;
+
+  constructor(key: string, options: ReadonlyMap<unknown, Layout>) {
+    this.#key = key;
+    this.#options = options;
+  }
+
+  /** The word may lie behind other fields, so each kind is tried; those that it is not are off at once. */
+  read(depth: number): unknown {
+    if (isReadingOff()) return undefined;
+    const from = mark();
+    for (const option of this.#options.values()) {
+      const value = option.read(depth);
+      if (!isReadingOff()) return value;
+      back(from);
+    }
+    return off();
+  }
+
+  write(value: unknown, depth: number, from: number): number {
+    const option = isPlain(value) ? this.#options.get(value[this.#key]) : undefined;
+    return option === undefined ? NOT_TAKEN : option.write(value, depth, from);
+  }
+}
+
 interface Field {
   name: string;
   coded: Bytes;
@@ -229,6 +288,8 @@ interface Seen extends Step {
   check?: Check;
   literal?: unknown;
   options?: unknown[];
+  key?: string;
+  items?: Seen[];
   wrapped?: Seen;
   default?: unknown;
   item?: Seen;
@@ -247,9 +308,21 @@ const fieldsOf = (entries: Record<string, Seen>): Layout | null => {
   return new Fields(fields);
 };
 
+/** Null: one kind might be taken for another. */
+const variantOf = (key: string, kinds: readonly Seen[]): Layout | null => {
+  const options = new Map<unknown, Layout>();
+  for (const { type, entries, pipe } of kinds) {
+    const { literal } = entries?.[key] ?? {};
+    const fields = entries === undefined || pipe !== undefined || type !== 'strict_object' ? null : fieldsOf(entries);
+    if (fields === null || literal === undefined || options.has(literal)) return null;
+    options.set(literal, fields);
+  }
+  return new Variant(key, options);
+};
+
 /** Null: of this kind nothing is known. */
 const plainLayoutOf = (schema: Seen): Layout | null => {
-  const { check, literal, options, wrapped, item: inner, entries } = schema;
+  const { check, literal, options, key: word, items, wrapped, item: inner, entries } = schema;
   switch (schema.type) {
     case 'custom':
       return check === undefined ? null : new Leaf(check);
@@ -265,6 +338,10 @@ const plainLayoutOf = (schema: Seen): Layout | null => {
       return wrapped === undefined || schema.default !== undefined ? null : new Nullable(layoutOf(wrapped));
     case 'array':
       return inner === undefined ? null : new List(layoutOf(inner));
+    case 'strict_tuple':
+      return items === undefined ? null : new Tuple(items.map(layoutOf));
+    case 'variant':
+      return options === undefined || word === undefined ? null : variantOf(word, options as Seen[]);
     case 'strict_object':
       return entries === undefined ? null : fieldsOf(entries);
     default:

@@ -1,5 +1,5 @@
 /** Index pages of a release: what one shows alone, and what only all of them show. Gateway and board ask the same. */
-import type { Bytes } from './bytes.ts';
+import { type Bytes, together } from './bytes.ts';
 import { refuse } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import { decodeAs } from './noun.ts';
@@ -8,7 +8,7 @@ import { checkPath, checkTree } from './path.ts';
 
 const entriesIn = (page: Bytes): Entry[] => {
   if (page.length > LIMITS.pageBytes) refuse('too-large', `an index page has at most ${LIMITS.pageBytes} bytes, this one ${page.length}`);
-  return decodeAs(pageSchema, page, 'page').entries;
+  return together(() => decodeAs(pageSchema, page, 'page').entries);
 };
 
 const parentOf = (path: string): string => path.split('/').slice(0, -1).join('/');

@@ -1,6 +1,6 @@
 /** A system through a slots door, step by step as the agent takes them. */
 import { unpackZstd } from '../../runtime/adapters/zstd.ts';
-import { filesOf, jigsawsOf } from '../../runtime/core/content.ts';
+import { filesOf } from '../../runtime/core/content.ts';
 import type { Slots, SlotsContentEvent, SlotsEvent, SlotsStep } from '../../runtime/ports/slots.ts';
 import { equal } from '../../runtime/protocol/bytes.ts';
 import { decodeAs } from '../../runtime/protocol/noun.ts';
@@ -21,11 +21,10 @@ export const receive = async (door: Slots, one: System): Promise<number> => {
   const checked = await perform(door, { kind: 'receive', release: one.release, entries });
   if (checked.kind !== 'checked') throw new Error(JSON.stringify(checked));
   const files = filesOf(entries);
-  const jigsaws = jigsawsOf(files, new Map());
-  const gathered = await perform(door, { kind: 'gather', files: jigsaws });
+  const gathered = await perform(door, { kind: 'gather', files });
   if (gathered.kind !== 'gathered') throw new Error(gathered.kind);
   for (const { file, offset } of gathered.lacks) {
-    const piece = jigsaws.find((jigsaw) => equal(jigsaw.file.hash, file.hash))?.pieces.find((one) => one.offset === offset);
+    const piece = files.find((jigsaw) => equal(jigsaw.file.hash, file.hash))?.pieces.find((one) => one.offset === offset);
     const [hash, length] = piece!.chunk;
     const bytes = contentIn(testCrypto, unpackZstd, hash, one.content.get(Buffer.from(hash).toString('hex'))!, length)!;
     const written = await perform(door, { kind: 'write', file, offset, bytes });

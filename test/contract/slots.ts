@@ -1,6 +1,6 @@
 /** What every slots door does, whatever starts the machine. */
 import { describe, expect, test } from 'vitest';
-import { filesOf, jigsawsOf } from '../../runtime/core/content.ts';
+import { filesOf } from '../../runtime/core/content.ts';
 import type { Slots, SlotsState } from '../../runtime/ports/slots.ts';
 import { type Bytes, equal, fromHex } from '../../runtime/protocol/bytes.ts';
 import type { Entry } from '../../runtime/protocol/nouns/release.ts';
@@ -110,14 +110,14 @@ export const slotsContract = (name: string, open: () => SlotsRig, tries: number)
 
     test('what came before is not asked for again, nor what the running slot has', () =>
       withRig(async (rig) => {
-        const whole = filesOf(entriesOf(two)).flatMap(({ chunks }) => chunks).length;
+        const whole = filesOf(entriesOf(two)).flatMap(({ pieces }) => pieces).length;
         const first = await receive(rig.door(), two);
         expect(first).toBeLessThan(whole);
         rig.boot();
         const entries = entriesOf(two);
         await perform(rig.door(), { kind: 'receive', release: two.release, entries });
         const [root] = filesOf(entries).filter(({ bytes }) => bytes === two.root.length);
-        expect(await perform(rig.door(), { kind: 'gather', files: jigsawsOf([root!], new Map()) })).toEqual({
+        expect(await perform(rig.door(), { kind: 'gather', files: [root!] })).toEqual({
           kind: 'gathered',
           lacks: [],
         });

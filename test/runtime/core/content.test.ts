@@ -1,7 +1,7 @@
 /** What a board makes of a release's pages. That pages are what they say is asked of protocol/pages. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { fileKey, filesOf, findPlaces, jigsawsOf, targetsOf } from '../../../runtime/core/content.ts';
+import { fileKey, filesOf, findPlaces, placed, targetsOf } from '../../../runtime/core/content.ts';
 import { type Bytes, hex } from '../../../runtime/protocol/bytes.ts';
 import { encodeAs } from '../../../runtime/protocol/noun.ts';
 import { type ChunkRef, type Entry, type Manifest, type Place, pageSchema } from '../../../runtime/protocol/nouns/release.ts';
@@ -81,7 +81,7 @@ describe('the files of a release', () => {
       more('a', [chunk(4, 5)]),
       file('b', 2, [chunk(5, 1)]),
     ]);
-    expect(files.map(({ bytes, chunks }) => [bytes, chunks.length])).toEqual([
+    expect(files.map(({ bytes, pieces }) => [bytes, pieces.length])).toEqual([
       [12, 3],
       [1, 1],
     ]);
@@ -102,8 +102,8 @@ describe('the files of a release', () => {
       file('b', 1, [chunk(2, 3)], { bytes: 5 }),
       more('b', [chunk(3, 2)]),
     ];
-    expect(filesOf(again).map(({ chunks }) => chunks.length)).toEqual([2]);
-    expect(filesOf([file('a', 1, [chunk(2, 3)]), { kind: 'dir', path: 'd' }]).map(({ chunks }) => chunks.length)).toEqual([1]);
+    expect(filesOf(again).map(({ pieces }) => pieces.length)).toEqual([2]);
+    expect(filesOf([file('a', 1, [chunk(2, 3)]), { kind: 'dir', path: 'd' }]).map(({ pieces }) => pieces.length)).toEqual([1]);
   });
 
   test('are refused when one content is said to have two lengths', () => {
@@ -116,7 +116,7 @@ describe('what has to be fetched', () => {
   const files = filesOf([file('a', 1, [chunk(2, 3)]), file('b', 2, [chunk(3, 4), chunk(4, 5), chunk(3, 4)]), file('empty', 3, [])]);
 
   test('are the pieces that are nowhere here, a chunk once for all its places', () => {
-    const jigsaws = jigsawsOf(files.slice(1), new Map());
+    const jigsaws = files.slice(1);
     const [b] = jigsaws;
     expect(jigsaws.map(({ pieces }) => pieces.map(({ offset }) => offset))).toEqual([[0, 4, 9], []]);
     const at = (offset: number) => ({ file: b!.file, offset });
@@ -145,7 +145,7 @@ describe('what has to be fetched', () => {
       ]),
     );
     const newer = filesOf([file('n', 9, [chunk(7, 1), chunk(4, 5)])]);
-    expect(jigsawsOf(newer, places)[0]!.pieces).toEqual([
+    expect(placed(newer, places)[0]!.pieces).toEqual([
       { offset: 0, chunk: chunk(7, 1), from: null },
       { offset: 1, chunk: chunk(4, 5), from: { file: b, offset: 4 } },
     ]);
@@ -155,7 +155,7 @@ describe('what has to be fetched', () => {
     const chunks = fc.array(fc.nat(255), { minLength: 1, maxLength: 6 });
     fc.assert(
       fc.property(fc.array(chunks, { maxLength: 5 }), (given) => {
-        const all = filesOf(
+        const jigsaws = filesOf(
           given.map((refs, i) =>
             file(
               `f${i}`,
@@ -164,10 +164,9 @@ describe('what has to be fetched', () => {
             ),
           ),
         );
-        const jigsaws = jigsawsOf(all, new Map());
         const empty = jigsaws.flatMap(({ file: ref, pieces }) => pieces.map(({ offset }) => ({ file: ref, offset })));
         const targets = [...targetsOf(jigsaws, empty).values()].flat();
-        for (const { file: ref, bytes } of all) {
+        for (const { file: ref, bytes } of jigsaws) {
           let at = 0;
           for (const target of targets.filter((one) => fileKey(one.file) === fileKey(ref)).sort((a, b) => a.offset - b.offset)) {
             expect(target.offset).toBe(at);

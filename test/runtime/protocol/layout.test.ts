@@ -94,6 +94,18 @@ const SHAPES: [string, Schema<unknown>][] = [
     v.strictObject({ b: v.optional(uint), aa: v.nullable(text), c: v.picklist(['x', 'y']), list: v.pipe(v.array(uint), v.maxLength(2)) }),
   ],
   ['fields in fields', v.strictObject({ at: v.strictObject({ on: v.boolean(), off: v.optional(v.strictObject({ hash })) }) })],
+  ['two of a kind', v.strictTuple([hash, uint])],
+  [
+    'one of several',
+    v.variant('aa', [v.strictObject({ aa: v.literal('x'), b: uint }), v.strictObject({ aa: v.literal('y'), c: v.optional(text) })]),
+  ],
+  [
+    'one of several, told apart at last',
+    v.variant('list', [
+      v.strictObject({ b: uint, list: v.literal('x') }),
+      v.strictObject({ b: uint, list: v.literal('y'), hash: v.optional(hash) }),
+    ]),
+  ],
   ['with what else is known', v.strictObject({ part: kept(v.strictObject({ n: uint })), of: v.optional(uint, 3) })],
 ];
 
