@@ -10,7 +10,22 @@ import { lockedPackage } from './locked-package.ts';
 const NODE = { platform: 'node', target: 'node24', legalComments: 'none' } as const;
 
 /** CommonJS packages call require('node:...'); an ESM file has none. */
-const requireInEsm = "import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);";
+const requireInEsm = "const require = process.getBuiltinModule('node:module').createRequire(import.meta.url);";
+
+/**
+ * An `import` of one of Node's own modules touches all that it exports, and what lies behind a getter is loaded by that: undici (13 MB),
+ * worker threads, streams over promises, the certificates of all authorities of the world. A third of a start went into it. So of each only
+ * what has no getter is given on, by name, and what of the others is asked for here.
+ */
+const BEHIND_GETTERS: ReadonlySet<string> = new Set(['BlockList']);
+
+const builtin = (name: string): string => {
+  const own = Object.entries(Object.getOwnPropertyDescriptors(process.getBuiltinModule(name) ?? {}));
+  const names = own.flatMap(([key, { get }]) => ((get === undefined || BEHIND_GETTERS.has(key)) && key !== 'default' ? [key] : []));
+  const taken = names.map((key, at) => `${key}: _${at}`).join(', ');
+  const given = names.map((key, at) => `_${at} as ${key}`).join(', ');
+  return `const all = process.getBuiltinModule('${name}');\nconst { ${taken} } = all;\nexport { all as default, ${given} };`;
+};
 
 /** esbuild keeps an entry's own first line; a second one would be a syntax error. */
 const hashbang = (path: string): string => (readFileSync(path, 'utf8').startsWith('#!') ? '' : '#!/usr/bin/env node\n');
@@ -52,14 +67,10 @@ const slim = (root: string): Plugin => ({
   setup(on) {
     on.onResolve({ filter: new RegExp(`^(${Object.keys(STUBS).join('|')})$`) }, ({ path }) => ({ path, namespace: 'stub' }));
     on.onLoad({ filter: /.*/, namespace: 'stub' }, ({ path }) => ({ contents: STUBS[path] ?? '', resolveDir: root }));
-    // An `import` of it touches all that it exports; its getter of WebSocket loads undici, 13 MB. `require` does not.
-    on.onResolve({ filter: /^node:http$/, namespace: 'file' }, ({ path, kind }) =>
-      kind === 'import-statement' ? { path, namespace: 'required' } : undefined,
+    on.onResolve({ filter: /^node:/, namespace: 'file' }, ({ path, kind }) =>
+      kind === 'import-statement' ? { path, namespace: 'builtin' } : undefined,
     );
-    on.onLoad({ filter: /.*/, namespace: 'required' }, ({ path }) => ({
-      contents: `module.exports = require('${path}');`,
-      resolveDir: root,
-    }));
+    on.onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({ contents: builtin(path) }));
     on.onResolve({ filter: /^systeminformation$/, namespace: 'file' }, ({ path }) => ({ path, namespace: 'packed' }));
     on.onLoad({ filter: /.*/, namespace: 'packed' }, async ({ path }) => ({ contents: await packedModule(path, root), resolveDir: root }));
     on.onResolve({ filter: /^node-gyp-build-optional-packages$/ }, () => ({ path: join(root, 'runtime/adapters/native-lmdb.ts') }));
