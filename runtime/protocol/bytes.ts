@@ -7,8 +7,6 @@ const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567';
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-export const utf8 = (text: string): Bytes => encoder.encode(text);
-
 /** Strict: ill-formed UTF-8 is refused with `bad-cbor`. */
 export const fromUtf8 = (bytes: Bytes): string => {
   try {
@@ -151,17 +149,35 @@ export const together = <T>(work: () => T): T => {
   }
 };
 
-/** A copy of a stretch. It may lie in memory beside others: whoever looks at its `buffer` minds where it begins and ends. */
-export const cut = (from: Bytes, start: number, end: number): Bytes => {
-  const length = end - start;
-  if (length <= tinyBytes || length > SMALL_BYTES) return from.slice(start, end);
+/** Room for content. It may lie in memory beside others: whoever looks at its `buffer` minds where it begins and ends. */
+const room = (length: number): Bytes => {
+  if (length <= tinyBytes || length > SMALL_BYTES) return new Uint8Array(length);
   if (slabFrom + length > slab.length) {
     slab = new Uint8Array(SLAB_BYTES);
     slabFrom = 0;
   }
-  const out = slab.subarray(slabFrom, slabFrom + length);
   slabFrom += length;
-  out.set(start === 0 && end === from.length ? from : from.subarray(start, end));
+  return slab.subarray(slabFrom - length, slabFrom);
+};
+
+/** A copy of a stretch. */
+export const cut = (from: Bytes, start: number, end: number): Bytes => {
+  const out = room(end - start);
+  if (out.length <= TINY_BYTES) for (let i = 0; i < out.length; i++) out[i] = from[start + i] ?? 0;
+  else out.set(start === 0 && end === from.length ? from : from.subarray(start, end));
+  return out;
+};
+
+/** Most texts are short and of letters that are one byte each, which beats a call of the encoder. */
+export const utf8 = (text: string): Bytes => {
+  const { length } = text;
+  if (length > SMALL_BYTES) return encoder.encode(text);
+  const out = room(length);
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0x7f) return encoder.encode(text);
+    out[i] = code;
+  }
   return out;
 };
 
@@ -185,7 +201,7 @@ export const compare = (a: Bytes, b: Bytes): number => {
 export const concat = (...parts: Bytes[]): Bytes => {
   let length = 0;
   for (const part of parts) length += part.length;
-  const out = new Uint8Array(length);
+  const out = room(length);
   let at = 0;
   for (const part of parts) {
     out.set(part, at);

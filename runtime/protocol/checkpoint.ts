@@ -16,9 +16,17 @@ export interface Checkpoint {
 const ORIGIN = 'lichen/log/';
 const ED25519 = new Uint8Array([1]);
 
+/** There are few keys, and each is asked for with every head. */
+const keyHashes = new WeakMap<Bytes, { by: Crypto; keyName: string; hash: Bytes }>();
+
 /** First four bytes of SHA-256(name ‖ newline ‖ type ‖ key), as signed-note says. */
-const keyHash = (crypto: Crypto, keyName: string, key: Bytes): Bytes =>
-  crypto.sha256(concat(utf8(`${keyName}\n`), ED25519, key)).subarray(0, 4);
+const keyHash = (crypto: Crypto, keyName: string, key: Bytes): Bytes => {
+  const held = keyHashes.get(key);
+  if (held?.by === crypto && held.keyName === keyName) return held.hash;
+  const hash = crypto.sha256(concat(utf8(`${keyName}\n`), ED25519, key)).subarray(0, 4);
+  keyHashes.set(key, { by: crypto, keyName, hash });
+  return hash;
+};
 
 export const bodyOf = (checkpoint: Checkpoint): string => `${ORIGIN}${checkpoint.author}\n${checkpoint.size}\n${base64(checkpoint.root)}\n`;
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { base32, base64, cut, fromBase32, fromBase64, fromHex, hex } from '../../../runtime/protocol/bytes.ts';
+import { base32, base64, cut, fromBase32, fromBase64, fromHex, hex, utf8 } from '../../../runtime/protocol/bytes.ts';
 import { runs } from '../../support/properties.ts';
 
 test('base64 is that of everybody else, and reads back (property)', () => {
@@ -9,6 +9,16 @@ test('base64 is that of everybody else, and reads back (property)', () => {
       const text = base64(bytes);
       expect(text).toBe(Buffer.from(bytes).toString('base64'));
       expect(fromBase64(text)).toEqual(bytes);
+    }),
+    runs(300),
+  );
+});
+
+test('UTF-8 is that of everybody else, whatever the text begins with and however long it is (property)', () => {
+  const ascii = fc.string({ unit: 'binary-ascii', maxLength: 1100 });
+  fc.assert(
+    fc.property(ascii, fc.string({ unit: 'binary', maxLength: 3 }), (before, after) => {
+      expect(hex(utf8(before + after))).toBe(hex(new TextEncoder().encode(before + after)));
     }),
     runs(300),
   );
