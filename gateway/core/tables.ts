@@ -60,7 +60,7 @@ const watched = <T>(held: Table<T>, told: (rows: Rows, value: T | null, ...key: 
 export const logRows = 'log';
 /** author/ordinal of the size → the signed checkpoint. */
 export const heads = table('head', v.strictObject({ note: text }));
-export const frontiers = table('frontier', v.strictObject({ size: uint, peaks: v.array(hash) }));
+export const frontiers = table('frontier', v.strictObject({ size: uint, peaks: v.array(hash) }), 'seldom');
 /** Of these tables no row is left, which is not to be looked up again and again. Empty after a restart. */
 export const nothing = volatileTable<true>('nothing');
 /** Entries of others that could not be applied yet because what they stand on has not come. */
@@ -164,7 +164,7 @@ export const mentions = table('mention', uint);
 /** release/page → the page is among the `mentions`; `chunks`: so is all that it names. */
 export const counted = table('counted', v.strictObject({ chunks: v.boolean() }));
 /** Releases that are gone and whose mentions are still being taken back, page by page. */
-export const leaving = table('leaving', v.strictObject({}));
+export const leaving = watched(table('leaving', v.strictObject({})), (rows, value) => value !== null && nothing.remove(rows, 'leaving'));
 /** Releases that nobody needs, since when. */
 export const idle = table('idle', v.strictObject({ sinceMs: wallMs }));
 /** Bytes of all content, as it lies here. */
@@ -183,7 +183,7 @@ export const openLeases = table('lease-on', v.strictObject({}));
 /** board/lease → which boundaries of the lease the board has signed, whether it is known or not. */
 export const leaseMarks = table('lease-mark', v.strictObject({ opened: v.boolean(), closed: v.boolean() }));
 /** board/lease → its registers by the newest record in place, whether the lease is known or not. */
-export const metered = table('metered', registers);
+export const metered = table('metered', registers, 'seldom');
 /** request/index/term/lease → nothing; finds an instance's leases in order. */
 export const leaseRows = 'lease-of';
 export const leaseIndex = table(leaseRows, v.strictObject({}));
@@ -200,9 +200,9 @@ export const grants = table('grant', v.strictObject({ lease: leaseId, leaseMs: p
 /** The highest record of a board's chain, as it was signed. */
 export const usageHeads = bytesTable('usage-head', LIMITS.usageRecordBytes);
 /** board/hash → number of a record in place, by which repeats are told and what a record follows on. */
-export const usageSeen = table('usage-seen', uint);
+export const usageSeen = table('usage-seen', uint, 'seldom');
 /** board/hash of a boot → the stretch of the chain that was signed in it. */
-export const usageLives = table('usage-life', v.strictObject({ first: uint, last: uint, hash }));
+export const usageLives = table('usage-life', v.strictObject({ first: uint, last: uint, hash }), 'seldom');
 /** Boards whose newest records stand in this gateway's log alone: up to which one a peer holds them. Of all others, all. */
 export const lone = table('lone', v.strictObject({ replicated: uint }));
 export const desireds = table('desired', v.strictObject({ tenure: positive, seq: positive, content: hash }));

@@ -9,7 +9,7 @@ import { openPage } from '../../runtime/protocol/pages.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { volatileTable } from '../../runtime/turn/table.ts';
 import { lookForNeeds } from '../core/needed.ts';
-import { blobs, counted, idle, leaving, mentions, releases, wanted } from '../core/tables.ts';
+import { blobs, counted, idle, leaving, mentions, nothing, releases, wanted } from '../core/tables.ts';
 import { awaitRelease, forgetWanted, mentionAll, refuseRelease } from './content.ts';
 import type { Service, Work } from './events.ts';
 import { drop, isWeighed, plainOf, stockOf, weigh } from './pieces.ts';
@@ -48,8 +48,9 @@ const chunksOf = (work: Work, service: Service, page: string): string[] => {
 };
 
 const takeBack = (work: Work, service: Service): void => {
+  if (nothing.get(work, 'leaving') !== null) return;
   const [release] = leaving.page(work, '', 1);
-  if (release === undefined) return;
+  if (release === undefined) return nothing.put(work, true, 'leaving');
   const below = `${release.key}/`;
   const pages = counted.page(work, below, PAGES_AT_ONCE).filter(({ key }) => key.startsWith(below));
   for (const { key, value } of pages) {

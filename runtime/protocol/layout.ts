@@ -24,6 +24,8 @@ type Step = Pick<Any, '~run'>;
 const CONFIG = { abortEarly: true } as const;
 
 let taken: unknown;
+/** Whether what a reader will have is made; else what is written stands for it. */
+let makes = true;
 
 class Leaf implements Layout {
   readonly #check: Check;
@@ -139,9 +141,9 @@ class List implements Layout {
     for (const entry of value) {
       to = this.#inner.write(entry, depth + 1, to);
       if (to === NOT_TAKEN) return NOT_TAKEN;
-      out.push(taken);
+      if (makes) out.push(taken);
     }
-    taken = out;
+    taken = makes ? out : value;
     return to;
   }
 }
@@ -239,8 +241,7 @@ class Fields implements Layout {
   read(depth: number): unknown {
     const size = head(MAJOR.map);
     if (depth >= LIMITS.cborDepth) return off();
-    const isFull = size === this.#fields.length;
-    const out: Record<string, unknown> = isFull ? { ...this.#full } : {};
+    const out = this.#empty(size);
     let found = 0;
     for (const { name, coded, layout, isOptional } of this.#fields) {
       if (isReadingOff()) return out;
@@ -250,33 +251,32 @@ class Fields implements Layout {
       } else if (!isOptional) return off();
     }
     if (found !== size) off();
-    return isFull ? out : this.#some(out);
+    return size === this.#fields.length ? out : this.#some(out);
   }
 
-  #count(value: Record<string, unknown>): number {
-    let count = 0;
-    for (const { name, isOptional } of this.#fields) {
-      if (value[name] !== undefined) count++;
-      else if (!isOptional) return NOT_TAKEN;
-    }
-    return Object.keys(value).length === count ? count : NOT_TAKEN;
+  #empty(size: number): Record<string, unknown> {
+    return size === this.#fields.length ? { ...this.#full } : {};
   }
 
   write(value: unknown, depth: number, from: number): number {
     if (!isPlain(value) || depth >= LIMITS.cborDepth) return NOT_TAKEN;
-    const count = this.#count(value);
-    if (count === NOT_TAKEN) return NOT_TAKEN;
-    const isFull = count === this.#fields.length;
-    const out: Record<string, unknown> = isFull ? { ...this.#full } : {};
-    let to = writeMap(count, from);
-    for (const { name, coded, layout } of this.#fields) {
+    const size = Object.keys(value).length;
+    const out = makes ? this.#empty(size) : value;
+    let found = 0;
+    let to = writeMap(size, from);
+    for (const { name, coded, layout, isOptional } of this.#fields) {
       const entry = value[name];
-      if (entry === undefined) continue;
+      if (entry === undefined) {
+        if (isOptional) continue;
+        return NOT_TAKEN;
+      }
+      found++;
       to = layout.write(entry, depth + 1, writeRaw(coded, to));
       if (to === NOT_TAKEN) return NOT_TAKEN;
-      out[name] = taken;
+      if (makes) out[name] = taken;
     }
-    taken = isFull ? out : this.#some(out);
+    if (found !== size) return NOT_TAKEN;
+    taken = !makes || size === this.#fields.length ? out : this.#some(out);
     return to;
   }
 }
@@ -363,6 +363,18 @@ const layoutOf = (schema: Seen): Layout => {
 
 /** The schema's type hides what it is made of. */
 const seen = (schema: Any): Seen => schema as unknown as Seen;
+
+/** The bytes alone; null: the long way has to say. */
+export const writeOnly = <T>(schema: v.GenericSchema<unknown, T>, value: T, itemsMax: number): Bytes | null => {
+  const layout = layoutOf(seen(schema));
+  makes = false;
+  try {
+    return writeAll(itemsMax, (from) => layout.write(value, 0, from));
+  } finally {
+    makes = true;
+    taken = undefined;
+  }
+};
 
 /** The bytes, and what a reader of them will have; null: the long way has to say. */
 export const writeLaid = <T>(schema: v.GenericSchema<unknown, T>, value: T, itemsMax: number): { bytes: Bytes; value: T } | null => {

@@ -5,7 +5,7 @@ import type { Value } from './cbor-write.ts';
 import { open1, openMany, sign1, signAlso, signMany } from './cose.ts';
 import type { Crypto, Signer } from './crypto.ts';
 import { refuse } from './errors.ts';
-import { readLaid, writeLaid } from './layout.ts';
+import { readLaid, writeLaid, writeOnly } from './layout.ts';
 import { LIMITS } from './limits.ts';
 import { parse, type Schema, takes } from './schema.ts';
 
@@ -58,8 +58,8 @@ export const encoded = <T>(schema: Schema<T>, value: T, what: string, itemsMax: 
 };
 
 /** Unsigned messages (they travel inside an authenticated session) and stored rows share the codec. */
-export const encodeAs = <T>(schema: Schema<T>, value: T, what: string, itemsMax?: number): Bytes =>
-  encoded(schema, value, what, itemsMax).bytes;
+export const encodeAs = <T>(schema: Schema<T>, value: T, what: string, itemsMax: number = LIMITS.cborItems): Bytes =>
+  writeOnly(schema, value, itemsMax) ?? encoded(schema, value, what, itemsMax).bytes;
 
 export const decodeAs = <T>(schema: Schema<T>, bytes: Bytes, what: string, itemsMax: number = LIMITS.cborItems): T => {
   const laid = readLaid(schema, bytes, itemsMax);

@@ -2,7 +2,7 @@
 import type { Bytes } from '../protocol/bytes.ts';
 import { refuse } from '../protocol/errors.ts';
 import { memo } from '../protocol/memo.ts';
-import { decodeAs, encoded } from '../protocol/noun.ts';
+import { decodeAs, encodeAs, encoded } from '../protocol/noun.ts';
 import type { Schema } from '../protocol/schema.ts';
 import type { Draft } from './draft.ts';
 
@@ -48,12 +48,13 @@ const tableOf = <T>(name: string, { encode, decode }: Codec<T>): Table<T> => {
 
 /**
  * `known` forgets with the bytes: a row is parsed when it is first read, or not at all by whoever wrote it, for as long as
- * the store gives the same bytes.
+ * the store gives the same bytes. `seldom` read, and mostly written over before anybody does: nothing is remembered for that.
  */
-export const table = <T>(name: string, schema: Schema<T>): Table<T> => {
+export const table = <T>(name: string, schema: Schema<T>, read: 'often' | 'seldom' = 'often'): Table<T> => {
   const known = memo<Bytes, { value: T }>();
   return tableOf(name, {
     encode: (value) => {
+      if (read === 'seldom') return encodeAs(schema, value, name);
       const row = encoded(schema, value, name);
       known.set(row.bytes, row);
       return row.bytes;

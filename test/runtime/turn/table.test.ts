@@ -87,6 +87,20 @@ describe('a table', () => {
     expect(things.get(new Draft<never>(same, new Map()), 'x')).toEqual({ size: 1, name: 'a' });
   });
 
+  test('that is seldom read writes the same, and is parsed when it is', () => {
+    const schema = v.strictObject({ size: uint, name: v.optional(text) });
+    const [often, seldom] = [table('row', schema), table('row', schema, 'seldom')];
+    const [one, other] = [fresh(), fresh()];
+    const given = { name: 'a', size: 1 };
+    often.put(one, given, 'x');
+    seldom.put(other, given, 'x');
+    expect(other.get('row/x')).toEqual(one.get('row/x'));
+    given.size = 7;
+    expect(seldom.get(other, 'x')).toEqual({ size: 1, name: 'a' });
+    expect(seldom.get(other, 'x')).toBe(seldom.get(other, 'x'));
+    expect(() => seldom.put(other, { size: -1 }, 'y')).toThrow(expect.objectContaining({ code: 'bad-schema' }));
+  });
+
   test('of volatile rows gives back the very value', () => {
     const rows = volatileTable<{ list: Set<string> }>('v');
     const draft = fresh();
