@@ -95,7 +95,7 @@ const unsigned = (initial: number): number | bigint => {
 };
 
 /** Texts up to this length that came lately are not made again: ids and words come by the million, and have their hash already. */
-const SHORT = 40;
+const SHORT = 64;
 const SLOTS = 4096;
 const known: string[] = new Array(SLOTS).fill('');
 

@@ -6,7 +6,7 @@
  */
 import { type Bytes, equal } from './bytes.ts';
 import { decode, decodeHeader, encode, encodeTagged } from './cbor.ts';
-import type { Value } from './cbor-write.ts';
+import { lend, type Value } from './cbor-write.ts';
 import type { Crypto, Signer } from './crypto.ts';
 import { refuse } from './errors.ts';
 
@@ -43,9 +43,12 @@ const headerFor = (signer: Signer, typ: string): Bytes => {
   return header;
 };
 
+/** What is signed (RFC 9052 §4.4): it is looked at once, and not kept. */
+const toBeSigned = (header: Bytes, payload: Bytes): Bytes => lend(['Signature1', header, NONE, payload]);
+
 export const sign1 = (typ: string, payload: Bytes, signer: Signer): Bytes => {
   const header = headerFor(signer, typ);
-  const signature = signer.sign(encode(['Signature1', header, NONE, payload]));
+  const signature = signer.sign(toBeSigned(header, payload));
   return encodeTagged(TAG_SIGN1, [header, {}, payload, signature]);
 };
 
@@ -113,20 +116,46 @@ const signerOf = (header: Map<unknown, unknown>): Bytes => {
 const verify = (crypto: Crypto, key: Bytes, message: Bytes, signature: unknown): Bytes =>
   crypto.verify(key, message, bytesOf(signature)) ? key : refuse('bad-signature', 'Ed25519 verification failed');
 
-/** Verifies a COSE_Sign1 of the given kind. Errors: `bad-cbor`, `bad-schema`, `bad-signature`. */
+interface Parts {
+  header: Bytes;
+  payload: Bytes;
+  signature: Bytes;
+}
+
+/** Where the byte string that was looked at last ends. */
+let partEnd = 0;
+
+/** A byte string of up to 64 KiB in its one form, as it lies there; null for anything else. */
+const partAt = (bytes: Bytes, at: number): Bytes | null => {
+  const info = (bytes[at] ?? 0) - 0x40;
+  const size = info === 24 ? 1 : info === 25 ? 2 : 0;
+  const from = at + 1 + size;
+  const length = size === 0 ? info : size === 1 ? (bytes[at + 1] ?? 0) : ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0);
+  const least = size === 0 ? 0 : size === 1 ? 24 : 0x100;
+  partEnd = from + length;
+  return info < 0 || info > 25 || length < least || partEnd > bytes.length ? null : bytes.subarray(from, partEnd);
+};
+
+/** Of a COSE_Sign1 as it is mostly found, without a copy. Null for whatever differs; the long way says how. */
+const usualParts = (bytes: Bytes): Parts | null => {
+  const header = bytes[1] === 0x84 ? partAt(bytes, 2) : null;
+  const payload = header !== null && bytes[partEnd] === 0xa0 ? partAt(bytes, partEnd + 1) : null;
+  const signature = payload === null ? null : partAt(bytes, partEnd);
+  return header === null || payload === null || signature === null || partEnd !== bytes.length ? null : { header, payload, signature };
+};
+
+const statedParts = (bytes: Bytes): Parts => {
+  const [header, unprotectedHeader, payload, signature] = arrayOf(decode(bytes.subarray(1)), 4);
+  checkEmpty(unprotectedHeader);
+  return { header: bytesOf(header), payload: bytesOf(payload), signature: bytesOf(signature) };
+};
+
+/** Verifies a COSE_Sign1 of the given kind. The payload lies in `bytes`. Errors: `bad-cbor`, `bad-schema`, `bad-signature`. */
 export const open1 = (crypto: Crypto, typ: string, bytes: Bytes): Opened => {
   if (bytes[0] !== TAG_SIGN1[0]) refuse('bad-cbor', 'not a COSE_Sign1');
-  const [rawHeader, unprotectedHeader, rawPayload, signature] = arrayOf(decode(bytes.subarray(1)), 4);
-  const header = bytesOf(rawHeader);
-  const payload = bytesOf(rawPayload);
-  checkEmpty(unprotectedHeader);
-  const signer = verify(
-    crypto,
-    usualSigner(header, typ) ?? statedSigner(header, typ),
-    encode(['Signature1', header, NONE, payload]),
-    signature,
-  );
-  return { payload, signers: [signer] };
+  const { header, payload, signature } = usualParts(bytes) ?? statedParts(bytes);
+  const key = usualSigner(header, typ) ?? statedSigner(header, typ);
+  return { payload, signers: [verify(crypto, key, toBeSigned(header, payload), signature)] };
 };
 
 const statedSigner = (header: Bytes, typ: string): Bytes => {

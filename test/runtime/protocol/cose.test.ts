@@ -49,6 +49,19 @@ describe('COSE_Sign1 [encoding-6, encoding-7, encoding-8]', () => {
     expect(typOf(made())).toBe(TYP);
   });
 
+  test.each([0, 23, 24, 255, 256, 65_535, 65_536])('opens with a payload of %d bytes, wherever the document lies', (length) => {
+    const content = new Uint8Array(length).fill(7);
+    const document = sign1(TYP, content, signer);
+    const among = concat(utf8('before'), document, utf8('behind')).subarray(6, 6 + document.length);
+    for (const bytes of [document, among, Buffer.from(document)]) {
+      const opened = open1(testCrypto, TYP, bytes);
+      expect(hex(opened.payload)).toBe(hex(content));
+      expect(hex(opened.signers[0] ?? none)).toBe(hex(signer.publicKey));
+    }
+    expect(() => opens(concat(document, none, utf8('x')))).toThrow(expect.objectContaining({ code: 'bad-cbor' }));
+    expect(() => opens(document.subarray(0, -1))).toThrow(expect.objectContaining({ code: 'bad-cbor' }));
+  });
+
   test.each<[string, Parts, string]>([
     ['another tag', { tag: 'd8d2' }, 'bad-cbor'],
     ['no tag', { tag: '' }, 'bad-cbor'],
