@@ -8,8 +8,8 @@ import type { Crypto } from '../../runtime/protocol/crypto.ts';
 import { asLichenError, type ErrorCode, refuse } from '../../runtime/protocol/errors.ts';
 import { fingerprint, type RequestId } from '../../runtime/protocol/ids.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
-import { decodeAs, type Sealed, unsealMany } from '../../runtime/protocol/noun.ts';
-import type { Usage } from '../../runtime/protocol/nouns/board.ts';
+import { decodeAs, type Sealed, unseal, unsealMany } from '../../runtime/protocol/noun.ts';
+import { type Usage, usageNoun } from '../../runtime/protocol/nouns/board.ts';
 import { type Lease, leaseIdOf } from '../../runtime/protocol/nouns/lease.ts';
 import { type EntryKind, type LogEntry, type Pair, pairSchema, type Vector } from '../../runtime/protocol/nouns/log.ts';
 import {
@@ -25,8 +25,9 @@ import { open } from './opened.ts';
 
 export interface Doc<T> {
   value: T;
-  /** Hash of the payload. */
+  /** Hash of the payload, and its hex. */
   hash: Bytes;
+  name: string;
   /** Hex of the key that signed; empty for what an author states or several keys sign. */
   signer: string;
   kind: EntryKind;
@@ -88,7 +89,10 @@ export const newBook = (): Book => ({
 });
 
 /** Whether a document stands in some log below the vector. */
-export const visible = (doc: Doc<unknown>, vector: Vector): boolean => [...doc.places].some(([author, seq]) => seq < (vector[author] ?? 0));
+export const visible = ({ places }: Doc<unknown>, vector: Vector): boolean => {
+  for (const [author, seq] of places) if (seq < (vector[author] ?? 0)) return true;
+  return false;
+};
 
 export const visibleIn = <T>(shelf: Shelf<T>, key: string, vector: Vector): Doc<T>[] =>
   (shelf.get(key) ?? []).filter((doc) => visible(doc, vector));
@@ -102,14 +106,15 @@ export const placeOf = (doc: Doc<unknown>, vector: Vector): { author: string; se
 type Found<T> = Pick<Doc<T>, 'value' | 'hash' | 'signer'>;
 
 const shelve = <T>(book: Book, shelf: Shelf<T>, key: string, entry: LogEntry, found: Found<T>): void => {
-  const name = `${entry.kind}/${hex(found.hash)}/${found.signer}`;
-  const held = book.known.get(name);
+  const name = hex(found.hash);
+  const whole = `${entry.kind}/${name}/${found.signer}`;
+  const held = book.known.get(whole);
   if (held !== undefined) {
     if (!held.places.has(entry.author)) held.places.set(entry.author, entry.seq);
     return;
   }
-  const doc: Doc<T> = { ...found, kind: entry.kind, places: new Map([[entry.author, entry.seq]]) };
-  book.known.set(name, doc);
+  const doc: Doc<T> = { ...found, name, kind: entry.kind, places: new Map([[entry.author, entry.seq]]) };
+  book.known.set(whole, doc);
   const row = shelf.get(key);
   if (row === undefined) shelf.set(key, [doc]);
   else row.push(doc);
@@ -170,7 +175,8 @@ const takeLease: Taker = (crypto, book, entry) => {
 };
 
 const takeUsage: Taker = (crypto, book, entry) => {
-  const found = ofOne(open.usage(crypto, entry.body));
+  // Each comes by once: to remember them all would drive out what is asked for again.
+  const found = ofOne(unseal(crypto, usageNoun, entry.body));
   shelve(book, book.usage, found.value.board, entry, found);
 };
 

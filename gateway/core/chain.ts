@@ -55,7 +55,7 @@ const START = new Uint8Array(32);
 
 const fork = (chain: Chain, seq: number, records: Doc<Usage>[]): void => {
   chain.forkSeq = seq;
-  chain.forked = records.map((doc) => hex(doc.hash)).sort();
+  chain.forked = records.map(({ name }) => name).sort();
 };
 
 const isBelowFork = (chain: Chain, { value }: Doc<Usage>): boolean => chain.forkSeq === null || value.seq < chain.forkSeq;
@@ -88,7 +88,7 @@ const put = (chain: Chain, doc: Doc<Usage>, parent: Link | null, revoked: boolea
   const link: Link = { doc, revoked, parent, before: leases.get(lease) ?? null, reachMs: null };
   leases.set(lease, link);
   chain.lives.set(bootId, { first: life?.first ?? seq, last: link, leases });
-  chain.links.set(hex(doc.hash), link);
+  chain.links.set(doc.name, link);
   chain.seqs.set(seq, link);
   if (seq > (chain.top?.doc.value.seq ?? 0)) chain.top = link;
   return link;
@@ -116,11 +116,8 @@ const place = (chain: Chain, doc: Doc<Usage>, revoked: boolean): Link | null => 
 /** By number, then hash. Records of one content signed by two keys of a board are one record. */
 const inOrder = (docs: Doc<Usage>[]): Doc<Usage>[] => {
   const found = new Map<string, Doc<Usage>>();
-  for (const doc of docs) {
-    const name = hex(doc.hash);
-    if (!found.has(name)) found.set(name, doc);
-  }
-  return [...found].sort(([a, one], [b, other]) => one.value.seq - other.value.seq || (a < b ? -1 : 1)).map(([, doc]) => doc);
+  for (const doc of docs) if (!found.has(doc.name)) found.set(doc.name, doc);
+  return [...found.values()].sort((one, other) => one.value.seq - other.value.seq || (one.name < other.name ? -1 : 1));
 };
 
 /** The first number of which there are two records. */
@@ -148,7 +145,7 @@ export const grow = (chain: Chain, book: Book, board: string, vector: Vector, he
   chain.waiting = 0;
   for (const doc of ordered) {
     if (!isBelowFork(chain, doc)) break;
-    if (chain.links.has(hex(doc.hash))) continue;
+    if (chain.links.has(doc.name)) continue;
     const link = place(chain, doc, revoked.has(doc.signer));
     if (link === null) chain.waiting++;
     else grown.push(link);

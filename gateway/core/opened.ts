@@ -44,11 +44,14 @@ export const open = {
 
 const entries = memo<Bytes, LogEntry>();
 
+/** As `openEntry`, for who reads through logs. */
+export const readEntry = (data: Bytes): LogEntry => decodeAs(entrySchema, data, 'entry');
+
 /** A leaf's data as the entry. Errors: `bad-cbor`, `bad-schema`. */
 export const openEntry = (data: Bytes): LogEntry => {
   const held = entries.get(data);
   if (held !== undefined) return held;
-  const entry = decodeAs(entrySchema, data, 'entry');
+  const entry = readEntry(data);
   entries.set(data, entry);
   return entry;
 };

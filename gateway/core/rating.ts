@@ -2,7 +2,6 @@
  * What is charged of a lease's records. A slice runs from one accepted record to the next; it is charged whole or not
  * at all, so that neither repeats nor the order of arrival can move a total. docs/spec/metering.md, "Slices".
  */
-import { hex } from '../../runtime/protocol/bytes.ts';
 import { costMicro, NOT_PAYABLE, ZERO } from '../../runtime/protocol/money.ts';
 import type { Posting } from '../../runtime/protocol/nouns/billing.ts';
 import { REGISTERS, type Registers, type Usage } from '../../runtime/protocol/nouns/board.ts';
@@ -45,7 +44,7 @@ export interface Meter {
 
 export const newMeter = (doc: Doc<Lease>): Meter => ({
   lease: doc.value,
-  document: hex(doc.hash),
+  document: doc.name,
   openMs: null,
   lastSeq: 0,
   total: ZERO,

@@ -21,7 +21,7 @@ export interface Trust {
 }
 
 const versionsOf = (crypto: Crypto, docs: Doc<OperatorBytes>[]): OperatorDoc[] => {
-  const sorted = [...docs].sort((a, b) => a.value.doc.version - b.value.doc.version || (hex(a.hash) < hex(b.hash) ? -1 : 1));
+  const sorted = [...docs].sort((a, b) => a.value.doc.version - b.value.doc.version || (a.name < b.name ? -1 : 1));
   const held: OperatorDoc[] = [];
   for (const { value } of sorted) {
     try {
@@ -130,4 +130,4 @@ export const objection = (book: Book, trust: Trust, doc: Doc<Lease>, vector: Vec
 
 /** Leases of an id in the order in which they are tried: the hash decides, so that it is the same everywhere. */
 export const leasesOf = (book: Book, id: string, vector: Vector): Doc<Lease>[] =>
-  visibleIn(book.leases, id, vector).sort((a, b) => (hex(a.hash) + a.signer < hex(b.hash) + b.signer ? -1 : 1));
+  visibleIn(book.leases, id, vector).sort((a, b) => (a.name + a.signer < b.name + b.signer ? -1 : 1));

@@ -8,7 +8,7 @@ import { volatileTable } from '../../runtime/turn/table.ts';
 import { absorb, type Book, newBook } from '../core/book.ts';
 import { closePeriod as closeLedger, type Ledger, newLedger } from '../core/ledger.ts';
 import { entriesOf, sizeOf, vectorOf } from '../core/log.ts';
-import { openEntry } from '../core/opened.ts';
+import { readEntry } from '../core/opened.ts';
 import { closes } from '../core/tables.ts';
 import { accept } from './accept.ts';
 import type { Service, Work } from './events.ts';
@@ -31,7 +31,7 @@ const PAGE = 512;
 
 function* logFrom(work: Work, author: string, from: number, size: number): Generator<LogEntry> {
   for (let at = from; at < size; at += PAGE)
-    for (const bytes of entriesOf(work, author, at, Math.min(PAGE, size - at))) yield openEntry(bytes);
+    for (const bytes of entriesOf(work, author, at, Math.min(PAGE, size - at))) yield readEntry(bytes);
 }
 
 /** Author → entries that any of these counts: a gateway that lagged behind may have closed a later period at less. */

@@ -135,7 +135,7 @@ export const MUTANTS: Mutant[] = [
   {
     name: 'records of a former period are news',
     file: 'gateway/core/chain.ts',
-    find: '    if (chain.links.has(hex(doc.hash))) continue;\n',
+    find: '    if (chain.links.has(doc.name)) continue;\n',
     replace: '',
     caughtAs: ['billed-twice', 'usage-lost'],
   },
