@@ -12,6 +12,8 @@ const NO_ROW: Row = { version: 0, value: null };
 /** Beyond any key. */
 const END = '\uffff';
 const MANY = 1024;
+/** Lies among the objects anyway. */
+const TINY_BYTES = 64;
 
 /** What all keys between these two begin with, up to a stroke: a table, or what of it lies below a part of the key. */
 const placeOf = (from: Key, to: Key): string => {
@@ -19,6 +21,23 @@ const placeOf = (from: Key, to: Key): string => {
   for (let end = from.indexOf('/'); end >= 0 && to.startsWith(from.slice(shared, end + 1), shared); end = from.indexOf('/', end + 1))
     shared = end + 1;
   return from.slice(0, shared);
+};
+
+const PAGE_BYTES = 64 * 1024;
+/** What passes shares memory with what passes (`room` in bytes.ts), and what stays with what stays: one of them would hold all the others. */
+let page = new Uint8Array(0);
+let pageFrom = 0;
+
+const forLong = (value: Bytes): Bytes => {
+  const { length } = value;
+  if (length > PAGE_BYTES / 16) return value;
+  if (pageFrom + length > page.length) {
+    page = new Uint8Array(PAGE_BYTES);
+    pageFrom = 0;
+  }
+  page.set(value, pageFrom);
+  pageFrom += length;
+  return page.subarray(pageFrom - length, pageFrom);
 };
 
 /** What stays when a process is gone. */
@@ -85,19 +104,20 @@ export class Disk {
     const before: [Key, Row | undefined][] = [];
     for (const [key, value] of writes) {
       if (this.remembers > 0) before.push([key, this.#rows.get(key)]);
-      this.#set(key, value === null ? undefined : { version, value: this.#shared(key, value) });
+      this.#set(key, value === null ? undefined : { version, value: this.#kept(key, value) });
     }
     if (this.remembers === 0) return;
     this.#undo.push(before);
     if (this.#undo.length > this.remembers) this.#undo.shift();
   }
 
-  #shared(key: Key, value: Bytes): Bytes {
+  #kept(key: Key, value: Bytes): Bytes {
     for (const { disk } of this.#alike()) {
       const held = disk === this ? null : disk.#rows.get(key)?.value;
       if (held && (held === value || equal(held, value))) return held;
     }
-    return value;
+    // What is written anew is written again.
+    return this.#rows.has(key) || value.length <= TINY_BYTES ? value : forLong(value);
   }
 
   #set(key: Key, row: Row | undefined): void {

@@ -56,6 +56,15 @@ describe('a disk', () => {
   };
   const rows = (disk: Disk): string[] => [...disk.entries('')].map(([key, value]) => `${key}=${new TextDecoder().decode(value)}`);
 
+  test('holds of what is written nothing that lies beside it in memory', () => {
+    const disk = new Disk();
+    const passing = new Uint8Array(4096).fill(1);
+    const row = passing.subarray(100, 300);
+    disk.write(new Map([['a', row]]));
+    expect(disk.get('a').value).toEqual(row);
+    expect(disk.get('a').value?.buffer).not.toBe(passing.buffer);
+  });
+
   test('forgets its newest commits, as many as it remembers', () => {
     expect(rows(filled())).toEqual(['a=4', 'b=1', 'c=3']);
     for (const [commits, left, taken] of [
