@@ -50,8 +50,10 @@ export const askFor = (work: Work, gateway: string, what: 'all' | 'own'): void =
 
 export const oweTo = (work: Work, author: string): void => owed.put(work, true, author);
 
-const takeAll = <T>(work: Work, from: VolatileTable<T>): Map<string, T> => {
-  const taken = new Map(from.rows(work));
+const takeAll = <T>(work: Work, from: VolatileTable<T>): ReadonlyMap<string, T> => {
+  const rows = from.rows(work);
+  if (rows.size === 0) return rows;
+  const taken = new Map(rows);
   for (const key of taken.keys()) from.remove(work, key);
   return taken;
 };
@@ -78,7 +80,7 @@ export const sync = (work: Work, service: Service): void => {
     const asks = asked.get(key);
     const own = isNews || asks !== undefined ? [service.me] : [];
     const others = asks === 'all' ? Object.keys(vector) : isLook ? lagging(value, before) : [];
-    sendLacking(work, service, key, value, new Set([...own, ...others]));
+    if (own.length + others.length > 0) sendLacking(work, service, key, value, new Set([...own, ...others]));
     if (isLook) showHeads(work, service, key, before);
     if (owes.has(key) || (isLook && hasGrown(service, value, vector))) tell(work, service, key, vector);
   }
@@ -98,7 +100,8 @@ const showHeads = (work: Work, service: Service, gateway: string, before: Vector
   const peer = peers.get(work, gateway);
   if (peer === null) return;
   let { shown } = peer;
-  for (const [author, size] of Object.entries(before)) {
+  for (const author of Object.keys(before)) {
+    const size = before[author] ?? 0;
     if (author === service.me || author === gateway || size <= (shown[author] ?? 0) || reached(peer, author) < size) continue;
     const head = headAt(work, author, size);
     if (head === null) continue;

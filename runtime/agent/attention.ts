@@ -61,7 +61,15 @@ const isChange = (tables: readonly string[]): boolean => {
   return false;
 };
 
-const isFor = ({ reads }: Concern, tables: readonly string[]): boolean => reads?.some((table) => tables.includes(table)) === true;
+const isFor = ({ reads }: Concern, tables: readonly string[]): boolean => {
+  if (reads !== undefined) for (const table of tables) if (reads.includes(table)) return true;
+  return false;
+};
+
+const isForAny = (concerns: readonly Concern[], tables: readonly string[]): boolean => {
+  for (const concern of concerns) if (isFor(concern, tables)) return true;
+  return false;
+};
 
 const AT_ONCE = 0;
 const ALL_DUE: Dues = { monoMs: [], soonestMonoMs: AT_ONCE };
@@ -78,7 +86,7 @@ const soonest = (moments: readonly number[], fromMonoMs: number): number => {
 
 /** Of these the ones that somebody has written for are due at once. */
 const told = (concerns: readonly Concern[], dues: Dues, tables: readonly string[]): Dues => {
-  if (tables.length === 0 || !concerns.some((concern) => isFor(concern, tables))) return dues;
+  if (tables.length === 0 || !isForAny(concerns, tables)) return dues;
   return { monoMs: concerns.map((concern, i) => (isFor(concern, tables) ? AT_ONCE : (dues.monoMs[i] ?? AT_ONCE))), soonestMonoMs: AT_ONCE };
 };
 
