@@ -72,22 +72,21 @@ export class Draft<Effect> {
   }
 
   /** `told`: the name by which `tablesNow` speaks of it, when not that of its table. */
-  put(key: Key, value: Bytes, told?: string): void {
-    this.#write(key, value, told);
+  put(key: Key, value: Bytes, table = tableOf(key), told = table): void {
+    this.#write(key, value, table, told);
   }
 
-  remove(key: Key): void {
-    this.#write(key, null);
+  remove(key: Key, table = tableOf(key)): void {
+    this.#write(key, null, table, table);
   }
 
-  #write(key: Key, value: Bytes | null, told?: string): void {
+  #write(key: Key, value: Bytes | null, table: string, told: string): void {
     this.#writes ??= new Map();
     this.#over ??= [];
     const before = this.#writes.get(key);
     this.#over.push([key, before]);
     this.#writes.set(key, value);
-    const table = tableOf(key);
-    this.#touch(told ?? table);
+    this.#touch(told);
     if (before !== undefined) return;
     this.#written ??= new Map();
     const keys = this.#written.get(table);

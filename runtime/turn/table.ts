@@ -38,11 +38,11 @@ const tableOf = <T>(name: string, { encode, decode }: Codec<T>): Table<T> => {
       const bytes = draft.get(keyOf(key));
       return bytes === null ? null : decode(bytes);
     },
-    put: (draft, value, ...key) => draft.put(keyOf(key), encode(value)),
-    remove: (draft, ...key) => draft.remove(keyOf(key)),
+    put: (draft, value, ...key) => draft.put(keyOf(key), encode(value), name),
+    remove: (draft, ...key) => draft.remove(keyOf(key), name),
     all: (draft, ...prefix) => draft.scan(prefix.length === 0 ? below : `${keyOf(prefix)}/`).map(read),
     page: (draft, after, limit) => draft.scan(below, { after: keyOf([after]), limit }).map(read),
-    told: (told) => ({ name: told, put: (draft, value, ...key) => draft.put(keyOf(key), encode(value), told) }),
+    told: (told) => ({ name: told, put: (draft, value, ...key) => draft.put(keyOf(key), encode(value), name, told) }),
   };
 };
 

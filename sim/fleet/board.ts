@@ -231,7 +231,7 @@ export class VirtualBoard {
     const alive = (): boolean => this.#life === life;
     const hands = (atMs: number) => ({ wallMs: this.hands.wallMs(atMs), monoMs: this.hands.monoMs(atMs) });
     const frost = freezer(alive);
-    const own = frost.clock(machineClock(clock, hands, alive));
+    const own = machineClock(clock, hands, frost.does);
     this.#frost = frost;
     const entropy = entropyOf(chance.fork(`life ${life}`));
     const submit = (event: Event): void => {

@@ -17,7 +17,7 @@ import { startTurn, type Turn } from '../../runtime/turn/turn.ts';
 import type { Carrier } from '../net/doors.ts';
 import type { GatewaySpec, PaceSpec } from '../scenario/scenario.ts';
 import { type Chance, entropyOf } from '../world/chance.ts';
-import { machineClock, type VirtualClock } from '../world/clock.ts';
+import { machineClock, type VirtualClock, whileAlive } from '../world/clock.ts';
 import { Disk, openStore, readOnly } from '../world/store.ts';
 import type { Lie } from './liar.ts';
 import { type People, PORT } from './people.ts';
@@ -87,7 +87,7 @@ export class VirtualGateway {
     const bootedMs = clock.nowMs;
     // A wall clock tells whole ms.
     const hands = (atMs: number) => ({ wallMs: Math.floor(startsMs + atMs + this.wrongMs), monoMs: atMs - bootedMs });
-    const own = machineClock(clock, hands, alive);
+    const own = machineClock(clock, hands, whileAlive(alive));
     const entropy = entropyOf(chance.fork(`life ${life}`));
     const service: Service = {
       ...{

@@ -137,9 +137,16 @@ export const virtualClock = (): VirtualClock => {
   };
 };
 
-/** The clock door of one life of a machine, by its own hands. When the life is over nothing is called any more. */
-export const machineClock = (world: VirtualClock, hands: (atMs: number) => Instant, alive: () => boolean): Clock => ({
+/** The clock door of one life of a machine, by its own hands. `does` is asked what becomes of each call: a life may be over. */
+export const machineClock = (world: VirtualClock, hands: (atMs: number) => Instant, does: (call: () => void) => void): Clock => ({
   now: () => hands(world.nowMs),
-  after: (ms, call) => world.at(world.nowMs + Math.max(0, ms), () => alive() && call()),
-  soon: (call) => world.soon(() => alive() && call()),
+  after: (ms, call) => world.at(world.nowMs + Math.max(0, ms), () => does(call)),
+  soon: (call) => world.soon(() => does(call)),
 });
+
+/** While a life lasts. */
+export const whileAlive =
+  (alive: () => boolean) =>
+  (call: () => void): void => {
+    if (alive()) call();
+  };

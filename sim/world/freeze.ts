@@ -1,8 +1,7 @@
 /** A process that hangs: whatever it does begins with a call of its clock, and those are kept back until it goes on. */
-import type { Clock } from '../../runtime/turn/clock.ts';
-
 export interface Freezer {
-  clock(of: Clock): Clock;
+  /** For its clock: calls now, once it goes on, or never any more. */
+  does(call: () => void): void;
   /** What is returned lets it go on, and do all that it has missed. `tell`: whether it does anything. */
   freeze(tell: (goesOn: boolean) => void): () => void;
 }
@@ -10,16 +9,12 @@ export interface Freezer {
 /** One life of one process. */
 export const freezer = (alive: () => boolean): Freezer => {
   let missed: (() => void)[] | null = null;
-  const whenAwake = (call: () => void): void => {
-    if (missed === null) call();
-    else missed.push(call);
-  };
   return {
-    clock: (of) => ({
-      now: () => of.now(),
-      after: (ms, call) => of.after(ms, () => whenAwake(call)),
-      soon: (call) => of.soon(() => whenAwake(call)),
-    }),
+    does: (call) => {
+      if (!alive()) return;
+      if (missed === null) call();
+      else missed.push(call);
+    },
     freeze: (tell) => {
       if (!alive() || missed !== null) return () => {};
       const calls: (() => void)[] = [];

@@ -103,8 +103,10 @@ export class Disk {
     const version = ++this.#number;
     const before: [Key, Row | undefined][] = [];
     for (const [key, value] of writes) {
-      if (this.remembers > 0) before.push([key, this.#rows.get(key)]);
-      this.#set(key, value === null ? undefined : { version, value: this.#kept(key, value) });
+      const former = this.#rows.get(key);
+      if (this.remembers > 0) before.push([key, former]);
+      // What is written over is written over again: only what is new is worth keeping well.
+      this.#set(key, value === null ? undefined : { version, value: former === undefined ? this.#kept(key, value) : value });
     }
     if (this.remembers === 0) return;
     this.#undo.push(before);
@@ -116,8 +118,7 @@ export class Disk {
       const held = disk === this ? null : disk.#rows.get(key)?.value;
       if (held && (held === value || equal(held, value))) return held;
     }
-    // What is written anew is written again.
-    return this.#rows.has(key) || value.length <= TINY_BYTES ? value : forLong(value);
+    return value.length <= TINY_BYTES ? value : forLong(value);
   }
 
   #set(key: Key, row: Row | undefined): void {

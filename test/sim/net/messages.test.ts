@@ -8,7 +8,7 @@ import type { Carrier } from '../../../sim/net/doors.ts';
 import { messageCarrier } from '../../../sim/net/messages.ts';
 import { openRoads, type Roads } from '../../../sim/net/paths.ts';
 import { chanceFrom, entropyOf } from '../../../sim/world/chance.ts';
-import { machineClock, type VirtualClock, virtualClock } from '../../../sim/world/clock.ts';
+import { machineClock, type VirtualClock, virtualClock, whileAlive } from '../../../sim/world/clock.ts';
 import { keyOf } from '../../support/crypto.ts';
 import { idOf } from '../../support/federation.ts';
 
@@ -41,7 +41,7 @@ const life = ({ clock, heard }: World, name: string) => {
   const alive = (): boolean => !state.over;
   const machine = {
     ...{ id: idOf<string>(name), at: idOf<string>(name), signer: keyOf(name), alive, entropy: entropyOf(chanceFrom(name)) },
-    clock: machineClock(clock, (atMs) => ({ wallMs: atMs, monoMs: atMs }), alive),
+    clock: machineClock(clock, (atMs) => ({ wallMs: atMs, monoMs: atMs }), whileAlive(alive)),
   };
   return { machine, state, lines };
 };

@@ -10,7 +10,7 @@ import type { GatewayEntry } from '../../../runtime/protocol/nouns/trust.ts';
 import type { BoardEnd, GatewayEnd, Machine } from '../../../sim/net/doors.ts';
 import { type StreamCarrier, streamCarrier } from '../../../sim/net/streams.ts';
 import { type Chance, chanceFrom, entropyOf } from '../../../sim/world/chance.ts';
-import { machineClock, type VirtualClock, virtualClock } from '../../../sim/world/clock.ts';
+import { machineClock, type VirtualClock, virtualClock, whileAlive } from '../../../sim/world/clock.ts';
 import { Ways } from './ways.ts';
 
 export const EPOCH_MS = 1_790_000_000_000;
@@ -19,7 +19,7 @@ const machine = (world: StreamWorld, name: string, at?: string): Machine & { lif
   const signer = signerFromSeed(nodeCrypto.sha256(Buffer.from(name)));
   const life = { over: false };
   const alive = () => !life.over;
-  const clock = machineClock(world.clock, (atMs) => ({ wallMs: EPOCH_MS + atMs, monoMs: atMs }), alive);
+  const clock = machineClock(world.clock, (atMs) => ({ wallMs: EPOCH_MS + atMs, monoMs: atMs }), whileAlive(alive));
   const id = fingerprint(nodeCrypto, signer.publicKey);
   return { id, at: at ?? id, signer, clock, entropy: entropyOf(world.chance.fork(name)), alive, life };
 };

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { machineClock, virtualClock } from '../../../sim/world/clock.ts';
+import { machineClock, virtualClock, whileAlive } from '../../../sim/world/clock.ts';
 import { runs } from '../../support/properties.ts';
 
 describe('virtual time', () => {
@@ -52,7 +52,7 @@ test('a machine whose life is over is not called any more', () => {
   const own = machineClock(
     clock,
     (atMs) => ({ wallMs: atMs + 1000, monoMs: atMs }),
-    () => alive,
+    whileAlive(() => alive),
   );
   const seen: number[] = [];
   own.after(5, () => seen.push(own.now().wallMs));

@@ -7,13 +7,7 @@ const setUp = () => {
   const world = virtualClock();
   let isAlive = true;
   const frost = freezer(() => isAlive);
-  const clock = frost.clock(
-    machineClock(
-      world,
-      (atMs) => ({ wallMs: atMs, monoMs: atMs }),
-      () => isAlive,
-    ),
-  );
+  const clock = machineClock(world, (atMs) => ({ wallMs: atMs, monoMs: atMs }), frost.does);
   const told: boolean[] = [];
   const did: string[] = [];
   const say = (what: string) => () => void did.push(`${what} at ${clock.now().monoMs}`);
