@@ -17,7 +17,7 @@ import { Machine } from './machine.ts';
 const DATA_AT = (1 + 128 + 256 + 256) * 1024 ** 2;
 const HELLO = fileURLToPath(new URL('../../recipes/hello-sensor', import.meta.url));
 /** A hang, also where other things are done at the same time. */
-const BOOT_LIMIT_MS = 300_000;
+const BOOT_LIMIT_MS = 600_000;
 
 interface Instance {
   name: string;

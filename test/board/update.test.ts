@@ -15,9 +15,9 @@ import { otherImage, putOn, spoilFile, type TestImage, testImage, writeCard } fr
 import { Machine } from './machine.ts';
 
 const HELLO = fileURLToPath(new URL('../../recipes/hello-sensor', import.meta.url));
-const BOOT_LIMIT_MS = 300_000;
+const BOOT_LIMIT_MS = 600_000;
 /** The running slot is read, cut and copied by an emulated processor. */
-const UPDATE_LIMIT_MS = 600_000;
+const UPDATE_LIMIT_MS = 1_200_000;
 const SEED = Number(process.env.LICHEN_SEED ?? 1);
 /** Of so many moments of an update the card is started as it was; so many at once. */
 const [CUTS, BESIDE] = [20, 2];

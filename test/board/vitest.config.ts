@@ -11,8 +11,9 @@ export default defineConfig({
     pool: 'forks',
     // An emulated board has one processor, and takes one of this machine's; two are side by side.
     maxWorkers: 2,
-    testTimeout: 8 * 60_000,
-    hookTimeout: 8 * 60_000,
+    // A hang, also where two boards share the machine with others.
+    testTimeout: 20 * 60_000,
+    hookTimeout: 20 * 60_000,
     include: ['test/board/*.test.ts'],
   },
 });
