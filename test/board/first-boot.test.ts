@@ -19,7 +19,7 @@ const MIB = 1024 ** 2;
 const CARD_BYTES = 1024 * MIB;
 /** Behind the tables, the boot partition and two slots. */
 const DATA_AT = (1 + 128 + 256 + 256) * MIB;
-const BOOT_LIMIT_MS = 120_000;
+const BOOT_LIMIT_MS = 600_000;
 const MEMORY_MIB = 256;
 
 let folder: string;

@@ -32,7 +32,7 @@ export const slotAt = (slot: Slot): number => (slot === 'a' ? SLOT_A_AT : SLOT_A
 
 const CARD_BYTES = 4 * 1024 ** 3;
 /** With everything fetched, unpacked and packed anew. */
-const BUILD_LIMIT_MS = 420_000;
+const BUILD_LIMIT_MS = 1_200_000;
 /** Where the first partition of an image begins, as mtools say it. */
 const BOOT_AT = '@@1M';
 

@@ -10,8 +10,8 @@ export default defineConfig({
     experimental: { viteModuleRunner: false },
     // An emulated board has two slow cores, and the runtime under test needs one.
     maxWorkers: 1,
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
     include: ['test/board/inside/*.test.ts', 'test/**/*.slow.test.ts'],
   },
 });
