@@ -15,6 +15,7 @@ export interface Direct {
 export interface Wanted {
   disks: { path: string; readonly?: boolean }[];
   memoryMib: number;
+  processors: number;
   direct: Direct | undefined;
   /** Where the machine keeps what it remembers besides its disks. */
   folder: string;
@@ -57,9 +58,17 @@ const virtioDisks = ({ disks }: Wanted): string[] =>
     ...['-device', `virtio-blk-pci,drive=disk${at}`],
   ]);
 
-const virtioRest = ({ memoryMib, wire, clock, monitorPath }: Wanted): string[] => [
+const virtioRest = ({ memoryMib, processors, wire, clock, monitorPath }: Wanted): string[] => [
   ...(monitorPath === null ? [] : ['-monitor', `unix:${monitorPath},server=on,wait=off`, '-device', 'qemu-xhci']),
-  ...['-m', String(memoryMib), '-device', 'virtio-rng-pci', ...(clock === undefined ? [] : ['-rtc', `base=${clock}`])],
+  ...[
+    '-m',
+    String(memoryMib),
+    '-smp',
+    String(processors),
+    '-device',
+    'virtio-rng-pci',
+    ...(clock === undefined ? [] : ['-rtc', `base=${clock}`]),
+  ],
   ...(wire === null ? [] : ['-netdev', wire, '-device', 'virtio-net-pci,netdev=wire']),
 ];
 
@@ -69,7 +78,7 @@ const virtioRest = ({ memoryMib, wire, clock, monitorPath }: Wanted): string[] =
  */
 const PROCESSOR = 'Nehalem,vendor=AuthenticAMD';
 
-/** One processor: with two, QEMU 7.2 now and then runs a kernel's breakpoint that was taken away already, and the kernel panics. */
+/** With two processors QEMU 7.2 now and then runs a kernel's breakpoint that was taken away already, and the kernel panics. */
 export const PC: Hardware = {
   emulator: 'qemu-system-x86_64',
   arguments: (wanted) => [

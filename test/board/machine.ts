@@ -12,6 +12,8 @@ export interface MachineOptions {
   /** Raw disks in their order; the first is the board's own and is written to. */
   disks: { path: string; readonly?: boolean }[];
   memoryMib?: number;
+  /** One, if nothing is said: others run on this machine, too. */
+  processors?: number;
   /** Seconds are saved where the firmware is not what is looked at. */
   direct?: Direct;
   /** A PC, if nothing is said. */
@@ -52,6 +54,7 @@ export class Machine {
     const {
       disks,
       memoryMib = 1024,
+      processors = 1,
       direct,
       hardware = PC,
       reboots = false,
@@ -64,7 +67,7 @@ export class Machine {
     const stalls = reboots ? hardware.stalls : undefined;
     const monitorPath = plugs || stalls !== undefined ? this.#monitorPath : null;
     const wire = alone ? null : wireTo(reaches, shows);
-    const wanted = { disks, memoryMib, direct, reboots, clock, folder: this.#folder, wire, monitorPath };
+    const wanted = { disks, memoryMib, processors, direct, reboots, clock, folder: this.#folder, wire, monitorPath };
     this.#child = spawn(hardware.emulator, hardware.arguments(wanted), { stdio: ['ignore', 'pipe', 'pipe'] });
     const wake = (): void => {
       for (const look of this.#watchers) look();
