@@ -12,6 +12,8 @@ import { Stage } from './stage.ts';
 const RUNS = 9;
 const LOOK_MS = 2;
 const TIMEOUT_MS = 60_000;
+/** The floor's script gives its container one core, so the partition is to have as much: with half of one Node alone starts twice as long. */
+const CORE = { memoryMib: 64, cpuMillis: 1000, pids: 32, tmpMib: 1 };
 const ACTS = "require('fs').writeFileSync('/data/up', '1'); process.on('SIGTERM', () => process.exit()); setInterval(() => {}, 1000)";
 
 interface Row {
@@ -63,7 +65,7 @@ export const requestToPromise = async (): Promise<ToPromise> => {
     try {
       const probe = { kind: 'file' as const, path: '/data/up', maxAgeMs: 3_600_000 };
       const promises = [{ name: 'up', probe, intervalMs: 100, timeoutMs: 1000, graceMs: 30_000 }];
-      const payload = stage.payload('prompt', 64 * 1024, { args: ['/usr/bin/node', '-e', ACTS], promises });
+      const payload = stage.payload('prompt', 64 * 1024, { args: ['/usr/bin/node', '-e', ACTS], promises, limits: CORE });
       await stage.pushPayload(payload);
       const rows = async (): Promise<Row[]> => (await stage.ask('/1/instances')) as Row[];
       const held = async (name: string): Promise<Row> => {
