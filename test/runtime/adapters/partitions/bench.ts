@@ -149,7 +149,7 @@ export class Bench {
   }
 
   /** What the workload wrote there; waits until it has. */
-  async report(partition: string, name = 'report', limitMs = 10_000): Promise<string> {
+  async report(partition: string, name = 'report', limitMs = 60_000): Promise<string> {
     const written = (): boolean => (statSync(this.data(partition, name), { throwIfNoEntry: false })?.size ?? 0) > 0;
     expect(await until(written, limitMs * SLOWNESS), `${name} was written; log: ${this.log(partition)}`).toBe(true);
     return readFileSync(this.data(partition, name), 'utf8');
