@@ -5,6 +5,7 @@
 
 import { fileKey, filesOf, findPlaces, placed, targetsOf } from '../core/content.ts';
 import { askings, gains } from '../core/neighbour-tables.ts';
+import type { FilePieces } from '../core/pieces.ts';
 import { type Content, contents, documents, type Fetch, fetches, type Instance, instances, lefts, ONE } from '../core/tables.ts';
 import type { ContentStep } from '../ports/slots.ts';
 import { type Bytes, fromHex, hex } from '../protocol/bytes.ts';
@@ -79,7 +80,7 @@ const inPhase = (work: Work, phase: Content['phase']): { key: string; value: Con
 export type ManifestOf = (work: Work, release: string) => Manifest | null;
 
 /** Files of another release whose pages are held. Nothing is believed of it: what a place holds is looked at. */
-const filesHeldOf = (work: Work, board: Board, release: string): ReturnType<typeof filesOf> => {
+const filesHeldOf = (work: Work, board: Board, release: string): FilePieces[] => {
   const document = documents.get(work, release);
   if (document === null) return [];
   const manifest = unseal(board.crypto, manifestNoun, document).value;
@@ -92,10 +93,11 @@ const placesFor = (
   work: Work,
   board: Board,
   release: string,
-  missing: ReturnType<typeof filesOf>,
-  held: ReturnType<typeof filesOf>,
+  missing: readonly FilePieces[],
+  held: readonly FilePieces[],
 ): Map<string, Place> => {
-  const wanted = new Set(missing.flatMap(({ pieces }) => pieces.map(({ chunk }) => hex(chunk[0]))));
+  const wanted = new Set<string>();
+  for (const { pieces } of missing) for (const { chunk } of pieces) wanted.add(hex(chunk[0]));
   const places = new Map<string, Place>();
   findPlaces(held, wanted, places);
   const others = new Set([...instances.all(work).flatMap(({ value }) => neededBy(value)), ...contents.all(work).map(({ key }) => key)]);

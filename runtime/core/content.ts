@@ -2,15 +2,21 @@
 import { hex } from '../protocol/bytes.ts';
 import { refuse } from '../protocol/errors.ts';
 import type { ChunkRef, Entry, FileRef, Jigsaw, Place } from '../protocol/nouns/release.ts';
+import { type FilePieces, type Places, piecesOf } from './pieces.ts';
 import type { Target } from './tables.ts';
 
 export const fileKey = (file: FileRef): string => `${hex(file.hash)}${file.executable ? 'x' : ''}`;
 
-const checkLengths = (files: Jigsaw[]): void => {
+interface Open {
+  file: FileRef;
+  bytes: number;
+  chunks: ChunkRef[];
+}
+
+const checkLengths = (files: readonly Open[]): void => {
   const lengths = new Map<string, number>();
-  for (const { pieces } of files) {
-    for (const { chunk } of pieces) {
-      const [hash, bytes] = chunk;
+  for (const { chunks } of files) {
+    for (const [hash, bytes] of chunks) {
       const key = hex(hash);
       const known = lengths.get(key) ?? bytes;
       if (known !== bytes) refuse('bad-schema', `chunk ${key} is said to have ${known} bytes and ${bytes}`);
@@ -19,33 +25,24 @@ const checkLengths = (files: Jigsaw[]): void => {
   }
 };
 
-const extend = ({ pieces }: Jigsaw, chunks: ChunkRef[]): void => {
-  const last = pieces.at(-1);
-  let offset = last === undefined ? 0 : last.offset + last.chunk[1];
-  for (const chunk of chunks) {
-    pieces.push({ offset, chunk, from: null });
-    offset += chunk[1];
-  }
-};
-
 /** Each distinct file once, with all its pieces. Error: `bad-schema` when one content is said to have two lengths. */
-export const filesOf = (entries: Entry[]): Jigsaw[] => {
-  const out = new Map<string, Jigsaw>();
-  let open: Jigsaw | null = null;
+export const filesOf = (entries: Entry[]): FilePieces[] => {
+  const out = new Map<string, Open>();
+  let open: Open | null = null;
   for (const entry of entries) {
     if (entry.kind === 'file') {
       const file: FileRef = { hash: entry.hash, executable: entry.executable };
       const known = out.get(fileKey(file));
       if (known !== undefined && known.bytes !== entry.bytes)
         refuse('bad-schema', `${entry.path}: one content of ${known.bytes} and of ${entry.bytes} bytes`);
-      open = known === undefined ? { file, bytes: entry.bytes, pieces: [] } : null;
+      open = known === undefined ? { file, bytes: entry.bytes, chunks: [...entry.chunks] } : null;
       if (open !== null) out.set(fileKey(file), open);
-    }
-    if (entry.kind !== 'file' && entry.kind !== 'more') open = null;
-    else if (open !== null) extend(open, entry.chunks);
+    } else if (entry.kind === 'more') open?.chunks.push(...entry.chunks);
+    else open = null;
   }
-  checkLengths([...out.values()]);
-  return [...out.values()];
+  const files = [...out.values()];
+  checkLengths(files);
+  return files.map(({ file, bytes, chunks }) => ({ file, bytes, pieces: piecesOf(chunks) }));
 };
 
 /** Adds where chunks of `wanted` lie in these files, of each chunk the first place. */
@@ -59,11 +56,8 @@ export const findPlaces = (files: readonly Jigsaw[], wanted: ReadonlySet<string>
 };
 
 /** Each piece says where it may lie. */
-export const placed = (files: readonly Jigsaw[], places: ReadonlyMap<string, Place>): Jigsaw[] =>
-  files.map(({ file, bytes, pieces }) => ({
-    ...{ file, bytes },
-    pieces: places.size === 0 ? pieces : pieces.map((piece) => ({ ...piece, from: places.get(hex(piece.chunk[0])) ?? null })),
-  }));
+export const placed = (files: readonly FilePieces[], places: Places): FilePieces[] =>
+  files.map(({ file, bytes, pieces }) => ({ file, bytes, pieces: pieces.placed(places) }));
 
 /** Chunk → all its places that are still empty. A chunk that is needed in several is fetched once. */
 export const targetsOf = (files: readonly Jigsaw[], lacks: readonly Place[]): Map<string, Target[]> => {

@@ -6,13 +6,14 @@ import { LIMITS } from '../protocol/limits.ts';
 import { type Registers, type Report, registers, type SystemReport } from '../protocol/nouns/board.ts';
 import { chainPoint, leaseSchema } from '../protocol/nouns/lease.ts';
 import type { Published } from '../protocol/nouns/reach.ts';
-import type { Jigsaw, Manifest, Place } from '../protocol/nouns/release.ts';
+import type { Manifest, Place } from '../protocol/nouns/release.ts';
 import { fallback } from '../protocol/nouns/request.ts';
 import { gatewayEntry, operatorSchema } from '../protocol/nouns/trust.ts';
 import { windows } from '../protocol/nouns/windows.ts';
 import { bytes, gatewayId, hash, kept, leaseId, operatorId, ownerId, positive, shareId, text, uint, wallMs } from '../protocol/schema.ts';
 import type { Said } from '../protocol/shares.ts';
 import { bytesTable, table, volatileTable } from '../turn/table.ts';
+import type { FilePieces } from './pieces.ts';
 
 const document = bytes(LIMITS.packetBytes);
 /** Key of tables that hold one row. */
@@ -234,7 +235,7 @@ export interface Content {
   door: 'files' | Part;
   phase: 'pages' | 'checking' | 'gathering' | 'fetching' | 'planting' | 'held' | 'refused';
   /** All of its files while they are checked, and those that are not held while they are gathered. */
-  files: readonly Jigsaw[];
+  files: readonly FilePieces[];
   rootPath: string | null;
   error: string;
   /** Chunks of it were not to be had. */

@@ -96,7 +96,7 @@ export const openVirtualFiles = (door: FilesDoor): Files => {
   const gather = (step: Extract<FilesStep, { kind: 'gather' }>): FilesEvent => {
     const lacks = step.files.flatMap(({ file, pieces }) => {
       const incoming = shelf.incoming.get(nameOf(file));
-      return pieces.flatMap(({ offset, chunk, from }): Place[] => {
+      return [...pieces].flatMap(({ offset, chunk, from }): Place[] => {
         if (isHere(incoming?.pieces.get(offset), chunk)) return [];
         // What a place holds is not known here: that the index was right about it is the file's own hash to say.
         const isHeld = from !== null && shelf.sealed.get(nameOf(from.file))?.isRotten === false;

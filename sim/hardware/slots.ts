@@ -245,7 +245,7 @@ export class SlotCard implements Slots {
     const { sha256 } = this.#options.crypto;
     const here = new Map(chunksOf(this.root, gearFrom(this.#options.crypto)).map((piece) => [hex(sha256(piece)), piece]));
     return files.flatMap(({ file, pieces }) =>
-      pieces.flatMap(({ offset, chunk: [hash, bytes] }) => {
+      [...pieces].flatMap(({ offset, chunk: [hash, bytes] }) => {
         if (equal(sha256(this.#lies(file).subarray(offset, offset + bytes)), hash)) return [];
         const found = here.get(hex(hash));
         if (found === undefined) return [{ file, offset }];

@@ -24,7 +24,8 @@ export const receive = async (door: Slots, one: System): Promise<number> => {
   const gathered = await perform(door, { kind: 'gather', files });
   if (gathered.kind !== 'gathered') throw new Error(gathered.kind);
   for (const { file, offset } of gathered.lacks) {
-    const piece = files.find((jigsaw) => equal(jigsaw.file.hash, file.hash))?.pieces.find((one) => one.offset === offset);
+    const jigsaw = files.find((one) => equal(one.file.hash, file.hash));
+    const piece = [...(jigsaw?.pieces ?? [])].find((one) => one.offset === offset);
     const [hash, length] = piece!.chunk;
     const bytes = contentIn(testCrypto, unpackZstd, hash, one.content.get(Buffer.from(hash).toString('hex'))!, length)!;
     const written = await perform(door, { kind: 'write', file, offset, bytes });

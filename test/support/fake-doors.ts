@@ -250,7 +250,7 @@ export class FakeFiles implements Files {
   #gather({ file, pieces }: Jigsaw): Place[] {
     const isIt = (bytes: Bytes | undefined, offset: number, [hash, length]: Piece['chunk']): boolean =>
       bytes !== undefined && hex(testCrypto.sha256(bytes.subarray(offset, offset + length))) === hex(hash);
-    return pieces.flatMap(({ offset, chunk, from }) => {
+    return [...pieces].flatMap(({ offset, chunk, from }) => {
       if (isIt(this.#open.get(nameOf(file)), offset, chunk)) return [];
       const other = from === null ? undefined : this.sealed.get(nameOf(from.file));
       if (from === null || other === undefined || !isIt(other, from.offset, chunk)) return [{ file, offset }];

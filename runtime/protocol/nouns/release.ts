@@ -160,7 +160,7 @@ export interface Piece {
 export interface Jigsaw {
   file: FileRef;
   bytes: number;
-  pieces: Piece[];
+  pieces: Iterable<Piece>;
 }
 
 export const pageSchema = v.strictObject({ v: version1, entries: v.array(entry) });

@@ -149,7 +149,7 @@ describe('a release', () => {
     const entries = entriesOnBoard(manifestOf(bundle), [...bundle.pages.values()]);
     expect(entries.filter(({ kind }) => kind === 'more').length).toBeGreaterThan(0);
     const file = filesOnBoard(entries).find(({ bytes }) => bytes === big.length);
-    const whole = Buffer.concat((file?.pieces ?? []).map(({ chunk }) => bundle.chunks.get(hex(chunk[0])) ?? new Uint8Array()));
+    const whole = Buffer.concat([...(file?.pieces ?? [])].map(({ chunk }) => bundle.chunks.get(hex(chunk[0])) ?? new Uint8Array()));
     expect(Buffer.compare(whole, big)).toBe(0);
   });
 
