@@ -7,6 +7,7 @@
  */
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { LichenError } from '../protocol/errors.ts';
+import { codeOf } from './disk.ts';
 
 const O_CLOEXEC = 0o2000000;
 
@@ -25,9 +26,18 @@ const inheritable = (): number[] => {
   return found;
 };
 
+/** One that is gone by now is as it should be. */
+const shut = (fd: number): void => {
+  try {
+    closeSync(fd);
+  } catch (thrown) {
+    if (codeOf(thrown) !== 'EBADF') throw thrown;
+  }
+};
+
 /** What a careless parent left open. Only before this process has opened anything: then nobody in here needs them. */
 export const closeInherited = (): void => {
-  for (const fd of inheritable()) closeSync(fd);
+  for (const fd of inheritable()) shut(fd);
 };
 
 /**
@@ -44,9 +54,9 @@ const reopen = (fd: number, file: string): void => {
   const below: number[] = [];
   let next = openSync('/dev/null', 'r');
   for (; next < fd; next = openSync('/dev/null', 'r')) below.push(next);
-  closeSync(next);
-  closeSync(fd);
+  shut(next);
+  shut(fd);
   const got = openSync(file, 'r+');
-  for (const one of below) closeSync(one);
+  for (const one of below) shut(one);
   if (got !== fd) throw new LichenError('internal', `${file} has descriptor ${got} and not ${fd}: something else was opened meanwhile`);
 };
