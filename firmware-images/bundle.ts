@@ -12,13 +12,14 @@ const NODE = { platform: 'node', target: 'node24', legalComments: 'none' } as co
 /** CommonJS packages call require('node:...'); an ESM file has none. */
 const requireInEsm = "const require = process.getBuiltinModule('node:module').createRequire(import.meta.url);";
 
-/**
- * An `import` of one of Node's own modules touches all that it exports, and what lies behind a getter is loaded by that: undici (13 MB),
- * worker threads, streams over promises, the certificates of all authorities of the world. A third of a start went into it. So of each only
- * what has no getter is given on, by name, and what of the others is asked for here.
- */
+/** What is asked for by name of what Node's own modules have behind getters. */
 const BEHIND_GETTERS: ReadonlySet<string> = new Set(['BlockList']);
 
+/**
+ * An `import` of one of Node's own modules touches all that it exports, and what lies behind a getter is loaded by that: undici (13 MB),
+ * worker threads, streams over promises, the certificates of all authorities of the world. A fifth of a start went into it. So of each only
+ * what has no getter is given on, by name, and what of the others is asked for here.
+ */
 const builtin = (name: string): string => {
   const own = Object.entries(Object.getOwnPropertyDescriptors(process.getBuiltinModule(name) ?? {}));
   const names = own.flatMap(([key, { get }]) => ((get === undefined || BEHIND_GETTERS.has(key)) && key !== 'default' ? [key] : []));

@@ -10,7 +10,7 @@ export type Places = ReadonlyMap<string, Place>;
 
 /**
  * As one stretch of hashes and the numbers beside it, and made into objects when they are asked for: a release of 200 MB has 12,800
- * pieces, which as objects take six times as much of a small board's memory.
+ * pieces, which as objects take several times as much of a small board's memory.
  */
 export class Pieces implements Iterable<Piece> {
   readonly #hashes: Uint8Array;
