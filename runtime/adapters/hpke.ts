@@ -57,7 +57,7 @@ export const boxPair = (seed: Bytes): Pair => {
 };
 
 /** OpenSSL refuses the points under which everybody arrives at the same secret. */
-const agreed = (privateKey: KeyObject, publicKey: Bytes): Bytes => {
+export const agreed = (privateKey: KeyObject, publicKey: Bytes): Bytes => {
   try {
     return plain(diffieHellman({ privateKey, publicKey: publicKeyOf(publicKey) }));
   } catch {

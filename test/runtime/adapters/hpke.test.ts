@@ -1,7 +1,9 @@
 /** Sealed boxes against the RFC's own vector (RFC 9180, A.2.1), and what must not open. */
+import * as v from 'valibot';
 import { describe, expect, test } from 'vitest';
-import { boxPair, nodeSealer, openBox, sealFrom } from '../../../runtime/adapters/hpke.ts';
+import { agreed, boxPair, nodeSealer, openBox, sealFrom } from '../../../runtime/adapters/hpke.ts';
 import { fromHex, hex, utf8 } from '../../../runtime/protocol/bytes.ts';
+import { noVectors, readVector } from '../../support/vectors.ts';
 
 const INFO = fromHex('4f6465206f6e2061204772656369616e2055726e');
 const AAD = fromHex('436f756e742d30');
@@ -38,5 +40,40 @@ describe('hpke', () => {
     expect(() => seal(new Uint8Array(32))).toThrow('weak-key');
     expect(() => seal(Uint8Array.from([1, ...new Uint8Array(31)]))).toThrow('weak-key');
     expect(() => seal(new Uint8Array(31))).toThrow('weak-key');
+  });
+});
+
+const vectors = v.object({
+  numberOfTests: v.number(),
+  testGroups: v.array(
+    v.object({
+      tests: v.array(v.object({ tcId: v.number(), public: v.string(), private: v.string(), shared: v.string() })),
+    }),
+  ),
+});
+
+/** Every case of theirs has its secret; that of all zeros, which a client may refuse, is one that nobody may use here. */
+describe.skipIf(noVectors)('Wycheproof’s X25519 (LICHEN_VECTORS)', () => {
+  test('all 518 cases: the same secret, and none where everybody has it', () => {
+    const file = v.parse(vectors, JSON.parse(readVector('wycheproof-x25519.json')));
+    const cases = file.testGroups.flatMap(({ tests }) => tests);
+    const wrong: number[] = [];
+    let [taken, refused] = [0, 0];
+    for (const { tcId, shared, ...keys } of cases) {
+      let found: string;
+      try {
+        found = hex(agreed(boxPair(fromHex(keys.private)).privateKey, fromHex(keys.public)));
+        taken++;
+      } catch (thrown) {
+        expect(String(thrown)).toContain('weak-key');
+        found = '00'.repeat(32);
+        refused++;
+      }
+      if (found !== shared) wrong.push(tcId);
+    }
+    console.info(`Wycheproof X25519: ${cases.length} ran, ${taken} taken, ${refused} refused`);
+    expect(wrong).toEqual([]);
+    expect([cases.length, taken, refused]).toEqual([file.numberOfTests, 487, 31]);
+    expect(cases).toHaveLength(518);
   });
 });

@@ -117,9 +117,11 @@ describe('RFC 8949 appendix A', () => {
   const refusals = Object.entries(REFUSED).flatMap(([why, items]) => items.map((item): [string, string] => [item, why]));
 
   test('has 82 vectors, of which the profile takes 35 and refuses 47', () => {
-    expect(new Set([...ACCEPTED, ...refusals].map(([item]) => item)).size).toBe(82);
-    expect(ACCEPTED.filter(([item]) => refused(item) === 'accepted')).toHaveLength(35);
-    expect(refusals.filter(([item]) => refused(item) !== 'accepted')).toHaveLength(47);
+    const ran = new Set([...ACCEPTED, ...refusals].map(([item]) => item)).size;
+    const accepted = ACCEPTED.filter(([item]) => refused(item) === 'accepted').length;
+    const turned = refusals.filter(([item]) => refused(item) !== 'accepted').length;
+    console.info(`RFC 8949 appendix A: ${ran} ran, ${accepted} accepted, ${turned} refused`);
+    expect([ran, accepted, turned]).toEqual([82, 35, 47]);
   });
 
   test.each(ACCEPTED)('takes %s and writes it alike', (item, value) => {
