@@ -32,8 +32,11 @@ export const resolveLink = (path: string, target: string): string => {
   return [...from, ...down].join('/');
 };
 
-/** As file systems see it that tell neither case nor how a letter is put together. */
-const foldOf = (path: string): string => path.normalize('NFC').toLowerCase();
+/**
+ * As file systems see it that tell neither case nor how a letter is put together. Down and up again is Unicode's full case
+ * folding, and ı is i: one way alone keeps apart what has several small letters to one capital, as ς and σ, or two for one, as ß.
+ */
+const foldOf = (path: string): string => path.normalize('NFD').toLowerCase().toUpperCase().normalize('NFD');
 
 /**
  * Checks a whole tree: every path once, every parent a directory that is listed before, no entry below a link or a

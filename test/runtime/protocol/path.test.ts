@@ -106,6 +106,10 @@ describe('a tree', () => {
   const refused: [string, Entry[]][] = [
     ['lists a path twice', [file('a'), file('a')]],
     ['lists two paths that differ in case alone', [dir('Bin'), file('Bin/x'), dir('bin')]],
+    ['lists a long s beside a short one', [file('\u017f'), file('s')]],
+    ['lists a sigma as it stands at the end and in the middle of a word', [file('\u03c3'), file('\u03c2')]],
+    ['lists a sharp s beside two', [file('stra\u00dfe'), file('STRASSE')]],
+    ['lists a sharp s beside its capital', [file('\u00df'), file('\u1e9e')]],
     ['lists one letter put together in two ways', [file('\u00e5'), file('a\u030a')]],
     ['lists a directory twice', [dir('a'), dir('a')]],
     ['has a file in no directory', [file('a/b')]],
