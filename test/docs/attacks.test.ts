@@ -18,9 +18,9 @@ test('every attack is answered by a test', () => {
 
 test.each(rows)('$file: $title', ({ file, title }) => {
   const source = readFileSync(join(root, 'test', file), 'utf8').replaceAll("\\'", "'");
-  const titles = [...source.matchAll(/(?:test|describe)(?:\.[a-z]+(?:<[\s\S]*?>(?=\())?(?:\([\s\S]*?\]\))?)?\(\s*(['"`])([\s\S]*?)\1/g)].map(
-    ([, , said = '']) => said,
-  );
+  const titles = [
+    ...source.matchAll(/(?:test|describe)(?:\.[a-z]+(?:<[\s\S]*?>(?=\())?(?:\([\s\S]*?\]\))?)?\(\s*(['"`])([\s\S]*?)\1/g),
+  ].map(([, , said = '']) => said);
   expect(
     titles.filter((said) => said.startsWith(title)),
     titles.join('\n'),
