@@ -204,9 +204,11 @@ const RETRY_MS = 60_000;
 export const slotsRefused: Handler<Of<'slots-refused'>> = (work, _board, { part, step, error }, now) => {
   tell(work, part, `${step}: ${error.message}`);
   seen(work, part, { busy: false, retryMonoMs: now.monoMs + RETRY_MS });
-  // What was written is looked at again.
+  // What was written is looked at again; what was to be received may have been for one that is no longer wanted.
   const update = updates.get(work, part);
-  if (update !== null && (step === 'arm' || step === 'receive')) contents.remove(work, hex(update.release));
+  if (update !== null && step === 'arm') contents.remove(work, hex(update.release));
+  if (step !== 'receive') return;
+  for (const { key, value } of contents.all(work)) if (value.door === part && value.phase === 'checking') contents.remove(work, key);
 };
 
 const phaseOf = (work: Work, { phase, release }: Update): NonNullable<SystemReport['update']>['phase'] =>

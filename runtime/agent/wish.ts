@@ -19,6 +19,7 @@ import type { Manifest } from '../protocol/nouns/release.ts';
 import type { Upkeep } from '../protocol/nouns/upkeep.ts';
 import { checkManifest } from '../protocol/soundness.ts';
 import type { Instant } from '../turn/clock.ts';
+import { BUSY } from './content.ts';
 import { needDocuments } from './documents.ts';
 import type { Board, Work } from './events.ts';
 import { documentOf, obeyUpkeep, openUpkeep } from './upkeep.ts';
@@ -52,10 +53,10 @@ const fresh = (named: Named, { publisher, sequence }: Manifest, upkeep: number):
   ...{ detail: '', lonely: false, attempts: 0, ran: [] },
 });
 
-/** What came for another one is in nobody's way. */
+/** What came for another one is in nobody's way; what its door is about, or is being fetched, ends by itself once nobody wants it. */
 const forget = (work: Work, release: string): void => {
   systemManifests.remove(work, release);
-  contents.remove(work, release);
+  if (!BUSY.has(contents.get(work, release)?.phase ?? 'pages')) contents.remove(work, release);
 };
 
 const take = (work: Work, board: Board, part: Part, named: Named, upkeep: Upkeep, found: SlotsSeen): void => {
