@@ -1,6 +1,7 @@
 /** Which system a gateway gives which board, and that no tenant is given one. */
 import { describe, expect, test } from 'vitest';
 import { hex } from '../../../runtime/protocol/bytes.ts';
+import type { Part } from '../../../runtime/protocol/image.ts';
 import { seal, unseal } from '../../../runtime/protocol/noun.ts';
 import { reportNoun, systemOutcomeNoun } from '../../../runtime/protocol/nouns/board.ts';
 import { type Desired, desiredNoun } from '../../../runtime/protocol/nouns/lease.ts';
@@ -12,7 +13,7 @@ import { hashOf, request, signedRequest, signedVoucher } from '../../support/fed
 import { GatewayWorld, type Node } from '../../support/gateway-world.ts';
 import { OFFER, PaperBoard } from '../../support/paper-board.ts';
 import { nextPublisher, publisherDoc, signedPublisher } from '../../support/small-release.ts';
-import { hexOf, type System, system, upkeep } from '../../support/system.ts';
+import { hexOf, runtimeRelease, type System, system, upkeep } from '../../support/system.ts';
 
 const doc = publisherDoc();
 const word = (changes: Parameters<typeof upkeep>[0] = {}, by = 'owner') => seal(upkeepNoun, upkeep(changes), keyOf(by));
@@ -32,10 +33,11 @@ const give = (node: Node, ...systems: System[]): void => {
   for (const { document, content } of systems) node.accept(document, ...content.values());
 };
 
-const assigned = ({ heard }: PaperBoard): Desired['image'] => {
+const desiredOf = ({ heard }: PaperBoard): Desired | null => {
   const last = heard.filter(({ topic }) => topic === 'desired').at(-1);
-  return last === undefined ? undefined : unseal(testCrypto, desiredNoun, last.payload).value.image;
+  return last === undefined ? null : unseal(testCrypto, desiredNoun, last.payload).value;
 };
+const assigned = (board: PaperBoard): Desired['image'] => desiredOf(board)?.image;
 const given = (board: PaperBoard): string => hex(assigned(board)?.release ?? new Uint8Array());
 
 describe('a board', () => {
@@ -142,16 +144,14 @@ describe('boards of one owner, one wave after the other', () => {
       world.pass(2000);
       return boards.map((board) => sequences.map(String).find((sequence) => given(board) === hexOf(system(Number(sequence)))) ?? '-');
     };
-    const tells = (at: number, sequence: number, result: 'passed' | 'failed', upkeepVersion = 1): void => {
+    /** Of a system by its sequence, or of what is given. */
+    const tells = (at: number, of: number | System, result: 'passed' | 'failed', upkeepVersion = 1, part: Part = 'system'): void => {
       const board = boards[at]!;
-      const { release } = system(sequence);
-      const said = { v: 1 as const, board: board.id, part: 'system' as const, release, upkeep: upkeepVersion, result };
+      const { release } = typeof of === 'number' ? system(of) : of;
+      const said = { v: 1 as const, board: board.id, part, release, upkeep: upkeepVersion, result };
       const outcome = seal(systemOutcomeNoun, { ...said, why: result === 'failed' ? 'it did not come home' : '' }, board.signer);
-      const part = { slot: 'b', release: null, update: null, outcome };
-      board.say(
-        'report',
-        seal(reportNoun, { v: 1, board: board.id, bootId: 'boot', monoMs: 1, instances: [], system: part }, board.signer),
-      );
+      const row = { [part]: { slot: 'b', release: null, update: null, outcome } };
+      board.say('report', seal(reportNoun, { v: 1, board: board.id, bootId: 'boot', monoMs: 1, instances: [], ...row }, board.signer));
     };
     return { world, node, boards, order, has, tells };
   };
@@ -205,6 +205,30 @@ describe('boards of one owner, one wave after the other', () => {
     expect(rowOf(node, boards[3]!)).toMatchObject({ system: null });
     tells(3, 2, 'passed');
     expect(rowOf(node, boards[3]!)).toMatchObject({ system: { fleet: { state: 'done', wave: 3, open: 3, of: 3, why: '' } } });
+  });
+
+  test('are given a runtime alone by the same waves, and no system', () => {
+    const { world, node, boards, order, tells } = fleet(1, 2);
+    const [first, second] = boards as [PaperBoard, PaperBoard];
+    const runtimes = (): string[] => {
+      world.pass(2000);
+      return boards.map((board) => hex(desiredOf(board)?.runtime?.release ?? new Uint8Array()));
+    };
+    const [two, three] = [runtimeRelease(2), runtimeRelease(3)];
+    give(node, two);
+    expect(runtimes()).toEqual([hexOf(two), '']);
+    expect(boards.map(given)).toEqual(['', '']);
+    tells(0, two, 'passed', 1, 'runtime');
+    expect(runtimes()).toEqual([hexOf(two), hexOf(two)]);
+    tells(1, two, 'passed', 1, 'runtime');
+    give(node, three);
+    expect(runtimes()).toEqual([hexOf(three), hexOf(two)]);
+    tells(0, three, 'failed', 1, 'runtime');
+    expect(runtimes()).toEqual([hexOf(two), hexOf(two)]);
+    const why = `board ${first.id}: it did not come home`;
+    expect(rowOf(node, second)).toMatchObject({ system: null, runtime: { fleet: { state: 'halted', wave: 2, of: 2, why } } });
+    order(0, 1, 2);
+    expect(runtimes()).toEqual([hexOf(three), hexOf(two)]);
   });
 
   test('are given no more of it when it fails on one; where it did well it stays, and the next one begins anew', () => {
