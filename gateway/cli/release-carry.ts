@@ -1,6 +1,4 @@
 /** `lichen release export` and `import`: what boards and their gateway say to each other, by a folder that is carried. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Command } from 'commander';
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { type Frame, StickFolder } from '../../runtime/adapters/stick-folder.ts';
@@ -22,7 +20,7 @@ import { isBoardName, isWord } from '../../runtime/protocol/stick.ts';
 import { type ApiFlags, type Client, openClient } from './client.ts';
 import { openTrust } from './documents.ts';
 import { brief, emit, type JsonFlag, say } from './output.ts';
-import { readRelease } from './release-push.ts';
+import { readPiece, readRelease } from './release-push.ts';
 import { addApi, addToken, addVerb } from './verbs.ts';
 import { word } from './words.ts';
 
@@ -177,7 +175,7 @@ const refusalOf = (error: LichenError): NonNullable<Brought['refused']> => {
   return { code, why, next };
 };
 
-const bringOne = async (client: Client, folder: StickFolder, board: string): Promise<Brought> => {
+export const importBoard = async (client: Client, folder: StickFolder, board: string): Promise<Brought> => {
   const { frames, problems } = folder.frames(board, 'up');
   const brought: Brought = { board, usage: 0, leases: 0, pieces: 0, problems, refused: null };
   const hello = frames.find(({ topic }) => topic === 'hello');
@@ -228,7 +226,7 @@ const bring = async (path: string, flags: ApiFlags & JsonFlag): Promise<void> =>
   if (named !== null && named !== gateway) refuse('conflict', `${path} is for gateway ${named}, ${client.url} is ${gateway}`);
   const brought: Brought[] = [];
   for (const name of folder.boards()) {
-    if (isBoardName(name)) brought.push(await bringOne(client, folder, name));
+    if (isBoardName(name)) brought.push(await importBoard(client, folder, name));
     else say(`${JSON.stringify(name)} is no board's folder; passed over`);
   }
   emit(flags, brought, () => (brought.length === 0 ? 'No board has said anything there yet.' : brought.map(broughtText).join('\n')));
@@ -242,20 +240,20 @@ interface ExportFlags extends ApiFlags, JsonFlag {
 }
 
 /** The folder of a built release, into the one that is carried; the same content of two releases is there once. */
-const putRelease = (folder: StickFolder, directory: string): { release: string; recipe: string; pieces: number } => {
+export const exportRelease = (folder: StickFolder, directory: string): { release: string; recipe: string; pieces: number } => {
   const { hash, recipe, manifest } = readRelease(directory);
   folder.putContent(hash, manifest);
   let pieces = 1;
-  const put = (kind: 'page' | 'chunk', piece: string): Bytes => {
-    const bytes = new Uint8Array(readFileSync(join(directory, `${kind}-${piece}`)));
+  const put = (piece: string): Bytes => {
+    const bytes = readPiece({ directory }, piece);
     const plain = plainOf(piece, bytes);
     if (!folder.hasContent(piece)) folder.putContent(piece, bytes);
     pieces++;
     return plain;
   };
   for (const page of unseal(nodeCrypto, manifestNoun, manifest).value.pages.map(hex))
-    for (const entry of openPage(put('page', page)))
-      if ('chunks' in entry) for (const [piece] of entry.chunks) if (!folder.hasContent(hex(piece))) put('chunk', hex(piece));
+    for (const entry of openPage(put(page)))
+      if ('chunks' in entry) for (const [piece] of entry.chunks) if (!folder.hasContent(hex(piece))) put(hex(piece));
   return { release: hash, recipe, pieces };
 };
 
@@ -264,7 +262,7 @@ const exportTo = async (directories: string[], flags: ExportFlags): Promise<void
     flags.gateway === undefined ? (await openClient(flags).ask('status')).gateway : word(gatewayId, flags.gateway, '--gateway');
   const folder = new StickFolder(flags.to);
   folder.nameGateway(gateway);
-  const releases = directories.map((directory) => putRelease(folder, directory));
+  const releases = directories.map((directory) => exportRelease(folder, directory));
   emit(flags, { to: flags.to, gateway, releases }, () =>
     [
       `${flags.to} is for gateway ${gateway}. Carry it to a board (lichen-runtime --stick ${flags.to}), and back: lichen release import`,

@@ -3,7 +3,7 @@
  * file, whether it is whole, and what a board would fetch of it. Nothing of it is believed that is not looked at.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
@@ -20,7 +20,7 @@ import { programOf } from '../../runtime/protocol/program.ts';
 import { parse } from '../../runtime/protocol/schema.ts';
 import { checkManifest } from '../../runtime/protocol/soundness.ts';
 import { openTrust, readAs } from './documents.ts';
-import { MANIFEST_FILE } from './release-push.ts';
+import { isFile, MANIFEST_FILE } from './release-push.ts';
 
 const SBOM_FILE = 'sbom.cdx.json';
 const PIECE_MAX = Math.max(LIMITS.pageBytes, LIMITS.chunkMaxBytes);
@@ -28,7 +28,7 @@ const PIECE_MAX = Math.max(LIMITS.pageBytes, LIMITS.chunkMaxBytes);
 /** `bytes`: as it lies there, and travels; `plain`: what is in it. Null: absent, or torn. */
 const pieceIn = (directory: string, kind: 'page' | 'chunk', hash: string): { bytes: number; plain: Bytes } | null => {
   const path = join(directory, `${kind}-${hash}`);
-  if (!existsSync(path)) return null;
+  if (!isFile(path)) return null;
   const came = new Uint8Array(readFileSync(path));
   const plain = came.length > PIECE_MAX ? null : contentIn(nodeCrypto, unpackZstd, fromHex(hash), came, PIECE_MAX);
   return plain === null ? null : { bytes: came.length, plain };
@@ -44,7 +44,7 @@ interface Opened {
 /** Errors: `not-found`, `missing-content` without its index, and all for which a gateway or a board would refuse it. */
 const openFolder = (directory: string): Opened => {
   const path = join(directory, MANIFEST_FILE);
-  if (!existsSync(path)) refuse('not-found', `${directory} holds no ${MANIFEST_FILE}; \`lichen release build\` writes one`);
+  if (!isFile(path)) refuse('not-found', `${directory} holds no ${MANIFEST_FILE}; \`lichen release build\` writes one`);
   const { value, hash, signer } = unseal(nodeCrypto, manifestNoun, new Uint8Array(readFileSync(path)));
   checkManifest(value);
   const pages = value.pages.map(
@@ -116,7 +116,7 @@ const bomSchema = v.object({ components: v.array(v.object({ purl: v.optional(v.s
 const sbomIn = (directory: string, { sbom }: Manifest): Inspection['sbom'] => {
   const path = join(directory, SBOM_FILE);
   if (sbom === undefined) return null;
-  if (!existsSync(path)) return { is: 'absent', packages: [] };
+  if (!isFile(path)) return { is: 'absent', packages: [] };
   const bytes = new Uint8Array(readFileSync(path));
   if (!equal(nodeCrypto.sha256(bytes), sbom)) return { is: 'another', packages: [] };
   const { components } = parse(bomSchema, JSON.parse(new TextDecoder().decode(bytes)), SBOM_FILE);

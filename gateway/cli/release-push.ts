@@ -2,7 +2,7 @@
  * A release on its way to a gateway: the manifest says what it consists of, each answer says what is missing, and
  * only that is sent. The gateway's own store is the memory of how far a push came, so a rerun resumes it.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { unpackZstd } from '../../runtime/adapters/zstd.ts';
@@ -29,10 +29,13 @@ export interface Release {
   manifest: Bytes;
 }
 
+/** What else may lie under that name, such as a folder, is none. */
+export const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+
 /** Errors: `not-found`, and those of a manifest that cannot be opened. */
 export const readRelease = (directory: string): Release => {
   const path = join(directory, MANIFEST_FILE);
-  if (!existsSync(path)) refuse('not-found', `${directory} holds no ${MANIFEST_FILE}; \`lichen release build\` writes one`);
+  if (!isFile(path)) refuse('not-found', `${directory} holds no ${MANIFEST_FILE}; \`lichen release build\` writes one`);
   const { value, hash, bytes } = readAs(manifestNoun, path, unseal);
   return { directory, hash: hex(hash), recipe: value.recipe, sequence: value.sequence, manifest: bytes };
 };
@@ -40,8 +43,8 @@ export const readRelease = (directory: string): Release => {
 const PIECE_MAX = Math.max(LIMITS.pageBytes, LIMITS.chunkMaxBytes);
 
 /** As it lies there, packed or not. Error: `missing-content` for a piece that is absent or torn. */
-const readPiece = ({ directory }: Release, hash: string): Bytes => {
-  const path = [`page-${hash}`, `chunk-${hash}`].map((name) => join(directory, name)).find(existsSync);
+export const readPiece = ({ directory }: Pick<Release, 'directory'>, hash: string): Bytes => {
+  const path = [`page-${hash}`, `chunk-${hash}`].map((name) => join(directory, name)).find(isFile);
   if (path === undefined) return refuse('missing-content', `${directory} holds no piece ${hash}; build the release again`);
   const bytes = new Uint8Array(readFileSync(path));
   const isWhole = bytes.length <= PIECE_MAX && contentIn(nodeCrypto, unpackZstd, fromHex(hash), bytes, PIECE_MAX) !== null;
