@@ -10,8 +10,15 @@ export interface Material {
   sha256: string | null;
 }
 
+/** `version`: empty where nobody says. */
+export const npmMaterial = (name: string, version: string): Material => ({
+  ...{ name, version, sha256: null },
+  purl: `pkg:npm/${name.replace('@', '%40')}${version === '' ? '' : `@${encodeURIComponent(version)}`}`,
+});
+
 export type Item =
-  | { kind: 'file'; path: string; executable: boolean; bytes: Bytes; of?: Material }
+  /** `of`: the package that it comes from; `bundled`: what the bundler took into it. */
+  | { kind: 'file'; path: string; executable: boolean; bytes: Bytes; of?: Material; bundled?: Material[] }
   | { kind: 'link'; path: string; target: string }
   | { kind: 'dir'; path: string };
 

@@ -1,17 +1,15 @@
 /** What a release is made of, as CycloneDX 1.5 (ECMA-424). Nothing in it changes from one build of the same thing to the next. */
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { type Bytes, hex, utf8 } from '../../runtime/protocol/bytes.ts';
-import type { Item, Material } from './items.ts';
+import { type Item, type Material, npmMaterial } from './items.ts';
 
-/** Packages of npm, as the bundler names them above what it took of each; which version, it does not say. */
+/** Of a file that was bundled elsewhere: packages of npm, as the bundler names them above what it took of each; which version, it does not say. */
 const bundledIn = (bytes: Bytes): string[] => {
   const paths = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
     .toString('utf8')
     .matchAll(/^\s*\/\/ (?:.*\/)?node_modules\/((?:@[^/\s]+\/)?[^/\s]+)\//gm);
   return [...new Set([...paths].map(([, name = '']) => name))].sort();
 };
-
-const npmMaterial = (name: string): Material => ({ name, version: '', purl: `pkg:npm/${name.replace('@', '%40')}`, sha256: null });
 
 const hashesOf = (sha256: string | null) => (sha256 === null ? {} : { hashes: [{ alg: 'SHA-256', content: sha256 }] });
 
@@ -28,7 +26,8 @@ export const sbomOf = (recipe: { name: string; label: string }, items: Item[]): 
   const files = items.flatMap((item) => (item.kind === 'file' ? [item] : []));
   const own = files.filter(({ of }) => of === undefined);
   const packages = new Map(files.flatMap(({ of }) => (of === undefined ? [] : [[of.purl, of] as const])));
-  for (const { bytes } of own) for (const name of bundledIn(bytes)) packages.set(`npm ${name}`, npmMaterial(name));
+  for (const { bytes, bundled = bundledIn(bytes).map((name) => npmMaterial(name, '')) } of own)
+    for (const one of bundled) packages.set(one.purl, one);
   const document = {
     bomFormat: 'CycloneDX',
     specVersion: '1.5',

@@ -19,7 +19,7 @@ const subjectOf = (source: RecipeSource): [key: string, name: string] => {
 
 const itemsOf = async (source: RecipeSource, doors: SourceDoors): Promise<Item[] | null> => {
   if ('bundle' in source) {
-    return [{ kind: 'file', path: source.to, executable: false, bytes: await bundleWorkload(doors.recipePath, source.bundle) }];
+    return [{ kind: 'file', path: source.to, executable: false, ...(await bundleWorkload(doors.recipePath, source.bundle)) }];
   }
   if ('package' in source) return packageItems(source, doors);
   if ('link' in source) return [{ kind: 'link', path: source.at, target: source.link }];

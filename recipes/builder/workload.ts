@@ -1,9 +1,10 @@
 /** A workload's TypeScript or JavaScript as one file. */
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 import type * as Esbuild from 'esbuild';
 import { type Bytes, utf8 } from '../../runtime/protocol/bytes.ts';
 import { refuse } from '../../runtime/protocol/errors.ts';
+import { type Material, npmMaterial } from './items.ts';
 
 /** esbuild brings a binary of its own and cannot be part of our one-file CLI: it is looked for when it is needed. */
 const loadEsbuild = async (): Promise<typeof Esbuild> => {
@@ -79,12 +80,33 @@ const bundle = async (top: string, entry: string): Promise<Esbuild.BuildResult<{
   }
 };
 
+const PACKAGE = /^(?:.*\/)?node_modules\/((?:@[^/]+\/)?[^/]+)(?=\/)/;
+
+/** What its own package.json says; without one, no version. */
+const versionIn = (folder: string): string => {
+  const path = join(folder, 'package.json');
+  const stated: unknown = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : null;
+  const version: unknown = typeof stated === 'object' && stated !== null ? Reflect.get(stated, 'version') : undefined;
+  return typeof version === 'string' ? version : '';
+};
+
+/** Packages of npm of which something went into the file. */
+const packagesIn = (top: string, { outputs }: Esbuild.Metafile): Material[] => {
+  const taken = Object.values(outputs).flatMap(({ inputs }) => Object.entries(inputs).filter(([, { bytesInOutput }]) => bytesInOutput > 0));
+  const folders = new Map<string, string>();
+  for (const [path] of taken) {
+    const [folder, name] = PACKAGE.exec(path) ?? [];
+    if (folder !== undefined && name !== undefined) folders.set(folder, name);
+  }
+  return [...folders].sort().map(([folder, name]) => npmMaterial(name, versionIn(join(top, folder))));
+};
+
 /** Errors: `bad-recipe` with file, line and column of what does not compile or reaches outside the recipe. */
-export const bundleWorkload = async (recipePath: string, entry: string): Promise<Bytes> => {
+export const bundleWorkload = async (recipePath: string, entry: string): Promise<{ bytes: Bytes; bundled: Material[] }> => {
   const top = realpathSync.native(recipePath);
   const { outputFiles, metafile } = await bundle(top, entry);
   const outside = Object.keys(metafile.inputs).find((path) => path.startsWith('../') || isAbsolute(path));
   if (outside !== undefined) refuse('bad-recipe', `${entry} imports ${outside}, which is not part of the recipe`);
   const [output] = outputFiles;
-  return output === undefined ? utf8('') : new Uint8Array(output.contents);
+  return { bytes: output === undefined ? utf8('') : new Uint8Array(output.contents), bundled: packagesIn(top, metafile) };
 };

@@ -136,7 +136,8 @@ describe('the built program', () => {
   let home = '';
   beforeEach(async () => {
     home = mkdtempSync(join(tmpdir(), 'lichen-sensor-'));
-    writeFileSync(join(home, 'main.mjs'), await bundleWorkload(join(import.meta.dirname, '../../../recipes/hello-sensor'), 'main.ts'));
+    const { bytes } = await bundleWorkload(join(import.meta.dirname, '../../../recipes/hello-sensor'), 'main.ts');
+    writeFileSync(join(home, 'main.mjs'), bytes);
   });
   afterEach(() => rmSync(home, { recursive: true, force: true }));
 
