@@ -66,6 +66,29 @@ const next = (previousFile: string, flags: ChangeFlags): void => {
   tell(doc, finish(TRUST, document, previous, flags), flags);
 };
 
+interface RotateFlags extends NextFlags, FinishFlags, JsonFlag {
+  from: string;
+  to: string;
+}
+
+const rotate = (previousFile: string, { from, to, ...flags }: RotateFlags): void =>
+  next(previousFile, { ...flags, key: [to], dropKey: [from] });
+
+/** Of a key that signs releases also the listing goes; any other was never asked for one. */
+const revoke = (previousFile: string, flags: NextFlags & FinishFlags & JsonFlag & { key: string[] }): void => {
+  const { keys } = readAs(publisherNoun, previousFile, openTrust).value;
+  const { key, ...rest } = flags;
+  const listed = keysOf(key)
+    .map(hex)
+    .filter((one) => keys.some((held) => hex(held) === one));
+  next(previousFile, { ...rest, revoke: key, dropKey: listed });
+};
+
+const addSigning = (command: Command): Command =>
+  addUnfinished(command)
+    .requiredOption('--root <file...>', 'key files of the roots that sign: enough for the former version and for this one')
+    .requiredOption('--out <file>', 'where the signed document goes');
+
 export const register = (noun: Command): void => {
   addRoots(
     addVerb(noun, {
@@ -108,6 +131,29 @@ export const register = (noun: Command): void => {
     .option('--key <key...>', 'a further key (hex or file) that signs releases')
     .option('--drop-key <key...>', 'a key (hex or file) that signs no more')
     .action(next);
+  addSigning(
+    addVerb(noun, {
+      usage: 'rotate <previous>',
+      says: 'make and sign the version that follows, with another release key in the place of one that retires in good standing',
+      examples: [
+        'publisher rotate publisher-1.cose --root publisher-root.key --from release.key --to new-release.key --out publisher-2.cose',
+      ],
+      gives: { keys: GIVES },
+    }),
+  )
+    .requiredOption('--from <key>', 'the key (hex or file) that signs no more')
+    .requiredOption('--to <key>', 'the key (hex or file) that signs from now on')
+    .action(rotate);
+  addSigning(
+    addVerb(noun, {
+      usage: 'revoke <previous>',
+      says: 'make and sign the version that follows, in which a key that was stolen or lost is believed no longer',
+      examples: ['publisher revoke publisher-2.cose --root publisher-root.key --key stolen.key --out publisher-3.cose'],
+      gives: { keys: GIVES },
+    }),
+  )
+    .requiredOption('--key <key...>', 'the key (hex or file)')
+    .action(revoke);
   addEndorse(noun, TRUST);
   addOfflineSign(noun);
   addTrustPush(noun, "publishers'");

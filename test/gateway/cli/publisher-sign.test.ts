@@ -1,8 +1,10 @@
 /** A release is built on one machine and signed on another; a key may lie under a passphrase there. */
+import { spawnSync } from 'node:child_process';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, sign as signBytes } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { refused, told } from './command.ts';
 
 let directory = '';
@@ -88,4 +90,53 @@ test('a signature over another release, and anything that is none, is refused an
   expect([existsSync(at('never')), existsSync(at('two', '000000-manifest.tosign')), existsSync(at('two', '000000-manifest.cose'))]).toEqual(
     [false, true, false],
   );
+});
+
+describe('a key in a device that signs bytes as they are', () => {
+  /** OpenSSL stands for it where there is one, and Node's own where there is not. */
+  const hasOpenssl = spawnSync('openssl', ['version'], { stdio: 'ignore' }).status === 0;
+  const device = () => {
+    const pem = String(generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }));
+    const spki = createPublicKey(createPrivateKey(pem)).export({ format: 'der', type: 'spki' });
+    writeFileSync(at('device.pem'), pem);
+    const sign = (from: string, to: string): void => {
+      const words = ['pkeyutl', '-sign', '-rawin', '-inkey', at('device.pem'), '-in', at(from), '-out', at(to)];
+      if (!hasOpenssl) writeFileSync(at(to), signBytes(null, readFileSync(at(from)), pem));
+      else expect(spawnSync('openssl', words, { encoding: 'utf8' })).toMatchObject({ status: 0 });
+    };
+    return { by: spki.subarray(-32).toString('hex'), sign };
+  };
+
+  test('signs a release that was built unsigned, and nothing is written that does not hold', async () => {
+    const { release } = (await build('--unsigned', '--out', at('device'))) as { release: string };
+    const { by, sign } = device();
+    const into = ['release', 'sign', at('device')];
+    expect(await told([...into, '--by', by, '--to-sign', at('bytes')])).toEqual({ release, recipe: 'little', sequence: 1, key: by });
+    sign('bytes', 'raw');
+    const raw = readFileSync(at('raw'));
+    expect(raw).toHaveLength(64);
+    const { publicKey: other } = await told<{ publicKey: string }>(['key', 'show', at('release.key')], {
+      env: { LICHEN_PASSPHRASE_FILE: at('words') },
+    });
+    writeFileSync(at('short'), raw.subarray(1));
+    writeFileSync(
+      at('turned'),
+      raw.map((byte, i) => (i === 40 ? byte ^ 1 : byte)),
+    );
+    await refused('bad-signature', 77, [...into, '--by', by, '--raw', at('short')]);
+    await refused('bad-signature', 77, [...into, '--by', by, '--raw', at('turned')]);
+    await refused('bad-signature', 77, [...into, '--by', other, '--raw', at('raw')]);
+    for (const words of [
+      ['--by', by],
+      ['--raw', at('raw')],
+      [at('raw'), '--by', by],
+      ['--by', by, '--raw', at('raw'), '--to-sign', at('b')],
+    ])
+      await refused('bad-usage', 64, [...into, ...words]);
+    expect([existsSync(at('device', '000000-manifest.cose')), existsSync(at('device', '000000-manifest.tosign'))]).toEqual([false, true]);
+
+    expect(await told([...into, '--by', by, '--raw', at('raw')])).toEqual({ release, recipe: 'little', sequence: 1, key: by });
+    expect(await told(['release', 'inspect', at('device')])).toMatchObject({ release, key: by, missing: [], wrong: [] });
+    expect(existsSync(at('device', '000000-manifest.tosign'))).toBe(false);
+  });
 });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { nodeCrypto } from '../../../runtime/adapters/crypto.ts';
+import { hex } from '../../../runtime/protocol/bytes.ts';
 import { unsealOperator, unsealPublisher } from '../../../runtime/protocol/nouns/trust.ts';
 import { lichen, refused, told } from './command.ts';
 
@@ -64,6 +65,62 @@ test('a publisher of three roots begins, and goes on with one root less, each ro
   const byOther = endorse('publisher', 'p2.two', 'other.key', 'p2', '--previous', 'p1');
   expect(await told(byOther, place())).toMatchObject({ version: 2, lacking: 0 });
   expect(unsealPublisher(nodeCrypto, document('p2'), held).signers).toHaveLength(3);
+});
+
+test('a publisher puts another release key in the place of one, and revokes one that was stolen', async () => {
+  const init = ['publisher', 'init', '--root', 'one.key', '--name', 'P', '--key', 'release.key', 'two.key', '--out', 'k1'];
+  await told(init, place());
+  const signed = ['--root', 'one.key', '--out'];
+  const rotate = ['publisher', 'rotate', 'k1', '--from', 'release.key', '--to', hexOf.other!, ...signed];
+  expect(await told([...rotate, 'k2'], place())).toMatchObject({ version: 2, keys: [hexOf.two, hexOf.other], lacking: 0 });
+  const [first, second] = [unsealPublisher(nodeCrypto, document('k1'), null).value, document('k2')];
+  const held = unsealPublisher(nodeCrypto, second, first).value;
+  expect(held.revoked).toEqual([]);
+  await refused('bad-usage', 64, ['publisher', 'rotate', 'k2', '--from', 'release.key', '--to', hexOf.three!, ...signed, 'k3'], place());
+
+  // Also one that signs no more may have been stolen.
+  const revoke = ['publisher', 'revoke', 'k2', '--key', 'other.key', hexOf.release!, ...signed];
+  expect(await told([...revoke, 'k3'], place())).toMatchObject({ version: 3, keys: [hexOf.two], lacking: 0 });
+  const third = unsealPublisher(nodeCrypto, document('k3'), held).value;
+  expect(third.revoked.map(hex).sort()).toEqual([hexOf.release, hexOf.other].sort());
+  await refused(
+    'bad-signature',
+    77,
+    ['publisher', 'revoke', 'k3', '--key', 'two.key', '--root', 'three.key', '--out', 'k4'],
+    place(),
+  ).catch(() => refused('bad-usage', 64, ['publisher', 'revoke', 'k3', '--key', 'two.key', '--root', 'three.key', '--out', 'k4'], place()));
+  expect(existsSync(join(cwd, 'k4'))).toBe(false);
+});
+
+test('an operator likewise; who signs is told what it is, and what is still to do', async () => {
+  const gateway = `name=alpha,region=north,key=${hexOf.release},address=alpha.example:8883`;
+  const init = [
+    'operator',
+    'init',
+    '--root',
+    'one.key',
+    hexOf.two!,
+    '--name',
+    'North',
+    '--gateway',
+    gateway,
+    '--unfinished',
+    '--out',
+    'o1.draft',
+  ];
+  const begun = await lichen(init, place());
+  expect(begun.stdout).toContain('1 more root must sign: carry o1.draft there');
+  const said = (await lichen(endorse('operator', 'o1.draft', 'two.key', 'o1'), place())).stdout;
+  for (const word of ['"North", version 1', 'alpha.example:8883', hexOf.two, 'it is whole; push it: lichen operator push o1'])
+    expect(said).toContain(word);
+  expect(unsealOperator(nodeCrypto, document('o1'), null).value.name).toBe('North');
+  // What was changed on the way is no longer what the first one signed.
+  const changed = document('o1.draft');
+  const at = Buffer.from(changed).indexOf('North');
+  changed[at] = 'S'.charCodeAt(0);
+  writeFileSync(join(cwd, 'changed'), changed);
+  await refused('bad-usage', 64, ['publisher', 'revoke', 'k3', '--key', 'two.key', '--root', 'three.key', '--out', 'k4'], place());
+  expect(existsSync(join(cwd, 'k4'))).toBe(false);
 });
 
 test('an operator likewise; who signs is told what it is, and what is still to do', async () => {
