@@ -115,7 +115,7 @@ export const rootTree = (board: Board, parts: RootParts): Tree => {
 export const firstPrograms = (trees: Map<string, string>): Closure => closeOver(wantedOf(FIRST_PROGRAMS, trees), trees);
 
 const FIRST_APPLETS = [
-  ...['[', 'basename', 'cat', 'chroot', 'cp', 'dirname', 'echo', 'find', 'grep', 'insmod', 'kill', 'mkdir', 'modprobe', 'mount', 'mv'],
+  ...['[', 'awk', 'basename', 'cat', 'chroot', 'cp', 'dirname', 'echo', 'grep', 'insmod', 'kill', 'mkdir', 'modprobe', 'mount', 'mv'],
   ...['readlink', 'reboot', 'rm', 'sed', 'sh', 'sleep', 'sort', 'switch_root', 'sync', 'xargs'],
 ];
 

@@ -1,5 +1,5 @@
 /** The only place where the board is wired. */
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { hostname, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -45,7 +45,7 @@ import type { Clock } from './turn/clock.ts';
 import { Draft } from './turn/draft.ts';
 import type { Store } from './turn/store.ts';
 import { startTurn, type Turn } from './turn/turn.ts';
-import type { Home } from './unpaired/pairing.ts';
+import { beginPairing, type Home } from './unpaired/pairing.ts';
 import { findHome } from './unpaired/unpaired.ts';
 import { asUsage, HELP, lentIn, neighboursIn, number, OPTIONS, paceOf, type Values } from './words.ts';
 
@@ -149,9 +149,17 @@ const beginTurn = (board: Board, doors: Doors, stick: StickLink | null, store: S
   return turn;
 };
 
+/** There is nothing else to do meanwhile. */
+const waitFor = (pipe: string): void => {
+  const fd = openSync(pipe, 'r');
+  readSync(fd, Buffer.alloc(1));
+  closeSync(fd);
+};
+
 const run = async (given: Values): Promise<void> => {
   // Before anything is opened here.
   closeInherited();
+  if (typeof given.after === 'string') waitFor(given.after);
   if (given.status !== true) journal('starts', { software: SOFTWARE });
   const data = dataOf(given);
   const { gateways = [], ...said } = readSetup(data, journal);
@@ -171,6 +179,10 @@ const run = async (given: Values): Promise<void> => {
     return store.close();
   }
   const lent = lentIn(values, totalmem());
+  const isPaired = pairings.get(rowsOf(store), ONE) !== null;
+  const claim = isPaired || looksOnly ? null : words(values.claim);
+  // Beside what is tried of this kernel: on a small board either takes seconds, most of which it waits.
+  const pairing = claim === null ? null : beginPairing({ line: claim, gateways, identity, board: id, clock }, journal);
   const partitions = await partitionsOf(id, data, values);
   if (values.evict === true) {
     await evict(partitions);
@@ -198,13 +210,12 @@ const run = async (given: Values): Promise<void> => {
   };
   const turn = beginTurn(board, { clock, partitions, files, link, slots: slots?.doors ?? null, neighbours }, stick, store, owner);
   const lacks = [...enforcement.lacks, ...fixed, ...notGiven(enforcement, lent.capacity, lent.grants)];
-  if (pairings.get(rowsOf(store), ONE) !== null) forgetClaim(data);
+  if (isPaired) forgetClaim(data);
   else {
     const about = { software: SOFTWARE, hostname: hostname(), tier: offer.tier, engine: offer.engine, lacks };
-    const [claim, notes] = [words(values.claim) ?? undefined, words(values.notes)];
     const page = values.page === undefined ? null : number(values, 'page');
     const print = (text: string): void => void process.stderr.write(text);
-    const home = await findHome({ board: id, identity, clock, claim, gateways, page, notes, about, journal, print });
+    const home = await findHome({ board: id, clock, pairing, page, notes: words(values.notes), about, journal, print });
     if (home !== null) turn.submit(homeEvent(home));
   }
   journal('running', { board: id, tier: offer.tier, engine: offer.engine, lacks });

@@ -22,6 +22,7 @@ export const OPTIONS = {
   page: { type: 'string' },
   notes: { type: 'string' },
   slots: { type: 'string' },
+  after: { type: 'string' },
   status: { type: 'boolean', default: false },
   evict: { type: 'boolean', default: false },
   'rotate-key': { type: 'boolean', default: false },
@@ -45,6 +46,7 @@ export const HELP = `lichen-runtime --data DIR [--claim LICHEN1:...] [--capacity
   --page PORT       shows on the network what this board is and waits for, until it is paired (and by mDNS as HOSTNAME.local)
   --notes DIR       folder of what the start of the board left for people: setup.json and said
   --slots FILE      where the start of an image has written down which system slots there are
+  --after PIPE      does nothing until something is written to it
   --status          says what the store holds, as JSON, and ends
   --rotate-key      hands over to a new key and says with which documents, as JSON: push them, start the board again
   --evict           stops and takes away every partition of this board, and ends

@@ -1,21 +1,17 @@
 /** Until a board has a gateway: it asks to be paired, shows itself, and pairs by its claim if it has one. */
-import type { Identity } from '../adapters/certificate.ts';
 import { readNotes } from '../adapters/notes.ts';
 import { asLichenError, tell } from '../protocol/errors.ts';
 import { type RunningReport, reportText } from '../protocol/hardware-report.ts';
 import { type BoardId, codeOf } from '../protocol/ids.ts';
 import type { Clock } from '../turn/clock.ts';
 import { type Face, openFace } from './face.ts';
-import { type Home, pairBy } from './pairing.ts';
+import type { Home, Pairing } from './pairing.ts';
 
 export interface UnpairedOptions {
   board: BoardId;
-  identity: Identity;
   clock: Clock;
-  /** The line that `lichen board claim` prints, if the board was given one. */
-  claim: string | undefined;
-  /** Where else its gateway may be reached. */
-  gateways: string[];
+  /** By the claim, if the board was given one. */
+  pairing: Pairing | null;
   /** Port of the page; null: nothing is shown, and a claim that is refused ends the runtime. */
   page: number | null;
   /** Folder of what the start of the board left for people. */
@@ -46,28 +42,32 @@ const showFace = async (options: UnpairedOptions, page: number, waits: () => str
   };
 };
 
+const BY_CLAIM = 'its gateway, by the claim that it was given';
+
 /** Resolves with its home; with null when it asks to be paired and nothing that it has will do it. */
 export const findHome = async (options: UnpairedOptions): Promise<Home | null> => {
-  const { board, identity, clock, claim, gateways, page, journal } = options;
-  let waits = claim === undefined ? WAYS : 'its gateway, by the claim that it was given';
-  const face = page === null ? null : await showFace(options, page, () => waits);
+  const { board, pairing, page, journal } = options;
+  let refused = '';
+  const waits = (): string => {
+    if (pairing === null || refused !== '') return `${WAYS}${refused}`;
+    const said = pairing.said();
+    return said === '' ? BY_CLAIM : `${BY_CLAIM}; just now: ${said}`;
+  };
+  // One that has found its home meanwhile has nothing to show.
+  const face = page === null || pairing?.isOver() === true ? null : await showFace(options, page, waits);
   const ask = (): null => {
-    journal('unpaired', { board, code: codeOf(board), next: waits });
+    journal('unpaired', { board, code: codeOf(board), next: waits() });
     return null;
   };
-  if (claim === undefined) return ask();
-  const say = (text: string): void => {
-    waits = `its gateway, by the claim that it was given; just now: ${text}`;
-    journal(`pairing: ${text}`);
-  };
+  if (pairing === null) return ask();
   try {
-    const home = await pairBy({ line: claim, gateways, identity, board, clock, say });
+    const home = await pairing.home;
     face?.close();
     return home;
   } catch (thrown) {
     if (face === null) throw thrown;
     const { says, why, next } = tell(asLichenError(thrown));
-    waits = `${WAYS}. The claim that it had is of no use: ${says} ${why} ${next}`;
+    refused = `. The claim that it had is of no use: ${says} ${why} ${next}`;
     return ask();
   }
 };

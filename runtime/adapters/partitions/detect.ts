@@ -20,7 +20,7 @@ import { give } from './given.ts';
 import { boardName } from './names.ts';
 import { Network } from './network.ts';
 import { interpreterOf } from './node-engine.ts';
-import { run, until } from './run.ts';
+import { run, toolPath, until } from './run.ts';
 import { type ProcessId, readText } from './state.ts';
 
 export interface Detection {
@@ -50,11 +50,15 @@ const CRUN_MIN = [1, 21] as const;
  */
 const PATIENCE_MS = 15_000;
 
-const versionOf = async (tool: string): Promise<string | null> => {
+const isInstalled = (tool: string): boolean => toolPath(tool) !== tool;
+
+/** Errors: `unavailable`, `not-offered`. */
+const versionOf = async (tool: string): Promise<string> => {
   const { code, stdout, timedOut } = await run(tool, ['--version'], { timeoutMs: PATIENCE_MS });
   if (timedOut)
     throw new LichenError('unavailable', `${tool} did not tell its version in ${PATIENCE_MS} ms; the board is too busy to start`);
-  return code === 0 ? (/\d+\.\d+(\.\d+)?/.exec(stdout)?.[0] ?? '') : null;
+  if (code !== 0) throw new LichenError('not-offered', `${tool} does not run: apt-get install ${tool}.`);
+  return /\d+\.\d+(\.\d+)?/.exec(stdout)?.[0] ?? '';
 };
 
 const isRecent = (version: string): boolean => {
@@ -212,15 +216,24 @@ const lacksOf = (layout: Layout, crun: string, held: Held, filter: boolean): str
 /** Errors: `not-offered` when something is missing, `engine-failed` when a trial went wrong, `unavailable` when it could not be made. */
 export const detectCrun = async (detection: Detection): Promise<DetectedCrun> => {
   if (process.getuid?.() !== 0) throw new LichenError('not-offered', 'Limits need root: run as root.');
-  const [crun, conmon, nft] = await Promise.all(['crun', 'conmon', 'nft'].map(versionOf));
-  if (crun == null) throw new LichenError('not-offered', 'crun is not installed: apt-get install crun.');
-  if (conmon == null) throw new LichenError('not-offered', 'conmon is not installed: apt-get install conmon.');
+  for (const tool of ['crun', 'conmon'])
+    if (!isInstalled(tool)) throw new LichenError('not-offered', `${tool} is not installed: apt-get install ${tool}.`);
   const layout = findLayout();
   if (layout === null) throw new LichenError('not-offered', 'This kernel has no cgroups: mount cgroup2 on /sys/fs/cgroup.');
-  const opened = await openNetwork(detection, nft != null);
+  // Each of these mostly waits for programs, and none for another: on a small board one after the other takes seconds.
+  const [told, opened, data] = await Promise.all([
+    Promise.all(['crun', 'conmon'].map(versionOf)).catch(asLichenError),
+    openNetwork(detection, isInstalled('nft')),
+    dataHeld(detection),
+  ]);
   const { network } = opened;
+  if (told instanceof LichenError) {
+    network?.close();
+    throw told;
+  }
+  const [crun = ''] = told;
   const enforced = { memory: layout.controllers.has('memory'), pids: layout.controllers.has('pids') };
-  const [disk, data] = [limitedDisk(detection, layout), await dataHeld(detection)];
+  const disk = limitedDisk(detection, layout);
   const engine = new CrunEngine({ ...detection, layout, enforced, network, disk, projects: data === 'project' });
   try {
     const held = { ...(await trial(detection, engine, layout)), network: network !== null, disk: layout.io, io: disk !== null };
