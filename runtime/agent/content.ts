@@ -3,10 +3,11 @@
  * number at a time, and written to all its places. What was written survives whatever interrupts it.
  */
 
-import { fileKey, filesOf, findPlaces, placed, targetsOf } from '../core/content.ts';
+import { chunksOf, fileKey, filesOf, findPlaces, placed } from '../core/content.ts';
 import { askings, gains } from '../core/neighbour-tables.ts';
 import type { FilePieces } from '../core/pieces.ts';
 import { type Content, contents, documents, type Fetch, fetches, type Instance, instances, lefts, ONE } from '../core/tables.ts';
+import { Targets } from '../core/targets.ts';
 import type { ContentStep } from '../ports/slots.ts';
 import { type Bytes, fromHex, hex } from '../protocol/bytes.ts';
 import { refuse } from '../protocol/errors.ts';
@@ -96,8 +97,7 @@ const placesFor = (
   missing: readonly FilePieces[],
   held: readonly FilePieces[],
 ): Map<string, Place> => {
-  const wanted = new Set<string>();
-  for (const { pieces } of missing) for (const { chunk } of pieces) wanted.add(hex(chunk[0]));
+  const wanted = chunksOf(missing);
   const places = new Map<string, Place>();
   findPlaces(held, wanted, places);
   const others = new Set([...instances.all(work).flatMap(({ value }) => neededBy(value)), ...contents.all(work).map(({ key }) => key)]);
@@ -128,9 +128,9 @@ export const gathered = (work: Work, event: Of<'gathered'>, manifestOf: Manifest
   const [gathering] = inPhase(work, 'gathering');
   if (gathering === undefined) return;
   const { files } = gathering.value;
-  const targets = targetsOf(files, event.lacks);
+  const targets = new Targets(files, event.lacks);
   // Others may be all here: they are not to wait for a link as well.
-  if (targets.size > 0 && !online(work)) return giveWay(work, gathering.key, now.monoMs);
+  if (targets.numbers.length > 0 && !online(work)) return giveWay(work, gathering.key, now.monoMs);
   const lacking = new Map<string, number>();
   for (const { file } of event.lacks) {
     const key = fileKey(file);
@@ -139,9 +139,9 @@ export const gathered = (work: Work, event: Of<'gathered'>, manifestOf: Manifest
   const whole = files.filter(({ file }) => !lacking.has(fileKey(file)));
   contents.put(work, { ...gathering.value, phase: 'fetching', movedMonoMs: now.monoMs, files: [] }, gathering.key);
   const begun = { cursor: 0, inflight: new Map(), writing: 0, window: LIMITS.wantWindow, movedMonoMs: now.monoMs, lentBytes: 0 };
-  const asksMonoMs = targets.size === 0 ? now.monoMs : asksFrom(work, gathering.key, now);
+  const asksMonoMs = targets.numbers.length === 0 ? now.monoMs : asksFrom(work, gathering.key, now);
   const found = new Set(whole.map(({ file }) => fileKey(file)));
-  fetches.put(work, { ...begun, targets, queue: [...targets.keys()], found, unsealed: files.length, asksMonoMs }, gathering.key);
+  fetches.put(work, { ...begun, targets, queue: targets.numbers, found, unsealed: files.length, asksMonoMs }, gathering.key);
   for (const { file, bytes } of files) lefts.put(work, { chunks: lacking.get(fileKey(file)) ?? 0, bytes }, fileKey(file));
   for (const { file, bytes } of whole) emit(work, gathering.value.door, { kind: 'seal', file, bytes });
   shareAnew(work, gathering.key, now);
@@ -192,29 +192,35 @@ export const pump = (work: Work, key: string, manifestOf: ManifestOf, now: Insta
   if (fetch.unsealed === 0) return plantRoot(work, key, content, manifest);
   askNeighbours(work, fromHex(key), fetch, now);
   if (!online(work) || now.monoMs < fetch.asksMonoMs) return;
-  const hashes = nextOf(work, fetch, now);
-  if (hashes.length === 0) return;
+  const next = nextOf(work, fetch, now);
+  if (next.length === 0) return;
   const inflight = new Map(fetch.inflight);
-  for (const hash of hashes) inflight.set(hash, now.monoMs);
-  fetches.put(work, { ...fetch, inflight, cursor: fetch.cursor + hashes.length }, key);
-  ask(work, hashes.map(fromHex));
+  for (const chunk of next) inflight.set(chunk, now.monoMs);
+  fetches.put(work, { ...fetch, inflight, cursor: fetch.cursor + next.length }, key);
+  askFor(work, fetch, next);
 };
 
+const askFor = (work: Work, { targets }: Fetch, chunks: readonly number[]): void =>
+  ask(
+    work,
+    chunks.map((chunk) => targets.hashOf(chunk)),
+  );
+
 /** What is asked for next; nothing, while too little of the window is free. */
-const nextOf = (work: Work, { targets, queue, cursor, inflight, writing, window }: Fetch, now: Instant): string[] => {
-  const bytesOf = (hash: string): number => targets.get(hash)?.[0]?.chunkBytes ?? 0;
-  let bytes = [...inflight.keys()].reduce((total, hash) => total + bytesOf(hash), 0);
+const nextOf = (work: Work, { targets, queue, cursor, inflight, writing, window }: Fetch, now: Instant): number[] => {
+  let bytes = 0;
+  for (const chunk of inflight.keys()) bytes += targets.lengthOf(chunk);
   const places = window - inflight.size - writing;
   if (inflight.size > 0 && (places * TOGETHER < window || (LIMITS.wantBytes - bytes) * TOGETHER < LIMITS.wantBytes)) return [];
-  const hashes: string[] = [];
-  for (let at = cursor; at < queue.length && hashes.length < places && bytes < LIMITS.wantBytes; at++) {
-    const hash = queue[at] ?? '';
+  const next: number[] = [];
+  for (let at = cursor; at < queue.length && next.length < places && bytes < LIMITS.wantBytes; at++) {
+    const chunk = queue[at] ?? 0;
     // Behind it in the queue is only what is doubted as well, and later.
-    if (isDoubted(work, hash, now)) break;
-    bytes += bytesOf(hash);
-    hashes.push(hash);
+    if (isDoubted(work, targets.keyOf(chunk), now)) break;
+    bytes += targets.lengthOf(chunk);
+    next.push(chunk);
   }
-  return hashes;
+  return next;
 };
 
 const plantRoot = (work: Work, key: string, content: Content, manifest: Manifest): void => {
@@ -229,39 +235,39 @@ const widened = (window: number, tookMs: number, { pace }: Board): number =>
   tookMs < pace.patienceMs / SOON ? Math.min(LIMITS.wantWindowMost, window + 1) : window;
 
 /** All others go on; this one is asked for when they have come, and not at once. */
-const refused = (work: Work, board: Board, release: string, hash: Bytes, now: Instant): void => {
+const refused = (work: Work, board: Board, release: string, chunk: number, hash: Bytes, now: Instant): void => {
   const [content, fetch] = [contents.get(work, release), fetches.get(work, release)];
   const key = hex(hash);
   doubt(work, board, hash, `bad-signature: chunk ${key} is not what it says`, now);
   if (content === null || fetch === null) return;
   const inflight = new Map(fetch.inflight);
-  inflight.delete(key);
-  fetches.put(work, { ...fetch, inflight, queue: [...fetch.queue, key] }, release);
+  inflight.delete(chunk);
+  fetches.put(work, { ...fetch, inflight, queue: [...fetch.queue, chunk] }, release);
   contents.put(work, { ...content, error: doubtOf(work, key) }, release);
 };
 
 export const gotChunk = (work: Work, board: Board, payload: Bytes, now: Instant): void => {
   const { hash, bytes: came } = decodeAs(chunkSchema, payload, 'chunk');
   if (gotDocument(work, board, hash, came, now)) return;
-  const key = hex(hash);
   for (const { key: release, fetch } of fetching(work)) {
-    const [first] = fetch.targets.get(key) ?? [];
-    if (first === undefined || !fetch.inflight.has(key) || came === null) continue;
-    const bytes = contentIn(board.crypto, board.unpack, hash, came, first.chunkBytes);
-    if (bytes === null || bytes.length !== first.chunkBytes) return refused(work, board, release, hash, now);
-    trust(work, key);
+    const chunk = fetch.targets.numberOf(hash);
+    if (chunk === null || !fetch.inflight.has(chunk) || came === null) continue;
+    const length = fetch.targets.lengthOf(chunk);
+    const bytes = contentIn(board.crypto, board.unpack, hash, came, length);
+    if (bytes === null || bytes.length !== length) return refused(work, board, release, chunk, hash, now);
+    trust(work, hex(hash));
     const inflight = new Map(fetch.inflight);
-    const tookMs = now.monoMs - (inflight.get(key) ?? 0);
-    inflight.delete(key);
-    return placeChunk(work, release, { ...fetch, inflight, window: widened(fetch.window, tookMs, board) }, key, bytes);
+    const tookMs = now.monoMs - (inflight.get(chunk) ?? 0);
+    inflight.delete(chunk);
+    return placeChunk(work, release, { ...fetch, inflight, window: widened(fetch.window, tookMs, board) }, hash, bytes);
   }
 };
 
 /** A chunk that is right goes to all its places, whoever gave it. */
-export const placeChunk = (work: Work, release: string, fetch: Fetch, key: string, bytes: Bytes): void => {
-  const targets = fetch.targets.get(key) ?? [];
-  fetches.put(work, { ...fetch, writing: fetch.writing + targets.length }, release);
-  for (const { file, offset } of targets) emit(work, doorOf(work, release), { kind: 'write', file, offset, bytes });
+export const placeChunk = (work: Work, release: string, fetch: Fetch, hash: Bytes, bytes: Bytes): void => {
+  const places = fetch.targets.placesOf(hash);
+  fetches.put(work, { ...fetch, writing: fetch.writing + places.length }, release);
+  for (const { file, offset } of places) emit(work, doorOf(work, release), { kind: 'write', file, offset, bytes });
 };
 
 export const written = (work: Work, event: Of<'written'>, manifestOf: ManifestOf, now: Instant): void => {
@@ -315,9 +321,9 @@ export const filesRefused: Handler<Of<'files-refused'>> = (work, board, event, n
 /** After a new session: whatever was on its way may be lost, and what was not to be had may be. */
 export const askChunks = (work: Work, now: Instant): void => {
   for (const { key, fetch } of fetching(work)) {
-    const inflight = new Map([...fetch.inflight.keys()].map((hash) => [hash, now.monoMs]));
+    const inflight = new Map([...fetch.inflight.keys()].map((chunk) => [chunk, now.monoMs]));
     fetches.put(work, { ...fetch, inflight, movedMonoMs: now.monoMs }, key);
-    ask(work, [...inflight.keys()].map(fromHex));
+    askFor(work, fetch, [...inflight.keys()]);
   }
   for (const { key, value } of inPhase(work, 'pages')) if (value.lacks) contents.put(work, { ...value, movedMonoMs: now.monoMs }, key);
 };
@@ -334,12 +340,12 @@ export const askLateChunks = (work: Work, board: Board, manifestOf: ManifestOf, 
       giveWay(work, key, now.monoMs + STANDSTILL * patienceMs);
       continue;
     }
-    const lost = [...fetch.inflight].flatMap(([hash, askedMonoMs]) => (now.monoMs - askedMonoMs > patienceMs ? [hash] : []));
+    const lost = [...fetch.inflight].flatMap(([chunk, askedMonoMs]) => (now.monoMs - askedMonoMs > patienceMs ? [chunk] : []));
     if (lost.length > 0) {
       const inflight = new Map(fetch.inflight);
-      for (const hash of lost) inflight.set(hash, now.monoMs);
+      for (const chunk of lost) inflight.set(chunk, now.monoMs);
       fetches.put(work, { ...fetch, inflight, window: Math.max(1, fetch.window >> 1) }, key);
-      ask(work, lost.map(fromHex));
+      askFor(work, fetch, lost);
     }
     leaveLate(work, board, key, now);
     pump(work, key, manifestOf, now);

@@ -101,17 +101,18 @@ export const gave = (work: Work, board: Board, event: Of<'neighbour-gave'>, mani
   const { neighbour, hash, bytes } = event;
   const [release, key] = [hex(event.release), hex(hash)];
   const fetch = fetches.get(work, release);
-  if (fetch === null || !answered(work, neighbour, key, now)) return;
+  const chunk = fetch?.targets.numberOf(hash) ?? null;
+  if (fetch === null || chunk === null || !answered(work, neighbour, key, now)) return;
   if (bytes === null && neighbours.get(work, neighbour)?.whole === true) {
-    fetches.put(work, { ...fetch, queue: [...fetch.queue, key] }, release);
+    fetches.put(work, { ...fetch, queue: [...fetch.queue, chunk] }, release);
     shunNeighbour(work, release, neighbour, 'it has not all that it says', IDLE * board.pace.patienceMs, now);
   } else if (bytes === null) hasNot(work, release, neighbour, key, now);
-  else if (bytes.length !== fetch.targets.get(key)?.[0]?.chunkBytes || !equal(board.crypto.sha256(bytes), hash)) {
-    fetches.put(work, { ...fetch, queue: [...fetch.queue, key] }, release);
+  else if (bytes.length !== fetch.targets.lengthOf(chunk) || !equal(board.crypto.sha256(bytes), hash)) {
+    fetches.put(work, { ...fetch, queue: [...fetch.queue, chunk] }, release);
     shunNeighbour(work, release, neighbour, `bad-signature: chunk ${key} is not what it says`, LIMITS.liarMs, now);
   } else {
     gaveRight(work, neighbour, now);
-    placeChunk(work, release, { ...fetch, lentBytes: fetch.lentBytes + bytes.length }, key, bytes);
+    placeChunk(work, release, { ...fetch, lentBytes: fetch.lentBytes + bytes.length }, hash, bytes);
   }
   pump(work, release, manifestOf, now);
 };

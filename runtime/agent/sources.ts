@@ -4,7 +4,8 @@
  */
 import { type Neighbour, names, neighbours } from '../core/neighbour-tables.ts';
 import { type Member, ownerOf, shareOut } from '../core/neighbours.ts';
-import { type Fetch, fetches, ONE, shunned } from '../core/tables.ts';
+import { doubts, type Fetch, fetches, ONE, shunned } from '../core/tables.ts';
+import type { Targets } from '../core/targets.ts';
 import { type Bytes, fromHex } from '../protocol/bytes.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import type { NeighbourPiece } from '../protocol/nouns/neighbours.ts';
@@ -17,12 +18,16 @@ const VAIN = LIMITS.neighbourPieces / 2;
 /** Without a piece for so many patiences, while there is nothing else left to ask for, others are asked for what it owes. */
 export const IDLE = 3;
 
+const numbersOf = (targets: Targets, keys: readonly string[]): number[] => keys.flatMap((key) => targets.numberOf(fromHex(key)) ?? []);
+
 /** What is asked of nobody now, of all sources together. */
-const remaining = (work: Work, { queue, cursor }: Fetch): Set<string> =>
-  new Set([
-    ...queue.slice(cursor),
-    ...neighbours.all(work).flatMap(({ value: { owed, owedAt, tried, triedAt } }) => [...owed.slice(owedAt), ...tried.slice(triedAt)]),
-  ]);
+const remaining = (work: Work, { targets, queue, cursor }: Fetch): number[] => {
+  const left = new Set(queue.slice(cursor));
+  for (const { value } of neighbours.all(work)) for (const piece of numbersOf(targets, notAsked(value))) left.add(piece);
+  return [...left].sort((a, b) => a - b);
+};
+
+const notAsked = ({ owed, owedAt, tried, triedAt }: Neighbour): string[] => [...owed.slice(owedAt), ...tried.slice(triedAt)];
 
 const membersOf = (work: Work): Member[] => neighbours.all(work).map(({ key: id, value: { whole } }) => ({ id, whole }));
 
@@ -32,17 +37,19 @@ const ownName = (work: Work): string => names.get(work, ONE) ?? '';
 export const shareAnew = (work: Work, release: string, now: Instant): void => {
   const fetch = fetches.get(work, release);
   if (fetch === null) return;
-  const left = remaining(work, fetch);
-  const pieces = [...fetch.targets.keys()].filter((key) => left.has(key));
-  const others = neighbours.all(work);
+  const { targets } = fetch;
+  const pieces = remaining(work, fetch);
   // What is doubted stays its own, and last: behind it nothing may wait.
-  const doubted = pieces.filter((key) => isDoubted(work, key, now));
+  const doubted = doubts.any(work) ? pieces.filter((piece) => isDoubted(work, targets.keyOf(piece), now)) : [];
+  const sure = doubted.length === 0 ? pieces : pieces.filter((piece) => !doubted.includes(piece));
+  const others = neighbours.all(work);
+  if (others.length === 0) return fetches.put(work, { ...fetch, queue: [...sure, ...doubted], cursor: 0 }, release);
   const parts = shareOut(
-    doubted.length === 0 ? pieces : pieces.filter((key) => !isDoubted(work, key, now)),
+    sure.map((piece) => targets.keyOf(piece)),
     ownName(work),
     membersOf(work),
   );
-  fetches.put(work, { ...fetch, queue: [...parts.own, ...doubted], cursor: 0 }, release);
+  fetches.put(work, { ...fetch, queue: [...numbersOf(targets, parts.own), ...doubted], cursor: 0 }, release);
   for (const { key: id, value } of others) {
     const [owed, tried] = [parts.owed.get(id) ?? [], parts.tried.get(id) ?? []];
     neighbours.put(work, { ...value, owed, owedAt: 0, tried, triedAt: 0 }, id);
@@ -57,7 +64,7 @@ export const dropNeighbour = (work: Work, release: string, id: string, now: Inst
   work.emit({ kind: 'neighbours', step: { kind: 'leave', neighbour: id } });
   if (fetch === null) return;
   const back = [...row.inflight.keys(), ...row.owed.slice(row.owedAt), ...row.tried.slice(row.triedAt)];
-  fetches.put(work, { ...fetch, queue: [...fetch.queue, ...back] }, release);
+  fetches.put(work, { ...fetch, queue: [...fetch.queue, ...numbersOf(fetch.targets, back)] }, release);
   shareAnew(work, release, now);
 };
 
@@ -77,7 +84,7 @@ export const forgetNeighbours = (work: Work): void => {
 };
 
 const pieceOf = ({ targets }: Fetch, key: string): NeighbourPiece | null => {
-  const [first] = targets.get(key) ?? [];
+  const [first] = targets.placesOf(fromHex(key));
   return first === undefined ? null : { file: first.file, offset: first.offset, chunk: [fromHex(key), first.chunkBytes] };
 };
 
@@ -88,8 +95,8 @@ interface Room {
 
 /** What waits for the card counts, whoever gave it. */
 const roomIn = (work: Work, fetch: Fetch): Room => {
-  const under = neighbours.all(work).flatMap(({ value }) => [...value.inflight.keys()]);
-  const bytes = under.reduce((total, key) => total + (fetch.targets.get(key)?.[0]?.chunkBytes ?? 0), 0);
+  const under = neighbours.all(work).flatMap(({ value }) => numbersOf(fetch.targets, [...value.inflight.keys()]));
+  const bytes = under.reduce((total, piece) => total + fetch.targets.lengthOf(piece), 0);
   return { pieces: LIMITS.wantWindowMost - fetch.writing - under.length, bytes: LIMITS.wantBytes - bytes };
 };
 
@@ -146,7 +153,7 @@ export const hasNot = (work: Work, release: string, id: string, key: string, now
   if (fetch === null) return;
   const owner = ownerOf(key, ownName(work), membersOf(work));
   const row = neighbours.get(work, owner);
-  if (row === null) return fetches.put(work, { ...fetch, queue: [...fetch.queue, key] }, release);
+  if (row === null) return fetches.put(work, { ...fetch, queue: [...fetch.queue, ...numbersOf(fetch.targets, [key])] }, release);
   const owed = [...row.owed.slice(row.owedAt), key];
   const vain = owner === id ? row.vain + 1 : row.vain;
   const isInVain = vain >= Math.min(VAIN, owed.length);

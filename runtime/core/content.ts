@@ -1,9 +1,9 @@
-/** What has to be fetched of a release, and what of it lies in files that are held, worked out from its pages. */
+/** What a release's files are, and what of them lies in files that are held, worked out from its pages. */
 import { hex } from '../protocol/bytes.ts';
 import { refuse } from '../protocol/errors.ts';
 import type { ChunkRef, Entry, FileRef, Jigsaw, Place } from '../protocol/nouns/release.ts';
-import { type FilePieces, type Places, piecesOf } from './pieces.ts';
-import type { Target } from './tables.ts';
+import { HASH_BYTES, Hashes } from './hashes.ts';
+import { type FilePieces, Pieces, type Places } from './pieces.ts';
 
 export const fileKey = (file: FileRef): string => `${hex(file.hash)}${file.executable ? 'x' : ''}`;
 
@@ -13,16 +13,26 @@ interface Open {
   chunks: ChunkRef[];
 }
 
-const checkLengths = (files: readonly Open[]): void => {
-  const lengths = new Map<string, number>();
-  for (const { chunks } of files) {
-    for (const [hash, bytes] of chunks) {
-      const key = hex(hash);
-      const known = lengths.get(key) ?? bytes;
-      if (known !== bytes) refuse('bad-schema', `chunk ${key} is said to have ${known} bytes and ${bytes}`);
-      lengths.set(key, bytes);
+/** Hashes of all in one stretch, of which each file has its part. */
+const pieced = (files: readonly Open[]): FilePieces[] => {
+  const count = files.reduce((sum, { chunks }) => sum + chunks.length, 0);
+  const hashes = new Uint8Array(count * HASH_BYTES);
+  const lengths = new Uint32Array(count);
+  let at = 0;
+  const pieces = files.map(({ file, bytes, chunks }) => {
+    const from = at;
+    for (const [hash, length] of chunks) {
+      hashes.set(hash, at * HASH_BYTES);
+      lengths[at++] = length;
     }
+    return { file, bytes, pieces: new Pieces(hashes.subarray(from * HASH_BYTES, at * HASH_BYTES), lengths.subarray(from, at)) };
+  });
+  const all = new Hashes(hashes);
+  for (const [number, first] of all.again()) {
+    const [length, known] = [lengths[number], lengths[first]];
+    if (length !== known) refuse('bad-schema', `chunk ${all.keyAt(number)} is said to have ${known} bytes and ${length}`);
   }
+  return pieces;
 };
 
 /** Each distinct file once, with all its pieces. Error: `bad-schema` when one content is said to have two lengths. */
@@ -40,17 +50,28 @@ export const filesOf = (entries: Entry[]): FilePieces[] => {
     } else if (entry.kind === 'more') open?.chunks.push(...entry.chunks);
     else open = null;
   }
-  const files = [...out.values()];
-  checkLengths(files);
-  return files.map(({ file, bytes, chunks }) => ({ file, bytes, pieces: piecesOf(chunks) }));
+  return pieced([...out.values()]);
+};
+
+/** All chunks of these files. */
+export const chunksOf = (files: readonly FilePieces[]): Hashes => {
+  const count = files.reduce((sum, { pieces }) => sum + pieces.hashes.length, 0);
+  const hashes = new Uint8Array(count);
+  let at = 0;
+  for (const { pieces } of files) {
+    hashes.set(pieces.hashes, at);
+    at += pieces.hashes.length;
+  }
+  return new Hashes(hashes);
 };
 
 /** Adds where chunks of `wanted` lie in these files, of each chunk the first place. */
-export const findPlaces = (files: readonly Jigsaw[], wanted: ReadonlySet<string>, places: Map<string, Place>): void => {
+export const findPlaces = (files: readonly Jigsaw[], wanted: Hashes, places: Map<string, Place>): void => {
   for (const { file, pieces } of files) {
     for (const { offset, chunk } of pieces) {
+      if (wanted.find(chunk[0]).length === 0) continue;
       const key = hex(chunk[0]);
-      if (wanted.has(key) && !places.has(key)) places.set(key, { file, offset });
+      if (!places.has(key)) places.set(key, { file, offset });
     }
   }
 };
@@ -58,27 +79,3 @@ export const findPlaces = (files: readonly Jigsaw[], wanted: ReadonlySet<string>
 /** Each piece says where it may lie. */
 export const placed = (files: readonly FilePieces[], places: Places): FilePieces[] =>
   files.map(({ file, bytes, pieces }) => ({ file, bytes, pieces: pieces.placed(places) }));
-
-/** Chunk → all its places that are still empty. A chunk that is needed in several is fetched once. */
-export const targetsOf = (files: readonly Jigsaw[], lacks: readonly Place[]): Map<string, Target[]> => {
-  const empty = new Map<string, Set<number>>();
-  for (const { file, offset } of lacks) {
-    const key = fileKey(file);
-    const offsets = empty.get(key);
-    if (offsets === undefined) empty.set(key, new Set([offset]));
-    else offsets.add(offset);
-  }
-  const targets = new Map<string, Target[]>();
-  for (const { file, bytes, pieces } of files) {
-    const offsets = empty.get(fileKey(file));
-    for (const { offset, chunk } of pieces) {
-      if (offsets?.has(offset) !== true) continue;
-      const key = hex(chunk[0]);
-      const target = { file, bytes, offset, chunkBytes: chunk[1] };
-      const known = targets.get(key);
-      if (known === undefined) targets.set(key, [target]);
-      else known.push(target);
-    }
-  }
-  return targets;
-};

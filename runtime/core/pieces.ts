@@ -1,9 +1,7 @@
 /** The pieces of a file that is to be put together. */
 import { hex } from '../protocol/bytes.ts';
-import type { ChunkRef, Jigsaw, Piece, Place } from '../protocol/nouns/release.ts';
-
-/** In which SHA-256 counts. */
-const HASH_BYTES = 32;
+import type { Jigsaw, Piece, Place } from '../protocol/nouns/release.ts';
+import { HASH_BYTES } from './hashes.ts';
 
 /** Where chunks lie elsewhere, by the hex of their hashes. */
 export type Places = ReadonlyMap<string, Place>;
@@ -13,43 +11,30 @@ export type Places = ReadonlyMap<string, Place>;
  * pieces, which as objects take several times as much of a small board's memory.
  */
 export class Pieces implements Iterable<Piece> {
-  readonly #hashes: Uint8Array;
-  readonly #lengths: readonly number[];
+  readonly hashes: Uint8Array;
+  readonly #lengths: Uint32Array;
   readonly #places: Places;
 
-  constructor(hashes: Uint8Array, lengths: readonly number[], places: Places = new Map()) {
-    this.#hashes = hashes;
+  constructor(hashes: Uint8Array, lengths: Uint32Array, places: Places = new Map()) {
+    this.hashes = hashes;
     this.#lengths = lengths;
     this.#places = places;
   }
 
   placed(places: Places): Pieces {
-    return new Pieces(this.#hashes, this.#lengths, places);
+    return new Pieces(this.hashes, this.#lengths, places);
   }
 
   *[Symbol.iterator](): Iterator<Piece> {
     let offset = 0;
     for (let at = 0; at < this.#lengths.length; at++) {
       const length = this.#lengths[at] ?? 0;
-      const hash = this.#hashes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES);
+      const hash = this.hashes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES);
       yield { offset, chunk: [hash, length], from: this.#places.size === 0 ? null : (this.#places.get(hex(hash)) ?? null) };
       offset += length;
     }
   }
 }
-
-export const piecesOf = (chunks: readonly ChunkRef[]): Pieces => {
-  const hashes = new Uint8Array(chunks.length * HASH_BYTES);
-  let at = 0;
-  for (const { 0: hash } of chunks) {
-    hashes.set(hash, at);
-    at += HASH_BYTES;
-  }
-  return new Pieces(
-    hashes,
-    chunks.map(({ 1: length }) => length),
-  );
-};
 
 export interface FilePieces extends Jigsaw {
   pieces: Pieces;

@@ -6,7 +6,7 @@ import { LIMITS } from '../protocol/limits.ts';
 import { type Registers, type Report, registers, type SystemReport } from '../protocol/nouns/board.ts';
 import { chainPoint, leaseSchema } from '../protocol/nouns/lease.ts';
 import type { Published } from '../protocol/nouns/reach.ts';
-import type { Manifest, Place } from '../protocol/nouns/release.ts';
+import type { Manifest } from '../protocol/nouns/release.ts';
 import { fallback } from '../protocol/nouns/request.ts';
 import { gatewayEntry, operatorSchema } from '../protocol/nouns/trust.ts';
 import { windows } from '../protocol/nouns/windows.ts';
@@ -14,6 +14,7 @@ import { bytes, gatewayId, hash, kept, leaseId, operatorId, ownerId, positive, s
 import type { Said } from '../protocol/shares.ts';
 import { bytesTable, table, volatileTable } from '../turn/table.ts';
 import type { FilePieces } from './pieces.ts';
+import type { Targets } from './targets.ts';
 
 const document = bytes(LIMITS.packetBytes);
 /** Key of tables that hold one row. */
@@ -224,12 +225,6 @@ export const manifests = volatileTable<Manifest>('manifest');
 /** operator → hash of the newest document shown, while versions before it are on their way. */
 export const operatorGoals = volatileTable<Bytes>('operator-goal');
 
-/** A chunk's place in a file of so many bytes. */
-export interface Target extends Place {
-  bytes: number;
-  chunkBytes: number;
-}
-
 export interface Content {
   /** Where it is planted: a root among the files, or a slot. */
   door: 'files' | Part;
@@ -247,13 +242,13 @@ export const contents = volatileTable<Content>('content');
 
 /** How far the fetching of a release is. It changes with every piece, so nothing is in it that anybody else has to hear of. */
 export interface Fetch {
-  /** Chunk that has to be fetched → its places. */
-  targets: ReadonlyMap<string, Target[]>;
+  /** Chunks that have to be fetched; below they go by their numbers there. */
+  targets: Targets;
   /** Those for which the gateway is asked, in that order, and the next of them. */
-  queue: readonly string[];
+  queue: readonly number[];
   cursor: number;
   /** Chunk → when it was asked for. */
-  inflight: ReadonlyMap<string, number>;
+  inflight: ReadonlyMap<number, number>;
   /** Pieces that came and are not on the card yet: they are of the window too, or a slow card would fill the memory. */
   writing: number;
   /** Files all of which was here already, chunk by chunk. */

@@ -1,7 +1,8 @@
 /** What a board makes of a release's pages. That pages are what they say is asked of protocol/pages. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { fileKey, filesOf, findPlaces, placed, targetsOf } from '../../../runtime/core/content.ts';
+import { chunksOf, fileKey, filesOf, findPlaces, placed } from '../../../runtime/core/content.ts';
+import { type Target, Targets } from '../../../runtime/core/targets.ts';
 import { type Bytes, hex } from '../../../runtime/protocol/bytes.ts';
 import { encodeAs } from '../../../runtime/protocol/noun.ts';
 import { type ChunkRef, type Entry, type Manifest, type Place, pageSchema } from '../../../runtime/protocol/nouns/release.ts';
@@ -112,6 +113,10 @@ describe('the files of a release', () => {
   });
 });
 
+/** Each chunk with its places, in the order in which they are asked for. */
+const placesIn = (targets: Targets): [string, Target[]][] =>
+  targets.numbers.map((chunk) => [targets.keyOf(chunk), targets.placesOf(targets.hashOf(chunk))]);
+
 describe('what has to be fetched', () => {
   const files = filesOf([file('a', 1, [chunk(2, 3)]), file('b', 2, [chunk(3, 4), chunk(4, 5), chunk(3, 4)]), file('empty', 3, [])]);
 
@@ -120,8 +125,8 @@ describe('what has to be fetched', () => {
     const [b] = jigsaws;
     expect(jigsaws.map(({ pieces }) => [...pieces].map(({ offset }) => offset))).toEqual([[0, 4, 9], []]);
     const at = (offset: number) => ({ file: b!.file, offset });
-    expect(targetsOf(jigsaws, [])).toEqual(new Map());
-    expect([...targetsOf(jigsaws, [at(0), at(4), at(9)])]).toEqual([
+    expect(placesIn(new Targets(jigsaws, []))).toEqual([]);
+    expect(placesIn(new Targets(jigsaws, [at(0), at(4), at(9)]))).toEqual([
       [
         hex(hashOf(3)),
         [
@@ -131,13 +136,28 @@ describe('what has to be fetched', () => {
       ],
       [hex(hashOf(4)), [{ ...at(4), bytes: 13, chunkBytes: 5 }]],
     ]);
-    expect([...targetsOf(jigsaws, [at(9)]).values()]).toEqual([[{ ...at(9), bytes: 13, chunkBytes: 4 }]]);
+    expect(placesIn(new Targets(jigsaws, [at(9)]))).toEqual([[hex(hashOf(3)), [{ ...at(9), bytes: 13, chunkBytes: 4 }]]]);
+  });
+
+  test('are found again by their hashes, and nothing else is', () => {
+    const [b] = files.slice(1);
+    const targets = new Targets(
+      files,
+      [0, 4, 9].map((offset) => ({ file: b!.file, offset })),
+    );
+    expect(targets.numbers).toEqual([0, 1]);
+    expect([3, 4, 2].map((n) => targets.numberOf(hashOf(n)))).toEqual([0, 1, null]);
+    expect([0, 1].map((chunk) => [targets.keyOf(chunk), targets.lengthOf(chunk)])).toEqual([
+      [hex(hashOf(3)), 4],
+      [hex(hashOf(4)), 5],
+    ]);
+    expect(targets.placesOf(hashOf(2))).toEqual([]);
   });
 
   test('is looked for in other files, and each piece says where it may lie', () => {
     const places = new Map<string, Place>();
-    findPlaces(files, new Set([3, 4, 7].map((n) => hex(hashOf(n)))), places);
     const b = files[1]!.file;
+    findPlaces(files, chunksOf(filesOf([file('w', 8, [chunk(3, 4), chunk(4, 5), chunk(7, 1)])])), places);
     expect(places).toEqual(
       new Map([
         [hex(hashOf(3)), { file: b, offset: 0 }],
@@ -165,7 +185,7 @@ describe('what has to be fetched', () => {
           ),
         );
         const empty = jigsaws.flatMap(({ file: ref, pieces }) => [...pieces].map(({ offset }) => ({ file: ref, offset })));
-        const targets = [...targetsOf(jigsaws, empty).values()].flat();
+        const targets = placesIn(new Targets(jigsaws, empty)).flatMap(([, places]) => places);
         for (const { file: ref, bytes } of jigsaws) {
           let at = 0;
           for (const target of targets.filter((one) => fileKey(one.file) === fileKey(ref)).sort((a, b) => a.offset - b.offset)) {
