@@ -51,8 +51,15 @@ export const unprobed = (work: Work, id: string): void => probes.put(work, { ...
 export const forgetProbes = (work: Work, id: string): void =>
   probingOf(work, id).name === null ? probes.remove(work, id) : probeAnew(work, id);
 
-/** A promise that never held since the start is probed again soon, so that "green" is told when it is. */
-const EAGER_MS = 50;
+/**
+ * A promise that never held since the start is probed again soon, so that "green" is told when it is: late by an eighth of what the start
+ * took, and what takes long to start is not asked hundreds of times.
+ */
+const EAGER_SHARE = 8;
+const EAGER_MS = { least: 10, most: 250 };
+
+const eagerMs = (run: Run, now: Instant): number =>
+  Math.min(EAGER_MS.most, Math.max(EAGER_MS.least, (now.monoMs - run.startedMonoMs) / EAGER_SHARE));
 
 export const probed = (work: Work, event: Of<'probed'>, manifestFor: ManifestOf, now: Instant): void => {
   const id = event.partition;
@@ -67,8 +74,9 @@ export const probed = (work: Work, event: Of<'probed'>, manifestFor: ManifestOf,
   const promise = manifest?.promises.find((candidate) => candidate.name === name);
   const eager = !event.ok && !state.everHeld && now.monoMs - run.startedMonoMs < (promise?.graceMs ?? 0);
   if (eager) {
-    probes.put(work, { name: null, dueMonoMs: new Map(dueMonoMs).set(name, now.monoMs + EAGER_MS) }, id);
-    work.emit({ kind: 'wake', afterMs: EAGER_MS });
+    const afterMs = eagerMs(run, now);
+    probes.put(work, { name: null, dueMonoMs: new Map(dueMonoMs).set(name, now.monoMs + afterMs) }, id);
+    work.emit({ kind: 'wake', afterMs: Math.ceil(afterMs) });
   }
   // What was not known yet and does not hold has not held since the start.
   const turned = event.ok !== (state.held ?? false);
