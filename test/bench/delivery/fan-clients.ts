@@ -41,6 +41,8 @@ const AT_ONCE = 20;
 const NOWHERE = 'a'.repeat(32);
 /** Asked for together: a board asks anew when a quarter of its window has come. */
 const TOGETHER = LIMITS.wantWindowMost / 4;
+/** Which a client has ready, and says in turn. */
+const WORDS = 16;
 
 class Client {
   readonly identity;
@@ -97,26 +99,29 @@ class Client {
 
   /**
    * From here on only bytes are counted, as in the bare client, and for so many frames' length of them as many chunks are asked for: what is
-   * measured is the gateway, and not how a client takes messages apart.
+   * measured is the gateway, and not how a client takes messages apart or puts them together: it has a processor of its own, and that is not to
+   * be what the gateway waits for.
    */
   ask(hashes: Bytes[], frame: number): void {
     const stream = this.#stream;
     if (stream === null) return;
     const topic = utf8(topicOf('want', this.id));
     const some = (): Bytes => hashes[Math.floor(Math.random() * hashes.length)] ?? new Uint8Array(32);
-    const askFor = (count: number): void => {
+    const wordFor = (count: number): Bytes => {
       const payload = encodeAs(want, { v: 1, hashes: Array.from({ length: count }, some) }, 'want');
-      stream.write(Buffer.concat([publishHead(topic, payload.length), payload]));
+      return new Uint8Array(Buffer.concat([publishHead(topic, payload.length), payload]));
     };
+    const words = Array.from({ length: WORDS }, () => wordFor(TOGETHER));
     stream.unpipe();
     stream.removeAllListeners('data');
     let asked = LIMITS.wantWindowMost;
     stream.on('data', (data: Uint8Array) => {
       this.bytes += data.length;
-      for (; this.bytes / frame > asked + TOGETHER - LIMITS.wantWindowMost; asked += TOGETHER) askFor(TOGETHER);
+      for (; this.bytes / frame > asked + TOGETHER - LIMITS.wantWindowMost; asked += TOGETHER)
+        stream.write(words[(asked / TOGETHER) % WORDS] ?? '');
     });
     stream.resume();
-    askFor(LIMITS.wantWindowMost);
+    stream.write(wordFor(LIMITS.wantWindowMost));
   }
 
   /** One record, if the one before was acknowledged. */

@@ -11,6 +11,10 @@ export interface Peer {
   bytes(pair: Pair, scratch: string): number | null;
 }
 
+/** As it comes, and as many to the mebibyte as here. */
+const CASYNC_BYTES = 64 * 1024;
+const OUR_BYTES = 16 * 1024;
+
 const has = (tool: string): boolean => spawnSync(tool, ['--version'], { stdio: 'ignore' }).status === 0;
 
 const run = (command: string, args: string[], cwd: string): string =>
@@ -32,17 +36,32 @@ const filesBelow = (path: string): Map<string, number> =>
       .filter(([name]) => name.endsWith('.cacnk')),
   );
 
-const casync = (pair: Pair, scratch: string): number | null => {
-  if (!has('casync')) return null;
-  const stores = (['old', 'new'] as const).map((side) => {
-    const store = join(scratch, `${side}.castr`);
-    run('casync', ['make', '--without=all', '--with=symlinks', `--store=${store}`, join(scratch, `${side}.caidx`), pair[side]], scratch);
-    return filesBelow(store);
-  });
-  const [before = new Map<string, number>(), after = new Map<string, number>()] = stores;
-  const fresh = [...after].reduce((sum, [name, bytes]) => sum + (before.has(name) ? 0 : bytes), 0);
-  return fresh + statSync(join(scratch, 'new.caidx')).size;
-};
+/** `chunkBytes`: on average. */
+const casync =
+  (chunkBytes: number) =>
+  (pair: Pair, scratch: string): number | null => {
+    if (!has('casync')) return null;
+    const stores = (['old', 'new'] as const).map((side) => {
+      const store = join(scratch, `${side}.castr`);
+      run(
+        'casync',
+        [
+          'make',
+          `--chunk-size=${chunkBytes}`,
+          '--without=all',
+          '--with=symlinks',
+          `--store=${store}`,
+          join(scratch, `${side}.caidx`),
+          pair[side],
+        ],
+        scratch,
+      );
+      return filesBelow(store);
+    });
+    const [before = new Map<string, number>(), after = new Map<string, number>()] = stores;
+    const fresh = [...after].reduce((sum, [name, bytes]) => sum + (before.has(name) ? 0 : bytes), 0);
+    return fresh + statSync(join(scratch, 'new.caidx')).size;
+  };
 
 const tar = (scratch: string, from: string, to: string): string => {
   const file = join(scratch, to);
@@ -66,7 +85,8 @@ const full = (pair: Pair, scratch: string): number | null => {
 };
 
 export const PEERS: Peer[] = [
-  { name: 'casync', chunks: true, bytes: casync },
+  { name: 'casync', chunks: true, bytes: casync(CASYNC_BYTES) },
+  { name: 'casync, chunks as long as ours', chunks: true, bytes: casync(OUR_BYTES) },
   { name: 'rsync -z', chunks: false, bytes: rsync },
   { name: 'zstd --patch-from -19', chunks: false, bytes: patch },
   { name: 'all of it, zstd -19', chunks: false, bytes: full },
