@@ -4,8 +4,7 @@ import type { Command } from 'commander';
 import { refuse } from '../runtime/protocol/errors.ts';
 import { type Wanted, writeBeside } from './beside/beside.ts';
 import { materialsOf } from './beside/materials.ts';
-import type { Board } from './boards/board.ts';
-import { BOARDS } from './boards/boards.ts';
+import { BOARDS, boardNamed, namesOf } from './boards/boards.ts';
 import { flashImage } from './flash.ts';
 import { buildImage } from './image.ts';
 import { inspectImage } from './inspect.ts';
@@ -49,10 +48,6 @@ interface Made {
   seconds: number;
 }
 
-const boardNamed = (name: string): Board =>
-  BOARDS.find((board) => board.name === name) ??
-  refuse('bad-usage', `there is no board "${name}"; there are ${BOARDS.map((board) => board.name).join(', ')}`);
-
 const workOf = (name: string, flags: Flags, say: (line: string) => void): Work => {
   const started = process.hrtime.bigint();
   const seconds = (): string => (Number((process.hrtime.bigint() - started) / 100_000_000n) / 10).toFixed(1).padStart(6);
@@ -94,7 +89,7 @@ const MIB = 2 ** 20;
 const inMib = (bytes: number): string => `${(bytes / MIB).toFixed(1)} MiB`;
 
 const registerBuild = (image: Command, { print, say }: Terminal): void => {
-  const boards = BOARDS.map(({ name, says }) => `  ${name.padEnd(16)}${says}`).join('\n');
+  const boards = BOARDS.map((board) => `  ${namesOf(board).join(', ')}\n      ${board.says}`).join('\n');
   withStore(
     addVerb(image, 'build <board>', 'make an image that can be written to a card or a disk', 'image build generic-amd64 --out images'),
   )

@@ -4,6 +4,8 @@ import type { Tree } from '../tree.ts';
 
 export interface Board {
   name: string;
+  /** What else it may be asked for by: machines that one image is for. */
+  also?: string[];
   says: string;
   /** As Node says it, and as Debian does. */
   arch: 'x64' | 'arm64';

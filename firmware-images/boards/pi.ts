@@ -40,6 +40,8 @@ const WORLD = [
   'drivers/gpio/{gpio-brcmstb,gpio-pca953x}.ko.xz',
   'drivers/gpu/drm/vc4/*',
   'drivers/hid/{hid,hid-generic}.ko.xz',
+  // Says that the voltage was too low.
+  'drivers/hwmon/raspberrypi-hwmon.ko.xz',
   'drivers/hid/usbhid/usbhid.ko.xz',
   'drivers/i2c/{i2c-dev,i2c-smbus}.ko.xz',
   'drivers/i2c/busses/{i2c-bcm2835,i2c-designware*}.ko.xz',
@@ -56,6 +58,7 @@ const WORLD = [
 
 export const pi: Board = {
   name: 'pi',
+  also: ['pi-zero-2w', 'pi-3b', 'pi-4b', 'pi-5'],
   says: 'Raspberry Pi Zero 2 W, 3 B, 3 B+, 4 B and 5',
   arch: 'arm64',
   debianArch: 'arm64',

@@ -36,8 +36,13 @@ const BUILD_LIMIT_MS = 1_200_000;
 /** Where the first partition of an image begins, as mtools say it. */
 const BOOT_AT = '@@1M';
 
+/** Of any image. */
+export const ROOT_BYTES_MAX = 160_000_000;
+
 export interface TestImage {
   path: string;
+  /** Of the root, as it lies in its slot. */
+  rootBytes: number;
   kernelPath: string;
   firstPath: string;
   /** What its kernel is told. */
@@ -72,7 +77,7 @@ export const testImage = async (board: Board = genericAmd64): Promise<TestImage>
   writeFileSync(firstPath, parts.first);
   const benchPath = join(out, 'bench');
   await makeErofs(parts.bench, 'bench', benchPath);
-  const image = { path: report.image, kernelPath: parts.kernelPath, firstPath, commandLine, benchPath };
+  const image = { path: report.image, rootBytes: report.rootBytes, kernelPath: parts.kernelPath, firstPath, commandLine, benchPath };
   writeFileSync(note, JSON.stringify({ run: process.env.LICHEN_BOARD_RUN, image }));
   return image;
 };

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { pi } from '../../firmware-images/boards/pi.ts';
 import { ENTRY, uBoot } from '../../runtime/adapters/slots/u-boot.ts';
 import { PI_3B } from './hardware.ts';
-import { changeFolder, copySlot, type TestImage, takeFolder, testImage, writeCard } from './image.ts';
+import { changeFolder, copySlot, ROOT_BYTES_MAX, type TestImage, takeFolder, testImage, writeCard } from './image.ts';
 import { Machine } from './machine.ts';
 import { describeMainJob } from './main-job.ts';
 import { asFirmware } from './pi.ts';
@@ -40,6 +40,8 @@ const armedCard = (card: string, reword: (words: string) => string): void => {
     uBoot({ bootPath: boot, running: 'a' }).arm(reword(words));
   });
 };
+
+test('the root of what is the largest image is within its limit', () => expect(image.rootBytes).toBeLessThanOrEqual(ROOT_BYTES_MAX));
 
 /** How U-Boot and the board have left the slots. */
 const statesOn = (card: string) => {

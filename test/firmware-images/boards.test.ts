@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Board } from '../../firmware-images/boards/board.ts';
+import { boardNamed } from '../../firmware-images/boards/boards.ts';
 import { genericArm64 } from '../../firmware-images/boards/generic-arm64.ts';
 import { pi } from '../../firmware-images/boards/pi.ts';
 import { bootTree } from '../../firmware-images/boot-partition.ts';
@@ -137,4 +138,14 @@ test('a table for a firmware that reads no GPT names the first partition as FAT,
   const entry = (at: number): number[] => [table[at + 4] ?? 0, table.readUInt32LE(at + 8), table.readUInt32LE(at + 12)];
   expect(entry(446)).toEqual([0x0c, 2048, 128 * 2048]);
   expect(entry(462)).toEqual([0xee, 1, 2047]);
+});
+
+describe('a board', () => {
+  test.each(['pi', 'pi-zero-2w', 'pi-3b', 'pi-4b', 'pi-5'])('that is called %s has the image of all of them', (name) => {
+    expect(boardNamed(name)).toBe(pi);
+  });
+
+  test('that there is not is refused, and those that there are are told', () => {
+    expect(() => boardNamed('pi-6')).toThrow(/no board "pi-6"; there are generic-amd64, generic-arm64, pi, pi-zero-2w/);
+  });
 });
