@@ -113,7 +113,8 @@ const update = async (flags: UpdateFlags): Promise<void> => {
   const named = boardsOf(flags, owner, known);
   const plan = wavesOf(flags, named, known);
   if (flags.dryRun === true) {
-    const told = await planOf(openClient(flags), { ...wish, plan, known, kbitPerS: wholeNumber(flags.link, '--link', 1) });
+    const pace = { kbitPerS: wholeNumber(flags.link, '--link', 1), bakeMs: duration(flags.bake, '--bake') };
+    const told = await planOf(openClient(flags), { ...wish, ...pace, plan, known });
     const { publisher, release } = wish;
     return emit(flags, { owner, publisher, release: hexOr(release), boards: [], plan: told }, () => planText(told));
   }

@@ -67,7 +67,7 @@ describe('the plan of an update', () => {
     { ...image, release: 'aa', sequence: 2 },
     { ...image, release: 'bb', sequence: 3 },
     { ...image, release: 'cc', sequence: 9, missing: 4 },
-    { ...image, release: 'dd', sequence: 9, part: 'runtime' },
+    { ...image, release: 'dd', sequence: 9, part: 'runtime', image: 'pi' },
   ];
   const asked: unknown[] = [];
   // Of the client no more than this is used.
@@ -79,7 +79,7 @@ describe('the plan of an update', () => {
     },
   } as unknown as Client;
   const row = (board: string, release: string | null, kind = 'generic-amd64') =>
-    ({ board, offer: { image: { board: kind, parts: ['system'] } }, system: { release } }) as unknown as Board;
+    ({ board, offer: { image: { board: kind, parts: ['system'] } }, system: { release }, runtime: { release: 'ee' } }) as unknown as Board;
 
   test('says who is given what after what, and how much of it', async () => {
     const known = [row('one', 'aa'), row('two', null), row('three', 'bb'), row('four', 'aa', 'pi')];
@@ -87,24 +87,31 @@ describe('the plan of an update', () => {
       { who: 'the first 1', boards: ['one'] },
       { who: 'all others', boards: ['two', 'three', 'four'] },
     ];
-    const told = await planOf(client, { publisher: PUBLISHER, plan, known, kbitPerS: 100 });
-    const given = { release: 'bb', bytes: 1_500_000, minutes: 2 };
+    const told = await planOf(client, { publisher: PUBLISHER, plan, known, kbitPerS: 100, bakeMs: 600_000 });
+    const system = { part: 'system' };
+    const given = { ...system, release: 'bb', bytes: 1_500_000, minutes: 2 };
     expect(told.waves).toEqual([
-      { who: 'the first 1', boards: [{ board: 'one', before: 'aa', ...given }] },
+      { who: 'the first 1', afterMinutes: 0, boards: [{ board: 'one', before: 'aa', ...given }] },
       {
         who: 'all others',
+        afterMinutes: 12,
         boards: [
           { board: 'two', before: null, ...given },
-          { board: 'three', before: 'bb', release: 'bb', bytes: 0, minutes: 0 },
-          { board: 'four', before: 'aa', release: null, bytes: 0, minutes: 0 },
+          { ...system, board: 'three', before: 'bb', release: 'bb', bytes: 0, minutes: 0 },
+          { ...system, board: 'four', before: 'aa', release: null, bytes: 0, minutes: 0 },
+          { board: 'four', part: 'runtime', before: 'ee', release: 'dd', bytes: 1_500_000, minutes: 2 },
         ],
       },
     ]);
     expect(asked).toEqual([
       { path: { release: 'bb' }, query: { from: 'aa' } },
       { path: { release: 'bb' }, query: {} },
+      { path: { release: 'dd' }, query: {} },
     ]);
-    expect(planText(told)).toMatch(/wave 1, the first 1: 1 of them\n {2}board one: aa to bb, at most 1\.4 MiB, 2 min\nwave 2/);
+    expect(planText(told)).toMatch(
+      /wave 1, the first 1: 1 of them\n {2}board one: aa to bb, at most 1\.4 MiB, 2 min\nwave 2, all others, 12 min later: 3 of them\n/,
+    );
+    expect(planText(told)).toMatch(/board four, its runtime: ee to dd/);
   });
 });
 
