@@ -28,6 +28,18 @@ const REPOSITORY = '/mnt/repository';
 /** Sectors of a disk: a script that a shell reads off one must fill whole ones. */
 const SECTOR = 512;
 
+/** A disk from which the shell reads it that stands in for the first process. */
+export const writeScript = (path: string, script: string): void => {
+  const text = Buffer.from(script);
+  writeFileSync(path, Buffer.concat([text, Buffer.alloc(SECTOR - (text.length % SECTOR), '\n')]));
+};
+
+/** What a kernel is told whose first process is the shell that reads such a disk. */
+export const wordsFor = (image: TestImage, scriptDisk: string): string => {
+  const words = image.commandLine.split(' ').filter((word) => word.startsWith('lichen.'));
+  return [...words, `console=ttyS0 panic=-1 loglevel=4 mitigations=off init=/usr/bin/sh -- ${scriptDisk}`].join(' ');
+};
+
 /** The product's own first process and start; only what it starts at last is another thing. */
 const firstScript = (files: string[], without: RegExp | null): string => `mount -t tmpfs bench /mnt
 mkdir ${REPOSITORY} /mnt/bench /mnt/shared /mnt/written /mnt/work
@@ -107,17 +119,14 @@ export const runInside = async (image: TestImage, files: string[], without: RegE
   const [card, bench, script] = [join(folder, 'card'), join(folder, 'bench'), join(folder, 'script')];
   writeCard(image, card);
   execFileSync('mkfs.erofs', ['--quiet', '-x-1', `--exclude-regex=${LEFT_OUT}`, bench, root]);
-  const text = Buffer.from(firstScript(files, without));
-  writeFileSync(script, Buffer.concat([text, Buffer.alloc(SECTOR - (text.length % SECTOR), '\n')]));
-  const words = image.commandLine.split(' ').filter((word) => word.startsWith('lichen.'));
-  const commandLine = [...words, 'console=ttyS0 panic=-1 loglevel=4 mitigations=off init=/usr/bin/sh -- /dev/vdc'].join(' ');
+  writeScript(script, firstScript(files, without));
   const disks = [
     { path: card },
     { path: bench, readonly: true },
     { path: script, readonly: true },
     { path: image.benchPath, readonly: true },
   ];
-  const machine = new Machine({ disks, memoryMib: 2048, direct: { ...image, commandLine } });
+  const machine = new Machine({ disks, memoryMib: 2048, direct: { ...image, commandLine: wordsFor(image, '/dev/vdc') } });
   try {
     await machine.ended(RUN_LIMIT_MS);
     if (machine.result.trim() === '') throw new Error(`the board told nothing; it said:\n${machine.transcript}`);

@@ -27,6 +27,8 @@ export interface Wanted {
   monitorPath: string | null;
   /** What its clock says at the start. */
   clock: string | undefined;
+  /** Besides all this, as QEMU's `-device` has them. */
+  devices: string[];
 }
 
 export interface Hardware {
@@ -58,7 +60,8 @@ const virtioDisks = ({ disks }: Wanted): string[] =>
     ...['-device', `virtio-blk-pci,drive=disk${at}`],
   ]);
 
-const virtioRest = ({ memoryMib, processors, wire, clock, monitorPath }: Wanted): string[] => [
+const virtioRest = ({ memoryMib, processors, wire, clock, devices, monitorPath }: Wanted): string[] => [
+  ...devices.flatMap((device) => ['-device', device]),
   ...(monitorPath === null ? [] : ['-monitor', `unix:${monitorPath},server=on,wait=off`, '-device', 'qemu-xhci']),
   ...[
     '-m',

@@ -30,6 +30,8 @@ export interface MachineOptions {
   plugs?: boolean;
   /** What its clock says at the start, as ISO 8601; else the time of this machine. */
   clock?: string;
+  /** Besides all this, as QEMU's `-device` has them. */
+  devices?: string[];
 }
 
 /** The host as the board sees it. */
@@ -63,11 +65,12 @@ export class Machine {
       alone = false,
       plugs = false,
       clock,
+      devices = [],
     } = options;
     const stalls = reboots ? hardware.stalls : undefined;
     const monitorPath = plugs || stalls !== undefined ? this.#monitorPath : null;
     const wire = alone ? null : wireTo(reaches, shows);
-    const wanted = { disks, memoryMib, processors, direct, reboots, clock, folder: this.#folder, wire, monitorPath };
+    const wanted = { disks, memoryMib, processors, direct, reboots, clock, devices, folder: this.#folder, wire, monitorPath };
     this.#child = spawn(hardware.emulator, hardware.arguments(wanted), { stdio: ['ignore', 'pipe', 'pipe'] });
     const wake = (): void => {
       for (const look of this.#watchers) look();

@@ -35,6 +35,8 @@ export interface Kind {
   board: Board;
   hardware: Hardware;
   cardBytes?: number;
+  /** What its clock says at the start, as ISO 8601; else the right time. */
+  clock?: string;
   /** How a machine without firmware of its own is started from its card; `folder`: for what is taken off it. */
   direct?: (card: string, folder: string) => Direct;
 }
@@ -51,7 +53,7 @@ export interface Job {
 }
 
 /** `more`: what is tried with that board then. */
-export const describeMainJob = ({ board: kind, hardware, cardBytes, direct }: Kind, more?: (job: () => Job) => void): void => {
+export const describeMainJob = ({ board: kind, hardware, cardBytes, clock, direct }: Kind, more?: (job: () => Job) => void): void => {
   describe(kind.name, () => {
     let folder: string;
     let image: TestImage;
@@ -69,6 +71,7 @@ export const describeMainJob = ({ board: kind, hardware, cardBytes, direct }: Ki
         reboots: more !== undefined,
       },
       ...(direct !== undefined && { direct: direct(card, folder) }),
+      ...(clock !== undefined && { clock }),
     });
 
     /** As a person does it: the image on a card, and one file beside it. */
