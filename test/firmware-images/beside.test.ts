@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Validator } from '@cfworker/json-schema';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { writeBeside } from '../../firmware-images/beside/beside.ts';
 import { bmapOf, rangesOf } from '../../firmware-images/beside/bmap.ts';
@@ -165,14 +166,18 @@ test('an image is packed once: again only when it is another, or what lies there
   expect(said).toHaveLength(3);
 });
 
+/** doc/json-schema/os-list-schema.json of rpi-imager, commit 72ad117 (2026-08-17), without its examples, titles and identifiers. */
+const IMAGER_LIST = new Validator(JSON.parse(readFileSync(new URL('imager-list.schema.json', import.meta.url), 'utf8')), '7', false);
+
 test('Imager is told all that its list must have', () => {
   const sizes = { extract_size: 6, extract_sha256: 'ab', image_download_size: 5 };
   const list = JSON.parse(
     listOf({ board: pi, file: 'lichen-pi.img.xz', imager: { url: 'https://example.org/x', date: '2026-11-29' }, sizes }),
   );
   const [entry] = list.os_list;
-  // doc/json-schema/os-list-schema.json of rpi-imager, and `devices`, by which it hides what is for another board.
-  for (const key of ['name', 'description', 'icon', 'url', 'release_date']) expect(typeof entry[key], key).toBe('string');
+  expect(IMAGER_LIST.validate(list).errors).toEqual([]);
+  for (const key of ['name', 'description', 'icon', 'url', 'release_date'])
+    expect(IMAGER_LIST.validate({ os_list: [{ ...entry, [key]: 7 }] }).valid, key).toBe(false);
   expect(entry).toMatchObject({
     ...sizes,
     url: 'https://example.org/x/lichen-pi.img.xz',
