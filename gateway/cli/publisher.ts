@@ -129,7 +129,7 @@ export const register = (noun: Command): void => {
     ),
   )
     .option('--key <key...>', 'a further key (hex or file) that signs releases')
-    .option('--drop-key <key...>', 'a key (hex or file) that signs no more')
+    .option('--drop-key <key...>', 'a key (hex or file) that signs no more; what it signed is begun nowhere any more')
     .action(next);
   addSigning(
     addVerb(noun, {

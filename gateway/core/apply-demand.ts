@@ -35,11 +35,13 @@ export const openManifest = (rows: Rows, context: Context, body: Bytes): Sealed<
   return sealed;
 };
 
-/** Its publisher has since taken back the key that signed it. */
+/** Its publisher has since taken back the key that signed it: no board that knows of it would begin it. */
 export const isWithdrawn = (rows: Rows, release: string): boolean => {
   const manifest = manifests.get(rows, release);
   const publisher = manifest === null ? null : publishers.get(rows, manifest.doc.publisher);
-  return publisher?.doc.revoked.some((key) => manifest !== null && equal(key, manifest.signer)) === true;
+  if (manifest === null || publisher === null) return false;
+  const isSigner = (key: Bytes): boolean => equal(key, manifest.signer);
+  return publisher.doc.revoked.some(isSigner) || !publisher.doc.keys.some(isSigner);
 };
 
 export const applyManifest = (rows: Rows, context: Context, body: Bytes): void => {

@@ -12,7 +12,7 @@ import { guardedFor } from './grants.ts';
 import type { HeldLease } from './leased.ts';
 import { leftFor } from './purse.ts';
 import type { Candidate } from './rooms.ts';
-import { manifests, vouchers } from './tables.ts';
+import { manifests, publishers, vouchers } from './tables.ts';
 
 export interface Instance {
   id: RequestId;
@@ -67,7 +67,8 @@ export const contract = (
     owner: binding.owner,
     binding: binding.version,
     release,
-    publisher: manifest.publisher,
+    // Whoever is given it comes to know of all that its publisher has taken back.
+    publisher: publishers.get(rows, manifest.doc.publisher)?.hash ?? manifest.publisher,
     limits: leasedLimits(rows, request, manifest.doc),
     rates: binding.rates,
     currency: chosen.tier === 'dev' ? NOT_PAYABLE : binding.currency,

@@ -89,7 +89,7 @@ const checkFallback = (work: Work, manifest: Manifest, { fallback, release, para
   const other = manifests.get(work, key)?.doc ?? refuse('not-found', `release ${key} to fall back to is not known here; push it first`);
   if (equal(fallback.release, release)) refuse('bad-schema', 'a release cannot fall back to itself');
   if (other.publisher !== manifest.publisher) refuse('wrong-publisher', `release ${key} to fall back to is of another publisher`);
-  if (isWithdrawn(work, key)) refuse('revoked-key', 'the publisher has revoked the key that signed the release to fall back to');
+  if (isWithdrawn(work, key)) refuse('revoked-key', 'the publisher has taken back the key that signed the release to fall back to');
   givenTo(other, knownTo(other, parameters));
   checkHere(work, key);
 };
@@ -105,7 +105,7 @@ const pushRequest: Push = (work, service, body, now) => {
     refuse('not-offered', `${value.name} keeps onIsolation ${held.doc.onIsolation}; make a request of another name`);
   const manifest =
     manifests.get(work, hex(value.release)) ?? refuse('not-found', `release ${hex(value.release)} is not known here; push it first`);
-  if (isWithdrawn(work, hex(value.release))) refuse('revoked-key', 'the publisher has revoked the key that signed the release');
+  if (isWithdrawn(work, hex(value.release))) refuse('revoked-key', 'the publisher has taken back the key that signed the release');
   const refused = releases.get(work, hex(value.release))?.refused ?? '';
   if (refused !== '') refuse('bad-release', `release ${hex(value.release)} is refused: ${refused}`);
   checkRunnable(manifest.doc);

@@ -3,8 +3,8 @@ import { checkDemands } from '../core/capacity.ts';
 import { systemManifests } from '../core/system-tables.ts';
 import { documents, instances, manifests } from '../core/tables.ts';
 import { leaseToRun, releaseOf } from '../core/trial.ts';
-import { openManifest } from '../core/trust.ts';
-import { type Bytes, hex } from '../protocol/bytes.ts';
+import { openManifest, openPublisher } from '../core/trust.ts';
+import { type Bytes, equal, hex } from '../protocol/bytes.ts';
 import { asLichenError } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { unsealMany } from '../protocol/noun.ts';
@@ -13,6 +13,25 @@ import type { Manifest } from '../protocol/nouns/release.ts';
 import { publisherNoun } from '../protocol/nouns/trust.ts';
 import { checkManifest, checkRunnable } from '../protocol/soundness.ts';
 import type { Board, Work } from './events.ts';
+import { newestKnown } from './remember.ts';
+
+const NONE = new Uint8Array();
+
+/** A manifest as a lease, or a wish, names it with its publisher's version. `stands`: it was begun, whatever has become of its key since. */
+export const openSigned = (
+  work: Work,
+  board: Board,
+  named: Pick<Lease, 'release' | 'publisher'>,
+  document: Bytes,
+  stands: boolean,
+): Manifest => {
+  const versions = openPublisher(board.crypto, publisherChain(work, board, named.publisher).held);
+  const newest = newestKnown(work, versions);
+  return openManifest(board.crypto, named, versions, stands ? null : newest, document);
+};
+
+/** Its release was begun with. */
+const stands = (work: Work, { lease, release }: Lease): boolean => equal(instances.get(work, lease)?.began ?? NONE, release);
 
 /** The verified manifest of a lease's release, once its documents are held. Throws why it may not run. */
 export const manifestFor = (work: Work, board: Board, lease: Lease): Manifest | null => {
@@ -21,7 +40,7 @@ export const manifestFor = (work: Work, board: Board, lease: Lease): Manifest | 
   const manifest = documents.get(work, hex(lease.release));
   const publisher = publisherChain(work, board, lease.publisher);
   if (manifest === null || publisher.missing !== null) return null;
-  const opened = openManifest(board.crypto, lease, publisher.held, manifest);
+  const opened = openSigned(work, board, lease, manifest, stands(work, lease));
   checkManifest(opened);
   checkRunnable(opened);
   checkDemands(board.offer, opened, lease);
@@ -62,14 +81,16 @@ export const publisherChain = (work: Work, board: Board, newest: Bytes): { held:
 
 /**
  * A document's hash is that of its payload, so what carries another's signature may stand in its place. It is asked for
- * anew when the lease is next assigned, unless another lease was verified with it.
+ * anew when the lease is next assigned, unless a lease was verified with it: what that runs needs it after a power cut.
  */
 export const forgetUnverified = (work: Work, board: Board, lease: Lease): void => {
   if (manifestOf(work, board, hex(lease.release)) !== null) return;
   documents.remove(work, hex(lease.release));
+  const verified = instances.all(work).filter(({ key, value: { opened } }) => opened || manifests.get(work, key) !== null);
+  const kept = new Set(verified.flatMap(({ value }) => publisherChain(work, board, value.lease.publisher).hashes));
   for (let next: Bytes | null = lease.publisher; next !== null; ) {
     const document: Bytes | null = documents.get(work, hex(next));
-    documents.remove(work, hex(next));
+    if (!kept.has(hex(next))) documents.remove(work, hex(next));
     next = document === null ? null : previousOf(board, document);
   }
 };

@@ -9,7 +9,6 @@ import {
   updates,
 } from '../core/system-tables.ts';
 import { contents, documents } from '../core/tables.ts';
-import { openManifest } from '../core/trust.ts';
 import { mayTryAgain, objectionToWish } from '../core/update.ts';
 import { equal, hex } from '../protocol/bytes.ts';
 import { asLichenError, type ErrorCode, refuse } from '../protocol/errors.ts';
@@ -23,7 +22,7 @@ import { BUSY } from './content.ts';
 import { needDocuments } from './documents.ts';
 import type { Board, Work } from './events.ts';
 import { documentOf, obeyUpkeep, openUpkeep } from './upkeep.ts';
-import { publisherChain } from './verified.ts';
+import { openSigned, publisherChain } from './verified.ts';
 
 interface Named {
   release: Uint8Array;
@@ -36,8 +35,8 @@ const isHere = (work: Work, board: Board, named: Named, now: Instant): boolean =
   return needDocuments(work, [named.release, named.upkeep, ...(missing === null ? [] : [missing])], now) && missing === null;
 };
 
-const openSystem = (work: Work, board: Board, part: Part, named: Named, { publisher, release }: Upkeep): Manifest => {
-  const manifest = openManifest(board.crypto, named, publisherChain(work, board, named.publisher).held, documentOf(work, named.release));
+const openSystem = (work: Work, board: Board, part: Part, named: Named, { publisher, release }: Upkeep, runs: boolean): Manifest => {
+  const manifest = openSigned(work, board, named, documentOf(work, named.release), runs);
   checkManifest(manifest);
   const kind = board.offer.image?.board;
   if (manifest.image === undefined || (manifest.image.part ?? 'system') !== part) refuse('bad-release', `it is no ${part} of a board`);
@@ -60,8 +59,8 @@ const forget = (work: Work, release: string): void => {
 };
 
 const take = (work: Work, board: Board, part: Part, named: Named, upkeep: Upkeep, found: SlotsSeen): void => {
-  const manifest = openSystem(work, board, part, named, upkeep);
   const release = hex(named.release);
+  const manifest = openSystem(work, board, part, named, upkeep, found.state.runningRelease === release);
   obeyUpkeep(work, upkeep);
   systemManifests.put(work, manifest, release);
   const before = updates.get(work, part);

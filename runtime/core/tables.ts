@@ -10,7 +10,21 @@ import type { Manifest } from '../protocol/nouns/release.ts';
 import { fallback } from '../protocol/nouns/request.ts';
 import { gatewayEntry, operatorSchema } from '../protocol/nouns/trust.ts';
 import { windows } from '../protocol/nouns/windows.ts';
-import { bytes, gatewayId, hash, kept, leaseId, operatorId, ownerId, positive, shareId, text, uint, wallMs } from '../protocol/schema.ts';
+import {
+  bytes,
+  gatewayId,
+  hash,
+  kept,
+  leaseId,
+  operatorId,
+  ownerId,
+  positive,
+  publicKey,
+  shareId,
+  text,
+  uint,
+  wallMs,
+} from '../protocol/schema.ts';
 import type { Said } from '../protocol/shares.ts';
 import { bytesTable, table, volatileTable } from '../turn/table.ts';
 import type { FilePieces } from './pieces.ts';
@@ -46,6 +60,11 @@ export const closings = table('closing', leaseId);
 export const outbox = bytesTable('outbox', LIMITS.usageRecordBytes);
 export const assignments = table('assignment', v.strictObject({ tenure: positive, seq: positive }));
 export const documents = bytesTable('document', LIMITS.packetBytes);
+/**
+ * publisher → the newest version of its trust document that was ever verified here, beyond the first. `order`: of the rows of
+ * one table the one put last has the highest.
+ */
+export const publishers = table('publisher', v.strictObject({ version: positive, hash, keys: v.array(publicKey), order: uint }));
 /** A lower bound of wall time that survives a power cut. */
 export const floors = table('floor', v.strictObject({ wallMs }));
 

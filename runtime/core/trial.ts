@@ -21,6 +21,9 @@ export const leaseToRun = (instance: Instance): Lease => ({ ...instance.lease, r
 /** What runs, or ran last, is not what is to run. */
 export const isOther = (instance: Instance): boolean => instance.began !== null && !equal(instance.began, releaseOf(instance));
 
+/** What is to run was begun under this lease before. */
+export const hasBegun = (instance: Instance): boolean => instance.began !== null && !isOther(instance);
+
 /**
  * What becomes of `/data` as the release before left it. Taken before one on trial begins that asks for it (`snapshots`), given
  * back to what takes its place again, and else not needed.

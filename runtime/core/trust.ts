@@ -40,26 +40,57 @@ export const openRequest = (crypto: Crypto, lease: Lease, hash: Bytes, document:
   return value;
 };
 
-/** The newest of a publisher's versions, each signed by the roots of the one before. `chain`: the first one first. */
-const openPublisher = (crypto: Crypto, chain: Bytes[]): MultiSealed<PublisherDoc> =>
-  chain.reduce<MultiSealed<PublisherDoc> | null>((held, document) => unsealPublisher(crypto, document, held?.value ?? null), null) ??
-  refuse('unknown-key', 'no trust document of the publisher');
+type Version = MultiSealed<PublisherDoc>;
 
-/** Errors: `wrong-publisher`, `revoked-key`, and those of a trust document. */
+/** A publisher's versions, the first one first, each signed by the roots of the one before. */
+export const openPublisher = (crypto: Crypto, chain: Bytes[]): Version[] => {
+  const versions: Version[] = [];
+  for (const document of chain) versions.push(unsealPublisher(crypto, document, versions.at(-1)?.value ?? null));
+  return versions;
+};
+
+/** What a board keeps of the newest version of a publisher that it has verified: `keys` may sign by it. */
+export interface Newest {
+  version: number;
+  hash: Bytes;
+  keys: Bytes[];
+}
+
+const isAmong = (keys: Bytes[], key: Bytes): boolean => keys.some((one) => equal(one, key));
+
+const newestIn = (versions: Version[]): Version => versions.at(-1) ?? refuse('unknown-key', 'no trust document of the publisher');
+
+/** Once these versions are known too. Error: `fork`, when what is newer does not follow on what was known. */
+export const newestOf = (known: Newest | null, versions: Version[]): Newest => {
+  const { value, hash } = newestIn(versions);
+  if (known !== null && known.version >= value.version) return known;
+  const follows = known === null || equal(versions[known.version - 1]?.hash ?? new Uint8Array(), known.hash);
+  if (!follows) refuse('fork', `version ${value.version} of ${value.name} does not follow on the version ${known.version} known`);
+  return { version: value.version, hash, keys: value.keys.filter((key) => !isAmong(value.revoked, key)) };
+};
+
+/**
+ * `versions`: up to the one that the lease names. `newest`: by which its key has to be good as well; null: what was begun
+ * already stands. Errors: `wrong-publisher`, `revoked-key`.
+ */
 export const openManifest = (
   crypto: Crypto,
   lease: Pick<Lease, 'release' | 'publisher'>,
-  publisherChain: Bytes[],
+  versions: Version[],
+  newest: Newest | null,
   document: Bytes,
 ): Manifest => {
-  const sealed = unseal(crypto, manifestNoun, document);
-  if (!equal(sealed.hash, lease.release)) refuse('unassigned', 'the manifest is not the release that was assigned');
-  const publisher = openPublisher(crypto, publisherChain);
-  if (!equal(publisher.hash, lease.publisher) || publisher.value.publisher !== sealed.value.publisher)
+  const { value, hash, signer } = unseal(crypto, manifestNoun, document);
+  if (!equal(hash, lease.release)) refuse('unassigned', 'the manifest is not the release that was assigned');
+  const { value: named, hash: namedHash } = newestIn(versions);
+  if (!equal(namedHash, lease.publisher) || named.publisher !== value.publisher)
     refuse('wrong-publisher', "the trust document is another publisher's");
-  if (!publisher.value.keys.some((key) => equal(key, sealed.signer)))
-    refuse('wrong-publisher', `the key is not one of ${publisher.value.name}'s`);
-  if (publisher.value.revoked.some((key) => equal(key, sealed.signer)))
-    refuse('revoked-key', `${publisher.value.name} has revoked the key`);
-  return sealed.value;
+  if (!isAmong(named.keys, signer)) refuse('wrong-publisher', `the key is not one of ${named.name}'s`);
+  if (isAmong(named.revoked, signer)) refuse('revoked-key', `${named.name} has revoked the key`);
+  if (newest !== null && !isAmong(newest.keys, signer))
+    refuse(
+      'revoked-key',
+      `by version ${newest.version} of ${named.name}, which is known here, the key signs no more; named was ${named.version}`,
+    );
+  return value;
 };

@@ -135,6 +135,8 @@ export const LIMITS = {
   outboxRecords: 100_000,
   /** Leases of which a board remembers that it closed them: a gateway that has not heard so may list them again. */
   closedLeases: 1024,
+  /** Publishers of which a board knows the newest version. */
+  remembered: 1024,
   rootKeys: 16,
   gateways: 96,
   /** Of a file that whoever wrote a card left on it: bytes, Wi-Fi networks, addresses of the first gateway. */

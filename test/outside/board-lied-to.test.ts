@@ -16,7 +16,7 @@ import { chunk } from '../../runtime/protocol/nouns/messages.ts';
 import { manifestNoun } from '../../runtime/protocol/nouns/release.ts';
 import { requestNoun } from '../../runtime/protocol/nouns/request.ts';
 import { until } from '../../sim/harness/wait.ts';
-import { fileOf, LASTING, releaseOf, requestOf, secondPublisher, secondReleaseKey, smallRelease } from './documents.ts';
+import { fileOf, LASTING, releaseOf, requestOf, smallRelease } from './documents.ts';
 import { federate, PATIENCE_MS } from './gateway.ts';
 import { type Assigned, Liar, leaseIn, payloadIn } from './liar.ts';
 import { person } from './person.ts';
@@ -163,19 +163,6 @@ test("a lease with another publisher's trust document", async () => {
   liar.assign([{ ...honest, lease }, honest]);
   await liar.reported(honest.lease, ({ state }) => state === 'running');
   await liar.reported(lease, ({ state }) => state === 'refused');
-});
-
-test('a release whose key its publisher has revoked', async () => {
-  const release = smallRelease('revoked');
-  const honest = liar.honest('revoked', release);
-  liar.shelve(secondPublisher.document);
-  const publisher = nodeCrypto.sha256(payloadIn(secondPublisher.document));
-  const lease = liar.lease('revoked', release, { publisher, term: 2 });
-  await nothingHappened(() => liar.assign([{ ...honest, lease }]), '', 'revoked-key', /meadow has revoked the key/);
-  // Signed anew by the key that took its place.
-  const next = smallRelease('revoked', 2, {}, secondReleaseKey.signer);
-  liar.honest('revoked', next);
-  await runs({ ...liar.honest('revoked', next, { publisher, term: 3 }, requestOf('revoked', next.hash, { sequence: 2 })) });
 });
 
 test('an older assignment', async () => {

@@ -168,7 +168,7 @@ test("a publisher's key is revoked: nothing new is taken or placed of it", async
   const door = await gateway.mqtt();
   expect(await door.push(smallRelease('late').document)).toMatchObject(answered('revoked-key', /meadow has revoked the key/));
   await refusedPush(gateway, smallRelease('late').document, 'revoked-key', /meadow has revoked the key/);
-  await refusedPush(gateway, requestOf('again', release.hash).document, 'revoked-key', /the publisher has revoked the key/);
+  await refusedPush(gateway, requestOf('again', release.hash).document, 'revoked-key', /the publisher has taken back the key/);
   // The very document that was accepted before is answered as it was then, and changes nothing.
   await gateway.accepts(publisher.document);
   const mended = smallRelease('echo', 2, {}, secondReleaseKey.signer);

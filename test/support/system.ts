@@ -101,18 +101,18 @@ export const upkeep = (changes: Partial<Upkeep> = {}): Upkeep => ({
   ...changes,
 });
 
-/** All gateways assign it from now on. */
+/** All gateways assign it from now on. `publisher`: the version that they name, when it is not the first. */
 export const assign = (
   world: BoardWorld,
   { release, document, content, manifest }: System,
   word: Upkeep = upkeep(),
   by = 'owner',
+  publisher = hashOf(publisherNoun, publisherDoc()),
 ): void => {
   const field = manifest.image?.part === 'runtime' ? 'runtime' : 'image';
   const doc = publisherDoc();
-  const publisher = hashOf(publisherNoun, doc);
   const signed = hashOf(upkeepNoun, word);
-  world.hold([publisher, signedPublisher(doc)], [release, document], [signed, seal(upkeepNoun, word, keyOf(by))]);
+  world.hold([hashOf(publisherNoun, doc), signedPublisher(doc)], [release, document], [signed, seal(upkeepNoun, word, keyOf(by))]);
   for (const [hash, bytes] of content) world.home.shelf.held.set(hash, bytes);
   for (const gateway of world.gateways) {
     gateway.forge.desired = { ...gateway.forge.desired, [field]: { release, publisher, upkeep: signed } };

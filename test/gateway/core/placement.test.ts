@@ -4,6 +4,7 @@ import { currentLease } from '../../../gateway/core/leased.ts';
 import { costMicro, ZERO } from '../../../runtime/protocol/money.ts';
 import type { Lease } from '../../../runtime/protocol/nouns/lease.ts';
 import { type Request, requestIdOf, voucherNoun } from '../../../runtime/protocol/nouns/request.ts';
+import { publisherNoun } from '../../../runtime/protocol/nouns/trust.ts';
 import { rendezvous } from '../../../runtime/protocol/rendezvous.ts';
 import { keyOf, testCrypto } from '../../support/crypto.ts';
 import {
@@ -199,9 +200,12 @@ describe('an instance', () => {
     other.connect(node);
     world.pass(1000);
     expect(other.leases).toEqual([]);
-    node.accept(signedPublisher(nextPublisher(back, { revoked: [] })));
+    const third = nextPublisher(back, { revoked: [] });
+    node.accept(signedPublisher(third));
     world.pass(500);
-    expect(other.leases).toHaveLength(1);
+    expect(other.leases, 'names the newest version, whichever the release came with').toMatchObject([
+      { publisher: hashOf(publisherNoun, third) },
+    ]);
   });
 
   test('is followed by one that may cost what is left, however often its request changes [metering-28]', () => {

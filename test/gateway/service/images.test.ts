@@ -101,6 +101,17 @@ describe('a board', () => {
     expect(assigned(board)).toBeUndefined();
   });
 
+  test('is not given one whose key its publisher lists no more', () => {
+    const { node, board, world } = opened();
+    node.accept(word());
+    give(node, system(2));
+    world.pass(2000);
+    expect(given(board)).toBe(hexOf(system(2)));
+    node.accept(signedPublisher(nextPublisher(doc, { keys: [keyOf('another key').publicKey] })));
+    world.pass(2000);
+    expect(assigned(board)).toBeUndefined();
+  });
+
   test('that does not say that its system can be replaced is given none', () => {
     const { node, board, world } = opened();
     board.offer = OFFER;

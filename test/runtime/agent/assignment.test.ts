@@ -2,15 +2,21 @@
 import { describe, expect, test } from 'vitest';
 import { fileKey } from '../../../runtime/core/content.ts';
 import { hex } from '../../../runtime/protocol/bytes.ts';
-import type { BoardId, GatewayId } from '../../../runtime/protocol/ids.ts';
+import type { BoardId, GatewayId, PublisherId } from '../../../runtime/protocol/ids.ts';
 import { seal, sealMany } from '../../../runtime/protocol/noun.ts';
 import { leaseNoun } from '../../../runtime/protocol/nouns/lease.ts';
 import { requestNoun } from '../../../runtime/protocol/nouns/request.ts';
-import { operatorNoun, publisherNoun } from '../../../runtime/protocol/nouns/trust.ts';
+import { operatorNoun, type PublisherDoc, publisherNoun, trustId } from '../../../runtime/protocol/nouns/trust.ts';
 import { BOARD, BoardWorld, placed } from '../../support/board-world.ts';
-import { keyOf } from '../../support/crypto.ts';
+import { keyOf, testCrypto } from '../../support/crypto.ts';
 import { hashOf, idOf, lease, operatorDoc, ROOTS, request } from '../../support/federation.ts';
 import { nextPublisher, publisherDoc, signedPublisher, smallRelease } from '../../support/small-release.ts';
+
+const OTHERS = ['another root', 'another root 2'];
+const anotherPublisher = (): PublisherDoc => {
+  const doc = publisherDoc({ roots: OTHERS.map((name) => keyOf(name).publicKey) });
+  return { ...doc, publisher: trustId(testCrypto, 'publisher', doc) as PublisherId };
+};
 
 const said = (world: BoardWorld, what: RegExp): boolean => world.journal.some((line) => what.test(line));
 const idle = (world: BoardWorld): void => expect(world.engine.did('start')).toEqual([]);
@@ -228,8 +234,8 @@ describe('a release', () => {
     const good = [8, 9, 10, 11, 12, 13]
       .map((index) => placed(world, { lease: { index } }))
       .sort((a, b) => (a.lease.lease < b.lease.lease ? 1 : -1))[0]!;
-    const other = nextPublisher(publisherDoc(), { keys: [keyOf('new key').publicKey] });
-    world.hold([hashOf(publisherNoun, other), signedPublisher(other)]);
+    const other = anotherPublisher();
+    world.hold([hashOf(publisherNoun, other), sealMany(publisherNoun, other, OTHERS.map(keyOf))]);
     const bads = [1, 2, 3, 4, 5, 6, 7].map((index) => placed(world, { lease: { index, publisher: hashOf(publisherNoun, other) } }));
     world.assign(good, ...bads).pass(3000);
     expect(bads.filter((bad) => bad.lease.lease < good.lease.lease).length).toBeGreaterThan(0);

@@ -1,7 +1,7 @@
 /** Every way in which the four signatures behind an instance can fail to agree. */
 import { describe, expect, test } from 'vitest';
 import { nodeCrypto } from '../../../runtime/adapters/crypto.ts';
-import { openLease, openManifest, openRequest } from '../../../runtime/core/trust.ts';
+import { type Newest, newestOf, openLease, openManifest, openPublisher, openRequest } from '../../../runtime/core/trust.ts';
 import type { Bytes } from '../../../runtime/protocol/bytes.ts';
 import type { BoardId, RequestId, TenantId } from '../../../runtime/protocol/ids.ts';
 import { seal, sealMany, unseal } from '../../../runtime/protocol/noun.ts';
@@ -113,6 +113,7 @@ describe('a manifest', () => {
     of?: Manifest;
     leased?: Partial<Lease>;
     documents?: Bytes[];
+    known?: Newest | null;
   }
 
   const open = ({
@@ -121,12 +122,22 @@ describe('a manifest', () => {
     of = manifest,
     leased = {},
     documents = chain.map((doc) => signed(doc)),
+    known = null,
   }: Given = {}): Manifest =>
     openManifest(
       nodeCrypto,
       lease({ on: 'board 1', release: hashOf(manifestNoun, of), publisher: hashOf(publisherNoun, chain.at(-1) ?? first), ...leased }),
-      documents,
+      openPublisher(nodeCrypto, documents),
+      known,
       seal(manifestNoun, of, keyOf(by)),
+    );
+  const knownOf = (...chain: PublisherDoc[]): Newest =>
+    newestOf(
+      null,
+      openPublisher(
+        nodeCrypto,
+        chain.map((doc) => signed(doc)),
+      ),
     );
 
   test('signed by a key of its publisher is believed', () => {
@@ -156,6 +167,14 @@ describe('a manifest', () => {
     expect(() => open({ chain: [first, both] })).toThrow(refusal('revoked-key'));
   });
 
+  test('is refused when its key is good by the version named, and not by the newest that is known [trust-15]', () => {
+    const both = after(first, { revoked: [keyOf('release key').publicKey] });
+    expect(() => open({ known: knownOf(first, both) })).toThrow(refusal('revoked-key'));
+    expect(() => open({ known: knownOf(first, second, third) })).toThrow(refusal('revoked-key'));
+    expect(() => open({ chain: [first, second], known: knownOf(first, second, third) })).toThrow(refusal('revoked-key'));
+    expect(open({ known: knownOf(first, second) }), 'listed in both').toEqual(manifest);
+  });
+
   test('is refused when the lease names another trust document than the one shown', () => {
     expect(() => open({ leased: { publisher: hashOf(publisherNoun, second) } })).toThrow(refusal('wrong-publisher'));
   });
@@ -168,5 +187,34 @@ describe('a manifest', () => {
     expect(() => open({ documents: [signed(first, ['root 1'])] })).toThrow(refusal('bad-signature'));
     const usurped = { ...first, roots: ['x', 'y'].map((name) => keyOf(name).publicKey) };
     expect(() => open({ chain: [usurped], documents: [signed(usurped, ['x', 'y'])] })).toThrow(refusal('wrong-signer'));
+  });
+
+  describe('whose publisher is known', () => {
+    const versions = (...chain: PublisherDoc[]) =>
+      openPublisher(
+        nodeCrypto,
+        chain.map((doc) => signed(doc)),
+      );
+
+    test('by its newest version, is not known by an older one again', () => {
+      const known = knownOf(first, second, third);
+      expect(newestOf(known, versions(first))).toBe(known);
+      expect(newestOf(known, versions(first, second, third))).toBe(known);
+      expect(newestOf(knownOf(first, second), versions(first, second, third))).toEqual(known);
+      expect(known).toEqual({ version: 3, hash: hashOf(publisherNoun, third), keys: [keyOf('new key').publicKey] });
+    });
+
+    test('is not known by what follows on another version than the one that is, whoever signed it', () => {
+      const other = after(first, { name: 'another second' });
+      expect(() => newestOf(knownOf(first, second), versions(first, other, after(other, {})))).toThrow(refusal('fork'));
+      const known = knownOf(first, second, third);
+      expect(newestOf(known, versions(first, other)), 'what is not newer says nothing').toBe(known);
+    });
+
+    test('lets no version be left out, and none be signed by too few of the roots before', () => {
+      const far = { ...third, version: 9_007_199_254_740_991 };
+      expect(() => versions(first, far)).toThrow(refusal('conflict'));
+      expect(() => openPublisher(nodeCrypto, [signed(first), signed(second, ['root 1'])])).toThrow(refusal('bad-signature'));
+    });
   });
 });
