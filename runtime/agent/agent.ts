@@ -45,6 +45,7 @@ import { partingMoments, tickParting } from './parting.ts';
 import { probed, promiseMoments, tickPromises, unprobed } from './promises.ts';
 import { provingMoments, tickProving } from './proving.ts';
 import { connected, reachMoments, tickReach } from './reach.ts';
+import { noteObeyed } from './remember.ts';
 import { granted, renewalMoments, tickRenewals } from './renewal.ts';
 import { reportMoments, tickReport } from './report.ts';
 import {
@@ -165,7 +166,11 @@ const decide = (work: Work, board: Board, event: Event, now: Instant): void => {
   const manifest = manifestFor(board);
   switch (event.kind) {
     case 'boot':
-      for (const { key } of instances.all(work)) runs.put(work, freshRun('unknown'), key);
+      for (const { key, value } of instances.all(work)) {
+        runs.put(work, freshRun('unknown'), key);
+        // A store of before knows of it there alone.
+        noteObeyed(work, value.lease.request, value.sequence);
+      }
       beginBoot(work, board);
       signAnew(work, board);
       if (pairings.get(work, ONE) !== null) sweepLater(work, now);

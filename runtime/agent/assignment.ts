@@ -16,6 +16,7 @@ import type { Instant } from '../turn/clock.ts';
 import { closedBy } from './chain.ts';
 import { needDocuments } from './documents.ts';
 import type { Board, Work } from './events.ts';
+import { noteObeyed, sequenceKnown } from './remember.ts';
 import { fromHome, listed as listedGateways } from './session.ts';
 import { forgetRelease } from './trials.ts';
 
@@ -177,6 +178,7 @@ export const obey = (work: Work, board: Board, id: string, instance: Instance, d
   if (named === null || runs.get(work, id)?.error !== '' || !needDocuments(work, [named], now)) return instance;
   try {
     const next = obeyed(work, board, instance, named, digestOf);
+    noteObeyed(work, next.lease.request, next.sequence);
     instances.put(work, next, id);
     return next;
   } catch (thrown) {
@@ -200,12 +202,12 @@ const retriedBy = (work: Work, instance: Instance, { sequence }: Request): Insta
 const fallbackOf = ({ fallback }: Request, lease: Lease): Fallback | null =>
   fallback === undefined || equal(fallback.release, lease.release) ? null : fallback;
 
-/** An older request than was obeyed before is not obeyed. */
+/** An older request than was obeyed before, under whichever lease, is not obeyed. */
 const obeyed = (work: Work, board: Board, instance: Instance, named: Bytes, digestOf: DigestOf): Instance => {
   const document = documents.get(work, hex(named)) ?? refuse('internal', 'document');
   const request = openRequest(board.crypto, instance.lease, named, document);
-  if (request.sequence < instance.sequence)
-    refuse('stale', `sequence ${instance.sequence} of ${request.name} was obeyed, this is ${request.sequence}`);
+  const known = sequenceKnown(work, instance.lease.request);
+  if (request.sequence < known) refuse('stale', `sequence ${known} of ${request.name} was obeyed, this is ${request.sequence}`);
   const wanted = request.state === 'destroyed' ? 'gone' : request.state;
   const retried = retriedBy(work, instance, request);
   const wants = wanted === 'gone' ? instance.wants : digestOf(retried, request);

@@ -1,6 +1,6 @@
 /** What a board goes by long after what taught it that is gone: nothing older comes back. Of each kind it is a bounded number. */
 import { systemManifests, systemWishes, updates } from '../core/system-tables.ts';
-import { instances, manifests, publishers } from '../core/tables.ts';
+import { instances, manifests, obeyedRequests, publishers } from '../core/tables.ts';
 import { hasBegun } from '../core/trial.ts';
 import { type Newest, newestOf } from '../core/trust.ts';
 import { hex } from '../protocol/bytes.ts';
@@ -56,4 +56,14 @@ export const newestKnown = (work: Work, versions: MultiSealed<PublisherDoc>[]): 
   publishers.put(work, { ...newest, order: nextOrder(work, publishers, publisher, () => publishersHere(work)) }, publisher);
   lookAgain(work, publisher);
   return newest;
+};
+
+/** The highest sequence of a request that was obeyed here, whichever lease it was for; 0: none was. */
+export const sequenceKnown = (work: Work, request: string): number => obeyedRequests.get(work, request)?.sequence ?? 0;
+
+/** From now on no older one is obeyed. */
+export const noteObeyed = (work: Work, request: string, sequence: number): void => {
+  if (sequence <= sequenceKnown(work, request)) return;
+  const requestsHere = (): Set<string> => new Set(instances.all(work).map(({ value }) => value.lease.request));
+  obeyedRequests.put(work, { sequence, order: nextOrder(work, obeyedRequests, request, requestsHere) }, request);
 };

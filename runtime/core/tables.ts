@@ -65,6 +65,8 @@ export const documents = bytesTable('document', LIMITS.packetBytes);
  * one table the one put last has the highest.
  */
 export const publishers = table('publisher', v.strictObject({ version: positive, hash, keys: v.array(publicKey), order: uint }));
+/** request → the highest sequence of it that was obeyed here; `order` as of publishers. */
+export const obeyedRequests = table('obeyed', v.strictObject({ sequence: positive, order: uint }));
 /** A lower bound of wall time that survives a power cut. */
 export const floors = table('floor', v.strictObject({ wallMs }));
 

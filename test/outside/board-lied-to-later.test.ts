@@ -105,6 +105,29 @@ test('a release whose key its publisher has revoked', async () => {
   await runs(before, assigned('revoked', heathRelease('revoked', secondReleaseKey.signer, 2), V2, { term: 2 }));
 });
 
+test('an older request of the tenant, under another lease [trust-18]', async () => {
+  const release = smallRelease('again', 1, LASTING);
+  const fresh = smallRelease('again', 2, LASTING);
+  await runs(liar.honest('again', fresh, { term: 2 }, requestOf('again', fresh.hash, { sequence: 2 })));
+  await refused(
+    [liar.honest('again', release, { term: 3 }, requestOf('again', release.hash, { sequence: 1 }))],
+    ...(['stale', /sequence 2 of again was obeyed, this is 1/] as const),
+  );
+  // The tenant's own way back.
+  await runs(liar.honest('again', release, { term: 4 }, requestOf('again', release.hash, { sequence: 3 })));
+});
+
+test('a request that its tenant has destroyed, under another lease', async () => {
+  const release = smallRelease('over', 1, LASTING);
+  const honest = liar.honest('over', release);
+  await runs(honest);
+  const over = requestOf('over', release.hash, { sequence: 2, state: 'destroyed' });
+  liar.shelve(over.document);
+  liar.assign([{ ...honest, request: nodeCrypto.sha256(payloadIn(over.document)) }]);
+  await liar.usage.next(({ lease, kind }) => lease === leaseIn(honest.lease) && kind === 'close');
+  await refused([liar.honest('over', release, { term: 2 })], 'stale', /sequence 2 of over was obeyed, this is 1/);
+});
+
 test('a release by a revoked key, with the version of its publisher from before [trust-15]', async () => {
   // Nothing of that publisher is left on the board, and its runtime begins anew.
   await board.process.kill('SIGKILL');

@@ -1,16 +1,18 @@
 /** What a board goes by though what taught it that is gone: no publisher, and no request, is ever older again. */
 import { describe, expect, test } from 'vitest';
-import { newestKnown } from '../../../runtime/agent/remember.ts';
+import { newestKnown, noteObeyed, sequenceKnown } from '../../../runtime/agent/remember.ts';
 import { updates } from '../../../runtime/core/system-tables.ts';
-import { publishers } from '../../../runtime/core/tables.ts';
+import { obeyedRequests, publishers } from '../../../runtime/core/tables.ts';
 import { fromHex, hex } from '../../../runtime/protocol/bytes.ts';
 import type { PublisherId } from '../../../runtime/protocol/ids.ts';
 import { LIMITS } from '../../../runtime/protocol/limits.ts';
+import { seal } from '../../../runtime/protocol/noun.ts';
+import { type Request, requestNoun } from '../../../runtime/protocol/nouns/request.ts';
 import { publisherNoun } from '../../../runtime/protocol/nouns/trust.ts';
 import { Draft } from '../../../runtime/turn/draft.ts';
 import { BoardWorld, type Placed, placed } from '../../support/board-world.ts';
 import { keyOf } from '../../support/crypto.ts';
-import { hashOf } from '../../support/federation.ts';
+import { hashOf, request } from '../../support/federation.ts';
 import { openMemoryStore } from '../../support/memory-store.ts';
 import { nextPublisher, publisherDoc, type SmallRelease, signedPublisher, smallRelease } from '../../support/small-release.ts';
 import { assign, hexOf, slottedWorld, system, upkeep } from '../../support/system.ts';
@@ -150,7 +152,10 @@ describe('a fallback by a key that was revoked', () => {
     world.engine.sound = (root) => root !== rootOf(fresh);
     const fourth = nextPublisher(third, { revoked: [key('release key')] });
     world.hold([hashOf(publisherNoun, fourth), signedPublisher(fourth)]);
-    const told = placed(world, { release: by('new key', 'fine'), lease: { index: 7, publisher: hashOf(publisherNoun, fourth) } });
+    const told = placed(world, {
+      ...{ release: by('new key', 'fine'), request: { name: 'fine' } },
+      lease: { index: 7, publisher: hashOf(publisherNoun, fourth) },
+    });
     return { world, after, told };
   };
 
@@ -248,6 +253,92 @@ describe('a system by a key that its publisher has revoked', () => {
   });
 });
 
+describe('a request', () => {
+  const [old, fresh] = [smallRelease({ recipe: 'old' }), smallRelease({ recipe: 'fresh', sequence: 2 })];
+  const stale = { state: 'refused', detail: expect.stringMatching(/stale: sequence \d of echo was obeyed, this is \d/) };
+  const first = (world: BoardWorld, term = 3): Placed => placed(world, { release: old, request: { sequence: 1 }, lease: { term } });
+  const newer = (world: BoardWorld, more: Partial<Request> = {}): Placed =>
+    placed(world, { release: fresh, request: { sequence: 2, ...more }, lease: { term: 2 } });
+
+  test('that was replaced is not obeyed under another lease [trust-18]', () => {
+    const world = paired();
+    world.assign(newer(world)).pass(3000);
+    const back = first(world);
+    world.assign(back).pass(30_000);
+    expect(stateOf(world, back)).toMatchObject(stale);
+    expect(isUp(world, back)).toBe(false);
+  });
+
+  test('nor when nothing of it is left, and the power went', () => {
+    const world = paired();
+    world.assign(newer(world)).pass(3000);
+    world.assign().pass(3_600_000);
+    world.reboot().pass(3000);
+    const back = first(world);
+    world.assign(back).pass(30_000);
+    expect(stateOf(world, back)).toMatchObject(stale);
+    expect(world.engine.did('start')).toHaveLength(1);
+  });
+
+  test('that was destroyed is not obeyed again', () => {
+    const world = paired();
+    const one = first(world, 1);
+    world.assign(one).pass(3000);
+    const over = request({ release: old.release, sequence: 2, state: 'destroyed' });
+    world.hold([hashOf(requestNoun, over), seal(requestNoun, over, keyOf('tenant'))]);
+    world.assign({ assigned: { ...one.assigned, request: hashOf(requestNoun, over) } }).pass(3000);
+    world.assign().pass(10_000);
+    expect(world.instance(one.lease)).toBeNull();
+    const back = first(world);
+    world.assign(back).pass(30_000);
+    expect(stateOf(world, back)).toMatchObject(stale);
+    expect(world.engine.did('start')).toHaveLength(1);
+  });
+
+  test('goes back to an older release under a higher sequence, as its tenant has it', () => {
+    const world = paired();
+    world.assign(newer(world)).pass(3000);
+    const back = placed(world, { release: old, request: { sequence: 3 }, lease: { term: 3 } });
+    world.assign(back).pass(30_000);
+    expect(stateOf(world, back)).toMatchObject({ state: 'running', promise: 'held' });
+  });
+
+  test('of which a gateway that lags names the older one runs on, and so does another of that tenant', () => {
+    const world = paired();
+    const one = newer(world);
+    const other = placed(world, { release: old, request: { name: 'other', sequence: 1 }, lease: { index: 1 } });
+    world.assign(one, other).pass(3000);
+    const late = request({ release: fresh.release, sequence: 1 });
+    world.hold([hashOf(requestNoun, late), seal(requestNoun, late, keyOf('tenant'))]);
+    world.assign({ assigned: { ...one.assigned, request: hashOf(requestNoun, late) } }, other).pass(3000);
+    expect([isUp(world, one), isUp(world, other)]).toEqual([true, true]);
+    expect(world.engine.did('stop')).toEqual([]);
+  });
+
+  test('that does not hold is none that was obeyed', () => {
+    const world = paired();
+    const one = placed(world, { release: old });
+    world.assign(one).pass(3000);
+    const bad = request({ release: old.release, sequence: 9, parameters: { unknown: 'x' } });
+    world.hold([hashOf(requestNoun, bad), seal(requestNoun, bad, keyOf('tenant'))]);
+    world.assign({ assigned: { ...one.assigned, request: hashOf(requestNoun, bad) } }).pass(3000);
+    const good = placed(world, { release: old, request: { sequence: 2 }, lease: { term: 2 } });
+    world.assign(good).pass(30_000);
+    expect(stateOf(world, good)).toMatchObject({ state: 'running' });
+  });
+
+  test('that a store of before knows of with its instance alone is known', () => {
+    const world = paired();
+    const one = newer(world);
+    world.assign(one).pass(3000);
+    for (const row of [...world.disk.rows.keys()]) if (row.startsWith('obeyed/')) world.disk.rows.delete(row);
+    world.reboot().pass(3000);
+    const back = first(world);
+    world.assign(one, back).pass(30_000);
+    expect(stateOf(world, back)).toMatchObject(stale);
+  });
+});
+
 describe('what is remembered', () => {
   const draft = () => new Draft(openMemoryStore().snapshot(), new Map()) as never;
   const versionsOf = (publisher: string, version: number) =>
@@ -270,6 +361,17 @@ describe('what is remembered', () => {
     expect(publishers.get(work, idOf(0))?.version).toBe(2);
     expect(publishers.get(work, idOf(1))).toBeNull();
     expect(publishers.get(work, idOf(2))).not.toBeNull();
+  });
+
+  test('has an end: the request whose newest word is the longest ago goes first', () => {
+    const work = draft();
+    for (let n = 0; n < LIMITS.remembered; n++) noteObeyed(work, idOf(n), 1);
+    noteObeyed(work, idOf(0), 2);
+    noteObeyed(work, idOf(LIMITS.remembered), 1);
+    expect(obeyedRequests.all(work)).toHaveLength(LIMITS.remembered);
+    expect([0, 1, 2].map((n) => sequenceKnown(work, idOf(n)))).toEqual([2, 0, 1]);
+    noteObeyed(work, idOf(0), 1);
+    expect(sequenceKnown(work, idOf(0)), 'never falls').toBe(2);
   });
 
   test('is nothing of a publisher that has one version, as none is older', () => {
