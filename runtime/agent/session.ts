@@ -239,7 +239,8 @@ export const welcome = (work: Work, board: Board, payload: Bytes, now: Instant):
   for (const document of value.operators) takeOperator(work, board, document);
   // By hand it was some time on its way: the time that it tells is over.
   if (!link.carried) anchors.put(work, { wallMs: value.wallMs, monoMs: now.monoMs }, ONE);
-  floors.put(work, { wallMs: Math.max(value.wallMs, floors.get(work, ONE)?.wallMs ?? 0) }, ONE);
+  // The newest word, and not the highest: one that was wrong is over with the next.
+  floors.put(work, { wallMs: value.wallMs }, ONE);
   const { pruned } = chainOf(work);
   const remembers = isOwn(work, value.known);
   if (!remembers) {

@@ -67,7 +67,7 @@ export const documents = bytesTable('document', LIMITS.packetBytes);
 export const publishers = table('publisher', v.strictObject({ version: positive, hash, keys: v.array(publicKey), order: uint }));
 /** request → the highest sequence of it that was obeyed here; `order` as of publishers. */
 export const obeyedRequests = table('obeyed', v.strictObject({ sequence: positive, order: uint }));
-/** A lower bound of wall time that survives a power cut. */
+/** What the newest `now` said: a lower bound of wall time that survives a power cut. */
 export const floors = table('floor', v.strictObject({ wallMs }));
 
 export const instanceSchema = v.strictObject({

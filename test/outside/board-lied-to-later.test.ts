@@ -9,8 +9,9 @@ import type { Bytes } from '../../runtime/protocol/bytes.ts';
 import type { ErrorCode } from '../../runtime/protocol/errors.ts';
 import { sealMany } from '../../runtime/protocol/noun.ts';
 import { type PublisherDoc, publisherNoun } from '../../runtime/protocol/nouns/trust.ts';
+import { until } from '../../sim/harness/wait.ts';
 import { LASTING, type Release, releaseKey, requestOf, secondReleaseKey, smallRelease } from './documents.ts';
-import { federate } from './gateway.ts';
+import { federate, PATIENCE_MS } from './gateway.ts';
 import { type Assigned, Liar, leaseIn, payloadIn } from './liar.ts';
 import { person } from './person.ts';
 import { RealBoard } from './real-board.ts';
@@ -108,11 +109,10 @@ test('a release whose key its publisher has revoked', async () => {
 test('an older request of the tenant, under another lease [trust-18]', async () => {
   const release = smallRelease('again', 1, LASTING);
   const fresh = smallRelease('again', 2, LASTING);
-  await runs(liar.honest('again', fresh, { term: 2 }, requestOf('again', fresh.hash, { sequence: 2 })));
-  await refused(
-    [liar.honest('again', release, { term: 3 }, requestOf('again', release.hash, { sequence: 1 }))],
-    ...(['stale', /sequence 2 of again was obeyed, this is 1/] as const),
-  );
+  const present = liar.honest('again', fresh, { term: 2 }, requestOf('again', fresh.hash, { sequence: 2 }));
+  await runs(present);
+  const lie = liar.honest('again', release, { term: 3 }, requestOf('again', release.hash, { sequence: 1 }));
+  await refused([lie], 'stale', /sequence 2 of again was obeyed, this is 1/, [present]);
   // The tenant's own way back.
   await runs(liar.honest('again', release, { term: 4 }, requestOf('again', release.hash, { sequence: 3 })));
 });
@@ -126,6 +126,24 @@ test('a request that its tenant has destroyed, under another lease', async () =>
   liar.assign([{ ...honest, request: nodeCrypto.sha256(payloadIn(over.document)) }]);
   await liar.usage.next(({ lease, kind }) => lease === leaseIn(honest.lease) && kind === 'close');
   await refused([liar.honest('over', release, { term: 2 })], 'stale', /sequence 2 of over was obeyed, this is 1/);
+});
+
+test('a time that is wrong is over with the next word on it [trust-19]', async () => {
+  await runs(liar.honest('timed', smallRelease('timed', 1, LASTING)));
+  const farMs = Date.UTC(2100, 0);
+  liar.welcome({ wallMs: farMs });
+  liar.welcome();
+  await liar.reports.next(() => true, liar.reports.all.length);
+  // A life of the runtime to which nobody has told the time yet.
+  liar.nowLies = { nonce: new Uint8Array(16).fill(7) };
+  const from = liar.usage.all.length;
+  await board.process.kill('SIGKILL');
+  board.restart();
+  await liar.greeted();
+  await until('a record to be signed', PATIENCE_MS, async () => Number((await board.status()).recordsHeld) > 0);
+  liar.nowLies = {};
+  const { wallMs } = await liar.usage.next(({ quality }) => quality === 'bounded', from);
+  expect(wallMs).toBeLessThan(Date.now() + 60_000);
 });
 
 test('a release by a revoked key, with the version of its publisher from before [trust-15]', async () => {

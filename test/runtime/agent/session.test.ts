@@ -183,8 +183,29 @@ describe('wall time', () => {
     for (const gateway of world.gateways) gateway.up = true;
     world.pass(70_000);
     const offline = world.records.find(({ quality }) => quality === 'bounded')!;
-    // The board's own clock is an hour behind; time never falls behind what a gateway once said.
+    // The board's own clock is an hour behind; time never falls behind what its gateway said last.
     expect(offline.wallMs).toBeGreaterThanOrEqual(open!.wallMs - 4000);
+  });
+
+  test('that a gateway told wrongly is over with the next one, and after the power went too [trust-19]', () => {
+    const wrongMs = 75 * 365 * 86_400_000;
+    const world = new BoardWorld().pair();
+    const [liar] = inOrder(world);
+    liar!.skewMs = wrongMs;
+    const one = placed(world);
+    world.assign(one).pass(3000);
+    expect(Math.abs(world.records[0]!.wallMs - world.clock.now().wallMs - wrongMs)).toBeLessThan(4000);
+    liar!.up = false;
+    world.cut();
+    world.pass(70_000);
+    const honestMs = world.clock.now().wallMs;
+    for (const gateway of world.gateways) gateway.up = false;
+    world.reboot().pass(70_000);
+    for (const gateway of world.gateways) gateway.up = gateway !== liar;
+    world.pass(70_000);
+    const offline = world.records.filter(({ quality }) => quality === 'bounded');
+    expect(offline.length).toBeGreaterThan(0);
+    for (const { wallMs } of offline) expect(Math.abs(wallMs - honestMs)).toBeLessThan(200_000);
   });
 });
 
