@@ -134,7 +134,7 @@ export const register = (noun: Command): void => {
   addSigning(
     addVerb(noun, {
       usage: 'rotate <previous>',
-      says: 'make and sign the version that follows, with another release key in the place of one that retires in good standing',
+      says: 'make and sign the version that follows, with another release key in the place of one; what that one signed is begun nowhere any more',
       examples: [
         'publisher rotate publisher-1.cose --root publisher-root.key --from release.key --to new-release.key --out publisher-2.cose',
       ],
