@@ -28,7 +28,8 @@ export type Order =
   | { kind: 'ask'; hashes: string[]; frame: number }
   /** Everyone has a record acknowledged, again and again. */
   | { kind: 'use'; everyMs: number }
-  | { kind: 'bare'; port: number; clients: number }
+  /** As many clients of a server that sends by itself. They say as much as boards do that ask for such frames: who serves is what differs. */
+  | { kind: 'bare'; port: number; clients: number; frame: number }
   | { kind: 'count' };
 
 export interface Count {
@@ -160,12 +161,17 @@ const arrive = async (order: Extract<Order, { kind: 'arrive' }>): Promise<void> 
   }
 };
 
-const bare = async (port: number, count: number): Promise<void> => {
+const bare = async ({ port, clients: count, frame }: Extract<Order, { kind: 'bare' }>): Promise<void> => {
+  const hashes = Array.from({ length: TOGETHER }, () => new Uint8Array(32));
+  const word = encodeAs(want, { v: 1, hashes }, 'want');
   const sockets = Array.from({ length: count }, () => {
+    let [bytes, asked] = [0, 0];
     const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false, minVersion: 'TLSv1.3' });
     socket.on('error', () => {});
     socket.on('data', (data) => {
       bareBytes += data.length;
+      bytes += data.length;
+      for (; bytes / frame > asked + TOGETHER; asked += TOGETHER) socket.write(word);
     });
     return socket;
   });
@@ -179,7 +185,7 @@ const counted = (): Count => ({
 
 const obey = async (order: Order): Promise<Count> => {
   if (order.kind === 'arrive') await arrive(order);
-  else if (order.kind === 'bare') await bare(order.port, order.clients);
+  else if (order.kind === 'bare') await bare(order);
   else if (order.kind === 'ask') {
     const hashes = order.hashes.map(fromHex);
     for (const client of clients) client.ask(hashes, order.frame);
