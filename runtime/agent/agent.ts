@@ -45,7 +45,7 @@ import { partingMoments, tickParting } from './parting.ts';
 import { probed, promiseMoments, tickPromises, unprobed } from './promises.ts';
 import { provingMoments, tickProving } from './proving.ts';
 import { connected, reachMoments, tickReach } from './reach.ts';
-import { noteObeyed } from './remember.ts';
+import { noteObeyed, noteShare } from './remember.ts';
 import { granted, renewalMoments, tickRenewals } from './renewal.ts';
 import { reportMoments, tickReport } from './report.ts';
 import {
@@ -170,6 +170,7 @@ const decide = (work: Work, board: Board, event: Event, now: Instant): void => {
         runs.put(work, freshRun('unknown'), key);
         // A store of before knows of it there alone.
         noteObeyed(work, value.lease.request, value.sequence);
+        for (const { share, sequence } of value.shares) noteShare(work, share, sequence);
       }
       beginBoot(work, board);
       signAnew(work, board);

@@ -1,6 +1,6 @@
 /** What a board goes by long after what taught it that is gone: nothing older comes back. Of each kind it is a bounded number. */
 import { systemManifests, systemWishes, updates } from '../core/system-tables.ts';
-import { instances, manifests, obeyedRequests, publishers } from '../core/tables.ts';
+import { instances, manifests, obeyedRequests, obeyedShares, publishers } from '../core/tables.ts';
 import { hasBegun } from '../core/trial.ts';
 import { type Newest, newestOf } from '../core/trust.ts';
 import { hex } from '../protocol/bytes.ts';
@@ -58,12 +58,29 @@ export const newestKnown = (work: Work, versions: MultiSealed<PublisherDoc>[]): 
   return newest;
 };
 
+interface Obeyed extends Ordered {
+  sequence: number;
+}
+
+const note = (work: Work, rows: Table<Obeyed>, key: string, sequence: number, needed: () => Set<string>): void => {
+  if (sequence > (rows.get(work, key)?.sequence ?? 0)) rows.put(work, { sequence, order: nextOrder(work, rows, key, needed) }, key);
+};
+
 /** The highest sequence of a request that was obeyed here, whichever lease it was for; 0: none was. */
 export const sequenceKnown = (work: Work, request: string): number => obeyedRequests.get(work, request)?.sequence ?? 0;
 
 /** From now on no older one is obeyed. */
-export const noteObeyed = (work: Work, request: string, sequence: number): void => {
-  if (sequence <= sequenceKnown(work, request)) return;
-  const requestsHere = (): Set<string> => new Set(instances.all(work).map(({ value }) => value.lease.request));
-  obeyedRequests.put(work, { sequence, order: nextOrder(work, obeyedRequests, request, requestsHere) }, request);
-};
+export const noteObeyed = (work: Work, request: string, sequence: number): void =>
+  note(work, obeyedRequests, request, sequence, () => new Set(instances.all(work).map(({ value }) => value.lease.request)));
+
+/** As of requests, of the shares of one. */
+export const shareKnown = (work: Work, share: string): number => obeyedShares.get(work, share)?.sequence ?? 0;
+
+export const noteShare = (work: Work, share: string, sequence: number): void =>
+  note(
+    work,
+    obeyedShares,
+    share,
+    sequence,
+    () => new Set(instances.all(work).flatMap(({ value }) => value.shares.map((one) => one.share))),
+  );

@@ -29,6 +29,7 @@ import { givenFor, mostOf, openShare } from '../protocol/shares.ts';
 import type { Instant } from '../turn/clock.ts';
 import { needDocuments } from './documents.ts';
 import type { Board, Work } from './events.ts';
+import { noteShare, shareKnown } from './remember.ts';
 
 type Obeyed = Instance['shares'][number];
 
@@ -48,9 +49,9 @@ const obeyedOf = (work: Work, board: Board, instance: Instance, hash: Bytes): Ob
   try {
     const { tenant, name, sequence, state } = openListed(board, instance, document);
     const share = shareIdOf(board.crypto, instance.lease.request, tenant, name);
-    const before = instance.shares.find((one) => one.share === share);
-    if (before !== undefined && sequence < before.sequence)
-      refuse('stale', `sequence ${before.sequence} of share ${name} was obeyed, this is ${sequence}`);
+    const known = shareKnown(work, share);
+    if (sequence < known) refuse('stale', `sequence ${known} of share ${name} was obeyed, this is ${sequence}`);
+    noteShare(work, share, sequence);
     return state === 'destroyed' ? null : { share, sequence, document: hash };
   } catch (thrown) {
     const error = asLichenError(thrown);

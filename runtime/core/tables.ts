@@ -67,6 +67,8 @@ export const documents = bytesTable('document', LIMITS.packetBytes);
 export const publishers = table('publisher', v.strictObject({ version: positive, hash, keys: v.array(publicKey), order: uint }));
 /** request → the highest sequence of it that was obeyed here; `order` as of publishers. */
 export const obeyedRequests = table('obeyed', v.strictObject({ sequence: positive, order: uint }));
+/** share → the same. */
+export const obeyedShares = table('obeyed-share', v.strictObject({ sequence: positive, order: uint }));
 /** What the newest `now` said: a lower bound of wall time that survives a power cut. */
 export const floors = table('floor', v.strictObject({ wallMs }));
 

@@ -125,6 +125,18 @@ describe('a shared instance', () => {
     expect(toldLater(world).at(-1) ?? []).not.toMatchObject([{ parameters: { size: 1 } }]);
   });
 
+  test('never takes one that was destroyed or replaced again, under another lease either [trust-18]', () => {
+    const { world, one } = begun(SHARED, OPEN);
+    const old = held(world, share());
+    assign(world, one, held(world, share({ sequence: 2, state: 'destroyed' })));
+    assign(world, one, old);
+    expect(toldLater(world).flat()).toEqual([]);
+    const next = placed(world, { release: smallRelease(SHARED), request: OPEN, lease: { index: 1 } });
+    world.assign({ assigned: { ...one.assigned, shares: [] } }, { assigned: { ...next.assigned, shares: [old] } }).pass(10_000);
+    expect(startedWith(world)).toEqual([[], []]);
+    expect(toldLater(world).flat()).toEqual([]);
+  });
+
   test('goes on serving them without a gateway, after a power cut and after the runtime began anew', () => {
     const { world } = begun(SHARED, OPEN, share());
     for (const gateway of world.gateways) gateway.up = false;
