@@ -158,7 +158,7 @@ const waitFor = (pipe: string): void => {
 
 const run = async (given: Values): Promise<void> => {
   // Before anything is opened here.
-  closeInherited();
+  closeInherited(process.env);
   if (typeof given.after === 'string') waitFor(given.after);
   if (given.status !== true) journal('starts', { software: SOFTWARE });
   const data = dataOf(given);

@@ -5,7 +5,7 @@
  * `uv_disable_stdio_inheritance`); a descriptor 251 of its parent goes on to every child. A reaper would keep such a
  * pipe or lock open for as long as the workload runs, and a workload without an OCI runtime in between would see it.
  */
-import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { LichenError } from '../protocol/errors.ts';
 import { codeOf } from './disk.ts';
 
@@ -35,9 +35,22 @@ const shut = (fd: number): void => {
   }
 };
 
-/** What a careless parent left open. Only before this process has opened anything: then nobody in here needs them. */
-export const closeInherited = (): void => {
-  for (const fd of inheritable()) shut(fd);
+const linkOf = (fd: number): string | null => {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return null;
+  }
+};
+
+/**
+ * What a careless parent left open. Only before this process has opened anything: then nobody in here needs them. But for one: Node begins to
+ * read further authorities (`NODE_EXTRA_CA_CERTS`) in a thread of its own as soon as it starts, by a C library that opens without CLOEXEC. Were that
+ * closed, the thread would later close whatever had got its number. It closes it by itself.
+ */
+export const closeInherited = ({ NODE_EXTRA_CA_CERTS: authorities = '' }: NodeJS.ProcessEnv): void => {
+  const own = existsSync(authorities) ? realpathSync(authorities) : null;
+  for (const fd of inheritable()) if (own === null || linkOf(fd) !== own) shut(fd);
 };
 
 /**
@@ -46,7 +59,7 @@ export const closeInherited = (): void => {
  */
 export const keepFromChildren = (path: string): void => {
   const file = realpathSync(path);
-  for (const fd of inheritable()) if (readlinkSync(`/proc/self/fd/${fd}`) === file) reopen(fd, file);
+  for (const fd of inheritable()) if (linkOf(fd) === file) reopen(fd, file);
 };
 
 /** The kernel gives the lowest number that is free. */

@@ -1,6 +1,6 @@
 /** What a board's runtime hands on to the programs that it starts: nothing of its own, and nothing of whoever started it. */
-import { spawn } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { closeSync, constants, mkdtempSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -70,5 +70,27 @@ test('a runtime closes what its parent left open, and its store is nobody elseâ€
     expect(said).not.toContain('storage-broken');
   } finally {
     child.kill('SIGKILL');
+  }
+});
+
+test('a runtime leaves Node the file of further authorities that it still reads', async () => {
+  const authorities = join(folder, 'authorities');
+  execFileSync('mkfifo', [authorities]);
+  // Nothing ever comes of it, so that it is read for as long as the runtime lives.
+  const writer = openSync(authorities, constants.O_RDWR);
+  const child = spawn(process.execPath, [RUNTIME, '--data', join(folder, 'other'), '--tier', 'dev'], {
+    env: { ...process.env, NODE_EXTRA_CA_CERTS: authorities },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  try {
+    await until('the runtime to ask', 30_000, () => (/pair|claim/i.test(said) ? true : undefined));
+    expect([...descriptorsOf(child.pid ?? 0, true).values()]).toEqual([authorities]);
+  } finally {
+    child.kill('SIGKILL');
+    closeSync(writer);
   }
 });

@@ -12,7 +12,7 @@ import type { PartitionEvent, PartitionStep, Partitions } from '../../../../runt
 import { asLichenError } from '../../../../runtime/protocol/errors.ts';
 import { fromLine, toLine } from './lines.ts';
 
-closeInherited();
+closeInherited(process.env);
 const [board = '', dataPath = '', nodePath = '', tier = 'best', deviceRoots = 'null', namesMs = '300'] = process.argv.slice(2);
 interface Asked {
   id: number;
