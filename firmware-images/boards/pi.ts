@@ -40,9 +40,9 @@ const WORLD = [
   'drivers/gpio/{gpio-brcmstb,gpio-pca953x}.ko.xz',
   'drivers/gpu/drm/vc4/*',
   'drivers/hid/{hid,hid-generic}.ko.xz',
+  'drivers/hid/usbhid/usbhid.ko.xz',
   // Says that the voltage was too low.
   'drivers/hwmon/raspberrypi-hwmon.ko.xz',
-  'drivers/hid/usbhid/usbhid.ko.xz',
   'drivers/i2c/{i2c-dev,i2c-smbus}.ko.xz',
   'drivers/i2c/busses/{i2c-bcm2835,i2c-designware*}.ko.xz',
   'drivers/input/evdev.ko.xz',

@@ -1,12 +1,11 @@
 /** What an owner's word on the systems and runtimes of boards would mean, before any of it is signed: who when, how many bytes, how long. */
 import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
-import type { Part } from '../../runtime/protocol/image.ts';
+import { PARTS, type Part } from '../../runtime/protocol/image.ts';
 import type { Board } from './answers.ts';
 import type { Client } from './client.ts';
 import { size } from './forecast.ts';
 
 const MINUTE_MS = 60_000;
-const PARTS: readonly Part[] = ['system', 'runtime'];
 
 export interface Planned {
   who: string;
@@ -61,9 +60,9 @@ export const planOf = async (client: Client, wanted: Wanted): Promise<UpdatePlan
   for (const { who, boards } of plan) {
     const steps: Step[] = [];
     for (const board of boards) for (const part of PARTS) steps.push(await step(board, part));
-    // One that has both of its parts from a publisher gets them one after the other.
     const told = steps.filter(({ part, release: next }) => part === 'system' || next !== null);
     waves.push({ who, afterMinutes, boards: told });
+    // One that is given both parts gets them one after the other.
     const longest = Math.max(0, ...boards.map((board) => told.reduce((sum, one) => sum + (one.board === board ? one.minutes : 0), 0)));
     if (told.some(({ bytes }) => bytes > 0)) afterMinutes += longest + Math.ceil(bakeMs / MINUTE_MS);
   }

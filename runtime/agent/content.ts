@@ -98,11 +98,12 @@ const placesFor = (
   held: readonly FilePieces[],
 ): Map<string, Place> => {
   const wanted = chunksOf(missing);
+  const most = wanted.size;
   const places = new Map<string, Place>();
   findPlaces(held, wanted, places);
   const others = new Set([...instances.all(work).flatMap(({ value }) => neededBy(value)), ...contents.all(work).map(({ key }) => key)]);
   others.delete(release);
-  for (const other of others) if (places.size < wanted.size) findPlaces(filesHeldOf(work, board, other), wanted, places);
+  for (const other of others) if (places.size < most) findPlaces(filesHeldOf(work, board, other), wanted, places);
   return places;
 };
 

@@ -15,15 +15,13 @@ import {
 import { runs } from '../core/tables.ts';
 import { mayStillPass } from '../core/update.ts';
 import { equal, hex } from '../protocol/bytes.ts';
-import type { Part } from '../protocol/image.ts';
+import { PARTS, type Part } from '../protocol/image.ts';
 import { seal } from '../protocol/noun.ts';
 import { type SystemOutcome, systemOutcomeNoun } from '../protocol/nouns/board.ts';
 import type { Instant } from '../turn/clock.ts';
 import type { Board, Work } from './events.ts';
 import { promiseOf } from './promises.ts';
 import { downNow, stillToRun } from './system.ts';
-
-const PARTS: readonly Part[] = ['system', 'runtime'];
 
 /** All that ran before the update runs, and what held its promises then holds them now. What did not is not its fault. */
 const doesWell = (work: Work, part: Part, now: Instant): boolean =>

@@ -20,7 +20,7 @@ import {
 import { contents, instances, links, ONE, pairings, runs } from '../core/tables.ts';
 import { AGAIN_MS, settled, TRIAL_MS, TRIAL_STEADY_MS, verdictOn } from '../core/update.ts';
 import { equal, fromHex, hex } from '../protocol/bytes.ts';
-import type { Part } from '../protocol/image.ts';
+import { PARTS, type Part } from '../protocol/image.ts';
 import type { SystemReport } from '../protocol/nouns/board.ts';
 import type { Instant } from '../turn/clock.ts';
 import { fetchRelease } from './content.ts';
@@ -29,8 +29,6 @@ import { partFor, partingMoments } from './parting.ts';
 import { promiseOf } from './promises.ts';
 import { wallNow } from './staying.ts';
 import { adoptWish } from './wish.ts';
-
-const PARTS: readonly Part[] = ['system', 'runtime'];
 
 const tell = (work: Work, part: Part, line: string): void => work.emit({ kind: 'journal', line: `${part}: ${line}` });
 

@@ -9,7 +9,8 @@ export const ROOT_FILE = 'root';
 /** All that a release of the runtime alone holds. */
 export const RUNTIME_FILE = 'runtime';
 /** What of a board's own software is replaced by itself. */
-export type Part = 'system' | 'runtime';
+export const PARTS = ['system', 'runtime'] as const;
+export type Part = (typeof PARTS)[number];
 /** Kernel, first root, and the words for the kernel without that of the slot. */
 export const BOOT_FILES = ['boot/linux', 'boot/first', 'boot/words'] as const;
 /** FAT knows no more, and the firmware looks for nothing else. */

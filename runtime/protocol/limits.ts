@@ -135,7 +135,7 @@ export const LIMITS = {
   outboxRecords: 100_000,
   /** Leases of which a board remembers that it closed them: a gateway that has not heard so may list them again. */
   closedLeases: 1024,
-  /** Publishers of which a board knows the newest version. */
+  /** Publishers of which a board knows the newest version, and requests and shares of which it knows the newest sequence: so many of each. */
   remembered: 1024,
   rootKeys: 16,
   gateways: 96,
