@@ -17,6 +17,7 @@ import { openKeyFile } from './adapters/keyfile.ts';
 import { openLmdbStore } from './adapters/lmdb-store.ts';
 import { MqttLink } from './adapters/mqtt-link.ts';
 import { NeighboursDoor } from './adapters/neighbours/door.ts';
+import { readFrom } from './adapters/neighbours/giving.ts';
 import { wearOf } from './adapters/partitions/log-keep.ts';
 import { openPartitions } from './adapters/partitions/open.ts';
 import { forgetClaim, readSetup } from './adapters/setup.ts';
@@ -203,7 +204,8 @@ const run = async (given: Values): Promise<void> => {
   const stick = stickBeside(network, values.stick, { data, board: id, clock, freshMs: pace.reportMs });
   const link = stick ?? network;
   const port = neighboursIn(values);
-  const neighbours = port === null ? null : new NeighboursDoor({ read: files.read, entropy: kernelEntropy, port, journal });
+  const read = readFrom(files.read, ...Object.values(slots?.doors ?? {}).map((door) => door.read));
+  const neighbours = port === null ? null : new NeighboursDoor({ read, entropy: kernelEntropy, port, journal });
   const board: Board = {
     ...{ crypto: nodeCrypto, unpack: unpackZstd, sealer: nodeSealer, opener, signer: key.signer, entropy: kernelEntropy },
     ...{ id, bootId: bootId(), software: SOFTWARE, offer, pace, neighbours: neighbours !== null },

@@ -3,10 +3,11 @@
  * believed by its hash alone; one that is something else is refused, whoever gave it is left, and the gateway is asked for it.
  */
 import { allowances, askings, names, neighbours, sharings } from '../core/neighbour-tables.ts';
-import { upkeepWishes } from '../core/system-tables.ts';
+import { slotsSeen, upkeepWishes } from '../core/system-tables.ts';
 import { contents, fetches, ONE, pairings } from '../core/tables.ts';
 import type { Shared } from '../ports/neighbours.ts';
 import { equal, fromHex, hex } from '../protocol/bytes.ts';
+import { PARTS } from '../protocol/image.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { neighbourKey } from '../protocol/nouns/neighbours.ts';
 import type { Instant } from '../turn/clock.ts';
@@ -25,7 +26,6 @@ const mayShare = (work: Work, board: Board): boolean =>
 /** The release of which something is to come, if others can have it, too. */
 const wanted = (work: Work): string | null => {
   for (const { key, value } of contents.all(work)) {
-    if (value.door !== 'files') continue;
     if (value.phase === 'fetching' || (value.phase === 'gathering' && value.files.length > 0)) return key;
   }
   return null;
@@ -33,14 +33,27 @@ const wanted = (work: Work): string | null => {
 
 const WHOLE: ReadonlySet<string> = new Set(['planting', 'held']);
 
-/** What of is given: of files that are here, and of those that come. */
-const sharedOf = (work: Work, board: Board, manifestOf: ManifestOf): Shared[] =>
-  contents.all(work).flatMap(({ key, value: { door, phase } }) => {
+/** Releases in its slots, whole: what runs, and what is started next. */
+const inSlots = (work: Work): string[] =>
+  PARTS.flatMap((part) => {
+    const state = slotsSeen.get(work, part)?.state;
+    return [state?.runningRelease ?? [], (state?.idle === 'armed' ? state.idleRelease : null) ?? []].flat();
+  });
+
+/**
+ * What of is given: of content that is here, and of such as comes. A system that nobody assigns any more, or that is on trial, has no
+ * manifest here, so nothing is given of it.
+ */
+const sharedOf = (work: Work, board: Board, manifestOf: ManifestOf): Shared[] => {
+  const coming = contents.all(work).flatMap(({ key, value: { phase } }) => {
     const whole = WHOLE.has(phase);
-    if (door !== 'files' || !(whole || phase === 'gathering' || phase === 'fetching')) return [];
+    return whole || phase === 'gathering' || phase === 'fetching' ? [{ key, whole }] : [];
+  });
+  return [...coming, ...inSlots(work).map((key) => ({ key, whole: true }))].flatMap(({ key, whole }) => {
     const manifest = manifestOf(work, key);
     return manifest === null ? [] : [{ release: fromHex(key), key: neighbourKey(board.crypto, manifest), whole }];
   });
+};
 
 const nameOf = (work: Work, board: Board): string => {
   const known = names.get(work, ONE) ?? hex(board.entropy.bytes(8));

@@ -6,6 +6,7 @@ import type { Bytes } from '../protocol/bytes.ts';
 import type { LichenError } from '../protocol/errors.ts';
 import type { Entry } from '../protocol/nouns/release.ts';
 import type { FilesEvent, FilesStep } from './files.ts';
+import type { ReadPiece } from './neighbours.ts';
 
 export interface SlotsState {
   /** The slot that was started. */
@@ -50,6 +51,8 @@ export type SlotsEvent =
 export type SlotsContentEvent = Extract<FilesEvent, { kind: 'checked' | 'gathered' | 'written' | 'file-sealed' | 'files-refused' }>;
 
 export interface Slots {
+  /** From either slot, also while one is being written; beside all steps. */
+  read: ReadPiece;
   /** Answers exactly once, never before it returned. Steps run one after the other. */
   perform(step: SlotsStep, answer: (event: SlotsEvent | SlotsContentEvent) => void): void;
 }

@@ -8,6 +8,7 @@ import { chunksOf, gearFrom } from '../../runtime/protocol/chunk.ts';
 import type { Crypto } from '../../runtime/protocol/crypto.ts';
 import { asLichenError, refuse } from '../../runtime/protocol/errors.ts';
 import { imageFiles, type Part, ROOT_FILE, RUNTIME_FILE, runtimeFiles } from '../../runtime/protocol/image.ts';
+import type { NeighbourPiece } from '../../runtime/protocol/nouns/neighbours.ts';
 import type { FileRef, Jigsaw, Place } from '../../runtime/protocol/nouns/release.ts';
 
 export type Slot = 'a' | 'b';
@@ -271,6 +272,29 @@ export class SlotCard implements Slots {
     });
     this.#sync();
     return { kind: 'armed', release };
+  }
+
+  /** A piece of either slot, as it is seen; null: it is not there. */
+  piece({ file, offset, chunk: [hash, length] }: NeighbourPiece): Bytes | null {
+    const { roots, folders } = this.#seen;
+    const expected = this.#files.has(hex(file.hash)) ? [this.#received(file)] : null;
+    const files = expected ?? [...roots.values(), ...[...folders.values()].flatMap((folder) => [...folder.values()])];
+    for (const held of files) {
+      const piece = held.slice(offset, offset + length);
+      if (piece.length === length && equal(this.#options.crypto.sha256(piece), hash)) return piece;
+    }
+    return null;
+  }
+
+  /** What came of a file so far. */
+  #received({ hash }: FileRef): Bytes {
+    const key = hex(hash);
+    const isMain = this.#files.get(key)?.path === this.#main;
+    return (isMain ? this.#seen.roots.get(other(this.running)) : this.#staged.get(key)) ?? NONE;
+  }
+
+  read(piece: NeighbourPiece): Promise<Bytes | null> {
+    return Promise.resolve(this.piece(piece));
   }
 
   /** What lies in the slot that runs, for who judges whether it is whole. */

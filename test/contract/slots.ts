@@ -3,7 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { filesOf } from '../../runtime/core/content.ts';
 import type { Slots, SlotsState } from '../../runtime/ports/slots.ts';
 import { type Bytes, equal, fromHex } from '../../runtime/protocol/bytes.ts';
+import type { NeighbourPiece } from '../../runtime/protocol/nouns/neighbours.ts';
 import type { Entry } from '../../runtime/protocol/nouns/release.ts';
+import { testCrypto } from '../support/crypto.ts';
 import { FIRST_ROOT, hexOf, type System, system } from '../support/system.ts';
 import { entriesOf, perform, receive } from './receive.ts';
 
@@ -39,7 +41,47 @@ export const slotsContract = (name: string, open: () => SlotsRig, tries: number)
   };
   const restart = (rig: SlotsRig): void => rig.door().perform({ kind: 'restart' }, () => {});
 
+  /** A piece of each of its files, as others ask for it. */
+  const pieces = (one: System): NeighbourPiece[] =>
+    filesOf(entriesOf(one)).flatMap(({ file, pieces: all }) => [...all].map(({ offset, chunk }) => ({ file, offset, chunk })));
+  const given = async (rig: SlotsRig, one: System): Promise<number> => {
+    let count = 0;
+    for (const piece of pieces(one)) {
+      const bytes = await rig.door().read(piece);
+      if (bytes !== null) expect([bytes.length, testCrypto.sha256(bytes)]).toEqual([piece.chunk[1], piece.chunk[0]]);
+      count += bytes === null ? 0 : 1;
+    }
+    return count;
+  };
+
   describe(name, () => {
+    test('[delivery-13] what was written is given piece by piece: while it comes, once it is armed, and as what runs', () =>
+      withRig(async (rig) => {
+        const whole = pieces(two).length;
+        await perform(rig.door(), { kind: 'receive', release: two.release, entries: entriesOf(two) });
+        expect(await given(rig, two)).toBe(0);
+        await receive(rig.door(), two);
+        expect(await given(rig, two)).toBe(whole);
+        await perform(rig.door(), { kind: 'arm', release: two.release });
+        expect(await given(rig, two)).toBe(whole);
+        await restarted(rig);
+        expect(await given(rig, two)).toBe(whole);
+        await perform(rig.door(), { kind: 'keep' });
+        await arm(rig, three);
+        expect([await given(rig, two), await given(rig, three)]).toEqual([whole, pieces(three).length]);
+      }));
+
+    test('[delivery-13] nothing is given that is not what it is asked for as', () =>
+      withRig(async (rig) => {
+        await arm(rig, two);
+        const [piece] = pieces(two);
+        const { file, offset, chunk } = piece!;
+        expect(await rig.door().read({ file, offset: offset + 1, chunk })).toBeNull();
+        expect(await rig.door().read({ file, offset, chunk: [chunk[0], chunk[1] - 1] })).toBeNull();
+        expect(await rig.door().read({ file, offset: 2 ** 40, chunk })).toBeNull();
+        expect(await rig.door().read({ file, offset, chunk: [three.release, chunk[1]] })).toBeNull();
+      }));
+
     test('a card that was flashed has one slot, which stays', () =>
       withRig(async (rig) => {
         expect(await state(rig)).toEqual({ running: 'a', runningRelease: null, trial: false, idle: 'empty', idleRelease: null });

@@ -7,6 +7,7 @@ import { boardCore } from '../../runtime/agent/agent.ts';
 import { type Board, type Effect, type Event, type Pace, saidBy } from '../../runtime/agent/events.ts';
 import { openRetelling } from '../../runtime/agent/retell.ts';
 import { homes, type Instance, instances, ONE, outbox } from '../../runtime/core/tables.ts';
+import type { NeighboursEvent, NeighboursStep } from '../../runtime/ports/neighbours.ts';
 import type { Bytes } from '../../runtime/protocol/bytes.ts';
 import { LichenError } from '../../runtime/protocol/errors.ts';
 import type { BoardId, GatewayId } from '../../runtime/protocol/ids.ts';
@@ -21,7 +22,6 @@ import type { Outcome } from '../../runtime/turn/store.ts';
 import type { SlotCard } from '../../sim/hardware/slots.ts';
 import { keyOf } from './crypto.ts';
 import { FakeEngine, FakeFiles } from './fake-doors.ts';
-import type { FakeLan } from './fake-lan.ts';
 import { GATEWAYS, hashOf, idOf, lease, OPERATOR, operatorDoc, request, signedOperator } from './federation.ts';
 import { MemoryDisk, openMemoryStore } from './memory-store.ts';
 import { type Assigned, newShelf, PaperGateway } from './paper-gateway.ts';
@@ -38,10 +38,23 @@ const OFFER: Offer = {
   enforces: { memory: true, cpu: true, pids: true, network: true, disk: true, deadline: true },
 };
 
+/** What a board of these tests has of its network. */
+export interface WorldLan {
+  /** Its runtime has begun anew: nobody is told of what the one before shared. */
+  begins?(): void;
+  perform(step: NeighboursStep, clock: ManualClock, say: (event: NeighboursEvent) => void): void;
+}
+
+/** Of several boards: their common time, and what tells their names from each other. */
+export interface Among {
+  clock: ManualClock;
+  name: string;
+}
+
 export class BoardWorld {
-  readonly clock: ManualClock = manualClock();
-  readonly engine = new FakeEngine(this.clock);
-  readonly files = new FakeFiles(this.clock);
+  readonly clock: ManualClock;
+  readonly engine: FakeEngine;
+  readonly files: FakeFiles;
   disk = new MemoryDisk();
   readonly gateways: PaperGateway[];
   readonly journal: string[] = [];
@@ -53,6 +66,7 @@ export class BoardWorld {
   linked: PaperGateway | null = null;
   #bootCount = 0;
   #life = 0;
+  readonly #name: string;
 
   /** What of its system can be replaced; null: nothing. */
   slots: SlotCard | null = null;
@@ -60,7 +74,7 @@ export class BoardWorld {
   versions: SlotCard | null = null;
 
   /** Others on its network; null: its machine has no door to them. */
-  readonly lan: FakeLan | null;
+  readonly lan: WorldLan | null;
 
   /** The store has no room. */
   full = false;
@@ -70,7 +84,17 @@ export class BoardWorld {
   readonly offer: Offer = { ...OFFER };
 
   /** Gateways share what they hold, as a federation does that has replicated. */
-  constructor(pace: Partial<Pace> = {}, slots: SlotCard | null = null, versions: SlotCard | null = null, lan: FakeLan | null = null) {
+  constructor(
+    pace: Partial<Pace> = {},
+    slots: SlotCard | null = null,
+    versions: SlotCard | null = null,
+    lan: WorldLan | null = null,
+    { clock, name }: Among = { clock: manualClock(), name: 'board' },
+  ) {
+    this.clock = clock;
+    this.engine = new FakeEngine(clock);
+    this.files = new FakeFiles(clock);
+    this.#name = name;
     this.lan = lan;
     this.pace = { ...PACE, ...pace };
     this.slots = slots;
@@ -83,6 +107,7 @@ export class BoardWorld {
 
   #start(): Driven<Event, Effect> {
     const life = ++this.#life;
+    this.lan?.begins?.();
     const board: Board = {
       ...{
         crypto: nodeCrypto,
@@ -90,7 +115,7 @@ export class BoardWorld {
         sealer: nodeSealer,
         opener: OPENER,
         signer: keyOf('board 1'),
-        entropy: seededEntropy(`board/${life}`),
+        entropy: seededEntropy(`${this.#name}/${life}`),
         id: BOARD,
       },
       ...{ bootId: `boot ${this.#bootCount}`, software: 'test', offer: this.offer, pace: this.pace, neighbours: this.lan !== null },

@@ -7,7 +7,7 @@ import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
 import { publisherNoun } from '../../runtime/protocol/nouns/trust.ts';
 import { type Upkeep, upkeepNoun } from '../../runtime/protocol/nouns/upkeep.ts';
 import { SlotCard } from '../../sim/hardware/slots.ts';
-import { BOARD, BoardWorld } from './board-world.ts';
+import { type Among, BOARD, BoardWorld, type WorldLan } from './board-world.ts';
 import { keyOf, testCrypto } from './crypto.ts';
 import { hashOf, OWNER, PUBLISHER } from './federation.ts';
 import { publisherDoc, signedPublisher } from './small-release.ts';
@@ -122,13 +122,17 @@ export const assign = (
 };
 
 /** A paired board that was started from what was written to its card. `works`: of a system or a runtime that is started. */
-export const slottedWorld = (works: (release: string | null, world: BoardWorld) => boolean = () => true) => {
+export const slottedWorld = (
+  works: (release: string | null, world: BoardWorld) => boolean = () => true,
+  lan: WorldLan | null = null,
+  among?: Among,
+) => {
   const clock = (ms: number, call: () => void): void => void world.clock.after(ms, call);
   const card = (part: Part, restart: () => void): SlotCard =>
     new SlotCard({ crypto: testCrypto, root: FIRST_ROOT, part, after: clock, restart });
   const slots = card('system', () => powerOn());
   const versions = card('runtime', () => startRuntime());
-  const world: BoardWorld = new BoardWorld({}, slots, versions);
+  const world: BoardWorld = new BoardWorld({}, slots, versions, lan, among);
   /** What does not work starts nothing, and the watchdog has it start again. */
   const powerOn = (): void => {
     slots.powerCut(() => true);

@@ -13,6 +13,17 @@ import { readFrames, writeFrame } from '../frames.ts';
 const UNREAD_BYTES = 128 * 1024;
 const SECOND_MS = 1000;
 
+/** From the first that has it. */
+export const readFrom =
+  (...places: readonly ReadPiece[]): ReadPiece =>
+  async (piece) => {
+    for (const read of places) {
+      const bytes = await read(piece);
+      if (bytes !== null) return bytes;
+    }
+    return null;
+  };
+
 interface Taker {
   socket: TLSSocket;
   /** Whether it may still have what it asks for. */

@@ -8,14 +8,15 @@ import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { constants, type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as breathe } from 'node:timers/promises';
+import type { ReadPiece } from '../../ports/neighbours.ts';
 import { type Bytes, equal, hex } from '../../protocol/bytes.ts';
 import { chunksOf, gearFrom } from '../../protocol/chunk.ts';
 import { refuse } from '../../protocol/errors.ts';
 import type { ImageFile } from '../../protocol/image.ts';
 import { LIMITS } from '../../protocol/limits.ts';
-import type { Entry, FileRef, Jigsaw, Place } from '../../protocol/nouns/release.ts';
+import type { Entry, FileRef, Jigsaw, Piece, Place } from '../../protocol/nouns/release.ts';
 import { nodeCrypto } from '../crypto.ts';
-import { writeAt } from '../files-gather.ts';
+import { openIfAny, readPiece, writeAt } from '../files-gather.ts';
 
 export interface Source {
   path: string;
@@ -31,6 +32,8 @@ export interface SlotPlaces {
   isPartition: boolean;
   /** What runs, to be looked through for what it has as well. */
   sources(): Promise<Source[]>;
+  /** Files in which pieces of what runs may lie, and of what is started next. */
+  held(): string[];
   /** For what goes elsewhere when all of it is there. */
   stagePath: string;
   /** What was written is read from where it lies, and not from memory. */
@@ -42,6 +45,7 @@ export interface SlotContent {
   gather(files: Jigsaw[]): Promise<Place[]>;
   write(file: FileRef, offset: number, bytes: Bytes): Promise<void>;
   seal(file: FileRef, bytes: number): Promise<void>;
+  read: ReadPiece;
   /** Whether all that was expected is sealed. */
   isWhole(): boolean;
   /** Name on the boot partition → where it is collected, and its hash. */
@@ -53,7 +57,7 @@ const READ_BYTES = 256 * 1024;
 /** What came is on the card after so many bytes at the latest. */
 const SYNC_BYTES = 4 * 1024 * 1024;
 
-export const readPiece = async (handle: FileHandle, offset: number, length: number): Promise<Bytes> => {
+export const readStretch = async (handle: FileHandle, offset: number, length: number): Promise<Bytes> => {
   const bytes = new Uint8Array(length);
   let done = 0;
   while (done < length) {
@@ -81,7 +85,7 @@ async function* piecesOf(handle: FileHandle, bytes: number): AsyncGenerator<Byte
   const gear = gearFrom(nodeCrypto);
   let rest: Bytes = new Uint8Array(0);
   for (let at = 0; at < bytes; ) {
-    const read = await readPiece(handle, at, Math.min(READ_BYTES, bytes - at));
+    const read = await readStretch(handle, at, Math.min(READ_BYTES, bytes - at));
     if (read.length === 0) break;
     at += read.length;
     const window = new Uint8Array(rest.length + read.length);
@@ -97,13 +101,24 @@ async function* piecesOf(handle: FileHandle, bytes: number): AsyncGenerator<Byte
 
 const { O_RDONLY, O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
 
+const pieceIn = async (path: string, offset: number, chunk: Piece['chunk']): Promise<Bytes | null> => {
+  const handle = await openIfAny(path, O_RDONLY);
+  try {
+    return handle === null ? null : await readPiece(handle, offset, chunk);
+  } finally {
+    await handle?.close();
+  }
+};
+
 export const openSlotContent = (places: SlotPlaces): SlotContent => {
-  const { filesOf, main, mainPath, isPartition, sources, stagePath, forgetCached } = places;
+  const { filesOf, main, mainPath, isPartition, sources, held, stagePath, forgetCached } = places;
   /** Hex of a file's hash → where it is written to. */
   let targets = new Map<string, { path: string; hash: Bytes; bytes: number }>();
   let names = new Map<string, string>();
   const unsealed = new Set<string>();
   let unsynced = 0;
+  /** Where a piece was found last: the next one mostly is of the same file. */
+  let foundAt = mainPath;
 
   const openTarget = (path: string): Promise<FileHandle> =>
     open(path, path === mainPath && isPartition ? O_RDWR : O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
@@ -138,7 +153,7 @@ export const openSlotContent = (places: SlotPlaces): SlotContent => {
         const target = targets.get(hex(file.hash)) ?? refuse('internal', 'a file that nobody expects');
         const handle = await handleOf(target.path);
         for (const { offset, chunk } of pieces) {
-          if (equal(nodeCrypto.sha256(await readPiece(handle, offset, chunk[1])), chunk[0])) continue;
+          if (equal(nodeCrypto.sha256(await readStretch(handle, offset, chunk[1])), chunk[0])) continue;
           const key = hex(chunk[0]);
           wanted.set(key, [...(wanted.get(key) ?? []), { file, path: target.path, offset }]);
         }
@@ -170,7 +185,7 @@ export const openSlotContent = (places: SlotPlaces): SlotContent => {
   const hashOf = async (handle: FileHandle, bytes: number): Promise<Bytes> => {
     const digest = createHash('sha256');
     for (let at = 0; at < bytes; ) {
-      const read = await readPiece(handle, at, Math.min(READ_BYTES, bytes - at));
+      const read = await readStretch(handle, at, Math.min(READ_BYTES, bytes - at));
       if (read.length === 0) break;
       digest.update(read);
       at += read.length;
@@ -230,6 +245,20 @@ export const openSlotContent = (places: SlotPlaces): SlotContent => {
         await handle.close();
       }
       unsealed.delete(hex(file.hash));
+    },
+    // Of what was armed nobody here knows which file has which hash. There are few, and a piece is told by its own.
+    read: async ({ file, offset, chunk }) => {
+      const target = targets.get(hex(file.hash));
+      if (target !== undefined) return pieceIn(target.path, offset, chunk);
+      const again = await pieceIn(foundAt, offset, chunk);
+      if (again !== null) return again;
+      for (const path of held()) {
+        const found = path === foundAt ? null : await pieceIn(path, offset, chunk);
+        if (found === null) continue;
+        foundAt = path;
+        return found;
+      }
+      return null;
     },
     isWhole: () => targets.size > 0 && unsealed.size === 0,
     staged: () =>

@@ -33,6 +33,7 @@ const act = async (content: SlotContent, step: SlotsStep, perform: (step: OwnSte
 export const inTurn = (content: SlotContent, perform: (step: OwnStep) => Promise<Answer | null>): Slots => {
   let queue: Promise<unknown> = Promise.resolve();
   return {
+    read: content.read,
     perform: (step, answer) => {
       const done = queue
         .then(() => act(content, step, perform))

@@ -8,7 +8,7 @@ import { refuse } from '../../protocol/errors.ts';
 import { imageFiles, ROOT_FILE, WORDS_BYTES } from '../../protocol/image.ts';
 import { nodeCrypto } from '../crypto.ts';
 import { syncPath } from '../disk.ts';
-import { erofsBytes, HEAD_BYTES, openSlotContent, readPiece, type Source } from './content.ts';
+import { erofsBytes, HEAD_BYTES, openSlotContent, readStretch, type Source } from './content.ts';
 import { inTurn, type OwnStep } from './in-turn.ts';
 import { type BootOptions, type BootRecords, folderOf, otherSlot, writeDurably } from './records.ts';
 import { withHashes } from './verity.ts';
@@ -25,12 +25,16 @@ export interface SlotsOptions extends BootOptions {
   restart(): void;
 }
 
+const filesIn = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : []);
+
 /** Root and kernel of a slot, with their lengths. */
 const sourcesIn = async (rootPath: string, bootFolder: string): Promise<Source[]> => {
   const root = await open(rootPath, 'r');
-  const head = await readPiece(root, 0, HEAD_BYTES).finally(() => root.close());
-  const boot = existsSync(bootFolder) ? readdirSync(bootFolder).map((name) => join(bootFolder, name)) : [];
-  return [{ path: rootPath, bytes: withHashes(erofsBytes(head)) }, ...boot.map((path) => ({ path, bytes: statSync(path).size }))];
+  const head = await readStretch(root, 0, HEAD_BYTES).finally(() => root.close());
+  return [
+    { path: rootPath, bytes: withHashes(erofsBytes(head)) },
+    ...filesIn(bootFolder).map((path) => ({ path, bytes: statSync(path).size })),
+  ];
 };
 
 export const openSlots = (options: SlotsOptions): Slots => {
@@ -41,6 +45,7 @@ export const openSlots = (options: SlotsOptions): Slots => {
   const content = openSlotContent({
     ...{ filesOf: imageFiles, main: ROOT_FILE, mainPath: pathOf(idle), isPartition: true, stagePath, forgetCached },
     sources: () => sourcesIn(pathOf(running), folderOf(bootPath, running)),
+    held: () => [running, idle].flatMap((slot) => [pathOf(slot), ...filesIn(folderOf(bootPath, slot))]),
   });
 
   const writing = async (change: () => void | Promise<void>): Promise<void> => {

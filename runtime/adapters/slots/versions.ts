@@ -35,6 +35,7 @@ const INCOMING = 'incoming';
 export const openVersions = ({ path, running, file, system, forgetCached, restart }: VersionsOptions): Slots => {
   mkdirSync(path, { recursive: true, mode: 0o700 });
   const read = (name: string): string | null => (existsSync(join(path, name)) ? readFileSync(join(path, name), 'latin1').trim() : null);
+  const versions = (): string[] => readdirSync(path).filter((name) => name.endsWith('.mjs'));
   const remove = (...names: string[]): void => {
     for (const name of names) rmSync(join(path, name), { force: true });
     syncFolder(path);
@@ -43,6 +44,7 @@ export const openVersions = ({ path, running, file, system, forgetCached, restar
     ...{ filesOf: runtimeFiles, main: RUNTIME_FILE, mainPath: join(path, INCOMING), isPartition: false },
     ...{ stagePath: join(path, 'stage'), forgetCached },
     sources: () => Promise.resolve([{ path: file, bytes: statSync(file).size }]),
+    held: () => [file, ...versions().map((name) => join(path, name))],
   });
 
   const survey = (): SlotsState => {
@@ -71,7 +73,7 @@ export const openVersions = ({ path, running, file, system, forgetCached, restar
   const keep = (): void => {
     if (running === null) return;
     writeDurably(path, 'kept', `${running} ${system}\n`);
-    remove('next', 'tries', ...readdirSync(path).filter((name) => name.endsWith('.mjs') && name !== `${running}.mjs`));
+    remove('next', 'tries', ...versions().filter((name) => name !== `${running}.mjs`));
   };
 
   return inTurn(content, async (step) => {

@@ -1,19 +1,31 @@
 /** The door to others on a network over real sockets, on the loopback of this machine; and what strangers get from it. */
 import { createSocket } from 'node:dgram';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { connect as connectPlain, createServer as createPlain } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { connect, createServer } from 'node:tls';
 import { expect, test } from 'vitest';
 import { kernelEntropy } from '../../../../runtime/adapters/entropy.ts';
+import { openFiles } from '../../../../runtime/adapters/files.ts';
 import { NeighboursDoor } from '../../../../runtime/adapters/neighbours/door.ts';
+import { readFrom } from '../../../../runtime/adapters/neighbours/giving.ts';
 import { type OwnAddress, onLink } from '../../../../runtime/adapters/neighbours/network.ts';
 import { hearWord, identityOf, pskOf, sayWord, sharedBy } from '../../../../runtime/adapters/neighbours/secrets.ts';
 import { dial, listen } from '../../../../runtime/adapters/neighbours/tls.ts';
-import type { Shared } from '../../../../runtime/ports/neighbours.ts';
-import { type Bytes, hex } from '../../../../runtime/protocol/bytes.ts';
+import { openSlots } from '../../../../runtime/adapters/slots/slots.ts';
+import { systemdBoot } from '../../../../runtime/adapters/slots/systemd-boot.ts';
+import { filesOf } from '../../../../runtime/core/content.ts';
+import type { ReadPiece, Shared } from '../../../../runtime/ports/neighbours.ts';
+import type { Slots } from '../../../../runtime/ports/slots.ts';
+import { type Bytes, equal, hex } from '../../../../runtime/protocol/bytes.ts';
 import { LIMITS } from '../../../../runtime/protocol/limits.ts';
 import { neighboursContract, type Street } from '../../../contract/neighbours.ts';
+import { entriesOf, perform, receive } from '../../../contract/receive.ts';
 import { testCrypto } from '../../../support/crypto.ts';
+import { makeSlotFiles, underUefi } from '../../../support/slot-files.ts';
+import { system } from '../../../support/system.ts';
 
 const LOOPBACK: OwnAddress = { address: '127.0.0.1', cidr: '127.0.0.1/8' };
 const GROUP = '239.255.76.67';
@@ -164,6 +176,71 @@ test('[delivery-12] one that takes connections and says nothing is told after th
   const at = { host: '127.0.0.1', port: typeof bound === 'object' && bound !== null ? bound.port : 0 };
   expect(await why(at, identityOf(KEY, new Uint8Array(16)), PSK)).toBe('it did not answer');
   silent.close();
+});
+
+test('[delivery-15] a system goes from slot to slot, and a board that gives something else is not believed', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'lichen-street-'));
+  const slotsIn = (name: string): Slots => {
+    const { boot, roots, stage } = makeSlotFiles(join(folder, name), underUefi);
+    const records = systemdBoot({ bootPath: boot, running: 'a' });
+    const nothing = (): void => {};
+    return openSlots({
+      ...{ bootPath: boot, running: 'a', roots, stagePath: stage, records },
+      ...{ setWritable: nothing, forgetCached: nothing, restart: nothing },
+    });
+  };
+  const two = system(2);
+  const [annas, berts] = [slotsIn('anna'), slotsIn('bert')];
+  await receive(annas, two);
+  const files = openFiles({ path: join(folder, 'files') });
+  let spoilt = '';
+  const doorOf = (read: ReadPiece): NeighboursDoor =>
+    new NeighboursDoor({ read, entropy: kernelEntropy, port, own: () => [LOOPBACK], journal: () => undefined });
+  const read = readFrom(files.read, annas.read);
+  const anna = doorOf(async (piece) => {
+    const bytes = await read(piece);
+    return hex(piece.chunk[0]) === spoilt ? (bytes?.with(0, bytes[0]! ^ 1) ?? null) : bytes;
+  });
+  const bert = doorOf(readFrom(files.read, berts.read));
+  const gave = new Map<string, Bytes | null>();
+  let neighbour = '';
+  bert.watch((event) => {
+    if (event.kind === 'neighbour-seen') neighbour = event.neighbour;
+    if (event.kind === 'neighbour-gave') gave.set(hex(event.hash), event.bytes);
+  });
+  anna.perform({ kind: 'share', who: 'a1'.repeat(8), releases: [{ ...shared, release: two.release }] });
+  bert.perform({ kind: 'share', who: 'be'.repeat(8), releases: [{ ...shared, release: two.release, whole: false }] });
+  await wait(150);
+  bert.perform({ kind: 'look', release: two.release });
+  await until(() => neighbour !== '');
+
+  await perform(berts, { kind: 'receive', release: two.release, entries: entriesOf(two) });
+  const jigsaws = filesOf(entriesOf(two));
+  const gathered = await perform(berts, { kind: 'gather', files: jigsaws });
+  const lacks = gathered.kind === 'gathered' ? gathered.lacks : [];
+  const pieces = lacks.flatMap(({ file, offset }) => {
+    const jigsaw = jigsaws.find((one) => equal(one.file.hash, file.hash));
+    return [...(jigsaw?.pieces ?? [])].flatMap((piece) => (piece.offset === offset ? [{ file, offset, chunk: piece.chunk }] : []));
+  });
+  expect(pieces.length).toBeGreaterThan(2);
+  spoilt = hex(pieces[0]!.chunk[0]);
+  bert.perform({ kind: 'take', release: two.release, neighbour, pieces });
+  await until(() => gave.size === pieces.length);
+  for (const { file, offset, chunk } of pieces) {
+    const bytes = gave.get(hex(chunk[0])) ?? new Uint8Array();
+    const isRight = equal(testCrypto.sha256(bytes), chunk[0]);
+    expect(isRight).toBe(hex(chunk[0]) !== spoilt);
+    await perform(berts, { kind: 'write', file, offset, bytes });
+  }
+  for (const { file, bytes } of jigsaws) {
+    const isSpoilt = pieces.some((piece) => equal(piece.file.hash, file.hash) && hex(piece.chunk[0]) === spoilt);
+    // Were it believed, it would still not be started.
+    const kind = isSpoilt ? 'files-refused' : 'file-sealed';
+    expect((await perform(berts, { kind: 'seal', file, bytes })).kind).toBe(kind);
+  }
+  anna.close();
+  bert.close();
+  rmSync(folder, { recursive: true, force: true });
 });
 
 test('[delivery-13] what strangers say to the port does no harm', async () => {

@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openVersions } from '../../../../runtime/adapters/slots/versions.ts';
+import { filesOf } from '../../../../runtime/core/content.ts';
 import type { Slots, SlotsContentEvent, SlotsEvent, SlotsStep } from '../../../../runtime/ports/slots.ts';
-import { receive } from '../../../contract/receive.ts';
+import { entriesOf, receive } from '../../../contract/receive.ts';
 import { FIRST_ROOT, hexOf, runtimeRelease, system } from '../../../support/system.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../../../firmware-images/board-files/slots', import.meta.url));
@@ -40,6 +41,8 @@ const start = (): { release: string; door: Slots } => {
   return { release, door };
 };
 
+const NOWHERE = { running: null, system: 'a:', forgetCached: () => {}, restart: () => {} };
+
 const perform = (door: Slots, step: SlotsStep): Promise<SlotsEvent | SlotsContentEvent> =>
   new Promise((answer) => door.perform(step, answer));
 const survey = async (door: Slots) => {
@@ -64,6 +67,21 @@ describe('the runtime alone', () => {
     expect(await perform(second.door, { kind: 'keep' })).toEqual({ kind: 'slot-kept' });
     for (let again = 0; again < 5; again++) expect(start().release).toBe(hexOf(two));
     expect(await survey(start().door)).toMatchObject({ trial: false, runningRelease: hexOf(two) });
+  });
+
+  test('[delivery-13] is given piece by piece: while it comes, and as what runs', async () => {
+    const pieces = filesOf(entriesOf(two)).flatMap(({ file, pieces: all }) => [...all].map((one) => ({ ...one, file })));
+    const given = async (door: Slots): Promise<number> => {
+      const all = await Promise.all(pieces.map(({ file, offset, chunk }) => door.read({ file, offset, chunk })));
+      return all.filter((bytes) => bytes !== null).length;
+    };
+    const first = start().door;
+    await receive(first, two);
+    expect(await given(first)).toBe(pieces.length);
+    await perform(first, { kind: 'arm', release: two.release });
+    expect(await given(first)).toBe(pieces.length);
+    expect(await given(start().door)).toBe(pieces.length);
+    expect(await given(openVersions({ ...NOWHERE, path: at('elsewhere'), file: at('own.mjs') }))).toBeLessThan(pieces.length);
   });
 
   test('asks only for what the one that runs has not got', async () => {
