@@ -15,6 +15,8 @@ export interface BoardSetup {
   paces: Record<string, number>;
   /** A folder that is carried. */
   stick?: string;
+  /** What the start of an image would have said of its slots. */
+  slots?: string;
   /** Where it looks for others on its network; without one, nowhere: others at work on this machine are none of its own. */
   neighbours?: number;
 }
@@ -32,6 +34,7 @@ const argsOf = (runtime: string, setup: BoardSetup): string[] => [
   ...Object.entries(setup.paces).flatMap(([name, value]) => [`--${name}`, String(value)]),
   ...(setup.proxyPort === null ? [] : ['--proxy', `127.0.0.1:${setup.proxyPort}`]),
   ...(setup.stick === undefined ? [] : ['--stick', setup.stick]),
+  ...(setup.slots === undefined ? [] : ['--slots', setup.slots]),
   ...['--neighbours', setup.neighbours === undefined ? 'off' : String(setup.neighbours)],
   ...(setup.tier === null ? [] : ['--tier', setup.tier]),
 ];

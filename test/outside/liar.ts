@@ -12,7 +12,7 @@ import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
 import { formatClaim } from '../../runtime/protocol/claim.ts';
 import { open1, openMany, typOf } from '../../runtime/protocol/cose.ts';
 import type { LichenError } from '../../runtime/protocol/errors.ts';
-import type { BoardId, LeaseId } from '../../runtime/protocol/ids.ts';
+import type { BoardId, LeaseId, OwnerId } from '../../runtime/protocol/ids.ts';
 import { decodeAs, encodeAs, seal, unseal } from '../../runtime/protocol/noun.ts';
 import { type Hello, helloNoun, type Report, reportNoun, type Usage, usageNoun } from '../../runtime/protocol/nouns/board.ts';
 import {
@@ -52,11 +52,17 @@ export class Liar {
   readonly usage = new Trace<Usage>();
   /** What it gives to whoever asks for this hash. */
   readonly store = new Map<string, Bytes>();
+  /** What it gives in the place of what it has; undefined: that. */
+  gives: (hash: string) => Bytes | null | undefined = () => undefined;
+  /** Hashes that it was asked for, in order. */
+  readonly wanted: string[] = [];
   /** Versions of the operator's document that it shows at pairing, and the newest that it shows in `now`. */
   operators: Bytes[];
   newest: Bytes[];
   /** Changes to the honest answer to `hello`. */
   nowLies: Partial<Now> = {};
+  /** For whom it says that its claims were made. */
+  owner: OwnerId | null = null;
   /** False: usage is taken and never acknowledged. */
   acknowledges = true;
   /** Said right behind each answer to `hello`. */
@@ -176,6 +182,13 @@ export class Liar {
     this.send('desired', seal(desiredNoun, desired, signer));
   }
 
+  /** A runtime of its own for the board, as an owner's word has it. */
+  assignRuntime(release: Release, word: Bytes, signedBy: Bytes = publisher.document): void {
+    this.shelve(release.document, ...release.pages, ...release.chunks, word, signedBy);
+    const [named, upkeep] = [signedBy, word].map((document) => nodeCrypto.sha256(payloadIn(document))) as [Bytes, Bytes];
+    this.assign([], { runtime: { release: release.hash, publisher: named, upkeep } });
+  }
+
   get seq(): number {
     return this.#seq;
   }
@@ -203,7 +216,8 @@ export class Liar {
 
   #heard(event: FrontEvent | PeerEvent): void {
     if (event.kind === 'pairing') {
-      const answer = { v: 1 as const, gateway: this.entry.gateway, wallMs: Date.now(), operators: [this.operators] };
+      const of = this.owner === null ? {} : { owner: this.owner };
+      const answer = { v: 1 as const, gateway: this.entry.gateway, wallMs: Date.now(), operators: [this.operators], ...of };
       this.#door?.front.answerPairing(event.receipt, answer);
     }
     if (event.kind === 'message') this.#message(event);
@@ -227,7 +241,11 @@ export class Liar {
 
   #give(payload: Bytes): void {
     for (const hash of decodeAs(want, payload, 'want').hashes) {
-      this.send('chunk', encodeAs(chunk, { v: 1, hash, bytes: this.store.get(hex(hash)) ?? null }, 'chunk'));
+      const key = hex(hash);
+      this.wanted.push(key);
+      const lie = this.gives(key);
+      const bytes = lie === undefined ? (this.store.get(key) ?? null) : lie;
+      this.send('chunk', encodeAs(chunk, { v: 1, hash, bytes }, 'chunk'));
     }
   }
 }

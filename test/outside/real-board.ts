@@ -52,10 +52,20 @@ export class RealBoard {
     this.#process = startBoard(RUNTIME, setup);
   }
 
-  static start(name: string, claim: string, paces: Record<string, number> = {}, tier: BoardSetup['tier'] = 'dev'): RealBoard {
+  static start(
+    name: string,
+    claim: string,
+    paces: Record<string, number> = {},
+    tier: BoardSetup['tier'] = 'dev',
+    more: Partial<BoardSetup> = {},
+  ): RealBoard {
     const { key, dir, data } = boardDirectory(name);
     const capacity = 'memory=256,cpu=1000,partitions=8';
-    return new RealBoard({ name, board: key.id, data, capacity, claim, proxyPort: null, tier, paces: { ...PACES, ...paces } }, key, dir);
+    return new RealBoard(
+      { name, board: key.id, data, capacity, claim, proxyPort: null, tier, paces: { ...PACES, ...paces }, ...more },
+      key,
+      dir,
+    );
   }
 
   get process(): Process {
@@ -95,6 +105,17 @@ export class RealBoard {
   async status(): Promise<Status> {
     const { health: _, ...status } = (await statusOfBoard(RUNTIME, this.setup)) as Status & { health: unknown };
     return status;
+  }
+
+  /** The most memory that its process has had, in bytes. */
+  get peakBytes(): number {
+    return 1024 * Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.process.pid}/status`, 'utf8'))?.[1]);
+  }
+
+  /** Releases of which a root is planted. */
+  planted(): string[] {
+    const path = join(this.setup.data, 'roots');
+    return existsSync(path) ? readdirSync(path).filter((name) => /^[0-9a-f]{64}$/.test(name)) : [];
   }
 
   /** Leases for which anything of a partition was ever made. */
