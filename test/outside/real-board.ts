@@ -107,6 +107,11 @@ export class RealBoard {
     return status;
   }
 
+  /** From now on the most is counted anew (proc(5), clear_refs). */
+  forgetPeak(): void {
+    writeFileSync(`/proc/${this.process.pid}/clear_refs`, '5');
+  }
+
   /** The most memory that its process has had, in bytes. */
   get peakBytes(): number {
     return 1024 * Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.process.pid}/status`, 'utf8'))?.[1]);
