@@ -1,81 +1,83 @@
 /**
- * The keys of one table in order. Most come in order already, as their last part is a number that rises, and are taken
- * out again from the front; so a sorted list beats a tree. It is put in order when somebody looks.
+ * The keys of one table in order, as runs of bounded length that follow on one another: what comes or goes moves the keys
+ * of one run, however many there are. Most keys come last, as their last part is a number that rises.
  */
 import type { Key } from '../../runtime/turn/store.ts';
 
-/** Fewer than this are put in their place one by one. */
-const FEW = 8;
+const RUN_MOST = 512;
+
+/** Where the first key stands that is not below this one. */
+const placeIn = (run: readonly Key[], key: Key): number => {
+  let [low, high] = [0, run.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((run[middle] ?? '') < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+};
 
 export class KeyOrder {
-  #sorted: Key[];
-  #fresh: Key[] = [];
-  /** In the list and not there any more. */
-  readonly #gone = new Set<Key>();
+  /** None of them is empty. */
+  readonly #runs: Key[][] = [];
+  readonly #most: number;
 
-  constructor(keys: Key[]) {
-    this.#sorted = keys.sort();
+  /** `most`: keys of a run, 2 at least. */
+  constructor(keys: Key[], most = RUN_MOST) {
+    this.#most = most;
+    keys.sort();
+    for (let from = 0; from < keys.length; from += most) this.#runs.push(keys.slice(from, from + most));
   }
 
   /** One that is not there. */
   add(key: Key): void {
-    if (!this.#gone.delete(key)) this.#fresh.push(key);
+    const last = this.#runs.at(-1);
+    if (last === undefined || (last.length >= this.#most && (last.at(-1) ?? '') < key)) {
+      this.#runs.push([key]);
+      return;
+    }
+    const at = this.#runOf(key);
+    const run = this.#runs[at] ?? last;
+    run.splice(placeIn(run, key), 0, key);
+    if (run.length > this.#most) this.#runs.splice(at + 1, 0, run.splice(this.#most >>> 1));
   }
 
   /** One that is there. */
   delete(key: Key): void {
-    const at = this.#fresh.lastIndexOf(key);
-    if (at >= 0) this.#fresh.splice(at, 1);
-    else this.#gone.add(key);
-  }
-
-  /** Keys in [from, to), and those that were there lately. */
-  count(from: Key, to: Key): number {
-    this.#arrange();
-    return this.#place(to) - this.#place(from);
+    const at = this.#runOf(key);
+    const run = this.#runs[at] ?? [];
+    run.splice(placeIn(run, key), 1);
+    if (run.length === 0) this.#runs.splice(at, 1);
   }
 
   /** Keys in [from, to), in order, until `take` has had enough. */
   walk(from: Key, to: Key, reverse: boolean, take: (key: Key) => boolean): void {
-    this.#arrange();
-    const sorted = this.#sorted;
-    const [first, end] = [this.#place(from), this.#place(to)];
-    for (let i = 0; i < end - first; i++) {
-      const key = sorted[reverse ? end - 1 - i : first + i] ?? '';
-      if (this.#gone.size > 0 && this.#gone.has(key)) continue;
-      if (!take(key)) return;
+    const start = reverse ? to : from;
+    let at = this.#runOf(start);
+    let run = this.#runs[at] ?? [];
+    const step = reverse ? -1 : 1;
+    for (let i = placeIn(run, start) - (reverse ? 1 : 0); ; i += step) {
+      if (i < 0 || i >= run.length) {
+        at += step;
+        const next = this.#runs[at];
+        if (next === undefined) return;
+        run = next;
+        i = reverse ? run.length - 1 : 0;
+      }
+      const key = run[i] ?? '';
+      if ((reverse ? key < from : key >= to) || !take(key)) return;
     }
   }
 
-  #arrange(): void {
-    const fresh = this.#fresh;
-    if (this.#gone.size > FEW && this.#gone.size * 2 > this.#sorted.length) {
-      this.#sorted = this.#sorted.filter((key) => !this.#gone.has(key));
-      this.#gone.clear();
-    }
-    if (fresh.length === 0) return;
-    this.#fresh = [];
-    const last = this.#sorted.at(-1) ?? '';
-    const isTail = fresh.every((key, i) => key > (fresh[i - 1] ?? last));
-    if (isTail) this.#sorted = this.#sorted.length === 0 ? fresh : append(this.#sorted, fresh);
-    else if (fresh.length < FEW) for (const key of fresh) this.#sorted.splice(this.#place(key), 0, key);
-    else this.#sorted = append(this.#sorted, fresh).sort();
-  }
-
-  /** Where the first key stands that is not below this one. */
-  #place(key: Key): number {
-    const sorted = this.#sorted;
-    let [low, high] = [0, sorted.length];
+  /** The run in which this key stands or would: the last that does not begin above it. */
+  #runOf(key: Key): number {
+    const runs = this.#runs;
+    let [low, high] = [0, runs.length];
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((sorted[middle] ?? '') < key) low = middle + 1;
+      if ((runs[middle]?.[0] ?? '') <= key) low = middle + 1;
       else high = middle;
     }
-    return low;
+    return Math.max(0, low - 1);
   }
 }
-
-const append = (to: Key[], more: Key[]): Key[] => {
-  for (const key of more) to.push(key);
-  return to;
-};

@@ -11,17 +11,10 @@ export const SCHEMA_NUMBER = '2';
 const NO_ROW: Row = { version: 0, value: null };
 /** Beyond any key. */
 const END = '\uffff';
-const MANY = 1024;
 /** Lies among the objects anyway. */
 const TINY_BYTES = 64;
 
-/** What all keys between these two begin with, up to a stroke: a table, or what of it lies below a part of the key. */
-const placeOf = (from: Key, to: Key): string => {
-  let shared = 0;
-  for (let end = from.indexOf('/'); end >= 0 && to.startsWith(from.slice(shared, end + 1), shared); end = from.indexOf('/', end + 1))
-    shared = end + 1;
-  return from.slice(0, shared);
-};
+const tableOf = (key: Key): string => key.slice(0, key.indexOf('/') + 1);
 
 const PAGE_BYTES = 64 * 1024;
 /** What passes shares memory with what passes (`room` in bytes.ts), and what stays with what stays: one of them would hold all the others. */
@@ -43,7 +36,7 @@ const forLong = (value: Bytes): Bytes => {
 /** What stays when a process is gone. */
 export class Disk {
   #rows = new Map<Key, Row>();
-  /** Table, or a place in it → its keys. */
+  /** Table → its keys, once somebody has looked. */
   readonly #orders = new Map<string, KeyOrder>();
   #number = 0;
   /** Rows as they were before each of the newest commits, the newest last; kept when `remembers` is above 0. */
@@ -73,29 +66,14 @@ export class Disk {
     return out;
   }
 
-  /** A place in a table has an order of its own when much lies there, as an author's log does among others'. */
   #orderOf(from: Key, to: Key): KeyOrder {
-    const place = placeOf(from, to);
+    const table = tableOf(from);
     // Across tables only tests look.
-    if (place === '') return new KeyOrder([...this.#rows.keys()]);
-    const held = this.#orders.get(place);
+    if (table === '' || !to.startsWith(table)) return new KeyOrder([...this.#rows.keys()]);
+    const held = this.#orders.get(table);
     if (held !== undefined) return held;
-    const table = place.slice(0, place.indexOf('/') + 1);
-    const whole =
-      this.#orders.get(table) ??
-      this.#arrange(
-        table,
-        [...this.#rows.keys()].filter((key) => key.startsWith(table)),
-      );
-    if (place === table || whole.count(place, `${place}${END}`) < MANY) return whole;
-    const own: Key[] = [];
-    whole.walk(place, `${place}${END}`, false, (key) => own.push(key) > 0);
-    return this.#arrange(place, own);
-  }
-
-  #arrange(place: string, keys: Key[]): KeyOrder {
-    const made = new KeyOrder(keys);
-    this.#orders.set(place, made);
+    const made = new KeyOrder([...this.#rows.keys()].filter((key) => key.startsWith(table)));
+    this.#orders.set(table, made);
     return made;
   }
 
@@ -126,12 +104,9 @@ export class Disk {
     if (row === undefined) this.#rows.delete(key);
     else this.#rows.set(key, row);
     if (this.#rows.size === size) return;
-    if (this.#orders.size === 0) return;
-    for (let end = key.indexOf('/'); end >= 0; end = key.indexOf('/', end + 1)) {
-      const order = this.#orders.get(key.slice(0, end + 1));
-      if (row === undefined) order?.delete(key);
-      else order?.add(key);
-    }
+    const order = this.#orders.get(tableOf(key));
+    if (row === undefined) order?.delete(key);
+    else order?.add(key);
   }
 
   /** Takes the newest commits back; returns how many there were to take. */
