@@ -70,6 +70,8 @@ export class Fleet {
   /** Pages and chunks of all releases. */
   readonly #pieces = new Map<string, Bytes>();
   readonly #byPlace = new Map<string, VirtualBoard>();
+  /** By a board's name and a group's, each in the order in which they came. */
+  readonly #named = new Map<string, VirtualBoard[]>();
 
   constructor(options: FleetOptions) {
     const { scenario, seed, keys, clock, chance, witness } = options;
@@ -106,6 +108,7 @@ export class Fleet {
 
   /** Under which programs see these sensors, wherever there is one of that name. */
   #grantsOf(reads: string[]): string[] {
+    if (reads.length === 0) return [];
     const buses = this.scenario.boards.flatMap(({ sensors }) => sensors.filter(({ name }) => reads.includes(name)).map(({ bus }) => bus));
     return [...new Set(buses.flatMap((bus) => grantOf(bus) ?? []))];
   }
@@ -131,7 +134,7 @@ export class Fleet {
     const { up, down } = this.#linkOf(spec);
     roads.add(board.at, 'board', up, down);
     this.#byPlace.set(board.at, board);
-    this.boards.push(board);
+    for (const boards of this.#listsOf(spec)) boards.push(board);
     if (of === null) this.#witness.built(board);
     return board;
   }
@@ -147,7 +150,7 @@ export class Fleet {
 
   removeBoard(board: VirtualBoard): void {
     board.discard();
-    this.boards.splice(this.boards.indexOf(board), 1);
+    for (const boards of this.#listsOf(board.spec)) boards.splice(boards.indexOf(board), 1);
     this.#byPlace.delete(board.at);
   }
 
@@ -216,7 +219,17 @@ export class Fleet {
 
   /** By a board's, a group's or a workload's name; empty: all. */
   boardsNamed(name: string): VirtualBoard[] {
-    return name === '' ? this.boards : this.boards.filter(({ spec }) => spec.name === name || spec.group === name);
+    return name === '' ? this.boards : (this.#named.get(name) ?? []);
+  }
+
+  /** In which a board stands. */
+  #listsOf({ name, group }: BoardSpec): VirtualBoard[][] {
+    const lists = [...new Set([name, group])].map((named) => {
+      const list = this.#named.get(named) ?? [];
+      this.#named.set(named, list);
+      return list;
+    });
+    return [this.boards, ...lists];
   }
 
   gatewayNamed(name: string): VirtualGateway {
