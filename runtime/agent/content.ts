@@ -207,14 +207,18 @@ const askFor = (work: Work, { targets }: Fetch, chunks: readonly number[]): void
     chunks.map((chunk) => targets.hashOf(chunk)),
   );
 
+/** A wide window is that of a long way: most of its bytes are there, and not in this board's memory. */
+const bytesOf = (window: number): number => LIMITS.wantBytes * Math.max(1, window / LIMITS.wantWindowMost);
+
 /** What is asked for next; nothing, while too little of the window is free. */
 const nextOf = (work: Work, { targets, queue, cursor, inflight, writing, window }: Fetch, now: Instant): number[] => {
+  const most = bytesOf(window);
   let bytes = 0;
   for (const chunk of inflight.keys()) bytes += targets.lengthOf(chunk);
   const places = window - inflight.size - writing;
-  if (inflight.size > 0 && (places * TOGETHER < window || (LIMITS.wantBytes - bytes) * TOGETHER < LIMITS.wantBytes)) return [];
+  if (inflight.size > 0 && (places * TOGETHER < window || (most - bytes) * TOGETHER < most)) return [];
   const next: number[] = [];
-  for (let at = cursor; at < queue.length && next.length < places && bytes < LIMITS.wantBytes; at++) {
+  for (let at = cursor; at < queue.length && next.length < places && bytes < most; at++) {
     const chunk = queue[at] ?? 0;
     // Behind it in the queue is only what is doubted as well, and later.
     if (isDoubted(work, targets.keyOf(chunk), now)) break;
@@ -231,9 +235,12 @@ const plantRoot = (work: Work, key: string, content: Content, manifest: Manifest
   work.emit({ kind: 'files', step: { kind: 'plant', release: fromHex(key), entries: entriesOf(manifest, pagesOf(work, manifest)) } });
 };
 
-/** One more for each that came soon, so that a way which is long but not slow is filled; on a slow one all of them only wait longer. */
+/**
+ * One more for each that came soon, so that a way which is long but not slow is filled; on a slow one all of them only wait longer. A way that
+ * is long and loses something holds all that comes behind it back until it was sent again, and the asking with it: so more of it has to be asked for.
+ */
 const widened = (window: number, tookMs: number, { pace }: Board): number =>
-  tookMs < pace.patienceMs / SOON ? Math.min(LIMITS.wantWindowMost, window + 1) : window;
+  tookMs < pace.patienceMs / SOON ? Math.min(tookMs < LIMITS.wantFarMs ? LIMITS.wantWindowMost : LIMITS.wantWindowFar, window + 1) : window;
 
 /** All others go on; this one is asked for when they have come, and not at once. */
 const refused = (work: Work, board: Board, release: string, chunk: number, hash: Bytes, now: Instant): void => {

@@ -85,6 +85,9 @@ export const LIMITS = {
   wantWindowMost: 64,
   /** And of these so many bytes: they wait in the board's memory for its card. */
   wantBytes: 1024 * 1024,
+  /** Pieces that take longer than this are on a long way, which holds more of them, and as many times the bytes. */
+  wantFarMs: 150,
+  wantWindowFar: 256,
   /** For so long a board tries others before a gateway that gave it something else for a piece, twice. */
   liarMs: 3_600_000,
   /** Such gateways in one report. */

@@ -4,8 +4,8 @@ import { packZstd } from '../../../runtime/adapters/zstd.ts';
 import { documents } from '../../../runtime/core/tables.ts';
 import { fromHex, hex } from '../../../runtime/protocol/bytes.ts';
 import { LIMITS } from '../../../runtime/protocol/limits.ts';
-import { encodeAs } from '../../../runtime/protocol/noun.ts';
-import { chunk } from '../../../runtime/protocol/nouns/messages.ts';
+import { decodeAs, encodeAs } from '../../../runtime/protocol/noun.ts';
+import { chunk, want } from '../../../runtime/protocol/nouns/messages.ts';
 import { type Entry, pageSchema } from '../../../runtime/protocol/nouns/release.ts';
 import { BoardWorld, PACE, type Placed, placed } from '../../support/board-world.ts';
 import { testCrypto } from '../../support/crypto.ts';
@@ -266,15 +266,15 @@ describe('what is here already', () => {
 });
 
 describe('a window', () => {
-  const many = (): Placed['release'] => {
-    const pieces = Array.from({ length: 20 }, (_, i) => new Uint8Array(100).fill(i));
+  const many = (count = 20): Placed['release'] => {
+    const pieces = Array.from({ length: count }, (_, i) => Buffer.alloc(100, `piece ${i} `));
     const chunks = pieces.map((piece) => [testCrypto.sha256(piece), 100] as [Uint8Array, number]);
     const file: Entry = {
       kind: 'file',
       path: 'big',
       executable: true,
       hash: testCrypto.sha256(Buffer.concat(pieces)),
-      bytes: 2000,
+      bytes: 100 * count,
       chunks,
     };
     const release = smallRelease({ recipe: 'many', args: ['/big'] }, { tree: [[file]] });
@@ -301,6 +301,32 @@ describe('a window', () => {
     // Never one by one, as long as there is more to ask for.
     const asking = world.gateways.flatMap(({ wanted }) => wanted).filter((hashes) => hashes.some((hash) => release.chunks.includes(hash)));
     expect(asking.length).toBeLessThan(20 / 2 + 2);
+  });
+
+  test.each([
+    ['a near', LIMITS.wantFarMs / 10, LIMITS.wantWindowMost],
+    ['a far', LIMITS.wantFarMs * 2, LIMITS.wantWindowFar],
+  ])('holds as much as %s way does [delivery-8]', (_, wayMs, limit) => {
+    const world = paired();
+    const release = many(1500);
+    const hear = world.home.hear.bind(world.home);
+    let [under, most] = [0, 0];
+    world.home.hear = (topic, payload, answer) => {
+      if (topic === 'want') under += decodeAs(want, payload, 'want').hashes.length;
+      most = Math.max(most, under);
+      hear(topic, payload, (back, bytes) => {
+        if (back !== 'chunk') return answer(back, bytes);
+        world.clock.after(wayMs, () => {
+          under -= 1;
+          answer(back, bytes);
+        });
+      });
+    };
+    const one = placed(world, { release });
+    world.assign(one).pass(30_000);
+    expect(world.state(one.lease)?.state).toBe('running');
+    expect(most).toBeLessThanOrEqual(limit);
+    expect(most).toBeGreaterThan(limit * 0.75);
   });
 });
 
