@@ -84,7 +84,8 @@ const isOn = (path: string): boolean => readText(`/proc/sys/net/${path}`)?.trim(
 const forwarded = (): Families => ({ v4: isOn('ipv4/ip_forward'), v6: isOn('ipv6/conf/all/forwarding') });
 
 /** Whether the kernel would take the board's table; nothing is changed by asking. */
-const translates = async (board: string, families: Families): Promise<boolean> => {
+const translates = async (board: string): Promise<boolean> => {
+  const families = forwarded();
   const policy = { outbound: [], dns: true, lan: false, links: [], publish: [{ outside: 1024, inside: 80, protocol: 'tcp' as const }] };
   const trial = { link: 'lichen', address: 'fd00::1', address4: '100.64.0.1', policy, pairs: [] };
   const asked = await run('nft', ['-c', '-f', '-'], { input: boardTable(boardName(board), [trial], families), timeoutMs: PATIENCE_MS });
@@ -98,20 +99,23 @@ interface OpenedNetwork {
   outside: boolean;
 }
 
-const openNetwork = async ({ board, namesMs }: Detection, filter: boolean): Promise<OpenedNetwork> => {
-  const families = forwarded();
-  const outside = filter && (await translates(board, families));
+const networkOf = ({ board, namesMs }: Detection, filter: boolean, outside: boolean): OpenedNetwork & { network: Network } => {
+  const families = outside ? forwarded() : { v4: false, v6: false };
+  return { network: new Network({ board, runPath: runPathOf(board), filter, families, ...(namesMs && { namesMs }) }), filter, outside };
+};
+
+/** As much as this kernel has, found by asking for less and less. */
+const openNetwork = async (detection: Detection, filter: boolean, outside: boolean): Promise<OpenedNetwork> => {
   for (const withFilter of filter ? [true, false] : [false]) {
-    const given = withFilter && outside ? families : { v4: false, v6: false };
-    const network = new Network({ board, runPath: runPathOf(board), filter: withFilter, families: given, ...(namesMs && { namesMs }) });
+    const opened = networkOf(detection, withFilter, withFilter && outside);
     try {
-      await network.create(TRIAL, null);
-      return { network, filter: withFilter, outside: withFilter && outside };
+      await opened.network.create(TRIAL, null);
+      return opened;
     } catch {
-      network.close();
+      opened.network.close();
       // What is missing is told as a lack; the next try asks for less.
     } finally {
-      await network.remove(TRIAL).catch(() => undefined);
+      await opened.network.remove(TRIAL).catch(() => undefined);
     }
   }
   return { network: null, filter: false, outside: false };
@@ -213,27 +217,18 @@ const lacksOf = (layout: Layout, crun: string, held: Held, filter: boolean): str
   return lacks;
 };
 
-/** Errors: `not-offered` when something is missing, `engine-failed` when a trial went wrong, `unavailable` when it could not be made. */
-export const detectCrun = async (detection: Detection): Promise<DetectedCrun> => {
-  if (process.getuid?.() !== 0) throw new LichenError('not-offered', 'Limits need root: run as root.');
-  for (const tool of ['crun', 'conmon'])
-    if (!isInstalled(tool)) throw new LichenError('not-offered', `${tool} is not installed: apt-get install ${tool}.`);
-  const layout = findLayout();
-  if (layout === null) throw new LichenError('not-offered', 'This kernel has no cgroups: mount cgroup2 on /sys/fs/cgroup.');
-  // Each of these mostly waits for programs, and none for another: on a small board one after the other takes seconds.
-  const [told, opened, data] = await Promise.all([
-    Promise.all(['crun', 'conmon'].map(versionOf)).catch(asLichenError),
-    openNetwork(detection, isInstalled('nft')),
-    dataHeld(detection),
-  ]);
+interface Asked {
+  detection: Detection;
+  layout: Layout;
+  /** Its version. */
+  crun: string;
+  data: 'project' | 'image' | null;
+  disk: string | null;
+}
+
+const openCrun = async ({ detection, layout, crun, data, disk }: Asked, opened: OpenedNetwork): Promise<DetectedCrun> => {
   const { network } = opened;
-  if (told instanceof LichenError) {
-    network?.close();
-    throw told;
-  }
-  const [crun = ''] = told;
   const enforced = { memory: layout.controllers.has('memory'), pids: layout.controllers.has('pids') };
-  const disk = limitedDisk(detection, layout);
   const engine = new CrunEngine({ ...detection, layout, enforced, network, disk, projects: data === 'project' });
   try {
     const held = { ...(await trial(detection, engine, layout)), network: network !== null, disk: layout.io, io: disk !== null };
@@ -249,6 +244,31 @@ export const detectCrun = async (detection: Detection): Promise<DetectedCrun> =>
     engine.close();
     if (asLichenError(error).code === 'unavailable') throw error;
     throw new LichenError('engine-failed', `crun ${crun} does not work here: ${asLichenError(error).detail}`);
+  }
+};
+
+/** Errors: `not-offered` when something is missing, `engine-failed` when a trial went wrong, `unavailable` when it could not be made. */
+export const detectCrun = async (detection: Detection): Promise<DetectedCrun> => {
+  if (process.getuid?.() !== 0) throw new LichenError('not-offered', 'Limits need root: run as root.');
+  for (const tool of ['crun', 'conmon'])
+    if (!isInstalled(tool)) throw new LichenError('not-offered', `${tool} is not installed: apt-get install ${tool}.`);
+  const layout = findLayout();
+  if (layout === null) throw new LichenError('not-offered', 'This kernel has no cgroups: mount cgroup2 on /sys/fs/cgroup.');
+  const filter = isInstalled('nft');
+  // Each of these mostly waits for programs, and none for another: on a small board one after the other takes seconds.
+  const [crun, outside, data] = await Promise.all([versionOf('crun'), filter && translates(detection.board), dataHeld(detection)]);
+  const asked = { detection, layout, crun, data, disk: limitedDisk(detection, layout) };
+  try {
+    return await openCrun(asked, networkOf(detection, filter, outside));
+  } catch (error) {
+    if (asLichenError(error).code === 'unavailable') throw error;
+    // A board mostly has all of a network: it is asked for by itself only where a partition that has it could not be tried.
+    const opened = await openNetwork(detection, filter, outside);
+    if (opened.filter === filter && opened.network !== null) {
+      opened.network.close();
+      throw error;
+    }
+    return openCrun(asked, opened);
   }
 };
 
