@@ -11,6 +11,7 @@ import { type HardwareReport, hardwareReport } from '../../runtime/protocol/hard
 import { parse } from '../../runtime/protocol/schema.ts';
 import { freePorts } from '../../sim/harness/ports.ts';
 import { until } from '../../sim/harness/wait.ts';
+import { wordsFor, writeScript } from './guest.ts';
 import { putOn, spoilFile, type TestImage, testImage, writeCard } from './image.ts';
 import { Machine } from './machine.ts';
 
@@ -21,6 +22,29 @@ const CARD_BYTES = 1024 * MIB;
 const DATA_AT = (1 + 128 + 256 + 256) * MIB;
 const BOOT_LIMIT_MS = 600_000;
 const MEMORY_MIB = 256;
+
+/**
+ * The product's own start, on a card on which a driver takes longer to be read than a file system to be made: meanwhile it counts as loaded, as
+ * busybox goes by what the kernel lists.
+ */
+const SLOW_DRIVER = `mount -t tmpfs slow /mnt
+mkdir /mnt/bin
+cat > /mnt/bin/modprobe << 'END'
+#!/usr/bin/sh
+case "$*" in
+  *ext4*)
+    mkdir /mnt/loading 2> /dev/null || exit 0
+    sleep 15
+    ;;
+esac
+exec /usr/sbin/modprobe "$@"
+END
+chmod +x /mnt/bin/modprobe
+{ cat /usr/lib/lichen/words; echo 'PATH=/mnt/bin:$PATH'; } > /mnt/words
+mount --bind /mnt/words /usr/lib/lichen/words
+echo /mnt/bin/modprobe > /proc/sys/kernel/modprobe
+exec /sbin/linuxrc
+`;
 
 let folder: string;
 let image: TestImage;
@@ -75,10 +99,13 @@ beforeAll(async () => {
 afterEach(() => machine?.close());
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test('with 256 MiB in 1970 it takes its setup, tells of the file that is wrong, and asks to be paired on its screen and its network', async () => {
+test('with 256 MiB and a slow card in 1970 it takes its setup, tells of the file that is wrong, and asks to be paired on its screen and its network', async () => {
   const [page = 0] = await freePorts(1);
-  const shows = [{ port: 80, at: page }];
-  const now = start({ shows, clock: '1970-01-01T00:00:00' });
+  writeScript(at('slow'), SLOW_DRIVER);
+  const now = start({
+    ...{ shows: [{ port: 80, at: page }], clock: '1970-01-01T00:00:00', direct: { ...image, commandLine: wordsFor(image, '/dev/vdb') } },
+    disks: [{ path: at('card') }, { path: at('slow'), readonly: true }],
+  });
   await now.line(/imported: hostname, country, wifi/, BOOT_LIMIT_MS);
   await now.line(/of no use on this board: user/, BOOT_LIMIT_MS);
   await now.line(/network-config is not YAML.*mend network-config/, BOOT_LIMIT_MS);
