@@ -180,12 +180,16 @@ async function start(args) {
 }
 
 async function check() {
-  // Half the tries of the long properties (test/support/properties.ts), no test of project `real` (test/vitest.config.ts): `npm test` has all.
+  // Half the tries of properties (test/support/properties.ts), and of the projects of tests (test/vitest.config.ts) what is pure, with a few seeds of
+  // the simulator: `npm test` has all.
   Object.assign(process.env, { LICHEN_RUNS: '0.5', NO_COLOR: '1', ...process.env });
   const steps = [
-    ['types', ['node_modules/typescript/bin/tsc', '--noEmit']],
+    [
+      'types',
+      ['node_modules/typescript/bin/tsc', '--noEmit', '--incremental', '--tsBuildInfoFile', join(modules, '.vite/check.tsbuildinfo')],
+    ],
     ['lint and format', ['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.']],
-    ['tests', [...vitest, '--project', '!real', '--reporter', 'dot']],
+    ['tests', [...vitest, '--project', 'pure', '--project', 'short', '--reporter', 'dot']],
   ];
   const results = await Promise.all(
     steps.map(async ([name, command]) => {

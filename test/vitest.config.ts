@@ -8,6 +8,10 @@ const PURE = [
   'test/gateway/{core,service}/**/*.test.ts',
   'test/sim/{scenario,hardware,oracle,report,world}/**/*.test.ts',
 ];
+/** Many tries of one thing, which take longer than all else that is pure. */
+const HUNTS = ['test/**/*.property.test.ts', 'test/gateway/service/touched.test.ts'];
+/** The shape of the tree, what documents say of it, and a few seeds of the swarm: with what is pure, what a commit is looked at for (`npm run check`, a minute). */
+const SHORT = ['test/tidy.test.ts', 'test/docs/{attacks,reference}.test.ts', 'test/sim/swarm/swarm.test.ts'];
 /** Puts another module in a module's place, which what the worker has loaded for a file before would not notice. */
 const MOCKED = ['test/runtime/agent/attention.test.ts'];
 /** Real partitions, a real browser, and real clients against real processes: they count on the machine's clock. */
@@ -34,9 +38,11 @@ export default defineConfig({
     passWithNoTests: false,
     projects: [
       // A worker serves many files: starting one takes longer than most of them.
-      { extends: true, test: { name: 'pure', include: PURE, exclude: [...REAL, ...MOCKED], isolate: false } },
+      { extends: true, test: { name: 'pure', include: PURE, exclude: [...REAL, ...MOCKED, ...HUNTS], isolate: false } },
+      { extends: true, test: { name: 'hunts', include: HUNTS } },
+      { extends: true, test: { name: 'short', include: SHORT } },
       { extends: true, test: { name: 'mocked', include: MOCKED } },
-      { extends: true, test: { name: 'doors', include: ['test/**/*.test.ts'], exclude: [...PURE, ...REAL, ...BOARD] } },
+      { extends: true, test: { name: 'doors', include: ['test/**/*.test.ts'], exclude: [...PURE, ...HUNTS, ...SHORT, ...REAL, ...BOARD] } },
       // One after the other, when the rest is through.
       {
         extends: true,
