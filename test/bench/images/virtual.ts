@@ -1,6 +1,6 @@
 /** One first start of the Arm image in emulation: from power to its runtime, to its gateway, and to what it leaves of 512 MiB when nothing goes on. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { genericArm64 } from '../../../firmware-images/boards/generic-arm64.ts';
@@ -73,9 +73,9 @@ export interface Virtual {
   idleRamMb: number;
 }
 
+/** A first start, so of another card and another fleet each time. */
 export const startVirtual = async (home: string): Promise<Virtual> => {
-  const folder = join(home, 'virtual');
-  mkdirSync(folder);
+  const folder = mkdtempSync(join(home, 'virtual-'));
   const at = (name: string): string => join(folder, name);
   const image = await testImage(genericArm64);
   const { child, port, claim } = await openGateway(folder);
