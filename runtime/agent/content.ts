@@ -339,7 +339,7 @@ export const askChunks = (work: Work, now: Instant): void => {
 /** What is being fetched is looked after all the time. */
 export const isFetching = (work: Work): boolean => fetches.any(work);
 
-/** What has not come in time is asked for again, with half the window. */
+/** What has not come in time is asked for again, with half the window. Until a fetch gives way that is less than `wantsWaiting`. */
 export const askLateChunks = (work: Work, board: Board, manifestOf: ManifestOf, now: Instant): void => {
   const { patienceMs } = board.pace;
   for (const { key, fetch } of fetching(work)) {
@@ -350,10 +350,13 @@ export const askLateChunks = (work: Work, board: Board, manifestOf: ManifestOf, 
     }
     const lost = [...fetch.inflight].flatMap(([chunk, askedMonoMs]) => (now.monoMs - askedMonoMs > patienceMs ? [chunk] : []));
     if (lost.length > 0) {
+      // Of a wide window a part, and the rest when its turn comes: a gateway that cannot send counts what it is asked for, each time.
+      const again = lost.slice(0, LIMITS.wantWindowMost);
       const inflight = new Map(fetch.inflight);
-      for (const chunk of lost) inflight.set(chunk, now.monoMs);
+      for (const chunk of again) inflight.delete(chunk);
+      for (const chunk of [...lost.slice(again.length), ...again]) inflight.set(chunk, now.monoMs);
       fetches.put(work, { ...fetch, inflight, window: Math.max(1, fetch.window >> 1) }, key);
-      askFor(work, fetch, lost);
+      askFor(work, fetch, again);
     }
     leaveLate(work, board, key, now);
     pump(work, key, manifestOf, now);

@@ -328,6 +328,35 @@ describe('a window', () => {
     expect(most).toBeLessThanOrEqual(limit);
     expect(most).toBeGreaterThan(limit * 0.75);
   });
+
+  test('of a far way is never asked for so often that a gateway that cannot send hangs up [delivery-9]', () => {
+    const world = paired();
+    const release = many(1500);
+    const hear = world.home.hear.bind(world.home);
+    let [stuck, asked] = [false, 0];
+    world.home.hear = (topic, payload, answer) => {
+      if (topic === 'want') asked += decodeAs(want, payload, 'want').hashes.length;
+      hear(topic, payload, (back, bytes) => {
+        if (back !== 'chunk') return answer(back, bytes);
+        world.clock.after(LIMITS.wantFarMs * 2, () => {
+          if (stuck) return;
+          asked -= 1;
+          answer(back, bytes);
+        });
+      });
+    };
+    world.assign(placed(world, { release }));
+    for (let waited = 0; asked <= LIMITS.wantWindowFar / 2 && waited < 10_000; waited += 50) world.pass(50);
+    expect(asked).toBeGreaterThan(LIMITS.wantWindowFar / 2);
+    stuck = true;
+    let most = 0;
+    for (let waited = 0; waited < 12 * PACE.patienceMs; waited += 1000) {
+      world.pass(1000);
+      most = Math.max(most, asked);
+    }
+    expect(most).toBeGreaterThan(2 * LIMITS.wantWindowFar);
+    expect(most).toBeLessThanOrEqual(LIMITS.wantsWaiting);
+  });
 });
 
 describe('a full card', () => {
