@@ -23,6 +23,7 @@ import { createJudge } from './oracle/judge.ts';
 import type { Judge } from './oracle/physics.ts';
 import type { RunReport } from './report/report.ts';
 import { drawIncidents } from './scenario/draw.ts';
+import { LOST_COMMITS_MOST } from './scenario/faults.ts';
 import type { Incident, Scenario } from './scenario/scenario.ts';
 import { chanceFrom } from './world/chance.ts';
 import { type VirtualClock, virtualClock } from './world/clock.ts';
@@ -59,8 +60,6 @@ const ASKED_MOST = 3;
 
 /** What is equal is held once. */
 const sameAs = (bytes: Bytes, first: Bytes | undefined): Bytes => (first !== undefined && equal(bytes, first) ? first : bytes);
-/** Commits that a card which forgets can be made to forget. */
-const REMEMBERS = 16;
 
 class Run {
   readonly clock: VirtualClock = virtualClock();
@@ -174,7 +173,7 @@ class Run {
   #remember(): void {
     for (const spec of this.#scenario.boards) {
       this.clock.at(spec.joinsMs + 1, () => {
-        for (const board of this.fleet.boardsNamed(spec.name)) board.disk.remembers = REMEMBERS;
+        for (const board of this.fleet.boardsNamed(spec.name)) board.disk.remembers = LOST_COMMITS_MOST;
       });
     }
   }
@@ -277,14 +276,14 @@ class Run {
   #report(wallSeconds: number): RunReport {
     const { clock, fleet, judge, view, incidents } = this;
     const scenario = this.#scenario;
-    const { seed, tier, path } = this.#options;
+    const { seed, tier, crypto, path } = this.#options;
     const expectations = this.expectations.results(view);
     const { violations, tally } = judge;
     const names: Record<string, string> = {};
     for (const { id, spec } of [...fleet.gateways, ...fleet.boards]) names[id] = spec.name;
     return {
       ok: violations.length === 0 && expectations.every(({ held }) => held),
-      ...{ scenario: scenario.name, about: scenario.about, path, seed, tier, traceHash: this.trace.hash() },
+      ...{ scenario: scenario.name, about: scenario.about, path, seed, tier, crypto, traceHash: this.trace.hash() },
       ...{ boards: scenario.boards.length, gateways: scenario.gateways.length, simulatedMs: scenario.lastsMs, wallSeconds },
       ...{ events: clock.events, faults: Object.fromEntries([...view.faults].sort(([a], [b]) => (a < b ? -1 : 1))) },
       ...{ recordsSigned: tally.recordsSigned, recordsLost: tally.recordsLost, recordsBilledTwice: tally.recordsBilledTwice },

@@ -69,7 +69,7 @@ export const EXPLAIN: Explanation[] = [
   {
     part: 'memory',
     models: [
-      'an instance over its own limit is killed by its cgroup',
+      'an instance that leaks past its own limit is killed by its cgroup',
       'a board that has no more kills its largest instance; the runtime itself is never taken',
       'leaks: a MiB a second',
     ],
@@ -135,10 +135,15 @@ export const EXPLAIN: Explanation[] = [
     models: [
       'drift of the quartz, the same for monotonic clock, wall clock and RTC',
       'without an RTC: waking at the time last saved, each hour and at a clean shutdown, as fake-hwclock does',
-      'jumps, and being set by an anchor',
+      'jumps',
     ],
     parameters: ['boards.clock.rtc', 'boards.clock.drift', 'fault clock-jump.by', 'profile hasRtc'],
-    doesNot: ['NTP and slewing: a clock that is set jumps', 'drift that follows the temperature', 'leap seconds', 'suspend'],
+    doesNot: [
+      'NTP: nothing but a jump sets a clock, also after an outage',
+      'drift that follows the temperature',
+      'leap seconds',
+      'suspend',
+    ],
   },
   {
     part: 'link',
@@ -195,6 +200,7 @@ export const EXPLAIN: Explanation[] = [
     ],
     parameters: ['boards.sensors.name', 'boards.sensors.bus', 'profile buses'],
     doesNot: [
+      'what a program reads of them: in a run it sees whether one is there, and nothing of what it says',
       '/dev/gpiochipN and /dev/i2c-N as device files, bus errors, timing, triggers and buffers of iio',
       'outputs: nothing can be switched',
     ],
@@ -203,14 +209,18 @@ export const EXPLAIN: Explanation[] = [
     part: 'watchdog',
     models: ['armed with a time-out that the hardware can count to; without petting the board restarts'],
     parameters: ['profile watchdogMs'],
-    doesNot: ['pre-time-outs, a watchdog outside the board', 'a kernel that hangs by itself'],
+    doesNot: [
+      'biting in a run: no board of a scenario arms it yet',
+      'pre-time-outs, a watchdog outside the board',
+      'a kernel that hangs by itself',
+    ],
   },
   {
     part: 'slots',
     models: ['two system slots; a new system is tried a few times, and the old one comes back unless the new is confirmed'],
     parameters: [],
     doesNot: [
-      'being driven by the runtime: it has no engine for system updates yet, so no scenario reaches this part',
+      'being driven in a run: boards of scenarios have no systems of their own to update; the runtime that updates them is tried on this part at every write (test/runtime/agent/system.test.ts)',
       'boot loaders, partitions and images themselves (firmware-images boots those in QEMU)',
     ],
   },

@@ -7,11 +7,18 @@ import { moment, withNames } from './words.ts';
 const shellWord = (text: string): string => (/^[A-Za-z0-9_./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
 /** One command that runs the same again; after a failure with the shrunk list of faults, if there is one. */
-export const replayCommand = ({ path, seed, shrunk, tier }: Pick<RunReport, 'path' | 'seed' | 'shrunk' | 'tier'>): string =>
+export const replayCommand = ({
+  path,
+  seed,
+  shrunk,
+  tier,
+  crypto,
+}: Pick<RunReport, 'path' | 'seed' | 'shrunk' | 'tier' | 'crypto'>): string =>
   [
     `lichen sim replay ${shellWord(path)} --seed ${seed}`,
     ...(shrunk === null ? [] : [`--faults ${shrunk.length === 0 ? 'none' : shrunk.join(',')}`]),
     ...(tier === 'a' ? [] : [`--tier ${tier}`]),
+    ...(crypto === 'stand-in' ? [] : ['--ed25519']),
   ].join(' ');
 
 export interface Failure {

@@ -48,6 +48,7 @@ export interface RunReport {
   path: string;
   seed: number;
   tier: 'a' | 'b';
+  crypto: 'stand-in' | 'ed25519';
   traceHash: string;
   boards: number;
   gateways: number;

@@ -15,6 +15,8 @@ export type Taken =
   | { words: readonly string[]; usual: string };
 
 const YEAR_MS = 366 * 86_400_000;
+/** Commits that a card which forgets can be made to forget: so many are remembered for it. */
+export const LOST_COMMITS_MOST = 16;
 
 export const FAULTS = {
   'power-cut': {
@@ -64,7 +66,7 @@ export const FAULTS = {
   'lost-writes': {
     on: 'board',
     lasts: 'moment',
-    takes: { commits: { unit: 'count', usual: 3, least: 1 } },
+    takes: { commits: { unit: 'count', usual: 3, least: 1, most: LOST_COMMITS_MOST } },
     says: 'a power cut after which the card has forgotten its newest commits',
   },
   'bit-rot': {

@@ -9,6 +9,7 @@ import { broke, HOSTILE, held } from './reports.ts';
 test('the command names seed, faults and tier, and nothing that is usual', () => {
   expect(replayCommand(held())).toBe('lichen sim replay recipes/museum/scenario.yaml --seed 7');
   expect(replayCommand(broke({ tier: 'b' }))).toBe('lichen sim replay recipes/museum/scenario.yaml --seed 7 --faults 0,2 --tier b');
+  expect(replayCommand(held({ crypto: 'ed25519' }))).toBe('lichen sim replay recipes/museum/scenario.yaml --seed 7 --ed25519');
   expect(replayCommand(broke({ shrunk: [] }))).toContain('--faults none');
 });
 

@@ -12,6 +12,7 @@ export const held = (over: Partial<RunReport> = {}): RunReport => ({
   path: 'recipes/museum/scenario.yaml',
   seed: 7,
   tier: 'a',
+  crypto: 'stand-in',
   traceHash: 'ab'.repeat(32),
   boards: 2,
   gateways: 1,
