@@ -12,8 +12,6 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     tier: { type: 'string', default: 'a' },
     crypto: { type: 'string', default: 'stand-in' },
-    /** A `Math.random()` that nobody should call, in the midst of it. */
-    planted: { type: 'boolean', default: false },
   },
 });
 
