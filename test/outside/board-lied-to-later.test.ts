@@ -129,11 +129,13 @@ test('a request that its tenant has destroyed, under another lease', async () =>
 });
 
 test('a time that is wrong is over with the next word on it [trust-19]', async () => {
-  await runs(liar.honest('timed', smallRelease('timed', 1, LASTING)));
-  const farMs = Date.UTC(2100, 0);
-  liar.welcome({ wallMs: farMs });
+  const [timed, far, near] = ['timed', 'far-off', 'near-by'].map((name) => liar.honest(name, smallRelease(name, 1, LASTING)));
+  await runs(timed!);
+  // What is assigned after a word is begun after it: then the word lies on the card.
+  liar.welcome({ wallMs: Date.UTC(2100, 0) });
+  await runs(timed!, far!);
   liar.welcome();
-  await liar.reports.next(() => true, liar.reports.all.length);
+  await runs(timed!, far!, near!);
   // A life of the runtime to which nobody has told the time yet.
   liar.nowLies = { nonce: new Uint8Array(16).fill(7) };
   const from = liar.usage.all.length;
