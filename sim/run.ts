@@ -105,8 +105,7 @@ class Run {
     const greens = new Greens(keys.crypto, seen);
     this.view = { fleet: this.fleet, seen, tally: this.judge.tally, greens, faults: new Map(), billed: [] };
     this.expectations = new Expectations(scenario.expect);
-    if (scenario.expect.some(({ see }) => see === 'green'))
-      witness.overheard = (from, _to, topic, payload) => greens.heard(from, topic, payload);
+    if (scenario.expect.some(({ see }) => see === 'green')) witness.ears = greens;
   }
 
   /** Streams have the machine's timers for themselves while they are open. */

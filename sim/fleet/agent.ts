@@ -18,15 +18,21 @@ interface Machine {
   signer: Signer;
   spec: BoardSpec;
   hardware: Hardware;
+  at: string;
+  /** How often it was switched on. */
+  boots: number;
 }
 
-interface Life extends Pick<Board, 'crypto' | 'entropy' | 'bootId' | 'neighbours'> {
+interface Life extends Pick<Board, 'crypto' | 'entropy' | 'neighbours'> {
   enforcement: Enforcement;
   pace: PaceSpec;
 }
 
-export const agentOf = ({ id, signer, spec, hardware }: Machine, { enforcement, pace, ...life }: Life): Board => ({
-  ...{ unpack: unpackZstd, sealer: nodeSealer, opener: OPENER, signer, id, software: 'simulated', ...life },
-  offer: offerOf(enforcement, spec.capacity, hardware.arch, hardware.model, kindsOf(hardware)),
+export const bootIdOf = ({ at, boots }: Pick<Machine, 'at' | 'boots'>): string => `boot ${boots} of ${at}`;
+
+export const agentOf = (machine: Machine, { enforcement, pace, ...life }: Life): Board => ({
+  ...{ unpack: unpackZstd, sealer: nodeSealer, opener: OPENER, software: 'simulated', ...life },
+  ...{ id: machine.id, signer: machine.signer, bootId: bootIdOf(machine) },
+  offer: offerOf(enforcement, machine.spec.capacity, machine.hardware.arch, machine.hardware.model, kindsOf(machine.hardware)),
   pace: { ...pace, patienceMs: pace.boardPatienceMs },
 });

@@ -107,7 +107,8 @@ export class VirtualBoard {
   #life = 0;
   /** Of the runtime's present life. */
   #frost: Freezer | null = null;
-  #boots = 0;
+  /** How often it was switched on. */
+  boots = 0;
   #undoPower: () => void = () => {};
   #undoHeat: () => void = () => {};
 
@@ -174,14 +175,14 @@ export class VirtualBoard {
   #powerUp(): void {
     const { clock, witness } = this.#around;
     this.on = true;
-    this.#boots++;
+    this.boots++;
     this.hands.powerUp(clock.nowMs);
     this.thermal.power(clock.nowMs, true);
     this.#load(0);
     witness.powered(this, true);
-    const boot = this.#boots;
+    const boot = this.boots;
     clock.at(clock.nowMs + this.hardware.bootMs, () => {
-      if (this.on && this.#boots === boot) this.startRuntime();
+      if (this.on && this.boots === boot) this.startRuntime();
     });
   }
 
@@ -260,7 +261,6 @@ export class VirtualBoard {
     });
     const board = agentOf(this, {
       ...{ crypto: people.keys.crypto, entropy, enforcement: partitions.enforcement, pace, neighbours: neighbours !== null },
-      bootId: `boot ${this.#boots} of ${this.at}`,
     });
     let dialled = '';
     const release = (effect: Effect): void => {
@@ -339,10 +339,10 @@ export class VirtualBoard {
     if (!this.up) return;
     this.#endRuntime();
     this.#around.carrier.end(this.at, 'killed');
-    const boot = this.#boots;
+    const boot = this.boots;
     const { clock } = this.#around;
     clock.at(clock.nowMs + afterMs, () => {
-      if (this.on && !this.up && this.#boots === boot) this.startRuntime();
+      if (this.on && !this.up && this.boots === boot) this.startRuntime();
     });
   }
 

@@ -38,6 +38,13 @@ export interface Seen {
   lent: Map<string, number>;
 }
 
+/** Who listens to what boards say of themselves. A machine is a board or its clone; moments are by its monotonic clock. */
+export interface Ears {
+  heard(topic: string, payload: Bytes): void;
+  runtime(machine: Pick<VirtualBoard, 'at' | 'boots'>, up: boolean, monoMs: number): void;
+  ended(machine: Pick<VirtualBoard, 'at' | 'boots'>, lease: string, monoMs: number): void;
+}
+
 const LOG_ROWS = 'log/';
 /** Of a board's store: signed usage records. */
 const RECORD_ROWS = 'outbox/';
@@ -57,8 +64,8 @@ export class Witness implements BoardWitness {
   /** partition → workload, while it runs. */
   readonly #programs = new Map<string, string>();
   readonly #pieces = new Set<string>();
-  /** Called with every message to or from a board; null: nobody wants to know. */
-  overheard: Heard | null = null;
+  /** Null: nobody wants to know. */
+  ears: Ears | null = null;
 
   constructor(clock: VirtualClock, judge: Judge, trace: Trace, lanes: Lanes | null) {
     this.#clock = clock;
@@ -84,7 +91,7 @@ export class Witness implements BoardWitness {
     this.#trace.note(`${this.#clock.nowMs} ${from} ${to} ${topic}`, payload);
     this.#judge.heard(this.#clock.nowMs, from, to, topic, payload);
     if (topic === 'chunk') this.#count(this.seen.fetched, to, payload.length);
-    this.overheard?.(from, to, topic, payload);
+    this.ears?.heard(topic, payload);
     this.#lanes?.heard(from, to, topic);
   };
 
@@ -158,6 +165,7 @@ export class Witness implements BoardWitness {
   }
 
   runtime(board: VirtualBoard, up: boolean): void {
+    this.ears?.runtime(board, up, board.hands.monoMs(this.#clock.nowMs));
     if (board.at === board.id) this.#judge.runtime(this.#clock.nowMs, board.id, up);
   }
 
@@ -188,6 +196,7 @@ export class Witness implements BoardWitness {
     this.#trace.note(`${this.#clock.nowMs} ${board.at} ended ${partition} ${why} ${used.cpuMicros} ${used.memoryByteMs}`);
     this.#judge.ended(this.#clock.nowMs, board.id, partition, why, used);
     this.#lanes?.ended(board, partition, why);
+    this.ears?.ended(board, partition, board.hands.monoMs(this.#clock.nowMs));
     this.#count(this.seen.running, this.#programs.get(`${board.at}/${partition}`) ?? '', -1);
     this.#programs.delete(`${board.at}/${partition}`);
   }
@@ -227,5 +236,3 @@ export class Witness implements BoardWitness {
     of.set(key, (of.get(key) ?? 0) + by);
   }
 }
-
-type Heard = (from: string, to: string, topic: string, payload: Bytes) => void;

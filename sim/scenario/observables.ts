@@ -8,7 +8,10 @@ export interface ObservableRow {
 
 export const OBSERVABLES = {
   running: { of: 'workload', says: 'instances whose program runs' },
-  green: { of: 'workload', says: 'instances whose promises their home knows to hold' },
+  green: {
+    of: 'workload',
+    says: 'instances whose program runs, and whose promises held by the newest word of the runtime that runs there',
+  },
   served: { of: 'workload', says: 'shares that instances which run were told to serve' },
   leased: { of: 'workload', says: 'replicas that have a lease' },
   linked: { of: 'board', says: 'boards with a session that was welcomed' },

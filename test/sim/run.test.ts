@@ -98,6 +98,26 @@ expect:
   expect(expectations).toMatchObject([{ held: true }]);
 }, 60_000);
 
+test('what is dark is not green, though its last word was that all is well', async () => {
+  const text = `
+lasts: 1h
+gateways: [north]
+boards: [{ name: shed, count: 2, profile: pi-3b, link: wifi }]
+workloads: [{ recipe: hello-sensor, replicas: 2, patience: 2h }]
+timeline:
+  - { at: 20min, kind: link-cut, on: shed-1, for: 40min }
+  - { at: 30min, kind: power-cut, on: shed-1, for: 10min }
+pace: { tick: 10s, record: 5min }
+expect:
+  - eventually: { see: green, at-least: 2, within: 15min }
+  - always: { see: green, at-least: 1, after: 15min }
+  - sometimes: { see: green, at-least: 2, after: 25min, says: what is only out of reach is taken at its last word }
+  - always: { see: green, at-most: 1, after: 30min, says: and after a power cut has to say anew that it is well }
+`;
+  const { expectations } = await go('', {}, text);
+  expect(expectations.filter(({ held }) => !held)).toEqual([]);
+}, 60_000);
+
 describe('a run', () => {
   test('bills what was used, and says whom', async () => {
     const { billed, recordsSigned, recordsLost, recordsBilledTwice } = await go(GREEN);
