@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { parse as parseYaml } from 'yaml';
 import { refuse } from '../runtime/protocol/errors.ts';
+import { refuseUnknown, vainIn } from './asked.ts';
 import { annotationsOf, summaryOf } from './report/github.ts';
 import { jsonOf, totalOf } from './report/json.ts';
 import { junitOf } from './report/junit.ts';
@@ -225,13 +226,13 @@ const writeFiles = (reports: RunReport[], flags: RunFlags, { print, say }: Termi
 const runAction = async (given: string, flags: RunFlags, terminal: Terminal, run: Run): Promise<void> => {
   const { print, say, paint } = terminal;
   const plan = planOf(given, flags);
+  refuseUnknown(plan);
+  const vain = vainIn(plan);
+  if (vain !== null) say(`note: ${vain}`);
   const isJson = flags.json === true;
   const reports = await sweep(run, plan, {
     shrinking: ({ seed }, candidates) => say(`seed ${seed} broke; looking for the fewest of ${plural(candidates, 'fault')} that break it`),
     done: (report) => {
-      const unknown = plan.only?.find((number) => number >= report.incidents.length);
-      if (unknown !== undefined)
-        refuse('bad-usage', `--faults ${unknown}: with seed ${report.seed} they are numbered from 0 to ${report.incidents.length - 1}`);
       if (plan.seeds === 1) return;
       if (isJson) print(JSON.stringify(jsonOf(report)));
       else print(lineOf(report, paint));
@@ -306,7 +307,7 @@ const schemaAction = async (flags: { json?: boolean }, { print }: Terminal): Pro
 // ---- verbs ----------------------------------------------------------------------------------------------------------------------
 
 const RUN_KEYS =
-  'ok, seed, traceHash, boards, simulatedHours, wallSeconds, faults, recordsSigned, recordsLost, recordsBilledTwice, overlapStopMs, violations, scenario, tier, gateways, events, worstRehomeMs, overlaps, worstOverlapMs, expectations, shrunk, replay, seeds, seedsFailed';
+  'ok, seed, traceHash, boards, simulatedHours, wallSeconds, faults, recordsSigned, recordsLost, recordsBilledTwice, overlapStopMs, violations, scenario, tier, gateways, events, worstRehomeMs, overlaps, worstOverlapMs, faultsMissed, expectations, shrunk, replay, seeds, seedsFailed';
 
 const STATUS = '\nExit status: 0 everything held, 1 a promise broke or an expectation was not met, 64 a word or the scenario is wrong.';
 

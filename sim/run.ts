@@ -22,10 +22,9 @@ import { rehomeWithin } from './oracle/bounds.ts';
 import { createJudge } from './oracle/judge.ts';
 import type { Judge } from './oracle/physics.ts';
 import type { RunReport } from './report/report.ts';
-import { drawIncidents } from './scenario/draw.ts';
+import { incidentsWith, runChance } from './scenario/draw.ts';
 import { LOST_COMMITS_MOST } from './scenario/faults.ts';
 import type { Incident, Scenario } from './scenario/scenario.ts';
-import { chanceFrom } from './world/chance.ts';
 import { type VirtualClock, virtualClock } from './world/clock.ts';
 import { standInKeys } from './world/crypto.ts';
 import { startTrace } from './world/trace.ts';
@@ -71,6 +70,8 @@ class Run {
   readonly view: View;
   readonly expectations: Expectations;
   readonly incidents: Incident[];
+  /** By kind, how many hit nothing. */
+  readonly missed = new Map<string, number>();
   readonly #scenario: Scenario;
   readonly #options: RunOptions;
   readonly #ends = new Set<() => void>();
@@ -80,10 +81,10 @@ class Run {
   constructor(scenario: Scenario, options: RunOptions) {
     const { clock, trace } = this;
     const keys = options.crypto === 'stand-in' ? standInKeys() : realKeys();
-    const chance = chanceFrom(`${scenario.name}/${options.seed}`);
+    const chance = runChance(scenario, options.seed);
     this.#scenario = scenario;
     this.#options = options;
-    this.incidents = drawIncidents(scenario, options.seed, chance.fork('incidents'));
+    this.incidents = incidentsWith(scenario, options.seed);
     const { recordMs, meterMs, boardPatienceMs } = scenario.pace;
     const rehomeMs = rehomeWithin(patienceMs(boardPatienceMs, MANY_DIALS));
     this.judge = createJudge({ crypto: keys.crypto, limits: { recordMs, meterMs, rehomeMs, startsMs: scenario.startsMs } });
@@ -179,13 +180,12 @@ class Run {
 
   #befall(incident: Incident, number: number): void {
     const { clock, fleet, view } = this;
-    view.faults.set(incident.kind, (view.faults.get(incident.kind) ?? 0) + 1);
     this.trace.note(`${clock.nowMs} ${incident.kind} ${incident.on}`);
     const places = [...fleet.boardsNamed(incident.on), ...fleet.gateways.filter(({ spec }) => spec.name === incident.on)];
     // What has no end of its own is a moment.
     const lasts = incident.forMs !== null;
     const drawn = places.map((place) => this.lanes?.fault('at' in place ? place.at : place.id, `${number}`, incident.kind, lasts));
-    const undo = befall(fleet, incident, this.#confession());
+    const undo = befall(fleet, incident, this.#confession(), this.#hit(incident));
     const end = (): void => {
       if (!this.#ends.delete(end)) return;
       undo();
@@ -194,6 +194,21 @@ class Run {
     this.#ends.add(end);
     this.expectations.look(view, clock.nowMs);
     if (incident.forMs !== null) clock.at(clock.nowMs + incident.forMs, end);
+  }
+
+  /** What hits nothing has not happened, and is only told. */
+  #hit({ kind }: Incident): () => void {
+    const { clock, view, missed } = this;
+    const add = (to: Map<string, number>, by: number): void => void to.set(kind, (to.get(kind) ?? 0) + by);
+    let has = false;
+    add(missed, 1);
+    return () => {
+      if (has) return;
+      has = true;
+      add(missed, -1);
+      add(view.faults, 1);
+      this.expectations.look(view, clock.nowMs);
+    };
   }
 
   #confession(): Confession {
@@ -284,7 +299,7 @@ class Run {
       ok: violations.length === 0 && expectations.every(({ held }) => held),
       ...{ scenario: scenario.name, about: scenario.about, path, seed, tier, crypto, traceHash: this.trace.hash() },
       ...{ boards: scenario.boards.length, gateways: scenario.gateways.length, simulatedMs: scenario.lastsMs, wallSeconds },
-      ...{ events: clock.events, faults: Object.fromEntries([...view.faults].sort(([a], [b]) => (a < b ? -1 : 1))) },
+      ...{ events: clock.events, faults: counted(view.faults), missed: counted(this.missed) },
       ...{ recordsSigned: tally.recordsSigned, recordsLost: tally.recordsLost, recordsBilledTwice: tally.recordsBilledTwice },
       ...{
         overlaps: tally.overlaps,
@@ -302,6 +317,10 @@ class Run {
     };
   }
 }
+
+/** In the order of their names. */
+const counted = (counts: Map<string, number>): Record<string, number> =>
+  Object.fromEntries([...counts].filter(([, count]) => count > 0).sort(([a], [b]) => (a < b ? -1 : 1)));
 
 /** Throws only what is a flaw of the simulator itself. */
 export const runScenario = async (scenario: Scenario, options: RunOptions): Promise<RunReport> => {

@@ -166,10 +166,11 @@ export class VirtualGateway {
     tick();
   }
 
-  /** So much of its pages and chunks is not any more what was written. */
-  rot(permille: number, chance: Chance): void {
+  /** So much of its pages and chunks is not any more what was written: of how many. */
+  rot(permille: number, chance: Chance): number {
     const content = [...this.disk.entries('blob/')].filter(() => chance.bool(permille));
     this.disk.write(new Map(content.map(([key, bytes]) => [key, turned(bytes)])));
+    return content.length;
   }
 
   /** Its process is killed; the machine goes on and closes its sockets. */

@@ -22,7 +22,10 @@ export class Troubles {
   }
 
   #tell(at: string, held: Set<Partial<Trouble>>): void {
-    const sum = { ...NO_TROUBLE };
+    const repeated = (): void => {
+      for (const one of held) one.repeated?.();
+    };
+    const sum = { ...NO_TROUBLE, repeated };
     for (const one of held) {
       sum.deaf ||= one.deaf === true;
       sum.mute ||= one.mute === true;

@@ -169,6 +169,7 @@ export const EXPLAIN: Explanation[] = [
       'congestion windows, slow start and fast retransmission (a loss always costs the time-out: worse than life for long messages)',
       'handshakes of TCP and TLS, DNS, NAT time-outs, MTU trouble',
       'reordering within a connection: TCP does not do that',
+      'duplicates in tier b, for the same reason: there the fault hits nothing',
     ],
   },
   {

@@ -20,9 +20,14 @@ export interface Trouble {
   peersCut: boolean;
   lateMs: number;
   repeatsPermille: number;
+  /** Something was said twice. */
+  repeated(): void;
 }
 
-export const NO_TROUBLE: Trouble = { deaf: false, mute: false, captive: false, peersCut: false, lateMs: 0, repeatsPermille: 0 };
+export const NO_TROUBLE: Trouble = {
+  ...{ deaf: false, mute: false, captive: false, peersCut: false, lateMs: 0, repeatsPermille: 0 },
+  repeated: () => {},
+};
 
 interface End {
   isGateway: boolean;
@@ -90,8 +95,11 @@ export const openRoads = (options: { now(): number; chance: Chance; backbone: Li
     },
     passes: (fromId, toId) => passes(endOf(fromId), endOf(toId)),
     repeats: (fromId, toId) => {
-      const share = endOf(fromId).trouble.repeatsPermille + endOf(toId).trouble.repeatsPermille;
-      return share > 0 && chance.bool(share);
+      const [from, to] = [endOf(fromId).trouble, endOf(toId).trouble];
+      const share = from.repeatsPermille + to.repeatsPermille;
+      const does = share > 0 && chance.bool(share);
+      if (does) for (const { repeatsPermille, repeated } of [from, to]) if (repeatsPermille > 0) repeated();
+      return does;
     },
     opens: (fromId, toId) => {
       const [from, to] = [endOf(fromId), endOf(toId)];

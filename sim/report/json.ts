@@ -42,6 +42,7 @@ export const jsonOf = (report: RunReport) => ({
   worstRehomeMs: report.worstRehomeMs,
   overlaps: report.overlaps,
   worstOverlapMs: report.worstOverlapMs,
+  faultsMissed: byName(report.missed),
   expectations: report.expectations.map(({ says, held, detail }) => ({ says, held, detail: withNames(detail, report.names) })),
   shrunk: report.shrunk,
   replay: replayCommand(report),
@@ -51,9 +52,9 @@ export type RunJson = ReturnType<typeof jsonOf> & { seeds: number; seedsFailed: 
 
 const sum = (reports: RunReport[], of: (report: RunReport) => number): number => reports.reduce((total, report) => total + of(report), 0);
 
-const faultsOf = (reports: RunReport[]): Record<string, number> => {
+const added = (all: Record<string, number>[]): Record<string, number> => {
   const counts: Record<string, number> = {};
-  for (const { faults } of reports) for (const [kind, count] of Object.entries(faults)) counts[kind] = (counts[kind] ?? 0) + count;
+  for (const one of all) for (const [kind, count] of Object.entries(one)) counts[kind] = (counts[kind] ?? 0) + count;
   return byName(counts);
 };
 
@@ -69,7 +70,8 @@ export const totalOf = (reports: [RunReport, ...RunReport[]]): RunJson => {
     ok: failed.length === 0,
     simulatedHours: rounded(sum(reports, ({ simulatedMs }) => simulatedMs) / HOUR_MS),
     wallSeconds: rounded(sum(reports, ({ wallSeconds }) => wallSeconds)),
-    faults: faultsOf(reports),
+    faults: added(reports.map(({ faults }) => faults)),
+    faultsMissed: added(reports.map(({ missed }) => missed)),
     recordsSigned: sum(reports, ({ recordsSigned }) => recordsSigned),
     recordsLost: sum(reports, ({ recordsLost }) => recordsLost),
     recordsBilledTwice: sum(reports, ({ recordsBilledTwice }) => recordsBilledTwice),

@@ -55,7 +55,9 @@ export interface RunReport {
   simulatedMs: number;
   wallSeconds: number;
   events: number;
+  /** By kind, those that hit something; and those that did not. */
   faults: Record<string, number>;
+  missed: Record<string, number>;
   recordsSigned: number;
   recordsLost: number;
   recordsBilledTwice: number;

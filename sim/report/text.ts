@@ -12,17 +12,20 @@ export interface Paint {
 
 const total = (counts: Record<string, number>): number => Object.values(counts).reduce((sum, count) => sum + count, 0);
 
-const faultsOf = ({ faults }: RunReport): string =>
-  Object.entries(faults)
+const listed = (counts: Record<string, number>): string =>
+  Object.entries(counts)
     .sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))
     .map(([kind, count]) => `${count} ${kind}`)
-    .join(', ');
+    .join(', ') || 'none';
+
+const faultsOf = ({ faults, missed }: RunReport): string =>
+  `${listed(faults)}${total(missed) === 0 ? '' : `; found nothing to befall: ${listed(missed)}`}`;
 
 const figures = (report: RunReport): string[] => {
   const perHour = (report.boards * report.simulatedMs) / 3_600_000;
   return [
     `${plural(report.boards, 'board')}, ${plural(report.gateways, 'gateway')}, ${duration(report.simulatedMs)} in ${report.wallSeconds.toFixed(1)} s (${Math.round(perHour / Math.max(report.wallSeconds, 0.001))} board-hours a second), ${report.events} events`,
-    `faults: ${total(report.faults) === 0 ? 'none' : faultsOf(report)}`,
+    `faults: ${faultsOf(report)}`,
     `records: ${report.recordsSigned} signed, ${report.recordsLost} lost, ${report.recordsBilledTwice} billed twice`,
     `overlaps: ${report.overlaps}, the longest between homes that heard each other ${duration(report.worstOverlapMs)}`,
     `worst: ${duration(report.overlapStopMs)} overlap of stop instances, ${duration(report.worstRehomeMs)} without a home`,

@@ -3,7 +3,7 @@
  * the mix has a stream of its own on each of its targets, named by what the row says and not by where it stands, so that
  * a row more or less leaves all others as they were.
  */
-import type { Chance } from '../world/chance.ts';
+import { type Chance, chanceFrom } from '../world/chance.ts';
 import type { Incident, MixSpec, Scenario } from './scenario.ts';
 
 /** What a row is, without whom it is about: two rows that say the same are told apart by their number. */
@@ -43,3 +43,10 @@ export const drawIncidents = (scenario: Pick<Scenario, 'incidents' | 'mix' | 'sw
   });
   return [...scenario.incidents, ...drawn].sort((a, b) => a.atMs - b.atMs);
 };
+
+/** All that befalls the fleet in the run of a seed. */
+export const incidentsWith = (scenario: Scenario, seed: number): Incident[] =>
+  drawIncidents(scenario, seed, runChance(scenario, seed).fork('incidents'));
+
+/** Everything that is drawn in a run comes from this. */
+export const runChance = ({ name }: Scenario, seed: number): Chance => chanceFrom(`${name}/${seed}`);

@@ -48,7 +48,12 @@ export const FAULTS = {
     says: 'the link goes and comes, each for this long',
   },
   late: { on: 'board', lasts: 'span', takes: { by: { unit: 'ms', usual: 8000 } }, says: 'everything arrives late' },
-  duplicate: { on: 'board', lasts: 'span', takes: { share: { unit: 'permille', usual: 200, most: 1000 } }, says: 'messages arrive twice' },
+  duplicate: {
+    on: 'board',
+    lasts: 'span',
+    takes: { share: { unit: 'permille', usual: 200, most: 1000 } },
+    says: 'messages arrive twice; in tier b they cannot',
+  },
   'lan-cut': { on: 'board', lasts: 'span', takes: {}, says: 'nothing passes between it and the others of its lan' },
   'false-neighbour': {
     on: 'board',

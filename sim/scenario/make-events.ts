@@ -3,6 +3,7 @@ import { SCENARIO } from './bounds.ts';
 import { type Cast, whoIs } from './cast.ts';
 import type { ExpectRow, IncidentRow, MixRow } from './event-file.ts';
 import { FAULT_KINDS, faultRow } from './faults.ts';
+import { refuseEarly, refuseVain } from './in-vain.ts';
 import { observableRow } from './observables.ts';
 import { unknownWord } from './problem.ts';
 import type { Expectation, Incident, MixSpec } from './scenario.ts';
@@ -30,6 +31,7 @@ const inTime = (cast: Cast, at: Placed<number>, lastsMs: number): void => {
 const everybody = (cast: Cast, kind: Placed<IncidentRow['row']['kind']['value']>, on: Placed<string>[]): string[] => {
   if (kind.value === null) return [];
   const { on: whom } = faultRow(kind.value);
+  for (const one of on) refuseVain(cast, kind.value, one);
   return [...new Set(on.flatMap((one) => whoIs(cast, whom, one)))];
 };
 
@@ -40,6 +42,7 @@ export const incidentsOf = (cast: Cast, rows: IncidentRow[], lastsMs: number): I
     inTime(cast, row.at, lastsMs);
     const { value: kind } = row.kind;
     const names = everybody(cast, row.kind, row.on);
+    if (kind === 'old-disk') refuseEarly(cast, row.at);
     if (kind === null || tooMany(cast, row.kind.at, out.length + names.length)) continue;
     for (const on of names) out.push({ atMs: row.at.value, kind, on, forMs: row.for?.value ?? null, with: withoutNulls(extra) });
   }
@@ -66,6 +69,7 @@ export const mixOf = (cast: Cast, rows: MixRow[], lastsMs: number, before: numbe
       cast.desk.report(row.until.at, { what: 'it ends before it begins', next: `Write more than ${ms(fromMs)}.` });
     }
     const on = everybody(cast, row.kind, row.on);
+    if (kind === 'old-disk') refuseEarly(cast, row.until ?? { ...row.kind, value: lastsMs });
     if (kind === null) continue;
     likely += (on.length * (Math.min(untilMs, lastsMs) - fromMs)) / row.every.value;
     if (tooMany(cast, row.kind.at, likely)) break;

@@ -35,7 +35,7 @@ export const OBSERVABLES = {
   liars: { of: 'gateway', says: 'gateways of which boards know that they gave something else for a piece, again and again' },
   fetched: { of: 'board', says: 'KiB of content that came from gateways' },
   lent: { of: 'board', says: 'KiB of content that came from others of its lan' },
-  faults: { of: 'fault', says: 'faults of this kind that happened' },
+  faults: { of: 'fault', says: 'faults of this kind that hit something' },
   refusals: { of: 'all', says: 'refusals that were written into a journal' },
   records: { of: 'board', says: 'usage records signed' },
   billed: { of: 'workload', unit: 'micro', says: 'micro-units charged in the end' },

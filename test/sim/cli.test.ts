@@ -8,6 +8,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { LichenError } from '../../runtime/protocol/errors.ts';
 import { registerSim } from '../../sim/cli.ts';
 import type { RunOptions } from '../../sim/run.ts';
+import { incidentsWith } from '../../sim/scenario/draw.ts';
+import { readScenario } from '../../sim/scenario/read.ts';
 import type { Scenario } from '../../sim/scenario/scenario.ts';
 import type { Run } from '../../sim/sweep.ts';
 import { broke, held } from './report/reports.ts';
@@ -23,6 +25,8 @@ boards:
 workloads: [primes]
 timeline:
   - { at: 10min, kind: link-cut, on: kitchen, for: 5min }
+  - { at: 20min, kind: runtime-crash, on: kitchen }
+  - { at: 30min, kind: power-cut, on: kitchen, for: 5min }
 expect:
   - eventually: { see: linked, at-least: 1, within: 10min }
 `;
@@ -39,6 +43,7 @@ beforeAll(() => {
   mkdirSync(join(home, 'deep/er'), { recursive: true });
   writeFileSync(join(home, 'small.yaml'), SMALL);
   writeFileSync(join(home, 'deep/er/small.yaml'), SMALL);
+  writeFileSync(join(home, 'calm.yaml'), SMALL.replace(/timeline:(\n {2}.*)+/, ''));
   writeFileSync(join(home, 'recipes/primes/recipe.yaml'), RECIPE);
   writeFileSync(join(home, 'recipes/primes/scenario.yaml'), SMALL);
   writeFileSync(join(home, 'bad.yaml'), SMALL.replace('lasts: 1h', 'lasts: 1 hour').replace('boards:', 'bords:'));
@@ -156,6 +161,18 @@ describe('run', () => {
     expect(well.out.at(-1)).toBe('small held with 3 seeds');
   });
 
+  test('says what a fault does not do in tier b, and refuses a scenario that waits for it', async () => {
+    const repeats = SMALL.replace('expect:', '  - { at: 20min, kind: duplicate, on: kitchen, for: 5min }\nexpect:');
+    writeFileSync('repeats.yaml', repeats);
+    writeFileSync('waits.yaml', `${repeats}  - sometimes: { see: faults, of: duplicate, at-least: 1, says: it stutters }\n`);
+    expect((await sim('run', 'repeats.yaml', '--tier', 'b')).err).toEqual([expect.stringContaining('duplicate hits nothing in tier b')]);
+    expect((await sim('run', 'repeats.yaml')).err).toEqual([]);
+    expect((await sim('run', 'waits.yaml')).asked).toHaveLength(1);
+    const { refused, asked } = await sim('run', 'waits.yaml', '--tier', 'b');
+    expect([refused?.code, asked]).toEqual(['bad-usage', []]);
+    expect(refused?.detail).toContain('the scenario waits for it ("it stutters")');
+  });
+
   test('writes JUnit, timeline and the summary of a step, into folders that are not there yet', async () => {
     process.env.GITHUB_STEP_SUMMARY = join(home, 'summary.md');
     writeFileSync(join(home, 'summary.md'), 'before\n');
@@ -197,13 +214,14 @@ describe('run', () => {
     [['run', 'small.yaml', '--seeds', '0'], '--seeds is a whole number from 1'],
     [['run', 'small.yaml', '--tier', 'c'], '--tier is a or b'],
     [['run', 'small.yaml', '--faults', '1,,2'], '--faults is a whole number'],
-    [['run', 'small.yaml', '--faults', '3'], 'numbered from 0 to 2'],
+    [['run', 'small.yaml', '--faults', '3'], '--faults 3: with seed 1 they are numbered from 0 to 2'],
+    [['run', 'calm.yaml', '--faults', '0'], 'with seed 1 there are none'],
     [['replay', 'small.yaml'], "'--seed <number>'"],
     [['run'], "'scenario'"],
     [['explain', 'crad'], 'did you mean card?'],
   ])('%j is refused', async (words, why) => {
-    const { refused, status } = await sim(...words);
-    expect({ code: refused?.code, status }).toEqual({ code: 'bad-usage', status: 0 });
+    const { refused, status, asked } = await sim(...words);
+    expect({ code: refused?.code, status, asked }).toEqual({ code: 'bad-usage', status: 0, asked: [] });
     expect(refused?.detail).toContain(why);
   });
 });
@@ -213,6 +231,21 @@ test('replay runs one seed with the faults that are named', async () => {
   expect(ran).toMatchObject({ status: 0, asked: [{ options: { seed: 13, only: [0, 2] } }] });
   expect((await sim('replay', 'small.yaml', '--seed', '13', '--faults', 'none')).asked[0]?.options.only).toEqual([]);
   expect(last(ran)).toMatchObject({ ok: true, replay: 'lichen sim replay small.yaml --seed 13 --faults 0,2' });
+});
+
+test('a fault that comes with one seed and not with another is refused before any is run', async () => {
+  writeFileSync('drawn.yaml', SMALL.replace('expect:', 'faults: [{ kind: heat, on: kitchen, every: 40min, for: 1min }]\nexpect:'));
+  const source = { recipe: () => RECIPE, recipes: () => ['primes'], trace: () => null };
+  const scenario = readScenario(readFileSync('drawn.yaml', 'utf8'), 'drawn.yaml', source);
+  if (Array.isArray(scenario)) throw new Error('it is not read');
+  const counts = [0, 1, 2, 3, 4, 5, 6, 7].map((seed) => incidentsWith(scenario, seed).length);
+  const most = Math.max(...counts);
+  const { asked, refused } = await sim('run', 'drawn.yaml', '--seed', '0', '--seeds', '8', '--faults', `0,${most - 1}`);
+  const first = counts.findIndex((count) => count < most);
+  expect(first).toBeGreaterThanOrEqual(0);
+  expect([asked, refused?.code]).toEqual([[], 'bad-usage']);
+  expect(refused?.detail).toContain(`--faults ${most - 1}: with seed ${first} they are numbered from 0 to ${(counts[first] ?? 0) - 1}`);
+  expect((await sim('run', 'drawn.yaml', '--seed', `${counts.indexOf(most)}`, '--faults', `${most - 1}`)).asked).toHaveLength(1);
 });
 
 test('list knows the shipped scenarios and those of recipes here', async () => {

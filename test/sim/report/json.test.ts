@@ -21,6 +21,12 @@ test('kinds of faults come in one order, whatever happened first', () => {
   expect(JSON.stringify(jsonOf(held({ faults: { b: 1, a: 2 } })).faults)).toBe('{"a":2,"b":1}');
 });
 
+test('faults that found nothing to befall are told apart', () => {
+  const [one, other] = [held({ missed: { heat: 2 } }), held({ missed: { heat: 1, crash: 1 } })];
+  expect(jsonOf(one)).toMatchObject({ faults: { captive: 1, 'power-cut': 2 }, faultsMissed: { heat: 2 } });
+  expect(totalOf([one, other])).toMatchObject({ faults: { captive: 2, 'power-cut': 4 }, faultsMissed: { crash: 1, heat: 3 } });
+});
+
 test('violations are told in names, with their seed', () => {
   expect(jsonOf(broke()).violations).toEqual([
     {

@@ -20,6 +20,7 @@ export const held = (over: Partial<RunReport> = {}): RunReport => ({
   wallSeconds: 1.23456,
   events: 12_345,
   faults: { 'power-cut': 2, captive: 1 },
+  missed: {},
   recordsSigned: 384,
   recordsLost: 0,
   recordsBilledTwice: 0,

@@ -16,6 +16,11 @@ test('a run that held shows its worst figures', () => {
   held  museum runs within an hour  first at 00:04:10`);
 });
 
+test('faults that found nothing to befall are told apart', () => {
+  const text = textOf(held({ missed: { crash: 1, heat: 2 } }), plain);
+  expect(text).toContain('faults: 2 power-cut, 1 captive; found nothing to befall: 2 heat, 1 crash\n');
+});
+
 test('a run that broke shows what broke, the fewest faults, and one command', () => {
   const text = textOf(broke(), plain);
   expect(text).toContain('first-day broke with seed 7\n');

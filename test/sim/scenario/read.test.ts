@@ -137,6 +137,18 @@ faults:
     ]);
   });
 
+  test('of faults that hit some of those who are named', () => {
+    const { incidents, mix } = read(`${FLEET.replace('count: 3', 'count: 2, lan: hill')}timeline:
+  - { at: 1h, kind: sensor-fault, on: all, for: 1h }
+  - { at: 1h, kind: lan-cut, on: cabin-1, for: 1h }
+  - { at: 61min, kind: old-disk, on: north }
+faults:
+  - { kind: old-disk, on: north, every: 1h }
+  - { kind: false-neighbour, on: all, every: 1h, for: 1min }
+`);
+    expect([incidents.length, mix.length]).toEqual([5, 2]);
+  });
+
   test('of what has to hold', () => {
     const { expect: held } = read(`${FLEET}expect:
   - always: { see: quarantined, at-most: 0 }
@@ -307,6 +319,45 @@ const BAD: [what: string, next: string, text: string][] = [
     'cabin has no battery',
     'Give it "power: solar" or "power: battery".',
     `${FLEET}expect:\n  - sometimes: { see: battery, of: ^cabin, at-most: 5% }`,
+  ],
+  // What would hit nothing.
+  ['"cabin" has no sensor', 'Name one of barn.', `${FLEET}timeline:\n  - { at: 1h, kind: sensor-fault, on: [barn, ^cabin], for: 1h }`],
+  [
+    'no board for a sensor-fault',
+    'Give it "sensors:".',
+    `${FLEET.replace(', sensors: [{ name: air, constant: 20 }]', '')}faults:\n  - { every: 1h, kind: sensor-fault, on: ^all, for: 1h }`,
+  ],
+  [
+    '"barn" is with no other board in a lan',
+    'Name one of cabin.',
+    `${FLEET.replace('count: 3', 'count: 3, lan: hill')}timeline:\n  - { at: 1h, kind: lan-cut, on: ^barn, for: 1h }`,
+  ],
+  [
+    '"barn" is with no other board in a lan',
+    'Give it and another board the same "lan:".',
+    `${FLEET.replace('pi-zero-2w,', 'pi-zero-2w, lan: hill,')}timeline:\n  - { at: 1h, kind: lan-cut, on: ^barn, for: 1h }`,
+  ],
+  [
+    '"barn" shares nothing with another board of a lan',
+    'Name one of cabin.',
+    `${FLEET.replace('count: 3', 'count: 3, lan: hill').replace('pi-zero-2w,', 'pi-zero-2w, lan: hill, neighbours: false,')}timeline:\n  - { at: 1h, kind: mute-neighbour, on: ^barn, for: 1h }`,
+  ],
+  [
+    'peer-cut with one gateway',
+    'Write at least 2 gateways.',
+    `${FLEET.replace(', south', '')}timeline:\n  - { at: 1h, kind: peer-cut, on: ^north, for: 1h }`,
+  ],
+  ['forked-log with 2 gateways', 'Write at least 3 gateways.', `${FLEET}faults:\n  - { every: 1h, kind: forked-log, on: ^all }`],
+  ['old-disk before there is an older disk', 'Let it happen after 1h.', `${FLEET}timeline:\n  - { at: ^1h, kind: old-disk, on: north }`],
+  [
+    'old-disk before there is an older disk',
+    'Let it happen after 1h.',
+    `${FLEET}faults:\n  - { kind: old-disk, on: north, every: 1h, until: ^50min }`,
+  ],
+  [
+    'old-disk before there is an older disk',
+    'Let it happen after 1h.',
+    `${FLEET.replace('10h', '1h')}faults:\n  - { on: north, every: 1h, kind: ^old-disk }`,
   ],
   ['the key "kind" is missing', 'Add "kind:".', `${FLEET}timeline:\n  - ^{ at: 1h, on: cabin }`],
   ['the key "lasts" is missing', 'Add "lasts:".', FLEET.replace('lasts: 10h\n', '^')],
