@@ -179,7 +179,7 @@ class Run {
   }
 
   #befall(incident: Incident, number: number): void {
-    const { clock, fleet, view } = this;
+    const { clock, fleet } = this;
     this.trace.note(`${clock.nowMs} ${incident.kind} ${incident.on}`);
     const places = [...fleet.boardsNamed(incident.on), ...fleet.gateways.filter(({ spec }) => spec.name === incident.on)];
     // What has no end of its own is a moment.
@@ -192,7 +192,6 @@ class Run {
       for (const close of drawn) close?.();
     };
     this.#ends.add(end);
-    this.expectations.look(view, clock.nowMs);
     if (incident.forMs !== null) clock.at(clock.nowMs + incident.forMs, end);
   }
 
@@ -207,7 +206,8 @@ class Run {
       has = true;
       add(missed, -1);
       add(view.faults, 1);
-      this.expectations.look(view, clock.nowMs);
+      // What it does is not done yet.
+      clock.soon(() => this.expectations.look(view, clock.nowMs));
     };
   }
 

@@ -194,7 +194,8 @@ export class Fleet {
     const entry = { gateway: claim.gateway, key: claim.key, name: gateway.spec.name, region: gateway.spec.region, address: claim.address };
     const again = (): void => void this.clock.at(this.clock.nowMs + PAIR_RETRY_MS, () => this.#pair(board, gateway, line));
     if (gateway.dead) return this.#claim(board);
-    if (!board.up || !gateway.running || !this.roads.opens(board.at, gateway.id)) return again();
+    if (!board.up || !gateway.running || !this.roads.opens(board.at, gateway.id) || this.roads.swallows(board.at, gateway.id))
+      return again();
     const exporter = keys.crypto.sha256(board.signer.publicKey);
     const shown = seal(pairingNoun, { v: 1, board: board.id, token: claim.token, exporter }, board.signer);
     const event = { key: board.signer.publicKey, exporter, pairing: unseal(keys.crypto, pairingNoun, shown) };

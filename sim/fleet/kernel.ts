@@ -14,39 +14,18 @@ import type {
 } from '../../runtime/ports/partitions.ts';
 import { type ErrorCode, LichenError } from '../../runtime/protocol/errors.ts';
 import { kindsOf } from '../hardware/bus.ts';
-import { oomVictim } from '../hardware/memory.ts';
+import { oomInMs, oomVictim, type Resident } from '../hardware/memory.ts';
 import type { Hardware } from '../hardware/profiles.ts';
 import type { Counted, EndReason } from '../oracle/physics.ts';
-import type { Behaviour, UseSpec } from '../scenario/scenario.ts';
+import type { Behaviour } from '../scenario/scenario.ts';
 import type { VirtualClock } from '../world/clock.ts';
+import { type Cell, countedOf, cpuOf, memoryBytesOf, residentsOf, whole } from './cell.ts';
 import { StepTurns } from './step-turns.ts';
 import { VirtualData } from './virtual-data.ts';
 import { saidBy } from './virtual-log.ts';
 
-const MIB = 1_048_576;
-/** A program that leaks: 1 MiB a second. */
-const LEAK_BYTES_PER_MS = MIB / 1000;
 /** Of every instance: nobody dials it. */
 const ADDRESS = 'fd00::1';
-
-interface Cell {
-  spec: PartitionSpec;
-  behaviour: Behaviour;
-  running: boolean;
-  exit: Exit | null;
-  beganMs: number;
-  /** How long it ran, once it is over. */
-  saidMs: number;
-  /** By the board's monotonic clock; null: none. */
-  deadlineMonoMs: number | null;
-  /** Takes back what kills it then. */
-  disarm: () => void;
-  /** Up to when it is summed up. */
-  atMs: number;
-  used: { cpuMicros: number; memoryByteMs: number; netInBytes: number; netOutBytes: number; diskBytes: number };
-  leaksFromMs: number | null;
-  undo: (() => void)[];
-}
 
 /** What the board around it says and hears. */
 export interface KernelSurroundings {
@@ -84,6 +63,8 @@ export class VirtualKernel implements Partitions {
   readonly #data = new VirtualData();
   readonly #turns = new StepTurns();
   #share = 1;
+  /** Takes back what the next want of memory ends. */
+  #calm: () => void = () => {};
   /** Of the runtime's present life; null while there is none. */
   #life: { alive(): boolean; listener: (event: PartitionEvent) => void } | null = null;
 
@@ -227,7 +208,6 @@ export class VirtualKernel implements Partitions {
     this.#plan(partition, cell);
     if (deadlineMonoMs !== null) this.#arm(partition, deadlineMonoMs);
     this.#reload();
-    this.#squeeze();
     return { kind: 'started', partition, address: ADDRESS };
   }
 
@@ -243,17 +223,16 @@ export class VirtualKernel implements Partitions {
 
   /** When it will fail, if it is of the kind that does. */
   #plan(partition: string, cell: Cell): void {
-    const { fails, uses } = cell.behaviour;
+    const { fails } = cell.behaviour;
     const { clock } = this.#around;
     if (fails === null || fails.how === 'never-green') return;
     const atMs = cell.beganMs + fails.afterMs;
-    if (fails.how === 'crash') cell.undo.push(clock.at(atMs, () => this.crash(partition)));
-    else {
+    const leak = (): void => {
+      this.#settle();
       cell.leaksFromMs = atMs;
-      const roomMib = Math.max(0, cell.spec.limits.memoryMib - uses.memoryMib);
-      const overMs = atMs + Math.floor((roomMib * MIB) / LEAK_BYTES_PER_MS) + 1;
-      cell.undo.push(clock.at(overMs, () => this.#oom(partition)));
-    }
+      this.#squeeze();
+    };
+    cell.undo.push(clock.at(atMs, () => (fails.how === 'crash' ? this.crash(partition) : leak())));
   }
 
   /** Whatever becomes of the runtime: this is not in it. */
@@ -265,10 +244,6 @@ export class VirtualKernel implements Partitions {
     cell.deadlineMonoMs = deadlineMonoMs;
     const exit: Exit = { code: null, signal: 'SIGKILL', oomKilled: false };
     cell.disarm = clock.at(clock.nowMs + untilMs(deadlineMonoMs), () => this.#exit(partition, 'deadline', exit));
-  }
-
-  #oom(partition: string): void {
-    this.#exit(partition, 'oom', { code: null, signal: 'SIGKILL', oomKilled: true });
   }
 
   /** Its first process ends by itself. */
@@ -308,33 +283,27 @@ export class VirtualKernel implements Partitions {
     this.#settle();
   }
 
-  /** When all together want more memory than there is, the largest goes. */
+  /** When one wants more memory than its limit, or all together more than there is, somebody goes. */
   #squeeze(): void {
-    for (;;) {
-      const residents = [...this.#cells].flatMap(([id, cell]) => {
-        if (!cell.running) return [];
-        return [{ id, usedMib: this.#memoryBytes(cell) / MIB, limitMib: cell.spec.limits.memoryMib, growsMibPerS: 0 }];
-      });
-      const victim = oomVictim(this.#around.hardware, residents);
-      if (victim === null) return;
-      // Told after its start was answered, as a kernel would.
-      this.#around.clock.soon(() => this.#oom(victim.id));
-      return;
-    }
+    const { clock, hardware } = this.#around;
+    this.#calm();
+    const residents = (): Resident[] => residentsOf(this.#cells, clock.nowMs);
+    const inMs = oomInMs(hardware, residents());
+    if (inMs === null) return;
+    this.#calm = clock.at(clock.nowMs + inMs, () => {
+      const victim = oomVictim(hardware, residents());
+      if (victim === null) this.#squeeze();
+      else this.#exit(victim.id, 'oom', { code: null, signal: 'SIGKILL', oomKilled: true });
+    });
   }
 
   #reload(): void {
     let wanted = 0;
     for (const cell of this.#cells.values()) if (cell.running) wanted += cpuOf(cell);
     const { cpuMillis } = this.#around.hardware;
+    this.#squeeze();
     this.#share = wanted > cpuMillis ? cpuMillis / wanted : 1;
     this.#around.loaded(Math.min(1000, Math.round((wanted * 1000) / cpuMillis)));
-  }
-
-  #memoryBytes(cell: Cell, atMs = this.#around.clock.nowMs): number {
-    const { uses } = cell.behaviour;
-    const leaked = cell.leaksFromMs === null ? 0 : Math.max(0, atMs - cell.leaksFromMs) * LEAK_BYTES_PER_MS;
-    return Math.round(Math.min(cell.spec.limits.memoryMib * MIB, uses.memoryMib * MIB + leaked));
   }
 
   #settle(): void {
@@ -346,8 +315,8 @@ export class VirtualKernel implements Partitions {
       const { uses } = cell.behaviour;
       cell.used.cpuMicros += cpuOf(cell) * this.#share * ms;
       // It grows in a straight line, if at all.
-      const bytes = this.#memoryBytes(cell);
-      const before = cell.leaksFromMs === null ? bytes : this.#memoryBytes(cell, cell.atMs);
+      const bytes = memoryBytesOf(cell, clock.nowMs);
+      const before = cell.leaksFromMs === null ? bytes : memoryBytesOf(cell, cell.atMs);
       cell.used.memoryByteMs += ((before + bytes) / 2) * ms;
       if (online) {
         cell.used.netInBytes += (uses.netInBytesPerS * ms) / 1000;
@@ -368,7 +337,7 @@ export class VirtualKernel implements Partitions {
     const { cpuMicros, netInBytes, netOutBytes, diskBytes } = cell.used;
     return {
       cpuMicros: whole(cpuMicros),
-      memoryBytes: cell.running ? BigInt(this.#memoryBytes(cell)) : 0n,
+      memoryBytes: cell.running ? BigInt(memoryBytesOf(cell, this.#around.clock.nowMs)) : 0n,
       netInBytes: whole(netInBytes),
       netOutBytes: whole(netOutBytes),
       diskWrittenBytes: whole(diskBytes),
@@ -384,17 +353,3 @@ export class VirtualKernel implements Partitions {
     return this.#around.clock.nowMs - cell.beganMs >= greenMs && this.#around.sensorsTell(cell.spec);
   }
 }
-
-const whole = (value: number): bigint => BigInt(Math.floor(value));
-
-/** Thousandths of a core are micros of CPU for each ms. */
-const cpuOf = ({ behaviour, spec }: { behaviour: { uses: UseSpec }; spec: PartitionSpec }): number =>
-  Math.min(behaviour.uses.cpuMillis, spec.limits.cpuMillis);
-
-const countedOf = ({ used }: Cell): Counted => ({
-  cpuMicros: whole(used.cpuMicros),
-  memoryByteMs: whole(used.memoryByteMs),
-  netInBytes: whole(used.netInBytes),
-  netOutBytes: whole(used.netOutBytes),
-  diskBytes: whole(used.diskBytes),
-});

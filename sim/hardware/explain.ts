@@ -69,7 +69,7 @@ export const EXPLAIN: Explanation[] = [
   {
     part: 'memory',
     models: [
-      'an instance that leaks past its own limit is killed by its cgroup',
+      'an instance that wants more than its own limit, at once or as it leaks, is killed by its cgroup',
       'a board that has no more kills its largest instance; the runtime itself is never taken',
       'leaks: a MiB a second',
     ],
@@ -149,7 +149,7 @@ export const EXPLAIN: Explanation[] = [
     part: 'link',
     models: [
       'latency, jitter, rate with the queue in front of it, and TCP: order is kept and a lost packet costs a retransmission time-out (at least 200 ms, doubling)',
-      'cuts, one-way cuts, captive silence, flapping, lateness, duplicates',
+      'cuts, one-way cuts, flapping, lateness, duplicates; something captive, which takes connections and never says a word on them',
     ],
     parameters: [
       'links.like',

@@ -19,8 +19,10 @@ export interface Paths {
   passes(from: string, to: string): boolean;
   /** Whether a message that just passed is heard once more. */
   repeats(from: string, to: string): boolean;
-  /** A connection can be opened: bytes pass both ways, and the other end listens. */
+  /** A connection can be opened: the other end listens, or something on the way that is captive answers in its place. */
   opens(from: string, to: string): boolean;
+  /** What is opened now is never heard: it is something on the way that has answered. */
+  swallows(from: string, to: string): boolean;
   /** The machine is there and answers; one that is not refuses a connection at once, if the bytes pass. */
   listens(id: string): boolean;
   /** Called at every change of what passes to or from a machine, so that silence is noticed without asking all the time. */

@@ -81,6 +81,9 @@ export class BoardMessages {
         if (call === from) listener({ kind: 'linked', gateway: from.gateway });
       });
     };
+    /** It is open, and whatever becomes of the way, nobody is at the other end. */
+    const unheard = (mine: Call, leftMs: number): void =>
+      void clock.at(clock.nowMs + leftMs, () => fail(mine, new LichenError('unavailable', 'it opened, and nothing was heard')));
     const shake = (mine: Call, leftMs: number, tripMs: number): void => {
       const { gateway: entry } = mine;
       const listens = paths.listens(entry.gateway);
@@ -88,6 +91,7 @@ export class BoardMessages {
       clock.at(clock.nowMs + waitMs, () => {
         if (call !== mine || !end.alive()) return;
         const gateway = gateways.get(entry.gateway);
+        if (paths.swallows(end.at, entry.gateway)) return unheard(mine, leftMs - waitMs);
         if (!listens || waitMs >= leftMs || gateway?.alive() !== true || !paths.opens(end.at, gateway.id))
           fail(mine, new LichenError('unavailable', 'the connection was refused'));
         else if (!equal(gateway.signer.publicKey, entry.key))
@@ -99,6 +103,7 @@ export class BoardMessages {
     const knock = (mine: Call, untilMs: number, retryMs: number): void => {
       const { gateway } = mine.gateway;
       const leftMs = untilMs - clock.nowMs;
+      if (gateways.has(gateway) && paths.swallows(end.at, gateway)) return unheard(mine, leftMs);
       const there = gateways.has(gateway) ? paths.delayMs(end.at, gateway, HANDSHAKE_BYTES) : null;
       const back = there === null ? null : paths.delayMs(gateway, end.at, HANDSHAKE_BYTES);
       if (there !== null && back !== null) return shake(mine, leftMs, there + back);

@@ -105,6 +105,10 @@ export const openRoads = (options: { now(): number; chance: Chance; backbone: Li
       const [from, to] = [endOf(fromId), endOf(toId)];
       return to.listens && isWired(from, to) && isWired(to, from);
     },
+    swallows: (fromId, toId) => {
+      const [from, to] = [endOf(fromId), endOf(toId)];
+      return (from.trouble.captive || to.trouble.captive) && isWired(from, to) && isWired(to, from);
+    },
     listens: (id) => endOf(id).listens,
     reachable: (id) => {
       const end = endOf(id);

@@ -77,6 +77,8 @@ class Attempt {
   #knock(): void {
     if (this.#isOver || !this.#life.isAlive()) return;
     const far = this.#find(this.#target.address);
+    // Something on the way takes the connection, and nobody is behind it: what is left is to wait.
+    if (far !== null && this.#net.paths.swallows(this.#life.at, far.at)) return;
     const roundMs = far === null || !far.host.answers() ? null : this.#roundMs(far.at, SYN_BYTES, SYN_BYTES);
     if (far === null || roundMs === null) return this.#retry(() => this.#knock());
     if (!far.isAlive() || !this.#net.paths.listens(far.at)) {

@@ -118,6 +118,25 @@ expect:
   expect(expectations.filter(({ held }) => !held)).toEqual([]);
 }, 60_000);
 
+test('a program that wants more memory than its limit is killed at once, again and again, and is billed no more than that', async () => {
+  const text = `
+lasts: 1h
+gateways: [north]
+boards: [{ name: shed, profile: pi-3b }]
+workloads:
+  - { recipe: hello-sensor, uses: { memory: 97MiB } }
+  - { recipe: hello-sensor, name: modest, uses: { memory: 96MiB } }
+pace: { tick: 10s, record: 5min }
+expect:
+  - eventually: { see: green, of: modest, at-least: 1, within: 15min }
+  - sometimes: { see: restarts, of: hello-sensor, at-least: 3 }
+  - always: { see: restarts, of: modest, at-most: 0 }
+  - always: { see: green, of: hello-sensor, at-most: 0 }
+`;
+  const { violations, expectations } = await go('', {}, text);
+  expect([violations, expectations.filter(({ held }) => !held)]).toEqual([[], []]);
+}, 60_000);
+
 describe('a run', () => {
   test('bills what was used, and says whom', async () => {
     const { billed, recordsSigned, recordsLost, recordsBilledTwice } = await go(GREEN);

@@ -180,6 +180,28 @@ describe('a dial', () => {
   });
 });
 
+describe('a dial that something captive took', () => {
+  test.each([0, 100])('is spent, though the way is free soon; the next one is not: from %d ms on', (fromMs) => {
+    const world = openWorld();
+    addGateway(world, 'gateway a');
+    const board = addBoard(world, 'board 1');
+    const captive = (is: boolean): void => world.roads.trouble(board.at, { captive: is });
+    if (fromMs === 0) captive(true);
+    board.link.dial(entryOf('gateway a'));
+    world.clock.runTo(fromMs);
+    captive(true);
+    world.clock.runTo(1500);
+    captive(false);
+    world.clock.runTo(PATIENCE_MS - 1);
+    expect(board.lines).toEqual([]);
+    world.clock.runTo(PATIENCE_MS + 1);
+    expect(board.lines).toEqual(['unlinked']);
+    board.link.dial(entryOf('gateway a'));
+    world.clock.runTo(PATIENCE_MS + 1500);
+    expect(board.lines).toEqual(['unlinked', 'linked']);
+  });
+});
+
 describe('a dial that nobody heard', () => {
   test('is heard when it is repeated, once the way is there again', () => {
     const world = openWorld();

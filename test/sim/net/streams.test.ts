@@ -135,6 +135,14 @@ describe('a dial', () => {
     expect([told(board), tookMs, gateway.events]).toEqual([['unlinked unavailable'], 10 * S, []]);
   });
 
+  test('fails after the time-out where something captive took it, though the way is free soon', async () => {
+    const { board, gateway, tookMs } = await dialled((to, { end }) => {
+      world.ways.captive.add(`${end.id}>${to.end.id}`);
+      world.clock.at(world.clock.nowMs + 2 * S, () => world.ways.captive.clear());
+    });
+    expect([told(board), tookMs, gateway.events]).toEqual([['unlinked unavailable'], 10 * S, []]);
+  });
+
   test('is refused at once by a machine whose gateway has ended', async () => {
     const { board, tookMs } = await dialled((gateway) => gateway.stop('killed'));
     expect([told(board), tookMs]).toEqual([['unlinked unavailable'], 50]);

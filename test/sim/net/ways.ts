@@ -40,6 +40,13 @@ export class Ways implements Paths {
     return this.listens(to) && this.passes(from, to) && this.passes(to, from);
   }
 
+  /** `from>to` that something captive takes connections on. */
+  readonly captive = new Set<string>();
+
+  swallows(from: string, to: string): boolean {
+    return this.captive.has(`${from}>${to}`);
+  }
+
   listens(id: string): boolean {
     return !this.deaf.has(id);
   }
