@@ -82,6 +82,7 @@ const LOOK: Record<Observable, Look> = {
   powered: (view, of) => count(view, of, ({ on }) => on),
   outbox: (view, of) => own(view, of).reduce((total, board) => total + board.read((rows) => outbox.all(rows)).length, 0),
   'card-used': (view, of) => most(view, of, ({ card }) => card.usedPermille),
+  'card-refusals': (view, of) => own(view, of).reduce((total, { card }) => total + card.refusals, 0),
   'card-worn': (view, of) => most(view, of, ({ card }) => card.wornPermille),
   battery: (view, of) => Math.min(1000, ...own(view, of).map(({ power }) => power.chargedPermille(view.fleet.clock.nowMs))),
   celsius: (view, of) => most(view, of, ({ thermal }) => Math.round(thermal.celsius(view.fleet.clock.nowMs))),

@@ -38,6 +38,8 @@ export class Card {
   #erases = 0;
   #isStuffed = false;
   #slowerMs = 0;
+  /** Writes that it did not take. */
+  refusals = 0;
   /** Moments of the newest commits, oldest first; kept only for a card that lies. */
   readonly #recent: number[] = [];
 
@@ -136,8 +138,9 @@ export class Card {
   }
 
   #refuses(growsBytes: number): Written['refused'] {
-    if (this.wornOut) return 'worn';
-    return growsBytes > 0 && growsBytes > this.freeBytes ? 'full' : null;
+    const isFull = growsBytes > 0 && growsBytes > this.freeBytes;
+    if (this.wornOut || isFull) this.refusals++;
+    return this.wornOut ? 'worn' : isFull ? 'full' : null;
   }
 }
 

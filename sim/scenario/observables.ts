@@ -19,6 +19,7 @@ export const OBSERVABLES = {
   powered: { of: 'board', says: 'boards that have power' },
   outbox: { of: 'board', says: 'usage records that are not known to be replicated' },
   'card-used': { of: 'board', unit: 'permille', says: 'permille of the card; of several boards the fullest' },
+  'card-refusals': { of: 'board', says: 'writes that a card did not take, since it was full or worn out' },
   'card-worn': { of: 'board', unit: 'permille', says: 'permille of its endurance; of several boards the most worn' },
   battery: { of: 'board', unit: 'permille', says: 'permille of its charge; of several boards the emptiest' },
   celsius: { of: 'board', unit: 'celsius', says: 'temperature of the processor; of several boards the hottest' },

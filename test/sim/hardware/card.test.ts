@@ -27,6 +27,7 @@ describe('card', () => {
     expect(card.wornPermille).toBe(1000);
     expect(card.commit(0, 1, -1).refused).toBe('worn');
     expect(card.file(1).refused).toBe('worn');
+    expect(card.refusals).toBe(2);
     expect(card.stream(1, 1000)).toBe(false);
     expect(card.usedPermille).toBe(usedPermille);
   });
@@ -49,6 +50,7 @@ describe('card', () => {
     expect(card.commit(0, 100, -50).refused).toBeNull();
     expect(card.commit(0, 100, 50).refused).toBeNull();
     expect(card.commit(0, 100, 1).refused).toBe('full');
+    expect(card.refusals).toBe(3);
   });
 
   test('stuffed for a while, it is full and then as it was', () => {

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { FAULT_KINDS } from '../../../sim/scenario/faults.ts';
 import { readScenario } from '../../../sim/scenario/read.ts';
 import { shippedSource } from '../scenario/files.ts';
 import { type Night, runNight } from './night.ts';
@@ -39,6 +40,8 @@ test('the scenario is one', () => {
   expect(scenario.boards).toHaveLength(200);
   expect(scenario.lastsMs).toBe(24 * 3_600_000);
   expect(new Set(scenario.boards.map(({ profile }) => profile)).size).toBe(6);
+  expect(new Set(scenario.mix.map(({ kind }) => kind))).toEqual(new Set(FAULT_KINDS));
+  expect(scenario.workloads.some(({ onIsolation }) => onIsolation === 'stop')).toBe(true);
 });
 
 test('runs each seed once, adds up, and says where to go on', async () => {

@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { FAULT_KINDS } from '../../../sim/scenario/faults.ts';
@@ -11,6 +13,8 @@ import { shipped, shippedSource, sourceOf } from './files.ts';
 import { misfits } from './json-schema-check.ts';
 
 const schema = scenarioJsonSchema();
+const root = join(import.meta.dirname, '../../..');
+const schemaFile = join(root, 'sim/scenario.schema.json');
 
 describe.each(shipped)('$path', ({ path, text }) => {
   const scenario = readScenario(text, path, shippedSource);
@@ -25,6 +29,11 @@ describe.each(shipped)('$path', ({ path, text }) => {
     expect(path).toMatch(new RegExp(`/${scenario.name}(\\.yaml|/scenario\\.yaml)$`));
     const kinds = new Set(scenario.expect.map(({ kind }) => kind));
     expect([...kinds].sort()).toEqual(expect.arrayContaining(['eventually', 'sometimes']));
+  });
+
+  test('tells an editor in its first line where its schema is', () => {
+    const [, named] = /^# yaml-language-server: \$schema=(\S+)\n/.exec(text) ?? [];
+    expect(resolve(root, dirname(path), named ?? '')).toBe(schemaFile);
   });
 
   test('is what the JSON schema describes', () => {
@@ -60,6 +69,12 @@ test('those that are promised are there', () => {
 });
 
 describe('the JSON schema', () => {
+  test('in its file is that of the reader (LICHEN_UPDATE=1 writes it anew)', () => {
+    const now = `${JSON.stringify(schema, null, 2)}\n`;
+    if (process.env.LICHEN_UPDATE === '1') writeFileSync(schemaFile, now);
+    expect(readFileSync(schemaFile, 'utf8') === now).toBe(true);
+  });
+
   const FLEET = 'lasts: 10h\ngateways: [north]\nboards: [{ name: cabin }]\nworkloads: [hello]\n';
   const text = JSON.stringify(schema);
 
