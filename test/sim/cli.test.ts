@@ -296,4 +296,10 @@ describe('the command itself, as a process', () => {
     expect({ ...Object(a), wallSeconds: 0 }).toEqual({ ...Object(b), wallSeconds: 0 });
     expect(readFileSync(join(home, 'bundle/page.html'), 'utf8')).toContain('</html>');
   });
+
+  test('says how long a run took by the clock of the machine, in tier b too', { timeout: 90_000 }, () => {
+    const { wallSeconds, simulatedHours } = Object(lichen(['run', 'small.yaml', '--tier', 'b'], join(root, 'gateway/lichen.ts')));
+    expect(simulatedHours).toBe(1);
+    expect(wallSeconds).toBeLessThan(600);
+  });
 });
