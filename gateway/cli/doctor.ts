@@ -138,9 +138,7 @@ export const judgeGateway = (
         'requests',
         'lacks',
         `${leases.filter((lease) => lease === null).length} of ${leases.length} replicas of ${name} have no board${lacks.length === 0 ? '' : `: ${lacks.join('; ')}`}`,
-        lacks.length === 0
-          ? 'Pair another board, or lower limits, filter and price cap.'
-          : 'The owner sets it free at the board (--grants) and in its binding (`lichen board bind --grant`); what it is linked to is requested first; room for /data is set aside with --capacity data=MIB.',
+        'Pair another board, or lower limits, filter and price cap. What is to be lent the owner sets free at the board (--grants) and in its binding (`lichen board bind --grant`), room for /data with --capacity data=MIB; what it is linked to is requested first.',
       ),
     ),
   ];

@@ -29,7 +29,7 @@ const list = async (flags: ApiFlags & JsonFlag): Promise<void> => {
         return [
           name,
           state,
-          `${placed}/${replicas}${lacks.length === 0 ? '' : ` (${lacks.join('; ')})`}`,
+          `${placed}/${replicas}${lacks.length === 0 ? '' : ` (${lacks[0]}${lacks.length === 1 ? '' : `; ${lacks.length - 1} more: lichen request show ${name}`})`}`,
           String(sequence),
           brief(tenant),
           brief(release),
@@ -63,6 +63,7 @@ const show = async (name: string, flags: ApiFlags & JsonFlag & { tenant?: string
     [
       `${name}, sequence ${request.sequence}, ${request.state}${request.refused === '' ? '' : `; refused: ${request.refused}`}`,
       ...(said.length === 0 ? [] : ['parameters:', ...said]),
+      ...(request.lacks.length === 0 ? [] : ['not everywhere that it is asked for:', ...request.lacks.map((why) => `  ${why}`)]),
       ...(request.rollout === null ? [] : rolloutText(request.rollout)),
       ...instances.map(instanceText),
     ].join('\n'),

@@ -2,14 +2,11 @@
  * Which instance goes on which board. Pure over rows: the same rows give the same leases. A replica never shares a
  * board with another replica of its request; among the boards that fit, the emptiest is taken, ties by rendezvous.
  */
-import { type Bytes, equal, hex } from '../../runtime/protocol/bytes.ts';
+import { equal, hex } from '../../runtime/protocol/bytes.ts';
 import { idFrom, type RequestId } from '../../runtime/protocol/ids.ts';
-import { within } from '../../runtime/protocol/money.ts';
 import type { Lease } from '../../runtime/protocol/nouns/lease.ts';
 import { needsOf, placeOfPort, publishedOf } from '../../runtime/protocol/nouns/reach.ts';
-import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
 import type { Request } from '../../runtime/protocol/nouns/request.ts';
-import type { TierName } from '../../runtime/protocol/schema.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { agendaOf, inOrder } from './agenda.ts';
 import { setAlarm } from './alarms.ts';
@@ -18,6 +15,7 @@ import { isCaughtUp } from './caught-up.ts';
 import type { Context, Rows } from './context.ts';
 import { contract, leasedLimits } from './contract.ts';
 import { holdsKey } from './directory.ts';
+import { misfitOf, type Wish } from './fit.ts';
 import { canRenew, guardiansFor, isGuarded } from './grants.ts';
 import { leasesFor } from './holding.ts';
 import { actsFor, awaySince } from './homing.ts';
@@ -33,8 +31,6 @@ import { mayReplace } from './votes.ts';
 import { wait, waitingFor, waitNoMore } from './waiting.ts';
 import { isFor, releaseFor } from './waves.ts';
 
-const RANK: Record<TierName, number> = { dev: 0, reduced: 1, full: 2 };
-
 /**
  * Guardians that do not hear each other may fill one board twice. What it cannot hold goes elsewhere: first what runs,
  * then the lower id stays, so that all agree on which.
@@ -45,41 +41,6 @@ const isExcess = (rows: Rows, { doc, opened }: HeldLease): boolean => {
   if (opened || offer === null || binding === null) return false;
   const before = leasesFor(rows, doc.board).filter((held) => held.doc.lease !== doc.lease && (held.opened || held.doc.lease < doc.lease));
   return !hasRoom(roomIn(offer, binding, before), doc.limits);
-};
-
-interface Wish {
-  id: RequestId;
-  request: Request;
-  /** While one is rolled out, some replicas are to run the one before. */
-  release: Bytes;
-  manifest: Manifest;
-  /** As they will be leased. */
-  limits: Manifest['limits'];
-  /** What its board must lend. */
-  needs: string[];
-  /** Requests whose instances must be on its board. */
-  beside: RequestId[];
-}
-
-const fits = (candidate: Candidate, { request, manifest, limits, needs, beside }: Wish): boolean => {
-  const { filter } = request;
-  // What is run unprivileged is posted in XTS whatever the tariff says, so it answers any currency.
-  const currency = candidate.tier === 'dev' || candidate.binding.currency === request.currency;
-  return (
-    currency &&
-    hasRoom(candidate, limits) &&
-    (request.onIsolation === 'continue' || candidate.deadline) &&
-    needs.every((need) => candidate.grants.has(need)) &&
-    (request.secrets === undefined || request.secrets.some(({ board }) => board === candidate.board)) &&
-    beside.every((linked) => candidate.held.has(linked)) &&
-    (manifest.arch === 'any' || manifest.arch === candidate.arch) &&
-    RANK[candidate.tier] >= RANK[manifest.demands] &&
-    RANK[candidate.tier] >= RANK[filter.tier ?? 'dev'] &&
-    (filter.board === undefined || filter.board === candidate.board) &&
-    (filter.owner === undefined || filter.owner === candidate.binding.owner) &&
-    (filter.region === undefined || filter.region === candidate.region) &&
-    within(candidate.binding.rates, request.priceCap)
-  );
 };
 
 /** What it has itself on the board that it is on is not in its way there. */
@@ -180,7 +141,8 @@ export const placements = (rows: Rows, context: Context, touched: Touched, now: 
     if (!mayGuard(rows, context, { ...wish, index }, held, now)) return wait(rows, instance, board);
     // The board of a lease that is being replaced may be taken again: what it holds of this request ends.
     const open = (candidate: Candidate): boolean => !candidate.held.has(id) || candidate.board === held?.doc.board;
-    const isFit = (candidate: Candidate): boolean => open(candidate) && fits(candidate, wish) && publishes(candidate, wish, held);
+    const isFit = (candidate: Candidate): boolean =>
+      open(candidate) && misfitOf(candidate, wish) === null && publishes(candidate, wish, held);
     // Where it was there are its data.
     const stays = held === null || held.closed ? undefined : [...boardsOf().of(held.doc.board)].find(isFit);
     const there = board === undefined ? stays : undefined;

@@ -57,12 +57,19 @@ export const roomIn = (offer: Offer, binding: Binding, held: HeldLease[]): Room 
   };
 };
 
-export const hasRoom = (room: Room, limits: Lease['limits']): boolean =>
-  room.freePartitions >= 1 &&
-  room.freeMemoryMib >= limits.memoryMib + limits.tmpMib &&
-  room.freeCpuMillis >= limits.cpuMillis &&
-  (room.limitsIo || !limitsIo(limits)) &&
-  (dataLimitOf(limits) === null || dataMibOf(limits) <= (room.freeDataMib ?? -1));
+/** What of a board is too little for these limits. */
+export type Short = 'partitions' | 'memory' | 'cpu' | 'io' | 'data';
+
+/** The first of them; null: there is room. */
+export const shortOf = (room: Room, limits: Lease['limits']): Short | null => {
+  if (room.freePartitions < 1) return 'partitions';
+  if (room.freeMemoryMib < limits.memoryMib + limits.tmpMib) return 'memory';
+  if (room.freeCpuMillis < limits.cpuMillis) return 'cpu';
+  if (!room.limitsIo && limitsIo(limits)) return 'io';
+  return dataLimitOf(limits) === null || dataMibOf(limits) <= (room.freeDataMib ?? -1) ? null : 'data';
+};
+
+export const hasRoom = (room: Room, limits: Lease['limits']): boolean => shortOf(room, limits) === null;
 
 /** What leaves the board or touches its hardware takes two words: that the board can give it, and that its owner does. */
 export const lentBy = ({ grants = [] }: Offer, { policy }: Binding): Set<string> =>

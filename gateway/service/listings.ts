@@ -197,17 +197,17 @@ export const listRequests: Answer = (work, service, _input, now) =>
       bang: doc.bang ?? 0,
       /** Why it is not acted upon; empty: it is. */
       refused: refusalOf(work, doc),
-      ...placedOf(work, service, key, doc),
+      ...placedOf(work, service, key, doc, now),
     })),
   );
 
-/** Its leases, and why some may be missing: empty when none is, or when it is for want of room. */
-const placedOf = (work: Work, service: Service, id: string, doc: Request): { leases: (string | null)[]; lacks: string[] } => {
+/** Its leases, and why some are missing. */
+const placedOf = (work: Work, service: Service, id: string, doc: Request, now: Instant): { leases: (string | null)[]; lacks: string[] } => {
   const held = Array.from({ length: doc.replicas }, (_, index) => {
     const held = currentLease(work, id, index);
     return held === null || !stillWanted(work, held) ? null : held.doc.lease;
   });
-  return { leases: held, lacks: held.includes(null) ? lackingFor(work, service, doc) : [] };
+  return { leases: held, lacks: held.includes(null) ? lackingFor(work, service, doc, now) : [] };
 };
 
 /** How each instance of the host serves the share, as its board said last. */

@@ -44,7 +44,10 @@ describe('what is lent', () => {
     expect(push(found, { devices: ['i2c'] }, { name: 'chip' })).toMatchObject({ ok: true });
     expect(found.boards.flatMap(on)).toEqual(['reader']);
     expect(lacksOf(found, 'chip')).toEqual(['no board lends i2c']);
-    expect(lacksOf(found, 'reader'), 'that is for want of boards').toEqual([]);
+    expect(lacksOf(found, 'reader')).toEqual([
+      '1 board is taken by it already: each instance is on a board of its own',
+      '2 boards are not lending gpio',
+    ]);
   });
 
   test('is waited for, and taken up when the owner signs', () => {

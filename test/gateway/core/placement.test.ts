@@ -87,6 +87,40 @@ describe('an instance', () => {
     expect(count(world.node(0))).toBe(3);
   });
 
+  test('says of boards that could not take it why, the commonest reason first', () => {
+    const { world, boards } = cast({ boards: BOARDS });
+    const node = world.node(0);
+    const limits = { memoryMib: 32, cpuMillis: 500, pids: 16, tmpMib: 8 };
+    const [{ memoryMib, cpuMillis }] = boards.map(({ offer }) => offer) as [PaperBoard['offer']];
+    const asks = (recipe: string, more: Partial<typeof limits>, request: Partial<Request> = {}): string[] => {
+      const release = smallRelease({ recipe, limits: { ...limits, ...more } });
+      node.accept(release.document, ...release.content.values(), ...demand(recipe, { release: release.release, replicas: 1, ...request }));
+      world.pass(1000);
+      return (node.json('requests') as { name: string; lacks: string[] }[]).find(({ name }) => name === recipe)?.lacks ?? [];
+    };
+    expect(asks('fine', {})).toEqual([]);
+    expect(asks('large', { memoryMib: memoryMib + 1 })).toEqual([
+      `3 boards are short of memory: ${memoryMib + 9} MiB are asked for, at most ${memoryMib} are left`,
+    ]);
+    expect(asks('busy', { cpuMillis: cpuMillis + 1 })).toEqual([
+      `3 boards are short of processor: ${cpuMillis + 1} thousandths of one are asked for, at most ${cpuMillis} are left`,
+    ]);
+    expect(asks('elsewhere', {}, { filter: { region: 'nowhere' } })).toEqual(['3 boards are not in region nowhere']);
+    expect(asks('dear', {}, { priceCap: { ...RATES, cpuSecond: 0n } })).toEqual(['3 boards are dearer than its price cap']);
+    boards[2]!.disconnect();
+    world.pass(60_000);
+    expect(asks('many', {}, { replicas: 4 })).toEqual([
+      '2 boards are taken by it already: each instance is on a board of its own',
+      '1 board is away',
+    ]);
+    const empty = smallRelease({ recipe: 'absent' });
+    node.accept(empty.document, ...demand('absent', { release: empty.release, replicas: 1 }));
+    world.pass(1000);
+    expect(node.json('requests')).toContainEqual(
+      expect.objectContaining({ name: 'absent', lacks: [expect.stringMatching(/^\d+ pieces? of its release ha(ve|s) not come/)] }),
+    );
+  });
+
   test('that another voucher pays for gets another lease with its cap, where it was', () => {
     const { world, boards } = cast({ boards: BOARDS, request: { replicas: 1 } });
     const before = boards.flatMap(({ leases }) => leases);
