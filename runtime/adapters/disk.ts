@@ -1,5 +1,5 @@
 /** Small things about disks that several adapters need: what an error means, and how to take a tree away. */
-import { chmodSync, lstatSync, opendirSync, rmdirSync, unlinkSync } from 'node:fs';
+import { chmodSync, closeSync, fsyncSync, lstatSync, opendirSync, openSync, rmdirSync, unlinkSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as breathe } from 'node:timers/promises';
@@ -23,6 +23,16 @@ export const syncPath = async (path: string): Promise<void> => {
     await handle.sync();
   } finally {
     await handle.close();
+  }
+};
+
+/** For a name that has to be there after a power cut, where nothing else is to be done meanwhile. */
+export const syncFolder = (path: string): void => {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
   }
 };
 

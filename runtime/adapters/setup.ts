@@ -1,11 +1,12 @@
 /** What the person who wrote the card said of this board: taken off the card by firmware-images/setup, and kept with the board's own data. */
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { parseClaim } from '../protocol/claim.ts';
 import { asLichenError, LichenError } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { map, parse } from '../protocol/schema.ts';
+import { syncFolder } from './disk.ts';
 
 const isClaim = (line: string): boolean => {
   try {
@@ -46,6 +47,7 @@ export const writeWhole = (path: string, text: string): void => {
   fsyncSync(fd);
   closeSync(fd);
   renameSync(next, path);
+  syncFolder(dirname(path));
 };
 
 /** What was said, if anything was. A file that a card has spoilt is put aside: without it a board runs, and is given it again. */

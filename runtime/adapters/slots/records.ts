@@ -2,6 +2,7 @@
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SlotsState } from '../../ports/slots.ts';
+import { syncFolder } from '../disk.ts';
 
 /** Each way of starting a machine has its own. All that changes something is durable when it returns. */
 export interface BootRecords {
@@ -31,15 +32,6 @@ export const releaseIn = (bootPath: string, slot: string): string | null => {
   const path = join(folderOf(bootPath, slot), 'release');
   const found = existsSync(path) ? readFileSync(path, 'latin1').trim() : '';
   return RELEASE.test(found) ? found : null;
-};
-
-export const syncFolder = (path: string): void => {
-  const fd = openSync(path, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 };
 
 /** On the disk before it has its name. */

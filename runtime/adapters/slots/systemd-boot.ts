@@ -6,7 +6,8 @@ import { readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SlotsState } from '../../ports/slots.ts';
 import { refuse } from '../../protocol/errors.ts';
-import { type BootOptions, type BootRecords, otherSlot, releaseIn, syncFolder, writeDurably } from './records.ts';
+import { syncFolder } from '../disk.ts';
+import { type BootOptions, type BootRecords, otherSlot, releaseIn, writeDurably } from './records.ts';
 
 const TRIES = 3;
 const NAME = /^lichen-([ab])(?:\+(\d+)(?:-(\d+))?)?\.conf$/;

@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { SlotsState } from '../../ports/slots.ts';
 import { refuse } from '../../protocol/errors.ts';
-import { type BootOptions, type BootRecords, folderOf, otherSlot, releaseIn, syncFolder, writeDurably } from './records.ts';
+import { syncFolder } from '../disk.ts';
+import { type BootOptions, type BootRecords, folderOf, otherSlot, releaseIn, writeDurably } from './records.ts';
 
 /** Below `lichen` on the boot partition. */
 export const STATES = 'slots';

@@ -12,9 +12,10 @@ import type { Slots, SlotsState } from '../../ports/slots.ts';
 import { hex } from '../../protocol/bytes.ts';
 import { refuse } from '../../protocol/errors.ts';
 import { RUNTIME_FILE, runtimeFiles } from '../../protocol/image.ts';
+import { syncFolder } from '../disk.ts';
 import { openSlotContent } from './content.ts';
 import { inTurn } from './in-turn.ts';
-import { syncFolder, writeDurably } from './records.ts';
+import { writeDurably } from './records.ts';
 
 export interface VersionsOptions {
   path: string;
