@@ -1,5 +1,6 @@
 /** The only place where the board is wired. */
-import { closeSync, mkdirSync, openSync, readSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { hostname, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -150,17 +151,17 @@ const beginTurn = (board: Board, doors: Doors, stick: StickLink | null, store: S
   return turn;
 };
 
-/** There is nothing else to do meanwhile. */
-const waitFor = (pipe: string): void => {
-  const fd = openSync(pipe, 'r');
-  readSync(fd, Buffer.alloc(1));
-  closeSync(fd);
+/** What was loaded beside it goes on meanwhile. */
+const somethingIn = async (pipe: string): Promise<void> => {
+  const file = await open(pipe);
+  await file.read(Buffer.alloc(1));
+  await file.close();
 };
 
 const run = async (given: Values): Promise<void> => {
   // Before anything is opened here.
   closeInherited(process.env);
-  if (typeof given.after === 'string') waitFor(given.after);
+  if (typeof given.after === 'string') await somethingIn(given.after);
   if (given.status !== true) journal('starts', { software: SOFTWARE });
   const data = dataOf(given);
   const { gateways = [], ...said } = readSetup(data, journal);

@@ -3,7 +3,7 @@
  * then once more with a damaged card and without a network.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, copyFileSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
@@ -57,10 +57,17 @@ const start = (more: Partial<ConstructorParameters<typeof Machine>[0]>): Machine
   machine = new Machine({ disks: [{ path: at('card') }], memoryMib: MEMORY_MIB, direct: image, ...more });
   return machine;
 };
+const firstPartition = (): Buffer => {
+  const bytes = Buffer.alloc(128 * MIB);
+  const card = openSync(at('card'), 'r');
+  readSync(card, bytes, 0, bytes.length, MIB);
+  closeSync(card);
+  return bytes;
+};
 const saidOf = (line: string): Record<string, unknown> => JSON.parse(line.slice(line.indexOf('{')));
 
-/** As a board leaves it whose plug is pulled, whose instances have filled it (what is set aside for root they cannot have), and whose card has lost its beginning. */
-const spoilData = (): void => {
+/** The data partition, taken off the card and put back. */
+const takeData = (): void => {
   const block = ['bs=1M', 'conv=notrunc,sparse'];
   execFileSync(
     'dd',
@@ -71,16 +78,47 @@ const spoilData = (): void => {
   );
   // What is in the journal belongs to what follows.
   expect(spawnSync('/sbin/e2fsck', ['-fy', at('data')]).status, 'mended or in order').toBeLessThanOrEqual(1);
-  const told = execFileSync('/sbin/dumpe2fs', ['-h', at('data')], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-  const figure = (name: string): number => Number(new RegExp(`^${name}: *(\\d+)$`, 'm').exec(told)?.[1]);
-  const left = (figure('Free blocks') - figure('Reserved block count')) * figure('Block size');
+};
+const putData = (): void => {
+  execFileSync('dd', [`if=${at('data')}`, `of=${at('card')}`, `seek=${DATA_AT / MIB}`, 'bs=1M', 'conv=notrunc'], { stdio: 'ignore' });
+};
+const debugfs = (...words: string[]): string =>
+  execFileSync('/sbin/debugfs', [...words, at('data')], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+const header = (name: string): number =>
+  Number(
+    new RegExp(`^${name}: *(\\d+)$`, 'm').exec(
+      execFileSync('/sbin/dumpe2fs', ['-h', at('data')], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }),
+    )?.[1],
+  );
+
+/** As a board leaves it whose plug is pulled, whose instances have filled it (what is set aside for root they cannot have), and whose card has lost its beginning. */
+const spoilData = (): void => {
+  takeData();
+  const left = (header('Free blocks') - header('Reserved block count')) * header('Block size');
   // Blocks of blocks take some of it.
   writeFileSync(at('much'), Buffer.alloc(Math.floor(left * 0.995), 1));
-  execFileSync('/sbin/debugfs', ['-w', '-R', `write ${at('much')} much`, at('data')], { stdio: 'ignore' });
+  debugfs('-w', '-R', `write ${at('much')} much`);
+  expect(header('Free blocks') * header('Block size'), 'it is full').toBeLessThan(
+    header('Reserved block count') * header('Block size') + left * 0.01,
+  );
   const data = openSync(at('data'), 'r+');
   writeSync(data, Buffer.alloc(64 * 1024), 0, 64 * 1024, 0);
   closeSync(data);
-  execFileSync('dd', [`if=${at('data')}`, `of=${at('card')}`, `seek=${DATA_AT / MIB}`, 'bs=1M', 'conv=notrunc'], { stdio: 'ignore' });
+  putData();
+};
+
+/** A directory of it holds anything: not what is mended without asking. */
+const spoilFolder = (): void => {
+  takeData();
+  const [block] = debugfs('-R', 'blocks /lost+found').trim().split(/\s+/);
+  const data = openSync(at('data'), 'r+');
+  writeSync(data, Buffer.alloc(header('Block size'), 0x5a), 0, header('Block size'), Number(block) * header('Block size'));
+  closeSync(data);
+  // As the kernel notes it when it comes upon that.
+  debugfs('-w', '-R', 'set_super_value state 2');
+  copyFileSync(at('data'), at('asked'));
+  expect(spawnSync('/sbin/e2fsck', ['-p', at('asked')]).status, 'asks').toBeGreaterThanOrEqual(4);
+  putData();
 };
 
 beforeAll(async () => {
@@ -95,6 +133,7 @@ beforeAll(async () => {
     writeFileSync(at(name), text);
     putOn(at('card'), at(name), name);
   }
+  expect(firstPartition().includes('correct horse')).toBe(true);
 });
 afterEach(() => machine?.close());
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -132,6 +171,8 @@ test('with 256 MiB and a slow card in 1970 it takes its setup, tells of the file
   });
   expect(report.hardware.memoryMib).toBeLessThanOrEqual(MEMORY_MIB);
   expect(JSON.stringify(report)).not.toContain('horse');
+  // Nor is it left anywhere on the partition that any computer reads.
+  expect(firstPartition().includes('correct horse')).toBe(false);
   await now.line(/^waits for +this board asks to be paired/, BOOT_LIMIT_MS);
 });
 
@@ -144,10 +185,16 @@ test('without a network, its data full and their beginning lost, it is the same 
   expect(now.transcript).not.toMatch(/the first start|Kernel panic|imported/);
 });
 
-test('whose card has lost a byte of the only system on it runs on with what can be read, and says what it lacks', async () => {
+test('whose card has lost a byte of the only system on it, and a folder of its data, runs on with what can be read, and says what it lacks', async () => {
+  spoilFolder();
+  writeFileSync(at('lichen.json'), '{"hostname": "larch"}');
+  putOn(at('card'), at('lichen.json'), 'lichen.json');
   await spoilFile(at('card'), 'a', /\/drivers\/block\/loop\.ko$/);
   const now = start({ alone: true });
   await now.line(/lost some of the root of slot a, and there is no other system on it: write the card anew/, BOOT_LIMIT_MS);
+  await now.line(/the data partition is damaged and is being mended/, BOOT_LIMIT_MS);
+  // Also at a later start.
+  await now.line(/imported: hostname/, BOOT_LIMIT_MS);
   const running = saidOf(await now.line(/"line":"running".*a whole system/, BOOT_LIMIT_MS));
   // That driver limits what instances may fill where project quotas are not to be had: what cannot be tried is not offered.
   expect(running).toMatchObject({ board, tier: 'reduced', lacks: expect.arrayContaining([expect.stringMatching(/write the card anew/)]) });
