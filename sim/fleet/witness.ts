@@ -4,6 +4,7 @@
  */
 import type { PartitionSpec } from '../../runtime/ports/partitions.ts';
 import type { Bytes } from '../../runtime/protocol/bytes.ts';
+import { encode } from '../../runtime/protocol/cbor.ts';
 import { ERRORS, type LichenError } from '../../runtime/protocol/errors.ts';
 import type { PeerFrame } from '../../runtime/protocol/nouns/log.ts';
 import type { Commit } from '../../runtime/turn/store.ts';
@@ -95,8 +96,12 @@ export class Witness implements BoardWitness {
     this.#lanes?.heard(from, to, topic);
   };
 
-  /** Frames travel as values: what the trace hashes of one is what would be signed or counted. */
+  /**
+   * Frames travel as values: what the trace hashes of one is what would be signed or counted, and the judge is told the bytes that
+   * a peer link would send. They are written without a schema, so that what does not fit it is the judge's to find.
+   */
   readonly frameHeard = (from: string, to: string, frame: PeerFrame): void => {
+    this.#judge.heard(this.#clock.nowMs, from, to, `peer ${frame.kind}`, encode({ ...frame }));
     const head = `${this.#clock.nowMs} ${from} ${to} ${frame.kind}`;
     if (frame.kind === 'entries') this.#trace.note(`${head} ${frame.author} ${frame.from} ${frame.head}`, ...frame.entries);
     else if (frame.kind === 'have') this.#trace.note(`${head} ${JSON.stringify(frame.vector)} ${frame.cosigned ?? ''}`);

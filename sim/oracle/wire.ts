@@ -6,7 +6,7 @@ import { decodeAs, type Noun, unseal } from '../../runtime/protocol/noun.ts';
 import { helloNoun, homeNoun, reportNoun, usageNoun } from '../../runtime/protocol/nouns/board.ts';
 import { grantNoun, renewalNoun } from '../../runtime/protocol/nouns/grant.ts';
 import { ackNoun, desiredNoun, leaseNoun, nowNoun } from '../../runtime/protocol/nouns/lease.ts';
-import { peerFrame } from '../../runtime/protocol/nouns/log.ts';
+import { entrySchema, peerFrame } from '../../runtime/protocol/nouns/log.ts';
 import { answer, chunk, gone, usageBatch, want } from '../../runtime/protocol/nouns/messages.ts';
 import { TOPICS } from '../../runtime/protocol/topics.ts';
 import { believing } from './archive.ts';
@@ -17,8 +17,21 @@ export interface Wire {
   examine(atMs: number, from: string, topic: string, payload: Bytes, mustDecode: boolean): void;
 }
 
+/** What gateways say to each other goes by its kind: `peer entries`. */
+const FRAMES = peerFrame.options.map(({ entries }) => entries.kind.literal);
+
 /** Those that nobody has heard yet are all looked into. */
 const FIRST = 16;
+/** Of a frame's limit: what is so large holds much, and much of it is counted by its schema alone. */
+const LARGE = LIMITS.peerFrameBytes / 8;
+
+interface Topic {
+  maxBytes: number;
+  /** Beyond it all are looked into. */
+  largeBytes: number;
+  read: ((payload: Bytes) => unknown) | undefined;
+  count: number;
+}
 
 export const openWire = (court: Court): Wire => {
   const trusting = believing(court.crypto);
@@ -39,11 +52,18 @@ export const openWire = (court: Court): Wire => {
     renew: signed(renewalNoun),
     grant: signed(grantNoun),
     answer: (payload) => decodeAs(answer, payload, 'answer'),
-    peer: (payload) => decodeAs(peerFrame, payload, 'peer frame'),
   };
-  const topics = new Map<string, { maxBytes: number; read: ((payload: Bytes) => unknown) | undefined; count: number }>();
-  for (const [name, { maxBytes }] of Object.entries(TOPICS)) topics.set(name, { maxBytes, read: readers[name], count: 0 });
-  topics.set('peer', { maxBytes: LIMITS.peerFrameBytes, read: readers.peer, count: 0 });
+  /** With what it carries: a receiver looks into that only when it takes it, one after the other. */
+  const readFrame = (payload: Bytes): void => {
+    const frame = decodeAs(peerFrame, payload, 'peer frame');
+    if (frame.kind === 'entries') for (const entry of frame.entries) decodeAs(entrySchema, entry, 'entry');
+    if (frame.kind === 'renew') readers.renew?.(frame.renewal);
+    if (frame.kind === 'grant') readers.grant?.(frame.grant);
+  };
+  const topics = new Map<string, Topic>();
+  for (const [name, { maxBytes }] of Object.entries(TOPICS))
+    topics.set(name, { maxBytes, largeBytes: maxBytes, read: readers[name], count: 0 });
+  for (const kind of FRAMES) topics.set(`peer ${kind}`, { maxBytes: LIMITS.peerFrameBytes, largeBytes: LARGE, read: readFrame, count: 0 });
 
   return {
     examine: (atMs, from, name, payload, mustDecode) => {
@@ -56,7 +76,8 @@ export const openWire = (court: Court): Wire => {
       if (payload.length > topic.maxBytes)
         court.docket.accuse('too-large-on-wire', atMs, who, `${payload.length} bytes, the limit is ${topic.maxBytes}`);
       const count = topic.count++;
-      if (topic.read === undefined || (!mustDecode && count >= FIRST && count % court.limits.schemaEvery !== 0)) return;
+      const isDue = count < FIRST || count % court.limits.schemaEvery === 0;
+      if (topic.read === undefined || !(mustDecode || isDue || payload.length > topic.largeBytes)) return;
       try {
         topic.read(payload);
       } catch (thrown) {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { encode } from '../../../runtime/protocol/cbor.ts';
 import { encodeAs } from '../../../runtime/protocol/noun.ts';
-import { peerFrame } from '../../../runtime/protocol/nouns/log.ts';
+import { entryBytes, type LogEntry, type PeerFrame, peerFrame } from '../../../runtime/protocol/nouns/log.ts';
 import { want } from '../../../runtime/protocol/nouns/messages.ts';
 import { idOf } from '../../support/federation.ts';
 import { Day } from './day.ts';
@@ -35,7 +35,7 @@ describe('the wire', () => {
     const board = day.board('board 1');
     board.assign([]).report().ack(0, 0);
     board.say('want', encodeAs(want, { v: 1, hashes: [] }, 'want')).say('gone', encode({ v: 1 }));
-    day.judge.heard(0, idOf('gateway a'), idOf('gateway b'), 'peer', HAVE);
+    day.judge.heard(0, idOf('gateway a'), idOf('gateway b'), 'peer have', HAVE);
     expect(day.found).toEqual([]);
   });
 
@@ -59,7 +59,7 @@ describe('the wire', () => {
 
   it('malformed-on-wire: a peer frame, or no topic at all', () => {
     const day = new Day();
-    day.judge.heard(0, idOf('gateway a'), idOf('gateway b'), 'peer', encode({ kind: 'give' }));
+    day.judge.heard(0, idOf('gateway a'), idOf('gateway b'), 'peer have', encode({ kind: 'give' }));
     day.judge.heard(0, idOf('gateway a'), idOf('gateway b'), 'gossip', HAVE);
     expect(day.judge.violations.map(({ code, who }) => `${code} ${who.split(' ')[1]}`)).toEqual([
       'malformed-on-wire peer',
@@ -67,10 +67,35 @@ describe('the wire', () => {
     ]);
   });
 
+  it.each<[string, PeerFrame]>([
+    ['an entry', { kind: 'entries', author: idOf('gateway a'), from: 0, entries: [new Uint8Array(9)], head: 'head' }],
+    ['a renewal', { kind: 'renew', renewal: new Uint8Array(9) }],
+    ['a grant', { kind: 'grant', board: idOf('board 1'), grant: new Uint8Array(9) }],
+  ])('malformed-on-wire: a peer frame with something else for %s', (_name, frame) => {
+    const day = new Day();
+    day.judge.heard(0, idOf('gateway a'), idOf('gateway b'), `peer ${frame.kind}`, encodeAs(peerFrame, frame, 'frame'));
+    expect(day.codes).toEqual(['malformed-on-wire']);
+  });
+
+  it('carries entries, each as it stands in a log', () => {
+    const day = new Day();
+    const entry: LogEntry = { v: 1, author: idOf('gateway a'), seq: 0, wallMs: 0, kind: 'usage', body: new Uint8Array(9) };
+    const frame: PeerFrame = { kind: 'entries', author: entry.author, from: 0, entries: [entryBytes(entry)], head: 'head' };
+    day.judge.heard(0, idOf('gateway a'), idOf('gateway b'), 'peer entries', encodeAs(peerFrame, frame, 'frame'));
+    expect(day.found).toEqual([]);
+  });
+
+  it('looks into the first frames of each kind, however many of another one came before', () => {
+    const day = new Day({ schemaEvery: 1_000_000 });
+    for (let i = 0; i < 100; i++) day.judge.heard(0, idOf('gateway a'), idOf('gateway b'), 'peer have', HAVE);
+    day.judge.heard(0, idOf('gateway a'), idOf('gateway b'), 'peer want', encode({ kind: 'want', hashes: [new Uint8Array(1)] }));
+    expect(day.codes).toEqual(['malformed-on-wire']);
+  });
+
   it('is not held against a liar', () => {
     const day = new Day();
     day.judge.lies(0, idOf('gateway a'));
-    day.judge.heard(0, idOf('gateway a'), idOf('gateway b'), 'peer', encode({ kind: 'give' }));
+    day.judge.heard(0, idOf('gateway a'), idOf('gateway b'), 'peer have', encode({ kind: 'give' }));
     expect(day.found).toEqual([]);
   });
 
@@ -78,6 +103,7 @@ describe('the wire', () => {
     ['report', 128 * 1024],
     ['usage', 64 * 1024],
     ['want', 8 * 1024],
+    ['peer entries', 1024 * 1024],
   ])('too-large-on-wire: %s', (topic, limit) => {
     const codes = (bytes: number): string[] => {
       const day = new Day({ schemaEvery: 1_000_000 });
