@@ -4,9 +4,9 @@
  */
 
 import { vectorOf } from '../gateway/core/log.ts';
-import { patienceMs } from '../runtime/core/homing.ts';
 import { outbox } from '../runtime/core/tables.ts';
 import { type Bytes, equal } from '../runtime/protocol/bytes.ts';
+import { LichenError } from '../runtime/protocol/errors.ts';
 import { askStatements, billedBy } from './fleet/bills.ts';
 import { Expectations } from './fleet/expect.ts';
 import { Fleet } from './fleet/fleet.ts';
@@ -49,8 +49,6 @@ const REST_LOOK_MS = 10_000;
 /** So long the healed world may take to come to rest: the longest back-off, a few times over. */
 const HEAL_MOST_MS = 3_600_000;
 const HOUR_MS = 3_600_000;
-/** After so many without an answer a board is as patient as it gets. */
-const MANY_DIALS = 100;
 /** For what the last commits say to reach everybody. */
 const LAST_WORDS_MS = 60_000;
 /** Longer than a gateway keeps its ledger for the next question. */
@@ -75,6 +73,8 @@ class Run {
   readonly #scenario: Scenario;
   readonly #options: RunOptions;
   readonly #ends = new Set<() => void>();
+  /** Gateways that lost their disks or were told another history. */
+  readonly #doubted = new Set<string>();
   /** Tier B's; null in tier A. */
   #streams: StreamCarrier | null = null;
 
@@ -86,8 +86,8 @@ class Run {
     this.#options = options;
     this.incidents = incidentsWith(scenario, options.seed);
     const { recordMs, meterMs, boardPatienceMs } = scenario.pace;
-    const rehomeMs = rehomeWithin(patienceMs(boardPatienceMs, MANY_DIALS));
-    this.judge = createJudge({ crypto: keys.crypto, limits: { recordMs, meterMs, rehomeMs, startsMs: scenario.startsMs } });
+    const limits = { recordMs, meterMs, rehomeMs: rehomeWithin(boardPatienceMs), startsMs: scenario.startsMs };
+    this.judge = createJudge({ crypto: keys.crypto, limits });
     this.lanes = options.lanes ? new Lanes(() => clock.nowMs) : null;
     this.witness = new Witness(clock, this.judge, trace, this.lanes);
     const { witness } = this;
@@ -127,6 +127,10 @@ class Run {
     for (const name of fleet.wishes.keys()) fleet.ask(name, 'destroyed');
     await this.#rest(() => this.#isEmpty());
     const statements = await this.#settle();
+    for (const board of fleet.boards) {
+      const left = board.read((rows) => outbox.all(rows)).map(({ key }) => Number(key));
+      if (board.at === board.id) this.judge.left(clock.nowMs, board.id, left);
+    }
     this.judge.settled(clock.nowMs, statements);
     this.view.billed = billedBy([...statements.values()][0] ?? []);
     return this.#report(this.#options.seconds() - beganS);
@@ -215,9 +219,15 @@ class Run {
     const { clock, judge } = this;
     return {
       cardFault: ({ id }, what) => judge.cardFault(clock.nowMs, id, what),
-      forgot: (gateway, backToMs) => judge.forgot(clock.nowMs, gateway, backToMs),
+      forgot: (gateway, backToMs) => {
+        this.#doubted.add(gateway);
+        judge.forgot(clock.nowMs, gateway, backToMs);
+      },
       dead: (gateway) => judge.gateway(clock.nowMs, gateway, 'dead'),
-      lies: (gateway, to) => judge.lies(clock.nowMs, gateway, to),
+      lies: (gateway, to) => {
+        this.#doubted.add(to);
+        judge.lies(clock.nowMs, gateway, to);
+      },
       stated: (gateway, statements) => judge.stated(clock.nowMs, gateway, statements),
     };
   }
@@ -250,22 +260,30 @@ class Run {
   }
 
   async #settle(): Promise<Map<string, Bytes[]>> {
-    const { clock, fleet } = this;
+    const { clock } = this;
     await this.#until(clock.nowMs + LAST_WORDS_MS);
-    // Whoever was lied to has not read on in the liar's log: the one that knows most closes.
-    const honest = fleet.gateways.filter(({ running, lie }) => running && lie === null);
-    const knows = (gateway: VirtualGateway): number => Object.values(gateway.read(vectorOf)).reduce((sum, size) => sum + size, 0);
-    const [closer] = (honest.length > 0 ? honest : fleet.gateways.filter(({ running }) => running)).sort((a, b) => knows(b) - knows(a));
+    const closer = this.#closer();
     if (closer === undefined) return new Map();
-    closer.call('close', {}, () => {});
-    const statements = await this.#ask(closer);
-    const periods = statements.get(closer.id)?.length ?? 0;
-    return new Map([...statements].filter(([, all]) => all.length === periods));
+    this.judge.closing(clock.nowMs, closer.id);
+    closer.call('close', {}, (answer) => {
+      if (answer instanceof LichenError) this.witness.refused(answer);
+    });
+    return this.#ask(closer);
+  }
+
+  /** Whoever lost its disk is believed by nobody, and whoever was lied to has not read on in the liar's log: of the others who knows most. */
+  #closer(): VirtualGateway | undefined {
+    const { gateways } = this.fleet;
+    const honest = gateways.filter(({ running, lie }) => running && lie === null);
+    const sound = honest.filter(({ id }) => !this.#doubted.has(id));
+    const knows = (gateway: VirtualGateway): number => Object.values(gateway.read(vectorOf)).reduce((sum, size) => sum + size, 0);
+    const best = [sound, honest, gateways.filter(({ running }) => running)].find((some) => some.length > 0) ?? [];
+    return best.sort((a, b) => knows(b) - knows(a))[0];
   }
 
   /**
-   * Who closes first, then the others, each until it states as much. One that lost its disk is believed by nobody, and never
-   * hears of the close. One after the other: a fleet's whole ledger is large, and each puts its own away when nobody asks.
+   * Who closes first, then the others, each until it states as much: whoever never does is the judge's. One after the other: a
+   * fleet's whole ledger is large, and each puts its own away when nobody asks.
    */
   async #ask(closer: VirtualGateway): Promise<Map<string, Bytes[]>> {
     const { clock, fleet } = this;

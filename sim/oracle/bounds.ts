@@ -31,6 +31,13 @@ export interface JudgeLimits {
   confirmMs: number;
   /** From a board's record until a statement can count it, when nothing stands in the way. */
   settleMs: number;
+  /** From the moment at which a gateway hears its peers again until it holds all that they do. */
+  abreastMs: number;
+  /**
+   * What nobody wants any more has ended, and what is on two disks has left its board's card, when nothing stood in the way for
+   * so long.
+   */
+  restMs: number;
   /** What was said before a disk was lost may be heard so much later. */
   flightMs: number;
   /** Of messages whose content the judge does not need every n-th is decoded, and the first ones of each topic. */
@@ -53,6 +60,8 @@ const USUAL: JudgeLimits = {
   silenceMs: 240_000,
   confirmMs: 120_000,
   settleMs: 45_000,
+  abreastMs: 240_000,
+  restMs: 600_000,
   flightMs: 300_000,
   schemaEvery: 256,
   keptOfCode: 50,
@@ -60,5 +69,11 @@ const USUAL: JudgeLimits = {
 
 export const judgeLimits = (changes: Partial<JudgeLimits> = {}): JudgeLimits => ({ ...USUAL, ...changes });
 
-/** A board that is slow to give up waits so long for an answer that cannot come before it turns to a gateway that is there. */
-export const rehomeWithin = (longestDialMs: number): number => USUAL.rehomeMs + longestDialMs;
+/**
+ * A board is more patient with each dial that nobody answers, up to 90 s (docs/decisions.md, "The wire"), or as patient as it was
+ * told to be if that is longer: so long it may wait for an answer that cannot come before it turns to a gateway that is there.
+ */
+const LONGEST_DIAL_MS = 90_000;
+
+/** By what a board was told of its patience. */
+export const rehomeWithin = (patienceMs: number): number => USUAL.rehomeMs + Math.max(patienceMs, LONGEST_DIAL_MS);

@@ -5,6 +5,8 @@ export const CODES = {
   'ran-unrequested': 1,
   'ran-elsewhere': 1,
   'ran-other-release': 1,
+  /** Its tenant withdrew it long ago, its board and that one's home could know, and it runs. */
+  'runs-on': 1,
   /** Something was written to a card as part of a release, and is of none. */
   'wrote-unsigned': 1,
   /** A release that comes in waves began where it was not to begin before others had shown how it does. */
@@ -27,10 +29,15 @@ export const CODES = {
   'billed-twice': 2,
   'billed-more': 2,
   'uncharged-without-reason': 2,
+  /** A period that a gateway was told to close is closed or stated nowhere, so that nobody could hold a bill against anything. */
+  'not-closed': 2,
   'statements-differ': 2,
   'statement-chain': 2,
   /** What a gateway stated of a period is not what it comes to in the end. */
   'statement-changed': 2,
+
+  /** A board that could settle for long holds records still. */
+  'never-delivered': 2,
 
   'wrong-price': 3,
   /** More was debited under a voucher than it pays. */

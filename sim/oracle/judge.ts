@@ -15,6 +15,7 @@ import type { Court } from './court.ts';
 import { openDocket } from './docket.ts';
 import { openGuard } from './guard.ts';
 import { openHoming } from './homing.ts';
+import { examineLeftovers } from './leftovers.ts';
 import { openLogs } from './logs.ts';
 import { examineOffer } from './offer.ts';
 import { openOverlap } from './overlap.ts';
@@ -23,7 +24,7 @@ import { openRecords } from './records.ts';
 import { examineLine } from './refusals.ts';
 import { openRuns } from './runs.ts';
 import { type BoardCase, noteWell, openScene, restartWell } from './scene.ts';
-import { type Said, settle } from './settlement.ts';
+import { type Heard, settle } from './settlement.ts';
 import { openSharing } from './sharing.ts';
 import { openSteady } from './steady.ts';
 import { examineBegin } from './unsigned.ts';
@@ -299,7 +300,7 @@ export const createJudge = (options: JudgeOptions): Judge => {
   const court: Court = { crypto, limits, docket, scene, archive: openArchive(crypto, scene) };
   const { violations, tally } = docket;
   const held = chambers(court);
-  const said: Said[] = [];
+  const heard: Heard = { closings: [], said: [] };
   return {
     ...{ violations, tally },
     ...machines(court, held),
@@ -314,12 +315,17 @@ export const createJudge = (options: JudgeOptions): Judge => {
     placed: held.sharing.placed,
     wrote: (atMs, board, record) => held.records.wrote(atMs, scene.board(board), record),
     pruned: (atMs, board, seq) => held.records.pruned(atMs, scene.board(board), seq),
-    stated: (_atMs, gateway, statements) => void said.push({ gateway: scene.gateway(gateway), statements }),
+    left: (_atMs, board, seqs) => {
+      scene.board(board).chain.left = seqs;
+    },
+    closing: (atMs, gateway) => void heard.closings.push({ gateway: scene.gateway(gateway), sinceMs: atMs }),
+    stated: (_atMs, gateway, statements) => void heard.said.push({ gateway: scene.gateway(gateway), statements }),
     noted: (atMs, by, line) => examineLine(court, atMs, by, line),
     settled: (atMs, statements) => {
       for (const board of scene.boards.values()) held.steady.before(atMs, board);
       held.homing.finish(atMs);
-      settle(court, held.logs, atMs, statements, said);
+      settle(court, held.logs, atMs, statements, heard);
+      examineLeftovers(court, held.logs, atMs);
       held.overlap.finish(atMs);
       held.guard.finish(atMs);
     },

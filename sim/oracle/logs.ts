@@ -13,8 +13,14 @@ export interface Logs {
   kept(atMs: number, gateway: GatewayCase, entry: Bytes): void;
   /** When a close of this period was first on a disk; null: never. */
   closedMs(period: number): number | null;
+  /** The period of the first close that a gateway itself logged from this moment on; null: none. */
+  closedBy(gateway: string, sinceMs: number): number | null;
   /** How many gateways have closed this period: of several closes the fullest counts. */
   closersOf(period: number): number;
+  /** Since when a gateway's disk holds a request, by its hash; null: it does not. */
+  heldSince(request: string, gateway: GatewayCase): number | null;
+  /** Some disk held it at some time. */
+  wasHeld(request: string): boolean;
   /** `lease/<id>`, `request/<hash>`, `voucher/<hash>`, `binding/<board>/<version>`, `pair/<board>`. */
   counts(name: string, vector: Vector): boolean;
 }
@@ -27,8 +33,11 @@ export const openLogs = (court: Court, records: Records): Logs => {
   /** Author → marks of its entries. */
   const authors = new Map<string, (number | undefined)[]>();
   const places = new Map<string, [author: string, seq: number][]>();
+  /** Author and place of a request → since when which gateways hold it. */
+  const holders = new Map<string, Map<GatewayCase, number>>();
   const closes = new Map<number, number>();
   const closers = new Map<number, Set<string>>();
+  const own = new Map<string, { period: number; atMs: number }[]>();
 
   const NAMERS: Record<string, Namer> = {
     lease: (body) => {
@@ -78,16 +87,30 @@ export const openLogs = (court: Court, records: Records): Logs => {
         const board = orNull(() => decodeAs(pairSchema, body, 'pair').board);
         if (board !== null && !gateway.pairs.has(board)) gateway.pairs.set(board, atMs);
       }
+      if (kind === 'request') {
+        const held = holders.get(`${entry.author} ${entry.seq}`) ?? new Map<GatewayCase, number>();
+        holders.set(`${entry.author} ${entry.seq}`, held.set(gateway, atMs));
+      }
       if (!first || kind === 'usage') return;
       if (kind === 'close') {
         const period = orNull(() => decodeAs(closeSchema, body, 'close').period);
         if (period === null) return;
         if (!closes.has(period)) closes.set(period, atMs);
         closers.set(period, (closers.get(period) ?? new Set()).add(entry.author));
+        own.set(entry.author, [...(own.get(entry.author) ?? []), { period, atMs }]);
       } else noteName(entry);
     },
     closedMs: (period) => closes.get(period) ?? null,
+    closedBy: (gateway, sinceMs) => own.get(gateway)?.find(({ atMs }) => atMs >= sinceMs)?.period ?? null,
     closersOf: (period) => closers.get(period)?.size ?? 0,
+    heldSince: (request, gateway) => {
+      const since = (places.get(`request/${request}`) ?? []).flatMap(
+        ([author, seq]) => holders.get(`${author} ${seq}`)?.get(gateway) ?? [],
+      );
+      const kept = since.filter((atMs) => gateway.forgotMs === null || atMs > gateway.forgotMs);
+      return kept.length === 0 ? null : Math.min(...kept);
+    },
+    wasHeld: (request) => places.has(`request/${request}`),
     counts: (name, vector) => (places.get(name) ?? []).some(([author, seq]) => seq < (vector[author] ?? 0)),
   };
 };

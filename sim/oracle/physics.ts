@@ -68,7 +68,9 @@ export interface Physics {
   wrote(atMs: number, board: string, record: Bytes): void;
   /** A board's store has let go of the record of this number. */
   pruned(atMs: number, board: string, seq: number): void;
-  /** Bytes on a wire, when they are heard. `from` and `to` are ids; a topic's name, or `peer`. */
+  /** In the end a board's store holds the records of these numbers. Told once; without it nothing is said of what was not brought. */
+  left(atMs: number, board: string, seqs: number[]): void;
+  /** Bytes on a wire, when they are heard. `from` and `to` are ids; a topic's name, or of what gateways say to each other `peer` and its kind. */
   heard(atMs: number, from: string, to: string, topic: string, payload: Bytes): void;
   /** Content went from one board to another over a network that both are on. */
   passed(atMs: number, from: string, to: string): void;
@@ -83,6 +85,8 @@ export interface Physics {
   noted(atMs: number, by: string, line: string): void;
   /** A gateway is known to lie from here on, and to whom. */
   lies(atMs: number, gateway: string, to?: string): void;
+  /** A person told a gateway to close the period. The last one that is told so before the end is held to it. */
+  closing(atMs: number, gateway: string): void;
   /** A gateway was asked for the statements of all periods that it has closed so far, in order. */
   stated(atMs: number, gateway: string, statements: Bytes[]): void;
   /** The end, after everything was healed: the bytes of all statements, by gateway, in order of periods. */

@@ -57,6 +57,8 @@ export interface Chain {
   heardSeq: number;
   /** The first number of which there are two. */
   forkSeq: number | null;
+  /** In the end its board's card holds these. */
+  left: number[];
   /** Up to here all were on the disks of two gateways at some time. */
   safeSeq: number;
   /** Beyond: who has kept which. */
@@ -197,7 +199,7 @@ export interface Pair {
 
 const newChain = (): Chain => ({
   ...{ marks: [], leases: [], firstMs: [], lastSeq: 0, lastHash: null, heardSeq: 0, forkSeq: null, safeSeq: 0 },
-  ...{ keepers: new Map(), keys: [], hashes: new Map(), leftOut: new Map(), forgotten: new Map() },
+  ...{ keepers: new Map(), keys: [], hashes: new Map(), leftOut: new Map(), forgotten: new Map(), left: [] },
 });
 
 const newBoard = (id: string): BoardCase => ({

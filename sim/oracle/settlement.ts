@@ -2,8 +2,9 @@
  * Promises 2, 4 and 6 in the end: what was charged against what kernels counted, and every record in some statement
  * unless the physics says why it cannot be.
  */
-import { type Bytes, equal, hex } from '../../runtime/protocol/bytes.ts';
+import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
 import type { Lease } from '../../runtime/protocol/nouns/lease.ts';
+import { type Closing, examineAgreement, examineChanges, examineClosing, type Said } from './agreement.ts';
 import { asksForLease } from './asked.ts';
 import type { Court } from './court.ts';
 import { METERED, noUse, type Use } from './glance.ts';
@@ -21,47 +22,8 @@ interface Settlement {
   closedMs: number;
 }
 
-/** Statements of all periods that a gateway had closed at some time, in order. */
-export interface Said {
-  gateway: GatewayCase;
-  statements: Bytes[];
-}
-
 const MILLION = 1_000_000n;
 const PERMILLE = 1000n;
-
-// ---- statements of several gateways
-
-/** Of the gateways whose word counts all have said the same. Returns the one word. */
-const examineAgreement = (court: Court, atMs: number, statements: Map<string, Bytes[]>): Bytes[] => {
-  const good = [...statements].filter(([id]) => isGood(court.scene.gateway(id)));
-  const [first, ...others] = good;
-  if (first === undefined) return [];
-  const [name, reference] = first;
-  for (const [id, other] of others) {
-    const at = reference.findIndex((bytes, i) => !equal(bytes, other[i] ?? new Uint8Array(0)));
-    if (at >= 0 || other.length !== reference.length)
-      court.docket.accuse(
-        'statements-differ',
-        atMs,
-        `${name} ${id}`,
-        `their statements differ from the ${at < 0 ? reference.length + 1 : at + 1}. on`,
-      );
-  }
-  return reference;
-};
-
-/** What was stated of a period on the way is what it comes to in the end, unless another close of it has taken its place. */
-const examineChanges = (court: Court, logs: Logs, atMs: number, reference: Bytes[], said: Said[]): void => {
-  for (const { gateway, statements } of said) {
-    if (!isGood(gateway) || gateway.forgotMs !== null) continue;
-    statements.forEach((bytes, i) => {
-      const last = reference[i];
-      if (last === undefined || equal(bytes, last) || logs.closersOf(i + 1) > 1) return;
-      court.docket.accuse('statement-changed', atMs, gateway.id, `what it stated of period ${i + 1} is not what that comes to in the end`);
-    });
-  }
-};
 
 // ---- which leases are charged at all
 
@@ -81,12 +43,12 @@ const stands = ({ court, logs, bills }: Settlement, { document, id }: LeaseCase)
 };
 
 /** A key that was revoked is no error of anybody's, and what it signed is charged or not by when it came. (metering-10) */
-const hasRevoked = ({ archive }: Court, board: BoardCase): boolean => board.chain.keys.some((key) => archive.isRevoked(hex(key)));
+export const hasRevoked = ({ archive }: Court, board: BoardCase): boolean => board.chain.keys.some((key) => archive.isRevoked(hex(key)));
 
 // ---- records
 
 /** Some of the chain stands in the log of a liar who told this gateway another history: it never has it, nor takes what follows. */
-const isBarred = ({ scene }: Court, board: BoardCase, home: GatewayCase): boolean => {
+export const isBarred = ({ scene }: Court, board: BoardCase, home: GatewayCase): boolean => {
   if (!home.isDeceived) return false;
   const liars = [...scene.gateways.values()].filter(({ lies }) => lies);
   for (let seq = 1; seq <= board.chain.heardSeq; seq++)
@@ -104,7 +66,7 @@ const couldDeliver = ({ court, closedMs }: Settlement, board: BoardCase): boolea
 };
 
 /** Of a gateway whose peers take what it has. */
-const isOnDisk = (court: Court, board: BoardCase, seq: number, state: 'up' | 'dead'): boolean => {
+export const isOnDisk = (court: Court, board: BoardCase, seq: number, state: 'up' | 'dead'): boolean => {
   for (const gateway of court.scene.gateways.values())
     if (gateway.state === state && !gateway.lies && !gateway.isOutcast && gateway.kept.get(board)?.has(seq)) return true;
   return false;
@@ -294,12 +256,20 @@ const examineTerms = ({ scene, archive, docket }: Court, atMs: number, instance:
   }
 };
 
-export const settle = (court: Court, logs: Logs, atMs: number, statements: Map<string, Bytes[]>, said: Said[]): void => {
+/** What was asked for and said on the way. */
+export interface Heard {
+  closings: Closing[];
+  said: Said[];
+}
+
+export const settle = (court: Court, logs: Logs, atMs: number, statements: Map<string, Bytes[]>, { closings, said }: Heard): void => {
   for (const instance of court.scene.instances.values()) examineTerms(court, atMs, instance);
+  const last = closings.at(-1);
+  if (last !== undefined) examineClosing(court, logs, atMs, last, statements);
   const reference = examineAgreement(court, atMs, statements);
   examineChanges(court, logs, atMs, reference, said);
   const bills = examineStatements(court, atMs, reference);
-  // Who closes no period is not judged by what is in none.
+  // Nothing is in a period that nobody closed; whether it should have been is asked above.
   if (bills.last === null) return;
   const settlement: Settlement = { court, logs, bills, atMs, closedMs: logs.closedMs(bills.last.period) ?? atMs };
   const none = (): Bill => ({ fromSeq: 0, toSeq: 0, used: noUse(), charged: noUse(), debitMicro: 0n, isCut: false });

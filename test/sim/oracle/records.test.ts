@@ -313,8 +313,10 @@ describe('records in the end', () => {
     day.pass(MINUTE);
     board.assign([]).close(one);
     happens(day, board);
-    day.pass(2 * HOUR - day.atMs).closePeriod(undefined, 'gateway b');
-    day.settle(new Map([[idOf('gateway b'), day.statements]]));
+    day
+      .pass(2 * HOUR - day.atMs)
+      .closePeriod(undefined, 'gateway b')
+      .settle();
     expect(day.found).toEqual([]);
   });
 

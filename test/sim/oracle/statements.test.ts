@@ -192,8 +192,18 @@ describe('statements-differ', () => {
       new Map([
         [idOf('gateway a'), day.statements],
         [idOf('gateway b'), statements],
+        [idOf('gateway c'), day.statements],
       ]),
     );
+  const stating =
+    (day: Day) =>
+    (letter: string): [string, Uint8Array[]] => [idOf(`gateway ${letter}`), day.statements];
+  const outcast = (day: Day) => {
+    const log = day.log('gateway b', 'usage', new Uint8Array([1])).logs.get('gateway b');
+    log?.pop();
+    day.log('gateway b', 'usage', new Uint8Array([2]));
+    log?.pop();
+  };
   const others = (day: Day) => [new Uint8Array([...(day.statements[0] ?? []), 0])];
 
   it('one gateway says something else', () => {
@@ -202,9 +212,49 @@ describe('statements-differ', () => {
     expect(day.codes).toEqual(['statements-differ']);
   });
 
-  it('one gateway says nothing', () => {
+  it.each<[string, (day: Day) => void]>([
+    ['one gateway states nothing', (day) => settleAs(day, [])],
+    ['one gateway was asked and has said nothing at all', (day) => day.settle(new Map(['a', 'c'].map(stating(day))))],
+    [
+      'one gateway states less, though its way was cut long ago',
+      (day) => {
+        day.judge.cutOff(day.atMs - HOUR, idOf('gateway b'), true);
+        day.judge.cutOff(day.atMs - 10 * MINUTE, idOf('gateway b'), false);
+        settleAs(day, []);
+      },
+    ],
+  ])('%s', (_name, happens) => {
     const day = two();
+    happens(day);
+    expect(day.found).toEqual(['statements-differ: their statements differ from the 1. on, of 1 and 0']);
+  });
+
+  it.each<[string, (day: Day) => void]>([
+    ['it lost its disk', (day) => day.forgets('gateway b')],
+    ['it was told another history', (day) => day.judge.lies(day.atMs, idOf('gateway d'), idOf('gateway b'))],
+    ['it is dead', (day) => day.judge.gateway(day.atMs, idOf('gateway b'), 'dead')],
+    ['it does not run', (day) => day.judge.gateway(day.atMs, idOf('gateway b'), 'down')],
+    ['nothing passes to it', (day) => day.judge.cutOff(day.atMs, idOf('gateway b'), true)],
+    ['nothing passes between the two', (day) => day.judge.peered(day.atMs, idOf('gateway b'), idOf('gateway a'), false)],
+    ['it wrote two histories', outcast],
+    [
+      'it has just come back',
+      (day) => {
+        day.judge.gateway(day.atMs, idOf('gateway b'), 'down');
+        day.judge.gateway(day.atMs - MINUTE, idOf('gateway b'), 'up');
+      },
+    ],
+  ])('one gateway states less, but %s', (_name, excuse) => {
+    const day = two();
+    excuse(day);
     settleAs(day, []);
+    expect(day.found.filter((what) => !what.startsWith('forked-log'))).toEqual([]);
+  });
+
+  it('one that was told another history states something else, and as much', () => {
+    const day = two();
+    day.judge.lies(day.atMs, idOf('gateway d'), idOf('gateway b'));
+    settleAs(day, others(day));
     expect(day.codes).toEqual(['statements-differ']);
   });
 
@@ -213,6 +263,56 @@ describe('statements-differ', () => {
     day.judge.lies(day.atMs, idOf('gateway b'));
     settleAs(day, others(day));
     expect(day.found).toEqual([]);
+  });
+});
+
+describe('not-closed', () => {
+  const asked = (): Held => {
+    const held = morning();
+    run(held, 60);
+    held.board.assign([]).close(held.one).deliver();
+    held.day.pass(HOUR).closePeriod();
+    held.day.judge.closing(held.day.pass(MINUTE).atMs, idOf('gateway b'));
+    held.day.pass(MINUTE);
+    return held;
+  };
+
+  it('it was asked for, done and stated', () => {
+    const { day } = asked();
+    expect(day.closePeriod(undefined, 'gateway b').settle().found).toEqual([]);
+  });
+
+  it('it was asked for and not done; what was closed before does not count', () => {
+    const { day } = asked();
+    expect(day.settle().found).toEqual(['not-closed: it was told to close the period 60000 ms ago, and its log closes none since']);
+  });
+
+  it('it was done by somebody else alone', () => {
+    const { day } = asked();
+    expect(day.closePeriod(undefined, 'gateway a').settle().codes).toEqual(['not-closed']);
+  });
+
+  it('it was done and is stated by nobody', () => {
+    const { day } = asked();
+    day.closePeriod(undefined, 'gateway b').statements.pop();
+    expect(day.settle().found).toEqual(['not-closed: it closed period 2, and states 1']);
+  });
+
+  it.each<[string, (day: Day) => void]>([
+    ['is dead', (day) => day.dies('gateway b')],
+    ['does not run', (day) => day.judge.gateway(day.atMs, idOf('gateway b'), 'down')],
+    ['lies', (day) => day.judge.lies(day.atMs, idOf('gateway b'))],
+    [
+      'was started anew since',
+      (day) => {
+        day.judge.gateway(day.atMs, idOf('gateway b'), 'down');
+        day.judge.gateway(day.atMs, idOf('gateway b'), 'up');
+      },
+    ],
+  ])('whoever was asked %s', (_name, excuse) => {
+    const { day } = asked();
+    excuse(day);
+    expect(day.settle().found).toEqual([]);
   });
 });
 
