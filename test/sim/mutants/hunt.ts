@@ -5,9 +5,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { patchSource } from '../../support/patched.ts';
-import { EXPECTATION, MUTANTS } from './mutants.ts';
+import { expected, HUNT, MUTANTS } from './mutants.ts';
 
-const [name = '', most = '200', after = '0', world = 'hunt.yaml'] = process.argv.slice(2);
+const [name = '', most = '200', after = '0', world = HUNT] = process.argv.slice(2);
 const mutant = MUTANTS.find((one) => one.name === name);
 const path = mutant?.world ?? world;
 if (mutant === undefined && name !== 'none') throw new Error(`no mutant "${name}"`);
@@ -32,7 +32,7 @@ while (caught === null && seed < last) {
     ...{ seed, tier: 'a', only: null, crypto: 'stand-in', lanes: false, path },
     seconds: () => performance.now() / 1000,
   });
-  const codes = [...violations.map(({ code }) => code), ...expectations.filter(({ held }) => !held).map(() => EXPECTATION)];
+  const codes = [...violations.map(({ code }) => code), ...expectations.filter(({ held }) => !held).map(({ says }) => expected(says))];
   for (const code of codes) {
     if (mutant?.caughtAs.some((one) => one === code) === true) caught ??= { seed, code };
     else others.set(`${code}, seed ${seed}`, (others.get(`${code}, seed ${seed}`) ?? 0) + 1);

@@ -5,15 +5,18 @@
 import type { Code } from '../../../sim/oracle/codes.ts';
 import type { Patch } from '../../support/patched.ts';
 
-/** What the world of the hunt expects: nobody is quarantined, and in the end all is well again. */
-export const EXPECTATION = 'expectation';
+/** One expectation of the world of the hunt, as a report words it: that another one is not met is not what a mutant is caught by. */
+export const expected = <Says extends string>(says: Says): `expected: ${Says}` => `expected: ${says}`;
 
 export interface Mutant extends Patch {
   name: string;
-  /** The scenario in which it is hunted, unless it is `hunt.yaml`. */
+  /** The scenario in which it is hunted, unless it is `HUNT`. */
   world?: string;
-  caughtAs: (Code | typeof EXPECTATION)[];
+  caughtAs: (Code | `expected: ${string}`)[];
 }
+
+/** Where most of them are. */
+export const HUNT = 'hunt.yaml';
 
 /** Where what must never run in two places runs. */
 export const STOP = 'hunt-stop.yaml';
@@ -26,6 +29,9 @@ export const CONTENT = 'hunt-content.yaml';
 
 /** Where boards of one network give content to each other. */
 export const LAN = 'hunt-lan.yaml';
+
+/** Where gateways have much to tell each other. */
+export const PEERS = 'hunt-peers.yaml';
 
 /**
  * Not here, as this judge or this world does not show them: a request that is stopped and run all the same; a gateway that
@@ -74,14 +80,14 @@ export const MUTANTS: Mutant[] = [
     file: 'gateway/core/place-usage.ts',
     find: "!== null) return 'repeat';",
     replace: "!== null) refuse('fork', 'repeated');",
-    caughtAs: [EXPECTATION],
+    caughtAs: [expected('always: quarantined at most 0')],
   },
   {
     name: 'a board that forgot records gives their numbers to others',
     file: 'runtime/agent/chain.ts',
     find: 'const leapt = chain.end.seq + LEAP + below(board.entropy, LEAP_SPREAD);',
     replace: 'const leapt = chain.next;',
-    caughtAs: [EXPECTATION, 'usage-lost'],
+    caughtAs: [expected('always: quarantined at most 0'), 'usage-lost'],
   },
   {
     name: 'counters are billed as they stand and not as they grew',
@@ -144,7 +150,7 @@ export const MUTANTS: Mutant[] = [
     file: 'runtime/agent/promises.ts',
     find: 'if (states.every(({ held }) => held === true))',
     replace: 'if (states.length > 0)',
-    caughtAs: [EXPECTATION],
+    caughtAs: [expected('always: green of hopeless at most 0')],
   },
   {
     name: 'overlap is charged',
@@ -280,7 +286,7 @@ export const MUTANTS: Mutant[] = [
     find: "  if (why !== null) return { kind: 'failed', why };\n",
     replace: '',
     world: UPDATE,
-    caughtAs: [EXPECTATION],
+    caughtAs: [expected('eventually within 1h of 3h: green of hello-sensor at least 4')],
   },
   {
     name: 'an update goes back though it keeps its promises',
@@ -288,7 +294,7 @@ export const MUTANTS: Mutant[] = [
     find: 'state === undefined || state.held === true || monoMs <=',
     replace: 'state === undefined || monoMs <=',
     world: UPDATE,
-    caughtAs: [EXPECTATION],
+    caughtAs: [expected('eventually within 50min of 1h: moves of hello-sensor at least 4')],
   },
   {
     name: 'who gives something else again and again is never left',
@@ -296,7 +302,7 @@ export const MUTANTS: Mutant[] = [
     find: '  if (why === null) return;\n',
     replace: '  return;\n',
     world: CONTENT,
-    caughtAs: [EXPECTATION],
+    caughtAs: [expected('eventually within 10min of 2h3min: green at least 4')],
   },
   {
     name: 'what rotted at a gateway is not mended',
@@ -304,7 +310,7 @@ export const MUTANTS: Mutant[] = [
     find: '  wanted.put(work, HEALING, key);\n',
     replace: '',
     world: CONTENT,
-    caughtAs: [EXPECTATION],
+    caughtAs: [expected('eventually within 2min of 1h2min: green at least 4')],
   },
   {
     name: 'what goes back finds what the newer one wrote',
@@ -312,7 +318,7 @@ export const MUTANTS: Mutant[] = [
     find: "  if (trial === 'failed') return 'return';\n",
     replace: '',
     world: UPDATE,
-    caughtAs: [EXPECTATION],
+    caughtAs: [expected('always: spoilt of primes at most 0')],
   },
   {
     name: 'a neighbour is believed without the hash',
@@ -336,6 +342,49 @@ export const MUTANTS: Mutant[] = [
     find: '    if (first !== me) add(parts.owed, first, piece);\n    else if',
     replace: '    if',
     world: LAN,
-    caughtAs: [EXPECTATION],
+    caughtAs: [expected('always: fetched at most 5120')],
+  },
+  {
+    name: 'a close is answered and logged nowhere',
+    file: 'gateway/service/periods.ts',
+    find: "  accept(work, service, 'close', encodeAs(closeSchema, close, 'close'), now);\n",
+    replace: '',
+    caughtAs: ['not-closed'],
+  },
+  {
+    name: 'a period that is closed is never stated',
+    file: 'gateway/service/periods.ts',
+    find: '    if (sizeOf(work, author) < size)\n',
+    replace: '    if (sizeOf(work, author) <= size)\n',
+    caughtAs: ['not-closed'],
+  },
+  {
+    name: 'what one of two had of a third one that died the other never gets',
+    file: 'gateway/service/sync.ts',
+    find: "const others = asks === 'all' ? Object.keys(vector) : isLook ? lagging(value, before) : [];",
+    replace: 'const others: string[] = [];',
+    caughtAs: ['statements-differ'],
+  },
+  {
+    name: 'what is not assigned any more runs on',
+    file: 'runtime/core/plan.ts',
+    find: "  if (run.process === 'running') return stopping(run, monoMs);\n  if (instance.opened && !instance.closed) return 'close';\n",
+    replace: "  if (run.process === 'running') return null;\n  if (instance.opened && !instance.closed) return 'close';\n",
+    caughtAs: ['runs-on'],
+  },
+  {
+    name: 'nothing is ever said to be on two disks',
+    file: 'gateway/service/acknowledge.ts',
+    find: '  const replicated = replicatedOf(work, board);\n',
+    replace: '  const replicated = 0;\n',
+    caughtAs: ['never-delivered'],
+  },
+  {
+    name: 'what a peer missed is sent to it all at once',
+    file: 'gateway/core/log.ts',
+    find: 'const entries = entriesOf(rows, author, from, LIMITS.peerBatchEntries);',
+    replace: 'const entries = entriesOf(rows, author, from, Number.MAX_SAFE_INTEGER);',
+    world: PEERS,
+    caughtAs: ['malformed-on-wire'],
   },
 ];
