@@ -16,7 +16,8 @@ import type { ImageFile } from '../../protocol/image.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import type { Entry, FileRef, Jigsaw, Piece, Place } from '../../protocol/nouns/release.ts';
 import { nodeCrypto } from '../crypto.ts';
-import { openIfAny, readPiece, writeAt } from '../files-gather.ts';
+import { openIfAny, readPiece } from '../files-gather.ts';
+import { isUnreadable, readStretch, writeOver } from './bad-sectors.ts';
 
 export interface Source {
   path: string;
@@ -57,17 +58,6 @@ const READ_BYTES = 256 * 1024;
 /** What came is on the card after so many bytes at the latest. */
 const SYNC_BYTES = 4 * 1024 * 1024;
 
-export const readStretch = async (handle: FileHandle, offset: number, length: number): Promise<Bytes> => {
-  const bytes = new Uint8Array(length);
-  let done = 0;
-  while (done < length) {
-    const { bytesRead } = await handle.read(bytes, done, length - done, offset + done);
-    if (bytesRead === 0) break;
-    done += bytesRead;
-  }
-  return bytes.subarray(0, done);
-};
-
 const SUPER_AT = 1024;
 /** So much of a partition says how long the file system in it is. */
 export const HEAD_BYTES = 2 * SUPER_AT;
@@ -80,20 +70,25 @@ export const erofsBytes = (head: Bytes): number => {
   return view.getUint32(SUPER_AT + 36, true) * 2 ** view.getUint8(SUPER_AT + 12);
 };
 
-/** The pieces of a file in their order, as a release of it would be cut. */
+/**
+ * The pieces of a file in their order, as a release of it would be cut. Behind what cannot be read, of which each try may take a card seconds,
+ * it goes on at the next stretch: soon after that the pieces are those of the release again.
+ */
 async function* piecesOf(handle: FileHandle, bytes: number): AsyncGenerator<Bytes> {
   const gear = gearFrom(nodeCrypto);
   let rest: Bytes = new Uint8Array(0);
   for (let at = 0; at < bytes; ) {
-    const read = await readStretch(handle, at, Math.min(READ_BYTES, bytes - at));
-    if (read.length === 0) break;
-    at += read.length;
+    const wanted = Math.min(READ_BYTES, bytes - at);
+    const { bytes: read, lost } = await readStretch(handle, at, wanted);
+    if (read.length === 0 && !lost) break;
+    at += lost ? wanted : read.length;
     const window = new Uint8Array(rest.length + read.length);
     window.set(rest);
     window.set(read, rest.length);
     const pieces = chunksOf(window, gear);
     // Where the last one ends is not known before more has been read.
-    rest = at < bytes ? (pieces.pop() ?? rest) : new Uint8Array(0);
+    const last = at < bytes || lost ? pieces.pop() : undefined;
+    rest = lost ? new Uint8Array(0) : (last ?? new Uint8Array(0));
     yield* pieces;
     await breathe();
   }
@@ -105,6 +100,9 @@ const pieceIn = async (path: string, offset: number, chunk: Piece['chunk']): Pro
   const handle = await openIfAny(path, O_RDONLY);
   try {
     return handle === null ? null : await readPiece(handle, offset, chunk);
+  } catch (thrown) {
+    if (isUnreadable(thrown)) return null;
+    throw thrown;
   } finally {
     await handle?.close();
   }
@@ -153,7 +151,7 @@ export const openSlotContent = (places: SlotPlaces): SlotContent => {
         const target = targets.get(hex(file.hash)) ?? refuse('internal', 'a file that nobody expects');
         const handle = await handleOf(target.path);
         for (const { offset, chunk } of pieces) {
-          if (equal(nodeCrypto.sha256(await readStretch(handle, offset, chunk[1])), chunk[0])) continue;
+          if (equal(nodeCrypto.sha256((await readStretch(handle, offset, chunk[1])).bytes), chunk[0])) continue;
           const key = hex(chunk[0]);
           wanted.set(key, [...(wanted.get(key) ?? []), { file, path: target.path, offset }]);
         }
@@ -170,7 +168,7 @@ export const openSlotContent = (places: SlotPlaces): SlotContent => {
           const key = hex(nodeCrypto.sha256(piece));
           for (const { path: to, offset } of wanted.get(key) ?? []) {
             const handle = await handleOf(to);
-            await writeAt(handle, piece, offset);
+            await writeOver(handle, piece, offset);
             await synced(handle, piece.length);
           }
           wanted.delete(key);
@@ -185,7 +183,7 @@ export const openSlotContent = (places: SlotPlaces): SlotContent => {
   const hashOf = async (handle: FileHandle, bytes: number): Promise<Bytes> => {
     const digest = createHash('sha256');
     for (let at = 0; at < bytes; ) {
-      const read = await readStretch(handle, at, Math.min(READ_BYTES, bytes - at));
+      const { bytes: read } = await readStretch(handle, at, Math.min(READ_BYTES, bytes - at));
       if (read.length === 0) break;
       digest.update(read);
       at += read.length;
@@ -225,7 +223,7 @@ export const openSlotContent = (places: SlotPlaces): SlotContent => {
         refuse('bad-schema', `byte ${offset + bytes.length} of ${target.bytes}`);
       const handle = await openTarget(target.path);
       try {
-        await writeAt(handle, bytes, offset);
+        await writeOver(handle, bytes, offset);
         await synced(handle, bytes.length);
       } finally {
         await handle.close();

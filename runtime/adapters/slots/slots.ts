@@ -8,7 +8,8 @@ import { refuse } from '../../protocol/errors.ts';
 import { imageFiles, ROOT_FILE, WORDS_BYTES } from '../../protocol/image.ts';
 import { nodeCrypto } from '../crypto.ts';
 import { syncPath } from '../disk.ts';
-import { erofsBytes, HEAD_BYTES, openSlotContent, readStretch, type Source } from './content.ts';
+import { readStretch } from './bad-sectors.ts';
+import { erofsBytes, HEAD_BYTES, openSlotContent, type Source } from './content.ts';
 import { inTurn, type OwnStep } from './in-turn.ts';
 import { type BootOptions, type BootRecords, folderOf, otherSlot, writeDurably } from './records.ts';
 import { withHashes } from './verity.ts';
@@ -30,7 +31,7 @@ const filesIn = (folder: string): string[] => (existsSync(folder) ? readdirSync(
 /** Root and kernel of a slot, with their lengths. */
 const sourcesIn = async (rootPath: string, bootFolder: string): Promise<Source[]> => {
   const root = await open(rootPath, 'r');
-  const head = await readStretch(root, 0, HEAD_BYTES).finally(() => root.close());
+  const { bytes: head } = await readStretch(root, 0, HEAD_BYTES).finally(() => root.close());
   return [
     { path: rootPath, bytes: withHashes(erofsBytes(head)) },
     ...filesIn(bootFolder).map((path) => ({ path, bytes: statSync(path).size })),
