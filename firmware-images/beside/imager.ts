@@ -25,17 +25,22 @@ interface Listed {
   sizes: Sizes;
 }
 
+/** Imager asks for a device first, and knows only those of the list that it was given. One without tags stands for all. */
+const ANY = [{ name: 'Any machine', description: 'Not a Raspberry Pi', tags: [] }];
+
 /** `init_format`: what its page of settings writes as cloud-init a board reads (firmware-images/setup/cloud-init.ts). */
 export const listOf = ({ board, file, imager, sizes }: Listed): string => {
+  const devices = board.imagerDevices ?? ANY;
   const entry = {
     name: 'Lichen',
-    description: `A board of a decentralised cloud, for ${board.says}`,
+    description: `A board of a decentralised cloud, for ${board.says}. No physical board was tested: only emulated ones`,
     icon: ICON,
     url: `${imager.url.replace(/\/*$/, '/')}${file}`,
     ...sizes,
     release_date: imager.date,
     init_format: 'cloudinit',
-    devices: board.imagerDevices ?? [],
+    devices: [...new Set(devices.flatMap(({ tags }) => tags))],
   };
-  return `${JSON.stringify({ os_list: [entry] }, null, 2)}\n`;
+  const shown = devices.map((one) => ({ ...one, icon: ICON, matching_type: 'exclusive' }));
+  return `${JSON.stringify({ imager: { devices: shown }, os_list: [entry] }, null, 2)}\n`;
 };

@@ -21,12 +21,19 @@ export interface Board {
   files?: Taken[];
   /** Words of the kernel's command line besides the slot's. */
   commandLine: string[];
-  /** As Raspberry Pi Imager tells its boards apart. */
-  imagerDevices?: string[];
+  /** As Raspberry Pi Imager tells its boards apart; none: it is for others. */
+  imagerDevices?: ImagerDevice[];
   /** Patterns of paths below `kernel/`; what these modules need comes along. */
   modules: string[];
   /** Of these, what stands between the firmware and the root. */
   earlyModules: string[];
+}
+
+/** Of the first thing that Imager asks for; `tags` are those of Raspberry Pi's own list. */
+export interface ImagerDevice {
+  name: string;
+  description: string;
+  tags: string[];
 }
 
 export interface Taken {

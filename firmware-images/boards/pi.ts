@@ -56,6 +56,14 @@ const WORLD = [
   'drivers/watchdog/bcm2835_wdt.ko.xz',
 ];
 
+/** `imager.devices` of https://downloads.raspberrypi.com/os_list_imagingutility_v4.json: a Zero 2 W has the tags of a 3. This image starts none of the 32-bit kind. */
+const IMAGER_DEVICES = [
+  { name: 'Raspberry Pi 5', description: 'Its system cannot be updated yet', tags: ['pi5-64bit'] },
+  { name: 'Raspberry Pi 4', description: 'Model B', tags: ['pi4-64bit'] },
+  { name: 'Raspberry Pi 3', description: 'Models B and B+', tags: ['pi3-64bit'] },
+  { name: 'Raspberry Pi Zero 2 W', description: 'Wi-Fi, and no network by cable', tags: ['pi3-64bit'] },
+];
+
 export const pi: Board = {
   name: 'pi',
   also: ['pi-zero-2w', 'pi-3b', 'pi-4b', 'pi-5'],
@@ -70,7 +78,7 @@ export const pi: Board = {
   files: [...REGULATORY, ...BROADCOM],
   // The pins of the 3 and 4 are the second serial line, the socket beside the HDMI of the 5 is another; which are there the kernel knows.
   commandLine: ['console=ttyAMA10,115200', 'console=ttyS1,115200', 'console=tty0', 'panic=10', 'loglevel=4'],
-  imagerDevices: ['pi3-64bit', 'pi4-64bit', 'pi5-64bit'],
+  imagerDevices: IMAGER_DEVICES,
   modules: [...STORAGE, ...FILE_SYSTEMS, ...PARTITIONS, ...WIRED, ...WIRELESS, ...WORLD, 'crypto/{crc32c_generic,sha256_generic}.ko.xz'],
   earlyModules: [...STORAGE, ...FIRST, 'drivers/watchdog/bcm2835_wdt.ko.xz'],
 };

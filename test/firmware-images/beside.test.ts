@@ -9,6 +9,7 @@ import { writeBeside } from '../../firmware-images/beside/beside.ts';
 import { bmapOf, rangesOf } from '../../firmware-images/beside/bmap.ts';
 import { listOf } from '../../firmware-images/beside/imager.ts';
 import { billOf, licencesOf, materialsOf } from '../../firmware-images/beside/materials.ts';
+import { genericAmd64 } from '../../firmware-images/boards/generic-amd64.ts';
 import { pi } from '../../firmware-images/boards/pi.ts';
 import { useOf } from '../../firmware-images/device.ts';
 import { uuidOf } from '../../firmware-images/disk.ts';
@@ -182,9 +183,31 @@ test('Imager is told all that its list must have', () => {
     ...sizes,
     url: 'https://example.org/x/lichen-pi.img.xz',
     init_format: 'cloudinit',
-    devices: ['pi3-64bit', 'pi4-64bit', 'pi5-64bit'],
+    devices: ['pi5-64bit', 'pi4-64bit', 'pi3-64bit'],
   });
-  expect(Object.keys(list)).toEqual(['os_list']);
+  expect(entry.description).toContain('No physical board was tested');
+  expect(Object.keys(list)).toEqual(['imager', 'os_list']);
+});
+
+/** What rpi-imager (src/imagewriter.cpp, filterOsListWithHWTags) offers once a device was chosen: all, if that one has no tags. */
+const offered = (list: Listed, tags: string[]): number =>
+  list.os_list.filter(({ devices }) => tags.length === 0 || devices.some((tag) => tags.includes(tag))).length;
+
+interface Listed {
+  imager: { devices: { name: string; description: string; tags: string[] }[] };
+  os_list: { devices: string[] }[];
+}
+
+test.each([
+  [pi, ['Raspberry Pi 5', 'Raspberry Pi 4', 'Raspberry Pi 3', 'Raspberry Pi Zero 2 W']],
+  [genericAmd64, ['Any machine']],
+])('whichever device is chosen first, Imager offers the image: $name', (board, names) => {
+  const sizes = { extract_size: 6, extract_sha256: 'ab', image_download_size: 5 };
+  const list: Listed = JSON.parse(listOf({ board, file: 'x.img.xz', imager: { url: 'https://example.org', date: '2026-11-29' }, sizes }));
+  expect(IMAGER_LIST.validate(list).errors).toEqual([]);
+  expect(IMAGER_LIST.validate({ ...list, imager: { devices: [{ name: 'no tags', description: '' }] } }).valid).toBe(false);
+  expect(list.imager.devices.map(({ name }) => name)).toEqual(names);
+  for (const { tags } of list.imager.devices) expect(offered(list, tags)).toBe(1);
 });
 
 test('what an image is made of is told with versions, sums, licences and their texts, those of a shared file too', () => {
