@@ -255,8 +255,11 @@ async function bundle(args) {
   if (!entry !== !outfile) throw new Failure('--entry and --outfile go together.', 64);
   const wanted = entry ? [{ entry, outfile }] : programs.filter((program) => existsSync(join(root, program.entry)));
   const { bundlePrograms } = await import('./firmware-images/bundle.ts');
-  for (const { path, bytes } of await bundlePrograms({ root, arch, wanted, minify: args.includes('--minify') }))
-    say(`bundle: ${path} ${(bytes / 1024).toFixed(0)} KiB`);
+  const made = await bundlePrograms({ root, arch, wanted, minify: args.includes('--minify') });
+  for (const { path, bytes } of made) say(`bundle: ${path} ${(bytes / 1024).toFixed(0)} KiB`);
+  // For the list of what an image is made of.
+  const carries = option(args, '--carries');
+  if (carries) writeFileSync(carries, JSON.stringify(made.flatMap((one) => one.carries)));
   return 0;
 }
 

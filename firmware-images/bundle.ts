@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { constants, zstdCompressSync } from 'node:zlib';
-import { build, type Plugin } from 'esbuild';
+import { build, type Metafile, type Plugin } from 'esbuild';
 import { loadablePart } from './elf.ts';
 import { lockedPackage } from './locked-package.ts';
 
@@ -53,17 +53,33 @@ const STUBS: Record<string, string> = {
   msgpackr: 'export class Encoder {}',
 };
 
+/** A package of npm that a program carries. */
+export interface Carried {
+  name: string;
+  folder: string;
+}
+
+/** Folders of those of which something is left in what was made. */
+const foldersIn = ({ outputs }: Metafile): string[] =>
+  Object.values(outputs)
+    .flatMap(({ inputs }) => Object.entries(inputs).flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? [path] : [])))
+    .flatMap((path) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(path)?.[0] ?? []);
+
 /** A package that hardly any start wants, as text that is unpacked and read when it is asked for: each start reads all else of the program. */
-const packedModule = async (name: string, root: string): Promise<string> => {
+const packedModule = async (name: string, root: string, carried: string[]): Promise<string> => {
   const contents = `module.exports = require('${name}');`;
-  const { outputFiles } = await build({ ...NODE, stdin: { contents, resolveDir: root }, bundle: true, write: false, format: 'cjs' });
+  const { outputFiles, metafile } = await build({
+    ...{ ...NODE, absWorkingDir: root, stdin: { contents, resolveDir: root }, bundle: true, write: false, format: 'cjs', metafile: true },
+  });
+  carried.push(...foldersIn(metafile));
   const [{ contents: bytes } = { contents: new Uint8Array() }] = outputFiles;
   return `
     const text = require('node:zlib').zstdDecompressSync(Buffer.from(${zstdText(bytes)}, 'base64')).toString();
     require('node:vm').compileFunction(text, ['module', 'exports', 'require'])(module, exports, require);`;
 };
 
-const slim = (root: string): Plugin => ({
+/** Folders of what it packs by itself go to `carried`. */
+const slim = (root: string, carried: string[]): Plugin => ({
   name: 'slim',
   setup(on) {
     on.onResolve({ filter: new RegExp(`^(${Object.keys(STUBS).join('|')})$`) }, ({ path }) => ({ path, namespace: 'stub' }));
@@ -73,17 +89,23 @@ const slim = (root: string): Plugin => ({
     );
     on.onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({ contents: builtin(path) }));
     on.onResolve({ filter: /^systeminformation$/, namespace: 'file' }, ({ path }) => ({ path, namespace: 'packed' }));
-    on.onLoad({ filter: /.*/, namespace: 'packed' }, async ({ path }) => ({ contents: await packedModule(path, root), resolveDir: root }));
-    on.onResolve({ filter: /^node-gyp-build-optional-packages$/ }, () => ({ path: join(root, 'runtime/adapters/native-lmdb.ts') }));
+    on.onLoad({ filter: /.*/, namespace: 'packed' }, async ({ path }) => ({
+      ...{ contents: await packedModule(path, root, carried), resolveDir: root },
+    }));
+    on.onResolve({ filter: /^node-gyp-build-optional-packages$/ }, () => ({ path: join(root, NATIVE_LMDB) }));
     // Its ESM form breaks silently (keys come back as numbers): it compiles code by name, and esbuild renames what it hoists. CommonJS with
     // a direct eval keeps its names, https://esbuild.github.io/content-types/#direct-eval.
     on.onResolve({ filter: /^ordered-binary$/ }, () => ({ path: join(root, 'node_modules/ordered-binary/dist/index.cjs') }));
   },
 });
 
+/** What unpacks lmdb's addon: a program that has it has the addon. */
+const NATIVE_LMDB = 'runtime/adapters/native-lmdb.ts';
+const addonOf = (arch: string): string => `@lmdb/lmdb-linux-${arch}`;
+
 /** lmdb's addon for `arch` as two string constants of native-lmdb.ts. */
 const embedAddon = async (arch: string): Promise<Record<string, string>> => {
-  const bytes = loadablePart(readFileSync(join(await lockedPackage(`@lmdb/lmdb-linux-${arch}`), 'node.napi.glibc.node')));
+  const bytes = loadablePart(readFileSync(join(await lockedPackage(addonOf(arch)), 'node.napi.glibc.node')));
   return {
     LICHEN_LMDB_ADDON: zstdText(bytes),
     LICHEN_LMDB_SHA256: JSON.stringify(createHash('sha256').update(bytes).digest('hex')),
@@ -107,26 +129,50 @@ export interface Wanted {
   minify: boolean;
 }
 
-export const bundlePrograms = async ({ root, arch, wanted, minify }: Wanted): Promise<{ path: string; bytes: number }[]> => {
+export interface Bundled {
+  path: string;
+  bytes: number;
+  carries: Carried[];
+}
+
+const carriedBy = async ({ root, arch }: Wanted, metafile: Metafile, packed: string[]): Promise<Carried[]> => {
+  const folders = [...new Set([...foldersIn(metafile), ...packed])].sort();
+  const carried = folders.map((folder) => ({ name: folder.replace(/^.*node_modules\//, ''), folder: join(root, folder) }));
+  const hasAddon = Object.values(metafile.outputs).some(({ inputs }) => (inputs[NATIVE_LMDB]?.bytesInOutput ?? 0) > 0);
+  return hasAddon ? [...carried, { name: addonOf(arch), folder: await lockedPackage(addonOf(arch)) }] : carried;
+};
+
+export const bundlePrograms = async (job: Wanted): Promise<Bundled[]> => {
+  const { root, arch, wanted, minify } = job;
   const define = { ...(await embedAddon(arch)), ...embedSimFiles(root) };
-  const made: { path: string; bytes: number }[] = [];
+  const made: Bundled[] = [];
   for (const { entry, outfile } of wanted) {
-    const { outputFiles } = await build({
+    const packed: string[] = [];
+    const { outputFiles, metafile } = await build({
       ...NODE,
-      ...{ absWorkingDir: root, entryPoints: [entry], outfile, bundle: true, splitting: false, format: 'esm', write: false },
+      ...{
+        absWorkingDir: root,
+        entryPoints: [entry],
+        outfile,
+        bundle: true,
+        splitting: false,
+        format: 'esm',
+        write: false,
+        metafile: true,
+      },
       ...{ logLevel: 'warning', logOverride: { 'direct-eval': 'silent' } },
       // Unminified on purpose: a release is pushed as content-defined chunks, and a one-line change of minified text resends most of it.
       minify,
       banner: { js: `${hashbang(resolve(root, entry))}${requireInEsm}` },
       define,
-      plugins: [slim(root)],
+      plugins: [slim(root, packed)],
     });
     const path = resolve(root, outfile);
     const text = asciiOf(outputFiles[0]?.text ?? '');
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, text);
     chmodSync(path, 0o755);
-    made.push({ path: outfile, bytes: text.length });
+    made.push({ path: outfile, bytes: text.length, carries: await carriedBy(job, metafile, packed) });
   }
   return made;
 };

