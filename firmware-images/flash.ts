@@ -43,7 +43,10 @@ const unpackedBytes = async (image: string): Promise<number> => {
 async function* readBack(device: string, bytes: number): AsyncGenerator<Buffer> {
   const direct = statSync(device).isBlockDevice() ? ['iflag=direct,count_bytes'] : ['iflag=count_bytes'];
   const child = spawn('dd', [`if=${device}`, 'bs=1M', `count=${bytes}`, ...direct, 'status=none'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const failed = new Promise<Error | null>((resolve) => child.once('close', () => resolve(null)).once('error', resolve));
   yield* child.stdout;
+  const why = await failed;
+  if (why !== null) refuse('image-failed', `${device} was written and cannot be read back (${why.message})`);
 }
 
 const telling = (say: Job['say'], what: string): ((done: number, whole: number) => void) => {
@@ -62,12 +65,34 @@ const put = (file: number, bytes: Buffer, at: number): void => {
 /** What the kernel says of a device that is not there any more, or takes no more. */
 const DEVICE_ERRORS = ['EIO', 'ENODEV', 'ENXIO', 'ENOSPC', 'EROFS', 'EPERM', 'EACCES'];
 
+const codeOf = (thrown: unknown): string => (thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '');
+
+/** Why a device is not opened, before anything of it was changed. */
+const OPEN_ERRORS: Record<string, string> = {
+  EACCES: 'needs root: run it with sudo',
+  EPERM: 'needs root: run it with sudo',
+  EBUSY: 'is in use',
+  EROFS: 'is write-protected: see the switch at its side, or of its reader',
+  ENOMEDIUM: 'has no card in it',
+  ENODEV: 'is not there any more',
+  ENXIO: 'is not there any more',
+};
+
+const openDevice = (device: string): number => {
+  try {
+    return openSync(device, constants.O_RDWR | (statSync(device).isBlockDevice() ? constants.O_EXCL : 0));
+  } catch (thrown) {
+    const why = OPEN_ERRORS[codeOf(thrown)];
+    if (why === undefined) throw thrown;
+    return refuse('bad-usage', `${device} ${why}. Nothing was changed on it`);
+  }
+};
+
 const onDevice = async <T>(device: string, work: () => Promise<T>): Promise<T> => {
   try {
     return await work();
   } catch (thrown) {
-    const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
-    if (code === 'EBUSY') return refuse('bad-usage', `${device} is in use`);
+    const code = codeOf(thrown);
     if (!DEVICE_ERRORS.includes(code)) throw thrown;
     const why = 'it was pulled out, is write-protected, worn out, or less than it says';
     return refuse('image-failed', `${device} does not take it (${code}): ${why}. What is on it starts nothing: write it once more`);
@@ -75,8 +100,7 @@ const onDevice = async <T>(device: string, work: () => Promise<T>): Promise<T> =
 };
 
 /** The first mebibyte goes first, as nothing, and last: a card on which only half arrived has no table and starts nothing, not even what was on it. */
-const write = async ({ image, device, say }: Job): Promise<{ bytes: number; sha256: string }> => {
-  const file = openSync(device, constants.O_RDWR | (statSync(device).isBlockDevice() ? constants.O_EXCL : 0));
+const write = async (file: number, { image, say }: Job): Promise<{ bytes: number; sha256: string }> => {
   const [hash, head] = [createHash('sha256'), Buffer.alloc(MIB)];
   const [tell, packedBytes] = [telling(say, 'writing'), statSync(image).size];
   const whole = image.endsWith('.xz') ? null : packedBytes;
@@ -109,7 +133,8 @@ export const flashImage = async (job: Job): Promise<Flashed> => {
   needFree(device, await unpackedBytes(image));
   const { sum } = await inspectImage(image);
   if (sum === 'different') refuse('image-failed', `${image} is not what the sums beside it say: fetch it anew`);
-  const { bytes, sha256 } = await onDevice(device, () => write(job));
+  const file = openDevice(device);
+  const { bytes, sha256 } = await onDevice(device, () => write(file, job));
   const [hash, tell] = [createHash('sha256'), telling(say, 'reading back')];
   let done = 0;
   for await (const part of readBack(device, bytes)) {

@@ -69,7 +69,13 @@ const npmMaterial = ({ name, folder }: Carried, all: Carried[]): Material => {
     return typeof value === 'string' ? value : '';
   };
   const lmdb = ADDON.test(name) ? all.find((one) => one.name === 'lmdb') : undefined;
-  const texts = lmdb === undefined ? readIn(folder, readdirSync(folder).filter((file) => LICENCE.test(file))) : readIn(lmdb.folder, [...ADDON_TEXTS, LZ4_TEXT]);
+  const texts =
+    lmdb === undefined
+      ? readIn(
+          folder,
+          readdirSync(folder).filter((file) => LICENCE.test(file)),
+        )
+      : readIn(lmdb.folder, [...ADDON_TEXTS, LZ4_TEXT]);
   return {
     ...{ name, version: word('version'), sha256: null },
     licences: [word('license'), ...(lmdb === undefined ? [] : ADDON_LICENCES)].filter(Boolean),

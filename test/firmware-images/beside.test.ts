@@ -11,9 +11,9 @@ import { listOf } from '../../firmware-images/beside/imager.ts';
 import { genericAmd64 } from '../../firmware-images/boards/generic-amd64.ts';
 import { pi } from '../../firmware-images/boards/pi.ts';
 import { useOf } from '../../firmware-images/device.ts';
-import { uuidOf } from '../../firmware-images/disk.ts';
 import { flashImage } from '../../firmware-images/flash.ts';
 import { inspectImage } from '../../firmware-images/inspect.ts';
+import { disk } from '../support/image-disk.ts';
 
 const MIB = 1024 * 1024;
 let folder: string;
@@ -22,28 +22,6 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'lichen-beside-'));
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
-
-/** As the standard has it, as far as it is read: two partitions of two mebibytes, and a tail. */
-const disk = (): Buffer => {
-  const image = Buffer.alloc(6 * MIB);
-  image.write('EFI PART', 512, 'latin1');
-  const [a = '', b = '', c = '', ...rest] = uuidOf('pi').split('-');
-  const turned = (hex: string): Buffer => Buffer.from(hex, 'hex').reverse();
-  Buffer.concat([turned(a), turned(b), turned(c), Buffer.from(rest.join(''), 'hex')]).copy(image, 512 + 56);
-  image.writeBigUInt64LE(2n, 512 + 72);
-  image.writeUInt32LE(128, 512 + 80);
-  image.writeUInt32LE(128, 512 + 84);
-  for (const [row, name] of ['lichen-boot', 'lichen-root-a'].entries()) {
-    const entry = 1024 + row * 128;
-    image.writeBigUInt64LE(BigInt(2048 + row * 4096), entry + 32);
-    image.writeBigUInt64LE(BigInt(2048 + row * 4096 + 4095), entry + 40);
-    image.write(name, entry + 56, 'utf16le');
-  }
-  image.fill(7, MIB, MIB + 100);
-  image.fill(8, MIB + 300 * 1024, MIB + 300 * 1024 + 1);
-  image.fill(9, 3 * MIB, 3 * MIB + 4097);
-  return image;
-};
 
 const planted = (name = 'lichen-pi.img', bytes = disk()): string => {
   writeFileSync(at(name), bytes);
