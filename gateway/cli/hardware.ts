@@ -1,10 +1,11 @@
-/** `lichen doctor --hardware-report`: what an owner tells of a board that nobody here has; of this machine, or of an unpaired board on its network. */
+/** `lichen doctor --hardware-report`: what an owner tells of a board that nobody here has; of this machine, or of an unpaired board on its network; and what else he may try. */
 import { refuse } from '../../runtime/protocol/errors.ts';
 import { type HardwareReport, hardwareReport, reportText } from '../../runtime/protocol/hardware-report.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { parse } from '../../runtime/protocol/schema.ts';
 import type { Heavy } from './heavy.ts';
 import { emit, type JsonFlag } from './output.ts';
+import { checklistText } from './ten-minutes.ts';
 
 const PATIENCE_MS = 15_000;
 
@@ -39,5 +40,5 @@ const reportOf = async (host: string): Promise<HardwareReport> => {
 export const reportHardware = async (flags: JsonFlag & { from?: string }, heavy: Heavy): Promise<void> => {
   const report: HardwareReport =
     flags.from === undefined ? { v: 1, hardware: await (await heavy.hardware())(), running: null } : await reportOf(flags.from);
-  emit(flags, report, () => reportText(report));
+  emit(flags, report, () => `${reportText(report)}\n\n${checklistText()}`);
 };

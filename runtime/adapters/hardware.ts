@@ -46,11 +46,11 @@ const temperaturesOf = ({ names, text }: Reader): string[] =>
     .filter((zone) => zone.startsWith('thermal_zone'))
     .map((zone) => `${text(`sys/class/thermal/${zone}/type`)} ${(Number(text(`sys/class/thermal/${zone}/temp`)) / 1000).toFixed(1)}`);
 
-/** The Pi's firmware tells of too little voltage by an alarm of its sensor. */
+/** The Pi's firmware tells of too little voltage by an alarm of its sensor, which the driver asks for and forgets every two seconds (Linux, drivers/hwmon/raspberrypi-hwmon.c). */
 const throttledOf = ({ names, text }: Reader): string | null => {
   const sensor = names('sys/class/hwmon').find((one) => text(`sys/class/hwmon/${one}/name`) === 'rpi_volt');
   if (sensor === undefined) return null;
-  return text(`sys/class/hwmon/${sensor}/in0_lcrit_alarm`) === '1' ? 'too little voltage since its start' : 'no';
+  return text(`sys/class/hwmon/${sensor}/in0_lcrit_alarm`) === '1' ? 'too little voltage just now' : 'not just now';
 };
 
 const BUSES = /^(gpiochip|i2c-|spidev|video|ttyUSB|ttyACM|w1_bus_master)/;

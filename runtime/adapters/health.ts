@@ -16,7 +16,7 @@ export interface Health {
     /** Since the board was started. */
     writtenBytes: number;
   } | null;
-  /** The power was too low since the board was started; null: nothing measures it. */
+  /** The power was too low in the last seconds; null: nothing measures it. */
   powerLow: boolean | null;
 }
 
@@ -68,7 +68,7 @@ export const cardOf = (at: string): NonNullable<Health['card']> => {
   };
 };
 
-/** By the Pi's own sensor, which remembers it until the next start. */
+/** By the Pi's own sensor, of which the driver forgets what it said each time it asks it, every two seconds (Linux, drivers/hwmon/raspberrypi-hwmon.c). */
 export const powerOf = (sys: string): boolean | null => {
   const sensors = join(sys, 'class/hwmon');
   const names = existsSync(sensors) ? readdirSync(sensors) : [];

@@ -1,7 +1,9 @@
 /** What an owner tells of a board: of this machine, and of a page on a network that may be anybody's. */
+import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
+import { TEN_MINUTES } from '../../../gateway/cli/ten-minutes.ts';
 import { readHardware } from '../../../runtime/adapters/hardware.ts';
 import { type HardwareReport, hardwareReport } from '../../../runtime/protocol/hardware-report.ts';
 import { LIMITS } from '../../../runtime/protocol/limits.ts';
@@ -26,6 +28,17 @@ test('of this machine, as JSON and for people', async () => {
   expect(report.running).toBeNull();
   expect(report.hardware.memoryMib).toBeGreaterThan(0);
   expect((await lichen(words)).stdout).toMatch(/^model +\S.*\nkernel +\d/);
+});
+
+test('with what else an owner may try, line by line as the documentation has it', async () => {
+  const { stdout } = await lichen(['doctor', '--hardware-report']);
+  const docs = readFileSync(new URL('../../../docs/images.md', import.meta.url), 'utf8');
+  const [, list = ''] = /\n## Ten minutes with a real board\n[\s\S]*?\n(1\. [\s\S]*?)\n\n/.exec(docs) ?? [];
+  const lines = list.split(/\n(?=\d+\. )/).map((line) => line.replace(/\s+/g, ' ').replaceAll('**', ''));
+  expect(lines).toEqual(TEN_MINUTES.map((line, at) => `${at + 1}. ${line}`));
+  expect(lines).toHaveLength(10);
+  const printed = stdout.replace(/ +/g, ' ');
+  for (const line of lines) expect(printed).toContain(`\n${line.replaceAll('`', '')}\n`);
 });
 
 test("of a board's own page", async () => {

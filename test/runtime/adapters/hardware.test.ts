@@ -54,7 +54,7 @@ test('a Raspberry Pi with a card that tells how worn it is, too little voltage, 
   expect(found).toMatchObject({
     ...{ model: 'Raspberry Pi 3 Model B Rev 1.2', kernel: '7.3.4+deb13-arm64', memoryMib: 912, uptimeS: 33.2, slot: 'b' },
     card: { device: 'mmcblk0', says: '0x000003 SC32G', mib: 30437, worn: 'life 0x02 0x01, spares 0x01', readMibPerS: null },
-    ...{ partitions: ['lichen-boot 128 MiB'], throttled: 'too little voltage since its start', temperatures: ['cpu-thermal 48.3'] },
+    ...{ partitions: ['lichen-boot 128 MiB'], throttled: 'too little voltage just now', temperatures: ['cpu-thermal 48.3'] },
     ...{ watchdog: ['watchdog0 Broadcom BCM2835 Watchdog timer'], wifi: ['wlan0 brcmfmac up'], buses: ['gpiochip0', 'i2c-1'], rtc: [] },
   });
   expect(parse(hardware, found, 'hardware')).toEqual(found);
