@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSyn
 import { dirname, join, resolve } from 'node:path';
 import { constants, zstdCompressSync } from 'node:zlib';
 import { build, type Metafile, type Plugin } from 'esbuild';
+import { ERRORS } from '../runtime/protocol/errors.ts';
 import { loadablePart } from './elf.ts';
 import { lockedPackage } from './locked-package.ts';
 
@@ -11,6 +12,24 @@ const NODE = { platform: 'node', target: 'node24', legalComments: 'none' } as co
 
 /** CommonJS packages call require('node:...'); an ESM file has none. */
 const requireInEsm = "const require = process.getBuiltinModule('node:module').createRequire(import.meta.url);";
+
+/** The line that the set-up installs and that all tests run on; older ones begin, and know neither zstd nor half of what is called. */
+const NODE_LEAST = 24;
+
+/** Before anything of the program runs, in words that a Node from long ago understands. */
+const oldNode = (): string => {
+  const { says, next, exit } = ERRORS['old-node'];
+  const error = JSON.stringify({ code: 'old-node', says, next });
+  return `{
+  const error = ${error}, { versions, execPath, argv, stdout, stderr, exit } = process;
+  if (parseInt(versions.node, 10) < ${NODE_LEAST}) {
+    error.why = execPath + ' is version ' + versions.node + '; ${NODE_LEAST} or newer is needed.';
+    if (argv.includes('--json')) stdout.write(JSON.stringify({ error }) + '\\n');
+    stderr.write(error.says + ' ' + error.why + '\\n' + error.next + '\\n');
+    exit(${exit});
+  }
+}`;
+};
 
 /** What is asked for by name of what Node's own modules have behind getters. */
 const BEHIND_GETTERS: ReadonlySet<string> = new Set(['BlockList']);
@@ -163,7 +182,7 @@ export const bundlePrograms = async (job: Wanted): Promise<Bundled[]> => {
       ...{ logLevel: 'warning', logOverride: { 'direct-eval': 'silent' } },
       // Unminified on purpose: a release is pushed as content-defined chunks, and a one-line change of minified text resends most of it.
       minify,
-      banner: { js: `${hashbang(resolve(root, entry))}${requireInEsm}` },
+      banner: { js: `${hashbang(resolve(root, entry))}${oldNode()}\n${requireInEsm}` },
       define,
       plugins: [slim(root, packed)],
     });

@@ -26,6 +26,7 @@ import type { ApiAnswer, ApiInput, Effect, Event, Service } from './service/even
 import { admitSession } from './service/gatekeeper.ts';
 import { gatewayCore } from './service/gateway.ts';
 import { heldUnder } from './service/pieces.ts';
+import { holdFolder } from './store/folder.ts';
 
 const SOFTWARE = 'lichen-gateway/0.1.0';
 const TICK_MS = 500;
@@ -131,8 +132,20 @@ const failAll = (ways: Ways, error: LichenError, events: Event[]): void => {
   }
 };
 
+/** Error: `conflict` when another process runs on its folder; and what keeps it from its store and its ports. */
 export const runGateway = async (options: GatewayOptions): Promise<RunningGateway> => {
   mkdirSync(options.data, { recursive: true, mode: 0o700 });
+  const held = await holdFolder(options.data);
+  try {
+    const running = await runOn(options);
+    return { ...running, close: () => running.close().finally(held.release) };
+  } catch (thrown) {
+    held.release();
+    throw thrown;
+  }
+};
+
+const runOn = async (options: GatewayOptions): Promise<RunningGateway> => {
   const key = openKeyFile(join(options.data, 'gateway.key'));
   const me = options.gateway === undefined ? fingerprint<GatewayId>(nodeCrypto, key.signer.publicKey) : idFrom<GatewayId>(options.gateway);
   const token = openToken(join(options.data, 'admin.token'));

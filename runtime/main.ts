@@ -49,7 +49,7 @@ import type { Store } from './turn/store.ts';
 import { startTurn, type Turn } from './turn/turn.ts';
 import { beginPairing, type Home } from './unpaired/pairing.ts';
 import { findHome } from './unpaired/unpaired.ts';
-import { asUsage, HELP, lentIn, neighboursIn, number, OPTIONS, paceOf, type Values } from './words.ts';
+import { asUsage, checked, HELP, lentIn, neighboursIn, number, OPTIONS, paceOf, type Values } from './words.ts';
 
 export const SOFTWARE = 'lichen-runtime/0.1.0';
 
@@ -290,7 +290,7 @@ try {
   const { values } = parseArgs({ options: OPTIONS, strict: true });
   if (values.help) process.stdout.write(HELP);
   else if (values.inventory) process.stdout.write(await readModel());
-  else await run(values);
+  else await run(checked(values));
 } catch (thrown) {
   fail(thrown);
 }

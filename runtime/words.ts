@@ -1,8 +1,10 @@
 /** The words of the runtime's command line. */
+import { resolve } from 'node:path';
 import { NEIGHBOURS_PORT } from './adapters/neighbours/door.ts';
 import type { Pace } from './agent/events.ts';
 import { type Capacity, parseCapacity, parseGrants } from './core/capacity.ts';
-import { LichenError } from './protocol/errors.ts';
+import { parseClaim } from './protocol/claim.ts';
+import { asLichenError, LichenError } from './protocol/errors.ts';
 
 export const OPTIONS = {
   data: { type: 'string' },
@@ -62,9 +64,39 @@ export const number = (values: Record<string, string | boolean | undefined>, nam
   return value;
 };
 
-export const asUsage = (detail: string): LichenError => new LichenError('bad-usage', detail);
+export const asUsage = (detail: string): LichenError =>
+  new LichenError('bad-usage', detail, '`lichen-runtime --help` lists the words and what they take.');
 
 export type Values = Record<string, string | boolean | undefined>;
+
+const PATHS = ['data', 'stick', 'notes', 'slots', 'after'];
+
+/** From where the words were typed: engines and what runs inside have working directories of their own. */
+const withWholePaths = (values: Values): Values => {
+  const whole = PATHS.flatMap((name) => {
+    const path = values[name];
+    return typeof path === 'string' && path !== '' ? [[name, resolve(path)]] : [];
+  });
+  return { ...values, ...Object.fromEntries(whole) };
+};
+
+const checkClaim = (line: string): void => {
+  try {
+    parseClaim(line);
+  } catch (thrown) {
+    const next = 'Paste the line that `lichen board claim` prints, whole and in quotes: it begins with LICHEN1:.';
+    throw new LichenError('bad-usage', `--claim is not such a line (${asLichenError(thrown).detail})`, next);
+  }
+};
+
+/** What can be said of the words before anything is looked at or made. Error: `bad-usage`. */
+export const checked = (typed: Values): Values => {
+  const { tier, claim } = typed;
+  if (tier !== undefined && tier !== 'dev')
+    throw asUsage(`--tier takes dev and nothing else, not "${tier}"; without it a board finds its tier`);
+  if (typeof claim === 'string') checkClaim(claim);
+  return withWholePaths(typed);
+};
 
 export const paceOf = (values: Values): Pace => ({
   tickMs: number(values, 'tick-ms'),

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Aedes } from 'aedes';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ERRORS } from '../runtime/protocol/errors.ts';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -98,6 +99,22 @@ describe('the bundled runtime', () => {
 
   test('is ASCII, of which Node keeps one byte a character', () => {
     expect(readFileSync(runtime).findIndex((byte) => byte > 127)).toBe(-1);
+  });
+
+  test('does not begin on a Node that is too old, and says what to run it with', async () => {
+    // Another Node is not to be had everywhere: this one gives itself out for one.
+    const claim = "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.19.2' } })";
+    const hook = `data:text/javascript,${encodeURIComponent(claim)}`;
+    const ran = run(process.execPath, ['--import', hook, runtime, '--help', '--json'], { cwd: home });
+    const { code, stdout, stderr } = await ran.then(
+      () => ({ code: 0, stdout: '', stderr: '' }),
+      (failed) => failed,
+    );
+    expect({ code, stderr }).toEqual({
+      code: ERRORS['old-node'].exit,
+      stderr: expect.stringMatching(/20\.19\.2; 24 or newer.*\n.*Node 24/),
+    });
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'old-node', next: ERRORS['old-node'].next } });
   });
 
   test("starts without what lies behind getters of Node's own modules, such as its HTTP client, and without systeminformation", async () => {

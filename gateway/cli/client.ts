@@ -42,7 +42,7 @@ const isKnown = (code: string): code is ErrorCode => Object.hasOwn(ERRORS, code)
 export const toldError = ({ code, says, why, next }: { code: string; says: string; why: string; next: string }): LichenError => {
   if (!isKnown(code)) return new LichenError('internal', `the gateway answered ${code}: ${says} ${why} ${next}`);
   // MQTT answers say both in one text.
-  return new LichenError(code, why.startsWith(ERRORS[code].says) ? why.slice(ERRORS[code].says.length).trim() : why);
+  return new LichenError(code, why.startsWith(ERRORS[code].says) ? why.slice(ERRORS[code].says.length).trim() : why, next);
 };
 
 const urlOf = (flags: ApiFlags): string => {

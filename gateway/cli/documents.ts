@@ -68,7 +68,7 @@ export const readDocument = (path: string): Document => {
     const found = KINDS.find(({ typ }) => typ === typOf(bytes)) ?? refuse('bad-schema', 'not a signed document of Lichen');
     return { kind: found.kind, bytes, ...found.open(nodeCrypto, bytes) };
   } catch (thrown) {
-    throw thrown instanceof LichenError ? new LichenError(thrown.code, `${path}: ${thrown.detail}`) : thrown;
+    throw thrown instanceof LichenError ? new LichenError(thrown.code, `${path}: ${thrown.detail}`, thrown.next) : thrown;
   }
 };
 
@@ -82,7 +82,7 @@ export const readAs = <T>(
   try {
     return { bytes, ...open(nodeCrypto, noun, bytes) };
   } catch (thrown) {
-    throw thrown instanceof LichenError ? new LichenError(thrown.code, `${path}: ${thrown.detail}`) : thrown;
+    throw thrown instanceof LichenError ? new LichenError(thrown.code, `${path}: ${thrown.detail}`, thrown.next) : thrown;
   }
 };
 

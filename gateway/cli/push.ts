@@ -66,7 +66,7 @@ const pushOne = async (pusher: Pusher, path: string, document: Document): Promis
   try {
     await pusher.push(document.bytes);
   } catch (thrown) {
-    throw thrown instanceof LichenError ? new LichenError(thrown.code, `${path}: ${thrown.detail}`) : thrown;
+    throw thrown instanceof LichenError ? new LichenError(thrown.code, `${path}: ${thrown.detail}`, thrown.next) : thrown;
   }
 };
 

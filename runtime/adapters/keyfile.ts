@@ -20,8 +20,15 @@ const codeOf = (thrown: unknown): string => (thrown instanceof Error && 'code' i
 
 const failed = (path: string, thrown: unknown): LichenError => {
   const code = codeOf(thrown);
-  const full = code === 'ENOSPC' || code === 'EDQUOT';
-  return new LichenError(full ? 'storage-full' : 'storage-broken', `the key file ${path}: ${code || String(thrown)}`);
+  if (code === 'ENOSPC' || code === 'EDQUOT') return new LichenError('storage-full', `the key file ${path}: ${code}`);
+  if (code === 'ELOOP') return new LichenError('bad-key-file', `the key file ${path} is a link`, 'Name the file that it leads to.');
+  if (code === 'EACCES')
+    return new LichenError(
+      'bad-key-file',
+      `this user may not open the key file ${path}`,
+      'Be the user whose key it is, or name another one.',
+    );
+  return new LichenError('bad-key-file', `the key file ${path}: ${code || String(thrown)}`);
 };
 
 /** Null if there is no such file. */
@@ -35,17 +42,18 @@ const readSeed = (path: string): Bytes | null => {
   }
   try {
     const stat = fstatSync(descriptor);
-    if (!stat.isFile()) refuse('storage-broken', `the key file ${path} is not a plain file`);
+    if (!stat.isFile()) refuse('bad-key-file', `${path} is not a plain file`);
+    // First, as to what is no key at all it does not matter who may read it.
+    if (stat.size !== SEED_BYTES) refuse('bad-key-file', `${path} has ${stat.size} bytes, and a key has ${SEED_BYTES}`);
     if ((stat.mode & 0o077) !== 0) {
       refuse(
-        'storage-broken',
-        `the key file ${path} has mode ${(stat.mode & 0o777).toString(8)}; others may have read it: make it 600, or make a new key`,
+        'bad-key-file',
+        `the key file ${path} has mode ${(stat.mode & 0o777).toString(8)}; others may have read it`,
+        `\`chmod 600 ${path}\`; if others of this machine are not to be trusted, make a new key.`,
       );
     }
-    if (stat.size !== SEED_BYTES) refuse('storage-broken', `the key file ${path} has ${stat.size} bytes, not ${SEED_BYTES}`);
     const seed = new Uint8Array(SEED_BYTES);
-    if (readSync(descriptor, seed, 0, SEED_BYTES, 0) !== SEED_BYTES)
-      refuse('storage-broken', `the key file ${path} could not be read whole`);
+    if (readSync(descriptor, seed, 0, SEED_BYTES, 0) !== SEED_BYTES) refuse('bad-key-file', `${path} could not be read whole`);
     return seed;
   } finally {
     closeSync(descriptor);
@@ -85,7 +93,7 @@ export const writeOnce = (path: string, bytes: Bytes): void => {
   syncDirectory(dirname(path));
 };
 
-/** Loads the key at `path`, or makes one. Errors: `storage-broken` (mode, size, kind of file), `storage-full`. */
+/** Loads the key at `path`, or makes one. Errors: `bad-key-file` (mode, size, kind of file), `storage-full`. */
 export const openKeyFile = (path: string, entropy: Entropy = kernelEntropy): KeyFile => {
   let seed = readSeed(path);
   if (seed === null) {
@@ -94,7 +102,7 @@ export const openKeyFile = (path: string, entropy: Entropy = kernelEntropy): Key
     } catch (thrown) {
       throw failed(path, thrown);
     }
-    seed = readSeed(path) ?? refuse('storage-broken', `the key file ${path} is gone again`);
+    seed = readSeed(path) ?? refuse('bad-key-file', `${path} is gone again`);
   }
   return { seed, signer: signerFromSeed(seed) };
 };

@@ -39,11 +39,11 @@ export const sealSeed = (seed: Bytes, passphrase: string, entropy: Entropy = ker
   return new Uint8Array(Buffer.concat([head, cipher.update(seed), cipher.final(), cipher.getAuthTag()]));
 };
 
-/** Errors: `not-authorised` for another passphrase or a file that was changed, `storage-broken` for what is no such file. */
+/** Errors: `not-authorised` for another passphrase or a file that was changed, `bad-key-file` for what is no such file. */
 export const openSeed = (file: Bytes, passphrase: string): Bytes => {
   const [logN = 0, r = 0, p = 0] = file.subarray(MAGIC.length);
   const isOurs = isSealed(file) && file.length === SEALED_BYTES && logN >= 1 && r >= 1 && p >= 1;
-  if (!isOurs || logN > MOST.logN || r > MOST.r || p > MOST.p) return refuse('storage-broken', 'it is no key file that a passphrase opens');
+  if (!isOurs || logN > MOST.logN || r > MOST.r || p > MOST.p) return refuse('bad-key-file', 'it is no key file that a passphrase opens');
   const head = file.subarray(0, HEAD_BYTES);
   const salt = head.subarray(MAGIC.length + 3, MAGIC.length + 3 + SALT_BYTES);
   const decipher = createDecipheriv('aes-256-gcm', keyFrom(passphrase, salt, { logN, r, p }), head.subarray(HEAD_BYTES - NONCE_BYTES));

@@ -16,7 +16,9 @@ export const unpackZstd: Unpack = (frame, maxBytes) => {
     return plain(
       zstdDecompressSync(frame, { maxOutputLength: Math.max(1, maxBytes), params: { [constants.ZSTD_d_windowLogMax]: WINDOW_LOG } }),
     );
-  } catch {
+  } catch (thrown) {
+    // A Node without zstd: that says nothing of the frame, nor of whoever sent it.
+    if (thrown instanceof TypeError) throw thrown;
     return null;
   }
 };

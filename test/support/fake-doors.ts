@@ -35,6 +35,8 @@ export class FakeEngine {
   cramped = false;
   /** Their program is for another processor. */
   readonly unfit = new Set<string>();
+  /** Why the kernel lets nothing begin; null: it does. */
+  balks: string | null = null;
   probesOk = true;
   /** Whether the program in this root does what it promises. */
   sound: (rootPath: string) => boolean = () => true;
@@ -138,6 +140,8 @@ export class FakeEngine {
   #start(spec: PartitionSpec, deadlineMonoMs: number | null): PartitionEvent {
     if (this.unfit.has(spec.partition))
       return { kind: 'refused', step: 'start', partition: spec.partition, error: new LichenError('bad-release', 'as told') };
+    if (this.balks !== null)
+      return { kind: 'refused', step: 'start', partition: spec.partition, error: new LichenError('engine-failed', this.balks) };
     if (this.cramped && spec.kept === 'take')
       return { kind: 'refused', step: 'start', partition: spec.partition, error: new LichenError('storage-full', 'as told') };
     const cell = { spec, running: true, exit: null, usedMs: 0n, sinceMs: this.#clock.now().monoMs, deadlineMonoMs: null };

@@ -46,7 +46,8 @@ describe('without a gateway', () => {
       refused('not-found', 66, ['request', 'push', 'nobody.request'], place),
       refused('not-found', 66, ['release', 'push', 'folder'], place),
       refused('bad-schema', 65, ['request', 'push', 'noise'], place),
-      refused('storage-broken', 74, ['key', 'show', 'noise'], place),
+      refused('bad-key-file', 65, ['key', 'show', 'noise'], place),
+      refused('bad-key-file', 65, ['key', 'show', 'folder'], place),
       refused('weak-key', 77, ['tenant', 'admit', '--key', `01${'00'.repeat(31)}`, '--name', 'x'], place),
       refused('not-authorised', 77, ['invoice', 'close'], place),
     ]);

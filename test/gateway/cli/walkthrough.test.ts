@@ -69,6 +69,15 @@ describe('a federation of one', () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
+  test('a second one on its folder is refused, with which process holds it, and changes nothing', async () => {
+    const doors = ['--listen', '127.0.0.1:0', '--api-listen', '127.0.0.1:0'];
+    const second = await lichen(['gateway', 'run', '--data', './gateway/', '--operator', 'operator-1.cose', ...doors], place);
+    expect(second).toMatchObject({ status: 75, stdout: '', stderr: expect.stringContaining(`process ${gateway.child.pid}`) });
+    // Whatever it writes goes through its store.
+    await told(['board', 'claim', '--owner', 'b'.repeat(32)], place);
+    expect(gateway.child.exitCode).toBeNull();
+  });
+
   test('the gateway says who it is', async () => {
     expect(gateway.ready).toEqual({
       gateway: known['gateway/gateway.key'],

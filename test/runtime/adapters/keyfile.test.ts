@@ -44,25 +44,34 @@ test('the seed comes from the entropy that is passed in', () => {
 test.each([0o640, 0o604, 0o660, 0o644])('mode %o is refused and left as it is', (mode) => {
   const { seed } = openKeyFile(path);
   chmodSync(path, mode);
-  expect(refusal()).toMatchObject({ code: 'storage-broken', detail: expect.stringContaining(mode.toString(8)) });
+  expect(refusal()).toMatchObject({
+    code: 'bad-key-file',
+    detail: expect.stringContaining(mode.toString(8)),
+    next: expect.stringContaining(`chmod 600 ${path}`),
+  });
   expect(new Uint8Array(readFileSync(path))).toEqual(seed);
 });
 
 test.each([0, 31, 33, 64])('%i bytes are refused and left as they are', (bytes) => {
   writeFileSync(path, new Uint8Array(bytes), { mode: 0o600 });
-  expect(refusal()).toMatchObject({ code: 'storage-broken', detail: expect.stringContaining(`${bytes} bytes`) });
+  expect(refusal()).toMatchObject({ code: 'bad-key-file', detail: expect.stringContaining(`${bytes} bytes`) });
   expect(statSync(path).size).toBe(bytes);
+});
+
+test('what is no key at all is not to be kept from others first', () => {
+  writeFileSync(path, '# A text', { mode: 0o644 });
+  expect(refusal()).toMatchObject({ detail: expect.stringContaining('8 bytes'), next: expect.stringContaining('lichen key new') });
 });
 
 test('a link, a directory and a place that is not there are refused', () => {
   openKeyFile(join(home, 'real.key'));
   symlinkSync(join(home, 'real.key'), path);
-  expect(refusal().code).toBe('storage-broken');
+  expect(refusal().code).toBe('bad-key-file');
   rmSync(path);
   mkdirSync(path, { mode: 0o700 });
-  expect(refusal().code).toBe('storage-broken');
+  expect(refusal().code).toBe('bad-key-file');
   path = join(home, 'nowhere', 'board.key');
-  expect(refusal().code).toBe('storage-broken');
+  expect(refusal().code).toBe('bad-key-file');
 });
 
 test('processes that start at once all end with one key', async () => {

@@ -32,15 +32,15 @@ describe('a sealed key', () => {
     const changed = sealed.slice();
     changed[at] = (changed[at] ?? 0) ^ 1;
     expect(() => openSeed(changed, 'blåbær')).toThrow(
-      expect.objectContaining({ code: expect.stringMatching(/^(not-authorised|storage-broken)$/) }),
+      expect.objectContaining({ code: expect.stringMatching(/^(not-authorised|bad-key-file)$/) }),
     );
   });
 
   test('may not ask the machine for any cost', () => {
     const dear = sealed.slice();
     dear[8] = 30;
-    expect(() => openSeed(dear, 'blåbær')).toThrow(expect.objectContaining({ code: 'storage-broken' }));
-    expect(() => openSeed(sealed.subarray(0, 50), 'blåbær')).toThrow(expect.objectContaining({ code: 'storage-broken' }));
+    expect(() => openSeed(dear, 'blåbær')).toThrow(expect.objectContaining({ code: 'bad-key-file' }));
+    expect(() => openSeed(sealed.subarray(0, 50), 'blåbær')).toThrow(expect.objectContaining({ code: 'bad-key-file' }));
   });
 
   test('stands in a file where a plain one may, and only then a passphrase is asked for', () => {

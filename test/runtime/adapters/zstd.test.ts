@@ -1,7 +1,7 @@
 /** Packed content: what a stranger's frame may not do, and what packing may not change. */
 import { constants, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { nodeCrypto } from '../../../runtime/adapters/crypto.ts';
 import { packZstd, unpackZstd } from '../../../runtime/adapters/zstd.ts';
 import { type Bytes, concat } from '../../../runtime/protocol/bytes.ts';
@@ -97,6 +97,18 @@ describe('a frame', () => {
     expect(unpackZstd(bomb, MAX)).toBeNull();
     expect(unpackZstd(frameOf(new Uint8Array(64 << 20)), MAX)).toBeNull();
     expect(process.memoryUsage.rss() - before).toBeLessThan(160 << 20);
+  });
+
+  test('that could not be looked at is no false one: what is amiss here is not laid to who sent it', async () => {
+    // As on a Node that has no zstd.
+    vi.resetModules();
+    vi.doMock('node:zlib', async (importOriginal) => ({ ...(await importOriginal<object>()), zstdDecompressSync: undefined }));
+    try {
+      const { unpackZstd: unpack } = await import('../../../runtime/adapters/zstd.ts');
+      expect(() => unpack(frameOf(new Uint8Array(5000)), MAX)).toThrow(TypeError);
+    } finally {
+      vi.doUnmock('node:zlib');
+    }
   });
 
   test('that wants a window larger than any content is refused before it gets one', () => {

@@ -67,6 +67,19 @@ describe('an instance that ends by itself', () => {
   });
 });
 
+describe('a program that does not even begin', () => {
+  test('is told with what the engine said, until it does', () => {
+    const world = new BoardWorld().pair();
+    const one = placed(world);
+    world.engine.balks = 'mount: no such file';
+    world.assign(one).pass(3000);
+    expect(world.state(one.lease)).toMatchObject({ state: 'crashed', detail: 'could not begin: mount: no such file' });
+    world.engine.balks = null;
+    world.pass(60_000);
+    expect(world.state(one.lease)).toMatchObject({ state: 'running', detail: '' });
+  });
+});
+
 describe('a program that this board cannot run', () => {
   test('is refused with the reason, and not tried again and again', () => {
     const world = new BoardWorld().pair();
