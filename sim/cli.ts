@@ -90,8 +90,9 @@ const find = (given: string): Found => {
   const known = [...shippedNames(), ...ownScenarios().map(({ path }) => path)];
   const meant = nearest(given, known);
   return refuse(
-    'bad-usage',
-    `there is no scenario ${given}${meant === null ? '' : ` (did you mean ${meant}?)`}; \`lichen sim list\` shows those there are`,
+    'not-found',
+    `there is no scenario ${given}${meant === null ? '' : ` (did you mean ${meant}?)`}`,
+    '`lichen sim list` shows those there are.',
   );
 };
 

@@ -4,7 +4,7 @@ import { Hono, type Context as HttpContext } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { API, CALL_NAMES, type CallName, type DecidedCall } from '../../runtime/protocol/api.ts';
 import { type Bytes, equal, utf8 } from '../../runtime/protocol/bytes.ts';
-import { asLichenError, ERRORS, LichenError, tell } from '../../runtime/protocol/errors.ts';
+import { asLichenError, cannotListen, ERRORS, LichenError, tell } from '../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import type { ApiAnswer, ApiInput } from '../service/events.ts';
 
@@ -67,9 +67,7 @@ export const openApi = (options: ApiOptions): Promise<ApiServer> => {
     const server: ServerType = serve({ fetch: app.fetch, hostname: options.host, port: options.port }, (address) => {
       resolve({ port: address.port, close: () => server.close() });
     });
-    server.once('error', (thrown) =>
-      reject(new LichenError('unavailable', `cannot listen on ${options.host}:${options.port}: ${thrown.message}`)),
-    );
+    server.once('error', (thrown) => reject(cannotListen(`${options.host}:${options.port}`, thrown, '--api-listen')));
     if ('requestTimeout' in server) server.requestTimeout = REQUEST_TIMEOUT_MS;
   });
 };

@@ -68,7 +68,7 @@ const lead = (arrival: Arrival, { broker, desk, links }: Desks, admission: Admis
   else desk.accept(stream, key, arrival.exporter());
 };
 
-/** Error: `unavailable` when the address cannot be bound. */
+/** Error: `cannot-listen` when the address cannot be bound. */
 export const openDoor = async (options: DoorOptions): Promise<Door> => {
   const { identity, gatekeeper, listener, crypto, clock, entropy, note, prefix = '' } = options;
   const { connectDeadlineMs, settleDeadlineMs, strangersPerAddress, sessions } = { ...LIMITS, ...options.limits };

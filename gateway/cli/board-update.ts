@@ -81,7 +81,10 @@ const wishOf = ({ publisher, release, wave, end = false }: UpdateFlags): Pick<Up
   if (release !== undefined && (end || !HASH.test(release))) misused('--release is the hash of an image release, 64 digits of hex');
   if (wave !== undefined && end) misused('--wave goes with --publisher');
   return {
-    publisher: publisher === undefined ? null : word(publisherId, publisher, '--publisher'),
+    publisher:
+      publisher === undefined
+        ? null
+        : word(publisherId, publisher, '--publisher', '`lichen publisher id --root FILE...` prints it; so does `lichen release list`.'),
     ...(release !== undefined && { release: fromHex(release) }),
   };
 };

@@ -53,6 +53,8 @@ const urlOf = (flags: ApiFlags): string => {
   return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
 };
 
+const TOKEN = 'Give `--token-file DIR/admin.token`, where DIR is the folder of the gateway, or set LICHEN_TOKEN to what is in it.';
+
 /** Read when it is needed, so that calls which ask for no token do not fail for a missing one. */
 const tokenOf = (flags: ApiFlags): string => {
   const token = flags.tokenFile === undefined ? (process.env.LICHEN_TOKEN ?? '') : readFileSync(flags.tokenFile, 'utf8');
@@ -60,8 +62,9 @@ const tokenOf = (flags: ApiFlags): string => {
     refuse(
       'not-authorised',
       flags.tokenFile === undefined ? 'neither --token-file nor LICHEN_TOKEN is given' : `${flags.tokenFile} is empty`,
+      TOKEN,
     );
-  return /^[\x21-\x7e]+$/.test(token.trim()) ? token.trim() : refuse('not-authorised', 'what is given as token cannot be one');
+  return /^[\x21-\x7e]+$/.test(token.trim()) ? token.trim() : refuse('not-authorised', 'what is given as token cannot be one', TOKEN);
 };
 
 const fill = (path: string, values: Record<string, string>): string =>

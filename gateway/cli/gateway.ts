@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { equal } from '../../runtime/protocol/bytes.ts';
+import { refuse } from '../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { type OperatorDoc, operatorNoun } from '../../runtime/protocol/nouns/trust.ts';
 import { gatewayId, name as nameSchema, operatorId } from '../../runtime/protocol/schema.ts';
@@ -42,7 +43,13 @@ const entryFor = (flags: RunFlags, documents: OperatorDoc[]) => {
 const optionsOf = (flags: RunFlags): RunOptions => {
   const documents = flags.operator.map((path) => readAs(operatorNoun, path, openTrust).value);
   const entry = entryFor(flags, documents);
-  const listed = (flag: string): never => misused(`${flag} is needed, because no operator's document lists the key in ${flags.data}`);
+  const listed = (flag: string): never => {
+    const file = join(flags.data, 'gateway.key');
+    const first = `\`lichen key new ${file}\`, then have the operator's document list it: \`lichen operator init --gateway\`.`;
+    if (!existsSync(flags.data)) return refuse('not-found', `there is no folder ${flags.data}`, `Make it, ${first}`);
+    if (!existsSync(file)) return refuse('not-found', `there is no key ${file}`, `Make it: ${first}`);
+    return misused(`${flag} is needed, because no operator's document lists the key in ${flags.data}`);
+  };
   const { host, port } = hostPort(flags.listen, '--listen');
   const api = hostPort(flags.apiListen, '--api-listen');
   const gateway = flags.gateway ?? entry?.gateway;

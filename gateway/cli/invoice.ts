@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { ERRORS, refuse } from '../../runtime/protocol/errors.ts';
 import { decodeStatement, invoiceHash, type Statement } from '../../runtime/protocol/nouns/billing.ts';
+import { plural } from '../../runtime/protocol/printable.ts';
 import { tenantId } from '../../runtime/protocol/schema.ts';
 import { keysOf } from './answers.ts';
 import { type ApiFlags, type Client, openClient } from './client.ts';
@@ -89,7 +90,7 @@ const keep = async (text: string, directory: string, flags: Flags): Promise<void
     flags,
     kept,
     () =>
-      `${kept.entries} entries of ${kept.authors.length} logs and the statement are in ${directory}\nCheck it: lichen invoice audit ${directory}`,
+      `${plural(kept.entries, 'entry', 'entries')} of ${plural(kept.authors.length, 'log')} and the statement are in ${directory}\nCheck it: lichen invoice audit ${directory}`,
   );
 };
 
@@ -103,7 +104,11 @@ const runAudit = async (directory: string, flags: JsonFlag): Promise<void> => {
       ...findings.map(({ kind, subject, says }) => `${kind} ${subject}: ${says}`),
       ...notes,
       ...operators.map(({ operator, name, version }) => `rests on operator ${operator} "${name}", version ${version}`),
-      `${verified.entries} entries, ${verified.signatures} signatures, ${verified.leases} leases, ${verified.records} records, ${verified.postings} postings`,
+      [
+        plural(verified.entries, 'entry', 'entries'),
+        ...[plural(verified.signatures, 'signature'), plural(verified.leases, 'lease')],
+        ...[plural(verified.records, 'record'), plural(verified.postings, 'posting')],
+      ].join(', '),
       report.ok
         ? 'The statement is what the evidence gives, bit for bit.'
         : `${findings.length} finding${findings.length === 1 ? '' : 's'}: the statement does not stand.`,

@@ -109,7 +109,7 @@ class PushSession implements Push {
   }
 }
 
-/** Errors: those of `dial`; `not-paired` when the gateway does not know this tenant or key. */
+/** Errors: those of `dial`; `unknown-key` when the gateway does not know this tenant or key. */
 export const openPush = async (options: PushOptions): Promise<Push> => {
   const { address, gatewayKey, tenant, seed, timeoutMs } = options;
   const target = { address, alpn: ALPN.mqtt, identity: identityFromSeed(seed, tenant), expectKey: gatewayKey, timeoutMs };

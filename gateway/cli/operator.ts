@@ -31,13 +31,16 @@ interface ChangeFlags extends NextFlags, FinishFlags, JsonFlag {
 
 const GIVES = ['file', 'operator', 'version', 'name', 'gateways', 'peers', 'retired', 'feePermille', 'lacking'] as const;
 
+const GATEWAY = 'name=N,region=R,key=HEX|FILE,address=HOST:PORT[,id=ID]';
+
 /** `name=north,region=lower-saxony,key=HEX|FILE,address=host:port[,id=…]` */
 const gatewayOf = (text: string): GatewayEntry => {
+  const lacks = (what: string): never => misused(`--gateway lacks ${what}`, `It takes ${GATEWAY}.`);
   const {
-    name,
-    region,
-    key = misused('--gateway asks for key=HEX or a key file'),
-    address = '',
+    name = lacks('name=NAME'),
+    region = lacks('region=NAME'),
+    key = lacks('key=HEX, or key=FILE'),
+    address = lacks('address=HOST:PORT, where boards and peers reach it'),
     id,
     ...rest
   } = pairs(text.split(','), '--gateway');
@@ -104,8 +107,6 @@ const next = (previousFile: string, flags: ChangeFlags): void => {
   );
   tell(doc, finish(TRUST, document, previous, flags), flags);
 };
-
-const GATEWAY = 'name=N,region=R,key=HEX|FILE,address=HOST:PORT[,id=ID]';
 
 export const register = (noun: Command): void => {
   addRoots(

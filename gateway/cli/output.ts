@@ -39,16 +39,27 @@ export const say = (text: string): void => {
 /** The answer of a command: for programs the value, for people the text. */
 export const emit = (flags: JsonFlag, value: unknown, text: () => string): void => print(flags.json === true ? toJson(value) : text());
 
+/** With these our own details begin. Any other first word may be a name that somebody typed, and stays as it was typed. */
+const OURS = new Set(
+  'the a an no board there not what lease its this release it gateway tenant either neither nothing another nobody unknown missing required option error something'.split(
+    ' ',
+  ),
+);
+
 /** Details are written to stand after a colon; here they are a sentence of their own. */
 const sentence = (text: string): string => {
-  const begun = /^[a-z]{1,12} /.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
+  const begun = OURS.has(text.split(' ', 1)[0] ?? '') ? text.charAt(0).toUpperCase() + text.slice(1) : text;
   return begun === '' || /[.!?:\n]$/.test(begun) ? begun : `${begun}.`;
 };
 
-/** `What. Why.` and `Next.` Returns the exit status. */
-export const fail = (thrown: unknown, isJson: boolean): number => {
+/** Where only the words are wrong, the help of what was called says more than the row; what knows better has said so. */
+const nextOf = ({ code, next }: LichenError, command: string): string =>
+  code === 'bad-usage' && next === ERRORS[code].next ? `\`${command} --help\` shows what there is.` : next;
+
+/** `What. Why.` and `Next.` Returns the exit status. `command`: with its noun and verb, as far as there are such. */
+export const fail = (thrown: unknown, isJson: boolean, command = 'lichen'): number => {
   const error = asLichenError(asSystemError(thrown));
-  const told = tell(error);
+  const told = { ...tell(error), next: nextOf(error, command) };
   if (isJson) print(toJson({ error: told }));
   say(`${paintMessage.red(told.says)} ${sentence(told.why)}\n${told.next}`);
   return ERRORS[error.code].exit;

@@ -105,15 +105,20 @@ export const makeProgram = async (version: string, heavy: Heavy, loaded: (noun: 
   return program;
 };
 
-/** Commander's own complaints, in our words and with the help that goes with them. */
-const asUsage = (error: CommanderError, path: string): LichenError => {
+/** Commander's own complaints, in our words. */
+const asUsage = (error: CommanderError): LichenError => {
   const text = error.message
     .replace(/^error: /, '')
     .replaceAll('\n', ' ')
     .trim();
-  const missing =
-    error.code === 'commander.help' ? 'a verb is missing; the help above lists them' : `${text}; \`${path} --help\` shows what there is`;
-  return new LichenError('bad-usage', missing);
+  return new LichenError('bad-usage', error.code === 'commander.help' ? 'a verb is missing; the help above lists them' : text);
+};
+
+/** `lichen`, with as many of the words as are a noun and a verb of it. */
+const commandOf = (program: Command | null, words: (string | undefined)[]): string => {
+  const [word, ...rest] = words;
+  const found = program?.commands.find((command) => command.name() === word);
+  return found === undefined ? '' : ` ${word}${commandOf(found, rest)}`;
 };
 
 const isShown = ({ code }: CommanderError): boolean => code === 'commander.helpDisplayed' || code === 'commander.version';
@@ -122,8 +127,9 @@ const isShown = ({ code }: CommanderError): boolean => code === 'commander.helpD
 export const runCommandLine = async (args: string[], version: string, heavy: Heavy): Promise<number> => {
   const words = args[0] === 'help' ? [...args.slice(1), '--help'] : args;
   const [noun = '', verb] = words.filter((word) => !word.startsWith('-'));
+  let program: Command | null = null;
   try {
-    const program = await makeProgram(version, heavy, (name) => name === noun, verb);
+    program = await makeProgram(version, heavy, (name) => name === noun, verb);
     if (words.length === 0) {
       program.outputHelp();
       return 0;
@@ -131,9 +137,8 @@ export const runCommandLine = async (args: string[], version: string, heavy: Hea
     await program.parseAsync(words, { from: 'user' });
     return Number(process.exitCode ?? 0);
   } catch (thrown) {
-    if (!(thrown instanceof CommanderError)) return fail(thrown, words.includes('--json'));
-    if (isShown(thrown)) return 0;
-    const path = ['lichen', ...[noun].filter((word) => NOUNS.some(({ name }) => name === word))].join(' ');
-    return fail(asUsage(thrown, path), words.includes('--json'));
+    if (thrown instanceof CommanderError && isShown(thrown)) return 0;
+    const command = `lichen${commandOf(program, [noun, verb])}`;
+    return fail(thrown instanceof CommanderError ? asUsage(thrown) : thrown, words.includes('--json'), command);
   }
 };

@@ -9,6 +9,7 @@ import type { Signer } from '../../runtime/protocol/crypto.ts';
 import { refuse } from '../../runtime/protocol/errors.ts';
 import { decodeAs, unseal } from '../../runtime/protocol/noun.ts';
 import { type Manifest, manifestNoun } from '../../runtime/protocol/nouns/release.ts';
+import { plural } from '../../runtime/protocol/printable.ts';
 import { checkManifest } from '../../runtime/protocol/soundness.ts';
 import { toSign } from '../../runtime/protocol/to-sign.ts';
 import { writeDocument } from './documents.ts';
@@ -47,7 +48,7 @@ const sign = (path: string, flags: SignFlags): void => {
   emit(flags, { file: flags.out, release, recipe, sequence, publisher, key: hex(signer.publicKey) }, () =>
     [
       `${recipe} "${label}", sequence ${sequence}, publisher ${publisher}`,
-      `release ${release}: ${manifest.entries} entries of ${bytes} bytes, tier ${demands}, runs ${manifest.args.join(' ')}`,
+      `release ${release}: ${plural(manifest.entries, 'entry', 'entries')} of ${bytes} bytes, tier ${demands}, runs ${manifest.args.join(' ')}`,
       `signed by ${hex(signer.publicKey)}: carry ${flags.out} back, and there: lichen release sign FOLDER ${flags.out}`,
     ].join('\n'),
   );

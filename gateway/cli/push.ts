@@ -7,6 +7,7 @@ import { type ApiFlags, openClient, toldError } from './client.ts';
 import { type Document, describe, rankOf, readDocument } from './documents.ts';
 import { readKey } from './keys.ts';
 import { emit, type JsonFlag, say } from './output.ts';
+import { checkTogether, type Known } from './push-check.ts';
 import { hexBytes, hostPort, misused } from './words.ts';
 
 export interface PushFlags extends ApiFlags {
@@ -74,6 +75,18 @@ const rowOf = (path: string, { kind, bytes, hash }: Document) => ({ file: path, 
 
 export const PUSHED = ['to', 'dryRun', 'documents'] as const;
 
+/** Over MQTT nothing is asked but what is pushed. */
+const knownAt = async (flags: PushFlags): Promise<Known> => {
+  if (flags.mqtt !== undefined) return () => undefined;
+  const releases = await openClient(flags).ask('releases');
+  return (release) => {
+    const found = releases.find((one) => one.release === hex(release));
+    if (found === undefined) return undefined;
+    const { parameters, parameterSchema } = found;
+    return { parameters, ...(parameterSchema !== null && { parameterSchema }) };
+  };
+};
+
 /** Every file is opened before the first is sent: a typo in the last one leaves nothing half done. */
 export const pushFiles = async (paths: string[], flags: PushFlags & JsonFlag & { dryRun?: boolean }): Promise<void> => {
   const opened = paths.map((path) => ({ path, document: readDocument(path) })).sort((a, b) => rankOf(a.document) - rankOf(b.document));
@@ -94,6 +107,7 @@ export const pushFiles = async (paths: string[], flags: PushFlags & JsonFlag & {
     );
     return;
   }
+  checkTogether(opened, opened.some(({ document }) => document.kind === 'request') ? await knownAt(flags) : () => undefined);
   const to = await withPusher(flags, async (pusher) => {
     for (const { path, document } of opened) {
       await pushOne(pusher, path, document);

@@ -15,6 +15,7 @@ import { requestNoun } from '../../runtime/protocol/nouns/request.ts';
 import { publisherNoun } from '../../runtime/protocol/nouns/trust.ts';
 import { contentIn } from '../../runtime/protocol/packing.ts';
 import { openPage } from '../../runtime/protocol/pages.ts';
+import { plural } from '../../runtime/protocol/printable.ts';
 import { gatewayId } from '../../runtime/protocol/schema.ts';
 import { isBoardName, isWord } from '../../runtime/protocol/stick.ts';
 import { type ApiFlags, type Client, openClient } from './client.ts';
@@ -212,7 +213,7 @@ export const importBoard = async (client: Client, folder: StickFolder, board: st
 const broughtText = ({ board, usage, leases, pieces, problems, refused }: Brought): string =>
   [
     refused === null
-      ? `board ${brief(board)}: ${usage} usage records in; ${leases} leases with ${pieces} pieces out. Carry it back`
+      ? `board ${brief(board)}: ${plural(usage, 'usage record')} in; ${plural(leases, 'lease')} with ${plural(pieces, 'piece')} out. Carry it back`
       : `board ${brief(board)}: refused with ${refused.code}: ${refused.why}. ${refused.next}`,
     ...problems.map((problem) => `  passed over: ${problem}`),
   ].join('\n');
@@ -266,7 +267,7 @@ const exportTo = async (directories: string[], flags: ExportFlags): Promise<void
   emit(flags, { to: flags.to, gateway, releases }, () =>
     [
       `${flags.to} is for gateway ${gateway}. Carry it to a board (lichen-runtime --stick ${flags.to}), and back: lichen release import`,
-      ...releases.map(({ release, recipe, pieces }) => `${recipe} ${release}: ${pieces} pieces`),
+      ...releases.map(({ release, recipe, pieces }) => `${recipe} ${release}: ${plural(pieces, 'piece')}`),
     ].join('\n'),
   );
 };

@@ -1,4 +1,5 @@
 /** A release in words: who signed it, what it may do, what is in it. */
+import { plural } from '../../runtime/protocol/printable.ts';
 import { brief } from './output.ts';
 import type { FileRow, Inspection } from './release-inspect.ts';
 
@@ -51,10 +52,12 @@ export const inspectionText = (found: Inspection): string => {
     ...(Object.keys(manifest.env).length === 0 ? [] : [`environment ${words(manifest.env)}`]),
     ...(Object.keys(manifest.parameters).length === 0 ? [] : [`parameters ${words(manifest.parameters)}`]),
     ...manifest.promises.map(({ name, probe, graceMs }) => `promises ${name} by ${probe.kind}, within ${graceMs} ms of a start`),
-    `${manifest.bytes} bytes in ${found.files.length} entries; ${found.chunks} chunks and ${found.pages} pages, ${found.wireBytes} bytes on the wire`,
+    `${manifest.bytes} bytes in ${plural(found.files.length, 'entry', 'entries')}; ${plural(found.chunks, 'chunk')} and ${plural(found.pages, 'page')}, ${found.wireBytes} bytes on the wire`,
     ...(update === null
       ? []
-      : [`a board with the other release fetches ${update.chunks} chunks and ${update.pages} pages, ${update.wireBytes} bytes`]),
+      : [
+          `a board with the other release fetches ${plural(update.chunks, 'chunk')} and ${plural(update.pages, 'page')}, ${update.wireBytes} bytes`,
+        ]),
     ...sbomText(found.sbom),
     missing.length === 0 ? 'it is whole' : `${missing.length} PIECES ARE ABSENT OR TORN: ${missing.slice(0, 4).map(brief).join(', ')}`,
     ...wrong.map((path) => `${path} IS NOT WHAT ITS CHUNKS MAKE; no board would run this`),

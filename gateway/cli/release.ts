@@ -1,5 +1,7 @@
 /** `lichen release`: push one from the folder in which it was built, and look at those there are. */
+
 import type { Command } from 'commander';
+import { plural } from '../../runtime/protocol/printable.ts';
 import { type Answers, keysOf } from './answers.ts';
 import { type ApiFlags, openClient } from './client.ts';
 import type { Heavy } from './heavy.ts';
@@ -24,7 +26,7 @@ const push = async (directory: string, flags: PushFlags & JsonFlag & { publisher
     emit(
       flags,
       { release: hash, recipe, sequence, to: pusher.to, ...done },
-      () => `${recipe} ${hash}\n${done.pieces} pieces, ${done.bytes} bytes pushed; it is complete at ${pusher.to}`,
+      () => `${recipe} ${hash}\n${plural(done.pieces, 'piece')}, ${done.bytes} bytes pushed; it is complete at ${pusher.to}`,
     );
   } finally {
     line.end();
@@ -56,7 +58,7 @@ const look = (directory: string, flags: JsonFlag & { publisher?: string; against
 const contentOf = ({ missing, refused }: Answers['releases'][number]): string => {
   if (refused !== '') return `refused: ${refused}`;
   if (missing === null) return 'not here';
-  return missing === 0 ? 'complete' : `${missing} pieces missing`;
+  return missing === 0 ? 'complete' : `${plural(missing, 'piece')} missing`;
 };
 
 const list = async (flags: ApiFlags & JsonFlag): Promise<void> => {

@@ -3,14 +3,14 @@ import { type Bytes, fromHex } from '../../runtime/protocol/bytes.ts';
 import { asLichenError, refuse } from '../../runtime/protocol/errors.ts';
 import { parse, type Schema } from '../../runtime/protocol/schema.ts';
 
-export const misused = (detail: string): never => refuse('bad-usage', detail);
+export const misused = (detail: string, next?: string): never => refuse('bad-usage', detail, next);
 
 /** A schema's refusal, told as one of the command line. */
-export const word = <T>(schema: Schema<T>, input: unknown, flag: string): T => {
+export const word = <T>(schema: Schema<T>, input: unknown, flag: string, next?: string): T => {
   try {
     return parse(schema, input, flag);
   } catch (thrown) {
-    return misused(asLichenError(thrown).detail);
+    return misused(asLichenError(thrown).detail, next);
   }
 };
 

@@ -1,6 +1,6 @@
 /** Entries that tenants, publishers and owners sign: what is offered as software, wanted, paid for, and lent. */
 import { type Bytes, compare, equal, hex } from '../../runtime/protocol/bytes.ts';
-import { asLichenError, type LichenError, refuse } from '../../runtime/protocol/errors.ts';
+import { asLichenError, type LichenError, refuse, unadmitted } from '../../runtime/protocol/errors.ts';
 import { fingerprint } from '../../runtime/protocol/ids.ts';
 import { payloadOf, type Sealed, unseal } from '../../runtime/protocol/noun.ts';
 import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
@@ -20,7 +20,7 @@ export const supersedes = ([number, hash]: [number, Bytes], [held, heldHash]: [n
 export const checkTenant = (rows: Rows, context: Context, tenant: string, signer: Bytes): void => {
   if (fingerprint(context.crypto, signer) !== tenant) refuse('wrong-signer', 'the tenant it names did not sign it');
   if (isRevoked(rows, context, signer)) refuse('revoked-key', `tenant ${tenant}`);
-  if (parties.get(rows, 'tenant', tenant) === null) refuse('unknown-key', `tenant ${tenant} has not been admitted here`);
+  if (parties.get(rows, 'tenant', tenant) === null) throw unadmitted(`tenant ${tenant} has not been admitted here`);
 };
 
 export const openManifest = (rows: Rows, context: Context, body: Bytes): Sealed<Manifest> => {

@@ -1,6 +1,6 @@
 /** Who may open a session, by the key that TLS has shown. Read-only: it looks at what is committed. */
 import { type Bytes, equal } from '../../runtime/protocol/bytes.ts';
-import { LichenError } from '../../runtime/protocol/errors.ts';
+import { LichenError, unadmitted } from '../../runtime/protocol/errors.ts';
 import { fingerprint } from '../../runtime/protocol/ids.ts';
 import type { Party } from '../../runtime/protocol/topics.ts';
 import type { Context, Rows } from '../core/context.ts';
@@ -25,9 +25,7 @@ export const admitSession = (
   if (objection !== null) return objection;
   if (party === 'tenant') {
     const tenant = fingerprint(context.crypto, key);
-    return parties.get(rows, 'tenant', tenant) === null
-      ? new LichenError('unknown-key', `tenant ${tenant} has not been admitted here`)
-      : { id: tenant };
+    return parties.get(rows, 'tenant', tenant) === null ? unadmitted(`tenant ${tenant} has not been admitted here`) : { id: tenant };
   }
   const board = id === null ? null : boards.get(rows, id);
   if (id === null || board === null) return new LichenError('not-paired', `board ${id ?? ''}`);

@@ -6,7 +6,9 @@ import type { Command } from 'commander';
 import { passphraseFor } from '../../runtime/adapters/passphrase.ts';
 import { openAnyKey } from '../../runtime/adapters/sealed-key.ts';
 import { hex } from '../../runtime/protocol/bytes.ts';
-import { refuse } from '../../runtime/protocol/errors.ts';
+import { asLichenError, refuse } from '../../runtime/protocol/errors.ts';
+import { plural } from '../../runtime/protocol/printable.ts';
+import { parse, publisherId } from '../../runtime/protocol/schema.ts';
 import { buildRelease } from './build.ts';
 import { manifestOf, unsignedManifestOf, writeBundle } from './bundle.ts';
 import type { Arch } from './debian.ts';
@@ -73,6 +75,14 @@ const sequenceOf = (text: string): number => {
 const archOf = (text: string | undefined): Arch | undefined =>
   text === undefined || text === 'x64' || text === 'arm64' ? text : refuse('bad-usage', `--arch is x64 or arm64, not "${text}"`);
 
+const publisherOf = (text: string): string => {
+  try {
+    return parse(publisherId, text, '--publisher');
+  } catch (thrown) {
+    return refuse('bad-usage', asLichenError(thrown).detail, '`lichen publisher id --root FILE...` prints it.');
+  }
+};
+
 interface Flags {
   key?: string;
   unsigned?: boolean;
@@ -85,7 +95,7 @@ interface Flags {
 }
 
 const sentence = ({ release, recipe, bytes, chunks, pages, seconds }: BuildReport, out: string): string =>
-  `${recipe} ${release}\n${bytes} bytes in ${chunks} chunks and ${pages} pages, ${seconds.toFixed(1)} s\nPush what is in ${out}.`;
+  `${recipe} ${release}\n${bytes} bytes in ${plural(chunks, 'chunk')} and ${plural(pages, 'page')}, ${seconds.toFixed(1)} s\nPush what is in ${out}.`;
 
 /** Adds `build` to the command `release`. `print` writes one text and a line's end to stdout. */
 export const registerReleaseBuild = (release: Command, print: (text: string) => void): void => {
@@ -110,7 +120,7 @@ export const registerReleaseBuild = (release: Command, print: (text: string) => 
       const report = await build({
         recipePath,
         keyPath: flags.key ?? null,
-        publisherId: flags.publisher,
+        publisherId: publisherOf(flags.publisher),
         sequence: sequenceOf(flags.sequence),
         outPath: flags.out,
         arch: archOf(flags.arch),

@@ -6,7 +6,7 @@
 import type { Duplex } from 'node:stream';
 import { MqttClient } from 'mqtt';
 import type { Bytes } from '../protocol/bytes.ts';
-import { LichenError } from '../protocol/errors.ts';
+import { LichenError, unadmitted } from '../protocol/errors.ts';
 import { encodeAs } from '../protocol/noun.ts';
 import { gone } from '../protocol/nouns/messages.ts';
 import { type Party, parseTopic, TOPICS, type TopicName, topicOf } from '../protocol/topics.ts';
@@ -45,8 +45,9 @@ const REFUSED: Record<number, LichenError> = {
 };
 
 /** CONNACK return codes (MQTT 3.1.1 §3.2.2.3) come as `code`; codes of sockets are words. */
-const reasonOf = (thrown: Error): LichenError => {
+const reasonOf = (thrown: Error, party: Party): LichenError => {
   const refused = 'code' in thrown && typeof thrown.code === 'number' ? REFUSED[thrown.code] : undefined;
+  if (party === 'tenant' && refused?.code === 'not-paired') return unadmitted('the gateway takes no tenant with this key');
   return refused ?? new LichenError('unavailable', thrown.message);
 };
 
@@ -68,7 +69,7 @@ export class MqttSession {
     this.#client = this.#connect();
     this.#client.once('connect', () => this.#subscribe());
     this.#client.on('message', (address, payload) => this.#message(address, payload));
-    this.#client.on('error', (thrown) => this.#fail(reasonOf(thrown)));
+    this.#client.on('error', (thrown) => this.#fail(reasonOf(thrown, options.party)));
     this.#client.once('close', () => this.#fail(new LichenError('unavailable', 'the gateway closed the connection')));
     this.#timer = setTimeout(() => this.#fail(new LichenError('unavailable', 'the gateway did not answer in time')), options.timeoutMs);
   }

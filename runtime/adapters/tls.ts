@@ -11,7 +11,7 @@ import type { Server, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect, createServer, type TLSSocket } from 'node:tls';
 import { type Bytes, equal } from '../protocol/bytes.ts';
-import { LichenError } from '../protocol/errors.ts';
+import { cannotListen, LichenError } from '../protocol/errors.ts';
 import type { Identity } from './certificate.ts';
 import { isWeakKey, SPKI_PREFIX } from './crypto.ts';
 
@@ -78,6 +78,10 @@ export const parseAddress = (address: string): { host: string; port: number } | 
 
 const messageOf = (thrown: Error): string => ('code' in thrown ? `${String(thrown.code)}: ${thrown.message}` : thrown.message);
 
+/** What OpenSSL says when the first bytes are no record of TLS, by how much of a text it has read. */
+const PLAIN: ReadonlySet<string> = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG', 'ERR_SSL_HTTP_REQUEST']);
+const NO_TLS = 'No TLS is spoken there: is this the port of the API? The one for MQTT is that of `lichen gateway run --listen`.';
+
 /** Why this connection must not be used, though TLS has been agreed on; null: it may. */
 const objection = (socket: TLSSocket, options: DialOptions): LichenError | null => {
   const key = keyOf(socket.getPeerX509Certificate());
@@ -116,7 +120,9 @@ export const dial: Dial = (options, done) => {
   };
   socket.setNoDelay(true);
   socket.on('error', (thrown) => {
-    const refusedAlpn = 'code' in thrown && thrown.code === 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL';
+    const code = 'code' in thrown ? String(thrown.code) : '';
+    if (PLAIN.has(code)) return answer(new LichenError('unavailable', `${address} answers without TLS`, NO_TLS));
+    const refusedAlpn = code === 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL';
     answer(new LichenError(refusedAlpn ? 'version-unsupported' : 'unavailable', `${address}: ${messageOf(thrown)}`));
   });
   socket.once('close', () => answer(new LichenError('unavailable', `${address} closed the connection`)));
@@ -175,14 +181,14 @@ const onSecure = (socket: TLSSocket, options: ListenOptions): void => {
 
 const listenOn = (server: Server, { host, port }: ListenOptions): Promise<number> =>
   new Promise((resolve, reject) => {
-    server.once('error', (thrown) => reject(new LichenError('unavailable', `cannot listen on ${host}:${port}: ${messageOf(thrown)}`)));
+    server.once('error', (thrown) => reject(cannotListen(`${host}:${port}`, thrown, '--listen')));
     server.listen(port, host, () => {
       const bound = server.address();
       resolve(typeof bound === 'object' && bound !== null ? bound.port : port);
     });
   });
 
-/** Error: `unavailable` when the address cannot be bound. */
+/** Error: `cannot-listen` when the address cannot be bound. */
 export const listen = async (options: ListenOptions): Promise<Listening> => {
   const sockets = new Set<Socket>();
   const server = createServer({

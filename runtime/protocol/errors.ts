@@ -106,7 +106,7 @@ export const ERRORS = {
     77,
     401,
     "This door asks for the operator's token.",
-    "Set LICHEN_TOKEN to the contents of the gateway's admin.token.",
+    "Give `--token-file DIR/admin.token` of the gateway's folder, or set LICHEN_TOKEN to what is in it.",
   ),
   'foreign-topic': row(77, 403, 'The topic does not belong to this client.', 'Publish and subscribe below your own name only.'),
   'pin-mismatch': row(
@@ -119,7 +119,7 @@ export const ERRORS = {
   // State.
   'not-found': row(66, 404, 'There is nothing under that name.', 'List what there is, or check the name.'),
   'missing-content': row(66, 409, 'Content that the release names has not arrived.', 'Push the missing pieces that the detail lists.'),
-  conflict: row(75, 409, 'The state changed meanwhile.', 'Try again.'),
+  conflict: row(75, 409, 'Another one holds this, or has changed it meanwhile.', 'Try again.'),
   'no-room': row(69, 409, 'No board has room for the request.', 'Lower the limits or the filter, or pair another board.'),
   'not-offered': row(69, 409, 'What is asked for is not offered here.', 'See `lichen doctor` for what the boards can enforce.'),
   'not-shared': row(
@@ -134,6 +134,7 @@ export const ERRORS = {
     'The board has no owner binding, or its tier is not payable.',
     'The owner signs a binding: `lichen board bind`.',
   ),
+  'cannot-listen': row(69, 503, 'The port cannot be opened.', 'Choose another address or port.'),
   unavailable: row(69, 503, 'The other side cannot be reached.', 'Check the address and the network, then try again.'),
   'old-node': row(
     78,
@@ -167,6 +168,30 @@ export class LichenError extends Error {
 
 export const refuse = (code: ErrorCode, detail: string, next?: string): never => {
   throw new LichenError(code, detail, next);
+};
+
+/** Of a tenant's key; only an operator can mend that. */
+export const unadmitted = (detail: string): LichenError =>
+  new LichenError('unknown-key', detail, "The gateway's operator admits the tenant: `lichen tenant admit --key KEY --name NAME`.");
+
+/** `flag`: by which another port is chosen. */
+export const cannotListen = (at: string, thrown: Error, flag: string): LichenError => {
+  const code = 'code' in thrown ? String(thrown.code) : thrown.message;
+  if (code === 'EADDRINUSE')
+    return new LichenError(
+      'cannot-listen',
+      `something listens on ${at} already`,
+      `\`ss -ltnp\` tells what; stop it, or choose another port with ${flag}.`,
+    );
+  if (code === 'EACCES')
+    return new LichenError('cannot-listen', `this user may not listen on ${at}`, `Choose a port from 1024 on with ${flag}.`);
+  if (code === 'EADDRNOTAVAIL')
+    return new LichenError(
+      'cannot-listen',
+      `this machine has no such address as in ${at}`,
+      `\`ip addr\` shows those it has; choose one with ${flag}.`,
+    );
+  return new LichenError('cannot-listen', `${at}: ${code}`);
 };
 
 /** What a person or a program is told: what, why, what next. */

@@ -70,12 +70,12 @@ const schemaAt = (depth: number): Schema<JsonSchema> =>
         issue.expected === 'never' ? `the keyword ${String(issue.input)} is not taken here` : 'expected a schema',
       );
 
-export const parseJson = (text: string, maxBytes: number, code: ErrorCode, what: string): Json => {
+export const parseJson = (text: string, maxBytes: number, code: ErrorCode, what: string, otherwise = 'is not JSON'): Json => {
   if (utf8(text).length > maxBytes) refuse(code, `${what} has more than ${maxBytes} bytes`);
   try {
     return JSON.parse(text);
   } catch {
-    return refuse(code, `${what} is not JSON`);
+    return refuse(code, `${what} ${otherwise}`);
   }
 };
 

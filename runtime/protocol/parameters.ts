@@ -20,6 +20,15 @@ export type Takes = Pick<Manifest, 'parameters' | 'parameterSchema'>;
 
 const ANY: JsonSchema = {};
 
+/** As it is typed. */
+const SUCH: Record<string, string> = {
+  integer: ', such as 5',
+  number: ', such as 5',
+  boolean: ', which is true or false',
+  array: ', such as [1, 2]',
+  object: ', such as {"a": 1}',
+};
+
 export const schemaOf = ({ parameterSchema }: Takes): JsonSchema | null =>
   parameterSchema === undefined ? null : parseJsonSchema(parameterSchema, 'the schema of the parameters');
 
@@ -28,8 +37,12 @@ const declared = (manifest: Takes, schema: JsonSchema | null): string[] => [
   ...new Set([...Object.keys(manifest.parameters), ...Object.keys(schema?.properties ?? {})]),
 ];
 
-const typed = (name: string, text: string, { type }: JsonSchema): Json =>
-  type === undefined || type === 'string' ? text : parseJson(text, LIMITS.textBytes, 'bad-parameter', `parameter ${name} (${text})`);
+const typed = (name: string, text: string, { type }: JsonSchema): Json => {
+  if (type === undefined || type === 'string') return text;
+  const types = [type].flat();
+  const wanted = `is no ${types.join(' or ')}${types.map((one) => SUCH[one] ?? '').join('')}`;
+  return parseJson(text, LIMITS.textBytes, 'bad-parameter', `parameter ${name} (${text})`, wanted);
+};
 
 const typedAll = (texts: Texts, schema: JsonSchema | null): { [name: string]: Json } =>
   Object.fromEntries(

@@ -1,4 +1,4 @@
-/** Text of strangers on its way to a terminal. */
+/** Text on its way to a terminal. */
 
 /** What a terminal obeys, and what turns the order of letters around: C0 but tab and line feed, DEL, C1, Unicode's bidi controls. */
 const OBEYED = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
@@ -10,3 +10,5 @@ const spelled = (character: string): string => {
 
 /** Spells out what would be obeyed; done twice it changes nothing more. */
 export const printable = (text: string): string => text.replace(OBEYED, spelled);
+
+export const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;

@@ -151,7 +151,7 @@ test("a tenant's key is revoked: its session ends, and what it signs is refused 
   await gateway.accepts(next(federation, { revoked: [tenant.key] }).document);
   expect((await refusal(door.push(requestOf('after', release.hash).document))).code).toBe('unavailable');
   await gateway.journalled('revoked-key', new RegExp(tenant.id), mark);
-  expect((await refusal(gateway.mqtt())).code).toBe('not-paired');
+  expect((await refusal(gateway.mqtt())).code).toBe('unknown-key');
   await refusedPush(gateway, requestOf('after', release.hash).document, 'revoked-key', new RegExp(tenant.id));
 });
 

@@ -208,8 +208,14 @@ describe('run', () => {
   });
 
   test.each([
-    [['run', 'fist-day'], 'did you mean first-day?'],
-    [['run', 'small.yam'], 'there is no scenario small.yam'],
+    ['fist-day', 'did you mean first-day?'],
+    ['small.yam', 'there is no scenario small.yam'],
+  ])('%s is not there', async (name, why) => {
+    const { refused } = await sim('run', name);
+    expect(refused).toMatchObject({ code: 'not-found', detail: expect.stringContaining(why), next: expect.stringContaining('sim list') });
+  });
+
+  test.each([
     [['run', 'small.yaml', '--seed', 'x'], '--seed is a whole number'],
     [['run', 'small.yaml', '--seeds', '0'], '--seeds is a whole number from 1'],
     [['run', 'small.yaml', '--tier', 'c'], '--tier is a or b'],

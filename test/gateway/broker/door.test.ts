@@ -182,5 +182,8 @@ test('closing ends every connection', async () => {
 
 test('an address that is taken is an error, not a crash', async () => {
   await open();
-  await expect(World.open({ port: world.door.port })).rejects.toMatchObject({ code: 'unavailable' });
+  await expect(World.open({ port: world.door.port })).rejects.toMatchObject({
+    ...{ code: 'cannot-listen', detail: `something listens on 127.0.0.1:${world.door.port} already` },
+    next: expect.stringMatching(/ss -ltnp.*--listen/),
+  });
 });

@@ -39,7 +39,7 @@ const STACK = /^\s+at .*[:(]\d+:\d+\)?$|node:internal|\.ts:\d+/m;
 
 export const lichen = async (args: string[], { cwd, env }: Place = {}): Promise<Ran> => {
   const ran = await new Promise<Ran>((resolve) => {
-    execFile(process.execPath, [entry, ...args], { cwd, env: environment(env), timeout: 15_000 }, (error, stdout, stderr) => {
+    execFile(process.execPath, [entry, ...args], { cwd, env: environment(env), timeout: 50_000 }, (error, stdout, stderr) => {
       resolve({ status: error === null ? 0 : typeof error.code === 'number' ? error.code : 255, stdout, stderr });
     });
   });
@@ -95,7 +95,7 @@ const runInside = async (args: string[], { cwd, env = {} }: Place): Promise<Ran>
 let last: Promise<unknown> = Promise.resolve();
 
 /** One after another: they share a working directory, an environment and two streams. */
-const inside = (args: string[], place: Place): Promise<Ran> => {
+export const inside = (args: string[], place: Place): Promise<Ran> => {
   const run = last.then(() => runInside(args, place));
   last = run.catch(() => {});
   return run;

@@ -105,6 +105,9 @@ test('refusals: too long, unknown tenant, another gateway', async () => {
   const largest = new Uint8Array(LIMITS.packetBytes - (1 + 3 + 2 + topicOf('push', tenant.id).length + 2));
   expect(await push.push(largest)).toEqual(answerTo(largest));
   expect((await refusal(push.push(new Uint8Array(largest.length + 1)))).code).toBe('too-large');
-  expect((await refusal(open({ seed: new Uint8Array(32).fill(9) }))).code).toBe('not-paired');
+  expect(await refusal(open({ seed: new Uint8Array(32).fill(9) }))).toMatchObject({
+    code: 'unknown-key',
+    next: expect.stringContaining('lichen tenant admit'),
+  });
   expect((await refusal(open({ gatewayKey: tenant.signer.publicKey }))).code).toBe('pin-mismatch');
 });

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { lichen, refused, told } from './command.ts';
+import { inside, lichen, refused, told } from './command.ts';
 
 describe('without a gateway', () => {
   let directory: string;
@@ -38,6 +38,45 @@ describe('without a gateway', () => {
     expect(whys[8]).toContain("'--key <key>'");
   });
 
+  test('the next step after a slip is the help of what was called, named once', async () => {
+    const next = async (...args: string[]): Promise<string> => {
+      const { status, stderr } = await inside(args, place);
+      expect({ args, status }).toEqual({ args, status: 64 });
+      expect(stderr.split('--help').length, args.join(' ')).toBe(2);
+      return stderr.trimEnd().split('\n').at(-1) ?? '';
+    };
+    expect(await next('bord', 'list')).toBe('`lichen --help` shows what there is.');
+    expect(await next('board', 'lst')).toBe('`lichen board --help` shows what there is.');
+    expect(await next('key', 'show')).toBe('`lichen key show --help` shows what there is.');
+    expect(await next('status', '--api', 'nonsense')).toBe('`lichen status --help` shows what there is.');
+  });
+
+  test('what was typed is said as it was typed', async () => {
+    const { stderr } = await inside(['release', 'push', 'folder'], place);
+    expect(stderr).toContain(' folder holds no 000000-manifest.cose');
+  });
+
+  test('a step that is known better than by its kind is said', async () => {
+    const nextOf = async (...args: string[]): Promise<string> => (await inside(args, place)).stderr.trimEnd().split('\n').at(-1) ?? '';
+    writeFileSync(join(directory, 'open.key'), new Uint8Array(32), { mode: 0o644 });
+    expect(await nextOf('key', 'show', 'open.key')).toContain('chmod 600 open.key');
+    expect(await nextOf('invoice', 'close')).toContain('--token-file DIR/admin.token');
+    expect(await nextOf('board', 'update', '--all', '--owner-key', 'tenant.key', '--publisher', 'NOTANID')).toContain(
+      'lichen publisher id',
+    );
+    const build = ['release', 'build', 'folder', '--unsigned', '--sequence', '1', '--out', 'none', '--publisher'];
+    expect(await nextOf(...build, 'NOTANID')).toContain('lichen publisher id');
+  });
+
+  test('a gateway that is named without its address is told that it lacks one', async () => {
+    const init = ['operator', 'init', '--root', 'root-1.key', '--name', 'x', '--out', 'none.cose', '--gateway'];
+    const lacks = (entry: string) => refused('bad-usage', 64, [...init, entry], place);
+    expect(await lacks('name=alpha,region=north,key=tenant.key')).toContain('lacks address=HOST:PORT');
+    expect(await lacks('region=north,key=tenant.key,address=a.example:1')).toContain('lacks name=NAME');
+    expect(await lacks('name=alpha,key=tenant.key,address=a.example:1')).toContain('lacks region=NAME');
+    expect(await lacks('name=alpha,region=north,address=a.example:1')).toContain('lacks key=');
+  });
+
   test('who cannot be reached, what is not there, what is no key', async () => {
     const [unreachable, missing] = await Promise.all([
       refused('unavailable', 69, ['board', 'list'], place),
@@ -69,6 +108,10 @@ describe('without a gateway', () => {
     expect(await told(['operator', 'id', ...roots, '--threshold', '2'], place)).toEqual({ operator: first.operator });
     // Made again it is the same document; another one does not take its place.
     expect(await told(init, place)).toEqual(first);
+    const onFolder = async (data: string): Promise<string> =>
+      (await inside(['gateway', 'run', '--operator', 'operator-1.cose', '--data', data], place)).stderr;
+    expect(await onFolder('nodir')).toMatch(/There is no folder nodir\.\n.*lichen key new nodir\/gateway\.key/);
+    expect(await onFolder('folder')).toMatch(/There is no key folder\/gateway\.key\.\n.*lichen key new/);
     const next = (out: string, ...more: string[]) => ['operator', 'next', 'operator-1.cose', '--out', out, ...more];
     const [second] = await Promise.all([
       told(

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Check } from '../../../gateway/cli/machine.ts';
-import { lastJson, lichen, refused, type Service, serve, told } from './command.ts';
+import { inside, lastJson, lichen, refused, type Service, serve, told } from './command.ts';
 import { PaperBoard } from './paper-board.ts';
 
 const RECIPE = `name: echo
@@ -218,6 +218,12 @@ describe('a federation of one', () => {
     });
     expect(await told(['request', 'list'], place)).toEqual([]);
     const why = await refused('not-found', 66, ['request', 'push', 'museum.request'], place);
+    const bad = ['request', 'make', '--tenant-key', 'tenant.key', '--release', String(known.release), '--name', 'bad', '--sequence', '1'];
+    await told([...bad, '--cap', '5', '--currency', 'EUR', '--param', 'door=1', '--out', 'bad.request'], place);
+    const unlike = await inside(['request', 'push', 'bad.request.voucher', 'bad.request'], place);
+    expect(unlike).toMatchObject({ status: 65, stderr: expect.stringContaining('bad.request: parameter door is not declared') });
+    // Nor was the voucher sent.
+    expect(unlike.stderr).not.toContain('accepted');
     expect(why).toContain('voucher');
     const mqtt = [
       '--mqtt',
@@ -282,7 +288,7 @@ describe('a federation of one', () => {
       refused('not-found', 66, [...push('unknown'), ...mqtt('tenant.key')], place),
       refused('unknown-key', 77, push('stranger'), place),
       refused('bad-parameter', 65, push('colour'), place),
-      refused('not-paired', 77, [...push('stranger'), ...mqtt('stranger.key')], place),
+      refused('unknown-key', 77, [...push('stranger'), ...mqtt('stranger.key')], place),
       refused('pin-mismatch', 77, [...push('colour'), ...mqtt('tenant.key').with(3, known['tenant.key public']!)], place),
     ]);
     expect(http).toContain(`release ${'ab'.repeat(32)} is not known here`);

@@ -106,7 +106,7 @@ describe('a request', () => {
     const node = fresh().accept(release.document);
     const asks = (parameters: Record<string, string>) => signedRequest({ release: release.release, parameters }).body;
     refused(node, asks({ port: '9001' }), 'bad-parameter', 'port: ');
-    refused(node, asks({ port: 'x' }), 'bad-parameter', 'parameter port (x) is not JSON');
+    refused(node, asks({ port: 'x' }), 'bad-parameter', 'parameter port (x) is no integer, such as 5');
     refused(node, asks({}), 'bad-parameter', 'port');
     expect(node.push(asks({ port: '9000' })).ok).toBe(true);
     expect(node.json('requests')).toMatchObject([{ refused: '' }]);

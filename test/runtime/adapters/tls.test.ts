@@ -1,4 +1,5 @@
 /** The TLS port's two ends: what is pinned, what is refused, and that nothing is written before. */
+import { createServer as createHttp } from 'node:http';
 import { createServer as createTcp, type Server } from 'node:net';
 import { createServer as createTls } from 'node:tls';
 import fc from 'fast-check';
@@ -146,6 +147,14 @@ test('a server that speaks TLS 1.2 only is refused', async () => {
   const failed = new Promise((resolve) => listening.once('tlsClientError', resolve));
   expect(await to(await bound(listening))).toMatchObject({ code: 'unavailable', detail: expect.stringMatching(/PROTOCOL_VERSION/i) });
   await failed;
+});
+
+test('a server that speaks no TLS, such as the API, is told to be one', async () => {
+  const port = await bound(createHttp((_request, response) => response.end()));
+  expect(await to(port)).toMatchObject({
+    ...{ code: 'unavailable', detail: expect.stringContaining('answers without TLS') },
+    next: expect.stringContaining('is this the port of the API?'),
+  });
 });
 
 test.each([

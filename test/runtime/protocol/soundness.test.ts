@@ -103,7 +103,7 @@ describe('parameters [instances-3]', () => {
     ['one that is required is missing', {}, 'topics'],
     ['one is over its bound', { topics: '[]', port: '65536' }, 'port'],
     ['one is of another type', { topics: '[]', port: '"80"' }, 'port'],
-    ['one is no JSON', { topics: '[]', loud: 'yes' }, 'parameter loud (yes) is not JSON'],
+    ['one is no JSON', { topics: '[]', loud: 'yes' }, 'parameter loud (yes) is no boolean, which is true or false'],
     ['one is too long', { topics: '[]', name: 'abcdef' }, 'name'],
     ['an item is not what it should be', { topics: '["a b"]' }, 'topics/0'],
     [
