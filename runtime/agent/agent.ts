@@ -61,6 +61,7 @@ import {
   welcome,
 } from './session.ts';
 import { shareMoments, tellSharesAnew, tickShares } from './shares.ts';
+import { stayInBoot } from './staying.ts';
 import { stuck, unlessStuck } from './stuck.ts';
 import { sweepForRoom, sweepIdle, sweepLater, sweepMoments } from './sweeping.ts';
 import { armed, slotKept, slotLeft, slotsRefused, slotsSurveyed, systemMoments, tickSystem } from './system.ts';
@@ -170,6 +171,7 @@ const decide = (work: Work, board: Board, event: Event, now: Instant): void => {
         runs.put(work, freshRun('unknown'), key);
         // A store of before knows of it there alone.
         noteObeyed(work, value.lease.request, value.sequence);
+        stayInBoot(work, board, key, value, now);
         for (const { share, sequence } of value.shares) noteShare(work, share, sequence);
       }
       beginBoot(work, board);

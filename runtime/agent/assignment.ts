@@ -74,9 +74,14 @@ const endUnlisted = (work: Work, listed: Lease[], now: Instant): void => {
   const ids = new Set<string>(listed.map(({ lease }) => lease));
   for (const { key, value: instance } of instances.all(work)) {
     if (ids.has(key)) continue;
-    const since = listed.some((lease) => isUpdateOf(lease, instance.lease)) ? (instance.supersededMonoMs ?? Math.round(now.monoMs)) : null;
-    if (instance.wanted !== 'gone' || since !== instance.supersededMonoMs)
-      instances.put(work, { ...instance, wanted: 'gone', supersededMonoMs: since }, key);
+    const { wanted, supersededMonoMs } = instance;
+    // What its tenant had stopped, or what was to end already, does not begin again for that.
+    const stands = wanted === 'started' || wanted === 'unknown' || supersededMonoMs !== null;
+    const isUpdated = stands && listed.some((lease) => isUpdateOf(lease, instance.lease));
+    const since = isUpdated ? (supersededMonoMs ?? Math.round(now.monoMs)) : null;
+    // A request that was on its way asks nothing of it any more.
+    if (wanted !== 'gone' || since !== supersededMonoMs)
+      instances.put(work, { ...instance, asked: null, wanted: 'gone', supersededMonoMs: since }, key);
   }
 };
 

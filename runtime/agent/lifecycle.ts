@@ -47,7 +47,9 @@ const patch = (work: Work, id: string, change: Partial<Run>): void => {
 
 /** Asks for the next step of every instance; a reason not to run one is kept with it and told in the report. */
 export const advanceAll = (work: Work, board: Board, now: Instant): void => {
-  for (const { key: id, value } of instances.all(work)) {
+  // One content at a time is on its way: what is here already, and runs again with it, is not to wait for what may take long.
+  const [opened, others] = [true, false].map((is) => instances.all(work).filter(({ value }) => value.opened === is));
+  for (const { key: id, value } of [...(opened ?? []), ...(others ?? [])]) {
     try {
       const obedient = obey(work, board, id, value, digestFor(work, board), now);
       advanceOne(work, board, id, heed(work, board, id, obedient, now), now);
@@ -76,16 +78,19 @@ export const advanceMoments = (work: Work, board: Board, now: Instant): number[]
   ...stayMoments(work, now),
 ];
 
-const factsOf = (work: Work, board: Board, id: string, instance: Instance, run: Run, now: Instant): Facts => ({
-  verified: isVerified(work, board, instance, run),
-  held: isHeld(work, id, instance, now),
-  content: contents.get(work, hex(releaseOf(instance))),
-  reloads: manifests.get(work, id)?.reload !== undefined,
-  isOther: isOther(instance),
-  holdsOff: staysFor(work, id, instance, run, now),
-  waits: instances.all(work).some(({ value }) => value.wanted === 'gone' && follows(instance.lease, value.lease)),
-  parts: isParting(work),
-});
+const factsOf = (work: Work, board: Board, id: string, instance: Instance, run: Run, now: Instant): Facts => {
+  const holdsOff = staysFor(work, id, instance, run, now);
+  return {
+    verified: isVerified(work, board, instance, run, holdsOff),
+    held: isHeld(work, id, instance, now),
+    content: contents.get(work, hex(releaseOf(instance))),
+    reloads: manifests.get(work, id)?.reload !== undefined,
+    isOther: isOther(instance),
+    holdsOff,
+    waits: instances.all(work).some(({ value }) => value.wanted === 'gone' && follows(instance.lease, value.lease)),
+    parts: isParting(work),
+  };
+};
 
 /** Steps that only write rows are followed by the next at once: all of them are committed before any effect leaves. */
 const advanceOne = (work: Work, board: Board, id: string, first: Instance, now: Instant): void => {
@@ -103,9 +108,9 @@ const advanceOne = (work: Work, board: Board, id: string, first: Instance, now: 
   }
 };
 
-/** Throws why it may not run: once, and not when it is on its way out anyway. */
-const isVerified = (work: Work, board: Board, instance: Instance, { error }: Run): boolean =>
-  instance.wanted === 'gone' ||
+/** Throws why it may not run: once, and not when it is on its way out anyway, or runs until it is. */
+const isVerified = (work: Work, board: Board, instance: Instance, { error, process }: Run, holdsOff: boolean): boolean =>
+  (instance.wanted === 'gone' && (!holdsOff || process === 'running')) ||
   (error === '' && documents.get(work, hex(instance.request)) !== null && manifestFor(work, board, leaseToRun(instance)) !== null);
 
 /** Its request may have been obeyed before its release was known: what that says of its parameters comes to light now. */
@@ -164,7 +169,8 @@ const STEPS: Record<Step, Act> = {
   close: (work, board, id, _instance, now) => record(work, board, id, 'close', now),
   remove: (work, _board, id, instance) => {
     patch(work, id, { process: 'removing', busy: true });
-    const isGone = instance.wanted === 'gone';
+    // What begins again under its lease finds its data.
+    const isGone = instance.wanted === 'gone' && (instance.closed || !instance.opened);
     const heir = isGone ? successorOf(work, instance) : null;
     const step = { kind: 'remove' as const, partition: id, data: isGone };
     work.emit({ kind: 'partition', step: heir === null ? step : { ...step, heir: heir.key } });

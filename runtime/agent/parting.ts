@@ -16,8 +16,8 @@ export const partsSoon = (work: Work): boolean => partings.get(work, ONE) !== nu
 const heldOffUntil = (work: Work, sinceMonoMs: number): number | null => {
   const moments = instances.all(work).flatMap(({ key, value }) => {
     const run = runs.get(work, key);
-    const asIf = { ...value, supersededMonoMs: Math.round(sinceMonoMs) };
-    return (run === null ? null : holdsOffUntil(asIf, run, manifests.get(work, key), value.holdMs)) ?? [];
+    const isUp = run?.process === 'running' && value.opened && !value.closed;
+    return (isUp ? holdsOffUntil(Math.round(sinceMonoMs), run, manifests.get(work, key), value.holdMs) : null) ?? [];
   });
   return moments.length === 0 ? null : Math.max(...moments);
 };

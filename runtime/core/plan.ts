@@ -25,7 +25,7 @@ export interface Facts {
   reloads: boolean;
   /** What runs is another release than is to run. */
   isOther: boolean;
-  /** It holds off an update, and may; or the update cannot begin yet. */
+  /** It is to go on though its lease is not listed any more: it holds off an update, and may; or the update cannot begin yet. */
   holdsOff: boolean;
   /** Its former lease on this board has not ended yet. */
   waits: boolean;
@@ -48,6 +48,12 @@ const renewing = (instance: Instance, run: Run, { reloads, isOther }: Facts, mon
   return monoMs >= run.retryMonoMs ? 'reload' : null;
 };
 
+/** Begins again should it have ended. What is newly wished is wished of what takes its place, unless it returns to the release before it. */
+const standing = (instance: Instance, run: Run, facts: Facts, monoMs: number): Step | null => {
+  if (run.process !== 'running') return starting(instance, run, facts, monoMs);
+  return facts.isOther ? stopping(run, monoMs) : null;
+};
+
 const starting = (instance: Instance, run: Run, facts: Facts, monoMs: number): Step | null => {
   const { verified, held, content, waits } = facts;
   if (run.error !== '') return null;
@@ -63,8 +69,9 @@ const starting = (instance: Instance, run: Run, facts: Facts, monoMs: number): S
 
 export const plan = (instance: Instance, run: Run, facts: Facts, monoMs: number): Step | null => {
   if (run.busy || run.process === 'unknown') return null;
-  if (facts.parts && instance.wanted !== 'gone') return run.process === 'running' ? stopping(run, monoMs) : null;
-  if (facts.holdsOff && facts.held && !instance.unpaid) return null;
+  const stands = facts.holdsOff && facts.held && !instance.unpaid;
+  if (facts.parts && (stands || instance.wanted !== 'gone')) return run.process === 'running' ? stopping(run, monoMs) : null;
+  if (stands) return standing(instance, run, facts, monoMs);
   // A close record is the last word on a lease, whoever lists it again.
   if (instance.wanted === 'gone' || instance.closed) return ending(instance, run, monoMs);
   if (!facts.held && run.process === 'running') return stopping(run, monoMs);

@@ -14,6 +14,7 @@ import {
   bytes,
   gatewayId,
   hash,
+  int,
   kept,
   leaseId,
   operatorId,
@@ -97,8 +98,8 @@ export const instanceSchema = v.strictObject({
   /** How often its tenant has let it begin anew, as far as is known and as far as it has. */
   bang: uint,
   banged: uint,
-  /** Since when another release is to take its place, while it runs; how long its tenant lets it hold that off. */
-  supersededMonoMs: v.nullable(uint),
+  /** Since when another release is to take its place, of what is to run until then; how long its tenant lets it hold that off. */
+  supersededMonoMs: v.nullable(int),
   holdMs: v.nullable(uint),
   /** When its tenant lets its release change; null: at any time. */
   windows: v.nullable(windows),

@@ -64,8 +64,9 @@ const passesFrom = ({ fallback }: Instance, run: Run): number | null => {
   return Math.max(run.startedMonoMs, ...states.map(({ sinceMonoMs }) => sinceMonoMs)) + fallback.bakeMs;
 };
 
-const isOnTrial = ({ fallback, trial, wanted, closed }: Instance): boolean =>
-  fallback !== null && trial === 'open' && wanted === 'started' && !closed;
+/** Also while what is to take its place is on its way: that may take long. */
+const isOnTrial = ({ fallback, trial, wanted, supersededMonoMs, closed }: Instance): boolean =>
+  fallback !== null && trial === 'open' && (wanted === 'started' || supersededMonoMs !== null) && !closed;
 
 /** `steady`: what was over before is not held against it any more. */
 export type Verdict = { kind: 'open' } | { kind: 'steady' } | { kind: 'passed' } | { kind: 'failed'; why: string };

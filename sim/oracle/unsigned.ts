@@ -1,5 +1,5 @@
 /** Promise 1: nothing runs that a publisher did not sign, a tenant did not request and a gateway did not assign. */
-import { type Bytes, fromHex, hex } from '../../runtime/protocol/bytes.ts';
+import { type Bytes, equal, fromHex, hex } from '../../runtime/protocol/bytes.ts';
 import { fingerprint } from '../../runtime/protocol/ids.ts';
 import { desiredNoun, type Lease } from '../../runtime/protocol/nouns/lease.ts';
 import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
@@ -54,6 +54,20 @@ const objectToRequest = (court: Court, lease: Lease, content: string, told: Told
   return isFilled ? null : ['ran-unsigned', `its arguments are not those of the release with the tenant's parameters: ${args.join(' ')}`];
 };
 
+/**
+ * Another release is assigned in its place and has not begun here: it may lack content, or wait for its time of the day, and
+ * until then the one before goes on, and begins again after a crash or a power cut (instances-16).
+ */
+const awaitsUpdate = (court: Court, board: BoardCase, { document, isClosed }: LeaseCase): boolean =>
+  document !== null &&
+  !isClosed &&
+  [...board.told].some(([id, { isListed, unwanted }]) => {
+    const { document: next, runs, firstSeq } = court.scene.lease(id);
+    if (next === null || !isListed || unwanted !== null || runs > 0 || firstSeq > 0) return false;
+    const isLater = next.request === document.request && next.index === document.index && next.term > document.term;
+    return isLater && !equal(next.release, document.release);
+  });
+
 const objectTo = (court: Court, board: BoardCase, found: LeaseCase, content: Bytes, args: string[]): Objection | null => {
   const told = board.told.get(found.id);
   const lease = found.document;
@@ -67,7 +81,8 @@ const objectTo = (court: Court, board: BoardCase, found: LeaseCase, content: Byt
   });
   if (hex(content) !== hex(lease.release) && !isNamed)
     return ['ran-other-release', `it ran ${hex(content)}, leased is ${hex(lease.release)}, and no request names it`];
-  if (told.unwanted !== null && !board.card.isCloned) {
+  const isAwaiting = told.unwanted === 'dropped' && awaitsUpdate(court, board, found);
+  if (told.unwanted !== null && !isAwaiting && !board.card.isCloned) {
     return told.unwanted === 'dropped'
       ? ['ran-unassigned', 'the board had long been told that it is not assigned any more']
       : ['ran-unrequested', 'the board had long been told that its tenant wants it stopped'];

@@ -132,6 +132,29 @@ describe('an update', () => {
     expect(next('running', { instance: { wanted: 'gone' }, holdsOff: true, held: false })).toBe('stop');
     expect(next('running', { instance: { wanted: 'gone', unpaid: true }, holdsOff: true })).toBe('stop');
   });
+
+  test('has what it waits for begin again, and only that whose lease holds and is not spent', () => {
+    const stands = { instance: { wanted: 'gone' as const }, holdsOff: true };
+    expect(next('stopped', stands)).toBe('remove');
+    expect(next('none', stands)).toBe('start');
+    expect(next('none', { ...stands, here: false })).toBe('fetch');
+    expect(next('none', { ...stands, verified: false })).toBe('verify');
+    expect(next('none', { ...stands, run: { retryMonoMs: 2000 } })).toBeNull();
+    expect(next('none', { ...stands, held: false })).toBe('close');
+    expect(next('none', { ...stands, instance: { wanted: 'gone', unpaid: true } })).toBe('close');
+  });
+
+  test('is no reason to tell what it waits for anything, but to return to the release before', () => {
+    const outdated = { instance: { wanted: 'gone' as const, given: 'one', wants: 'two', bang: 2 }, holdsOff: true };
+    expect(next('running', { ...outdated, reloads: true })).toBeNull();
+    expect(next('running', { ...outdated, isOther: true })).toBe('stop');
+  });
+
+  test('does not keep what it waits for from ending in good order before the machine starts anew', () => {
+    const stands = { instance: { wanted: 'gone' as const }, holdsOff: true, parts: true };
+    expect(next('running', stands)).toBe('stop');
+    for (const process of ['none', 'stopped'] as const) expect(next(process, stands)).toBeNull();
+  });
 });
 
 describe('the next step', () => {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { seal } from '../../../runtime/protocol/noun.ts';
+import type { Lease } from '../../../runtime/protocol/nouns/lease.ts';
 import { manifestNoun } from '../../../runtime/protocol/nouns/release.ts';
-import { requestIdOf } from '../../../runtime/protocol/nouns/request.ts';
+import { type Request, requestIdOf } from '../../../runtime/protocol/nouns/request.ts';
 import { publisherNoun } from '../../../runtime/protocol/nouns/trust.ts';
 import { keyOf, testCrypto } from '../../support/crypto.ts';
 import { fact, hashOf, request, signedRequest, TENANT } from '../../support/federation.ts';
@@ -72,6 +73,43 @@ describe('a program that may run', () => {
     longAfter(day, board);
     board.open(one);
     expect(day.found).toEqual([]);
+  });
+});
+
+describe('a program of which another release is to take the place', () => {
+  /** Long after both were told to the board. */
+  const superseded = (changes: Partial<Request> = {}, choice: Partial<Lease> = {}) => {
+    const { day, board, one } = morning();
+    day.sign(fact('manifest', seal(manifestNoun, { ...smallRelease().manifest, sequence: 9 }, keyOf('release key'))));
+    const release = hashOf(manifestNoun, { ...smallRelease().manifest, sequence: 9 });
+    const next = day.lease({ on: 'board 1', term: 2, release, ...choice });
+    board
+      .assign([one])
+      .open(one)
+      .assign([next], asked(day, { sequence: 2, release, ...changes }));
+    longAfter(day, board);
+    board.record(one).finish(one, 'power').power(false).power(true);
+    return { day, board, one, next };
+  };
+
+  it('may begin again until that has begun', () => {
+    const { day, board, one } = superseded();
+    board.begin(one);
+    expect(day.found).toEqual([]);
+  });
+
+  it.each<[string, () => ReturnType<typeof superseded>, (held: ReturnType<typeof superseded>) => void]>([
+    ['that was opened', superseded, ({ board, next }) => board.write(next, 'open')],
+    ['it was closed', superseded, ({ board, one }) => board.write(one, 'close')],
+    ['that is not assigned any more', superseded, ({ day, board }) => longAfter(day, board.assign([]))],
+    ['that is of another replica', () => superseded({ replicas: 2 }, { index: 1 }), () => {}],
+    ['that is of a former term', () => superseded({}, { term: 1 }), () => {}],
+    ['its tenant wants it stopped', () => superseded({ state: 'stopped' }), () => {}],
+  ])('ran-unassigned: %s', (_name, make, happens) => {
+    const held = make();
+    happens(held);
+    held.board.begin(held.one);
+    expect(held.day.codes).toEqual(['ran-unassigned']);
   });
 });
 
