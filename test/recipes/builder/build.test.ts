@@ -413,7 +413,7 @@ describe('lichen release build', () => {
     ['--sequence', '1e999', /^bad-usage: /],
     ['--arch', 'mips', /^bad-usage: --arch is x64 or arm64, not "mips"$/],
     ['--key', '/nowhere/key', /^not-found: there is no key file /],
-    ['--publisher', 'me', /^bad-schema: /],
+    ['--publisher', 'me', /^bad-usage: --publisher: expected an id/],
   ])('refuses %s %s and writes nothing', async (flag, value, expected) => {
     const path = recipe(simple, { 'run.sh': '#!' });
     const flags = { '--key': keyFile(), '--publisher': PUBLISHER, '--sequence': '1', '--out': join(home, 'out'), [flag]: value };
