@@ -40,11 +40,11 @@ afterAll(async () => {
 });
 
 /** Refused at both doors with the same words, and no trace of it. */
-const refusedAtBothDoors = async (body: Bytes, code: ErrorCode, why: RegExp): Promise<void> => {
+const refusedAtBothDoors = async (body: Bytes, code: ErrorCode, why: RegExp, next?: string): Promise<void> => {
   const before = await gateway.state();
-  expect(await door.push(body)).toMatchObject(answered(code, why));
+  expect(await door.push(body)).toMatchObject(answered(code, why, next));
   const reply = await gateway.push(body);
-  expect(reply).toEqual({ status: ERRORS[code].http, body: { error: told(code, why) } });
+  expect(reply).toEqual({ status: ERRORS[code].http, body: { error: told(code, why, next) } });
   expect(await gateway.state()).toEqual(before);
 };
 
@@ -78,7 +78,8 @@ test('a request that its tenant did not sign [trust-1]', async () => {
 });
 
 test('a request of a tenant that was never admitted', async () => {
-  await refusedAtBothDoors(requestOf('stranger', release.hash, {}, stranger).document, 'unknown-key', /has not been admitted here/);
+  const { document } = requestOf('stranger', release.hash, {}, stranger);
+  await refusedAtBothDoors(document, 'unknown-key', /has not been admitted here/, expect.stringContaining('lichen tenant admit'));
 });
 
 test('a request paid for with the voucher of another', async () => {

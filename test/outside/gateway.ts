@@ -246,18 +246,18 @@ export class Gateway {
 /** Where the journal stands now. */
 export const journalMark = (): number => journal.length;
 
-/** What, why and what next, as the table has it. */
-export const told = (code: ErrorCode, why: RegExp): Told => ({
+/** What, why and what next, as the table has it unless more is known of it. */
+export const told = (code: ErrorCode, why: RegExp, next: string = ERRORS[code].next): Told => ({
   code,
   says: ERRORS[code].says,
   why: expect.stringMatching(why) as string,
-  next: ERRORS[code].next,
+  next,
 });
 
 /** The same over MQTT, whose answer says what and why in one text. */
-export const answered = (code: ErrorCode, why: RegExp): Partial<Answer> => ({
+export const answered = (code: ErrorCode, why: RegExp, next: string = ERRORS[code].next): Partial<Answer> => ({
   ok: false,
   code,
   why: expect.stringMatching(new RegExp(`^${ERRORS[code].says.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')} .*${why.source}`)) as string,
-  next: ERRORS[code].next,
+  next,
 });
