@@ -22,6 +22,7 @@ import {
   ownerId,
   positive,
   publicKey,
+  record,
   text,
   uint,
   wallMs,
@@ -153,9 +154,15 @@ export const releases = watched(
     if (manifests.get(rows, release)?.doc.image !== undefined) touchTelling(rows);
   },
 );
-/** Hash → the releases that wait for it, as what, and how long it is as a chunk. */
+/**
+ * Hash → the releases that wait for it, as what, and how long it is as a chunk: as the first one says, and `otherwise` as others do who
+ * say something else. Who is right shows when it comes.
+ */
 export const wanted = watched(
-  table('wanted', v.strictObject({ asPage: v.array(text), asChunk: v.array(text), bytes: uint })),
+  table(
+    'wanted',
+    v.strictObject({ asPage: v.array(text), asChunk: v.array(text), bytes: uint, otherwise: v.optional(record(text, uint)) }),
+  ),
   (rows, value) => value !== null && nothing.remove(rows, 'wanted'),
 );
 

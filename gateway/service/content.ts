@@ -12,19 +12,26 @@ import { blobs, counted, manifests, mentions, releases, wanted } from '../core/t
 import type { Service, Work } from './events.ts';
 import { asContent, type Came, hasRoom, keep, lengthOf, plainOf, stockOf } from './pieces.ts';
 
-const NOBODY: { asPage: string[]; asChunk: string[]; bytes: number } = { asPage: [], asChunk: [], bytes: 0 };
+type Waiting = NonNullable<ReturnType<typeof wanted.get>>;
+const NOBODY: Waiting = { asPage: [], asChunk: [], bytes: 0 };
 
-const waitingFor = (work: Work, key: string) => wanted.get(work, key) ?? NOBODY;
+const waitingFor = (work: Work, key: string): Waiting => wanted.get(work, key) ?? NOBODY;
+
+/** How long a release that waits for it says that it is. */
+const claimOf = ({ bytes, otherwise }: Waiting, release: string): number => otherwise?.[release] ?? bytes;
 
 const refsOf = (entries: Entry[]): ChunkRef[] => entries.flatMap((entry) => ('chunks' in entry ? entry.chunks : []));
 
-/** One content has one length, whoever names it. */
-const checkLengths = (work: Work, refs: ChunkRef[]): void => {
+/**
+ * One content has one length: the one that it has where it is held. Until it comes a release has to agree with itself alone. What
+ * strangers say proves nothing, and who said it first could keep the others' releases out.
+ */
+const checkLengths = (work: Work, release: string, refs: ChunkRef[]): void => {
   const seen = new Map<string, number>();
   for (const [hash, bytes] of refs) {
     const key = hex(hash);
     const row = waitingFor(work, key);
-    const known = seen.get(key) ?? lengthOf(work, key) ?? (row.asChunk.length > 0 ? row.bytes : bytes);
+    const known = seen.get(key) ?? lengthOf(work, key) ?? (row.asChunk.includes(release) ? claimOf(row, release) : bytes);
     if (known !== bytes) refuse('bad-schema', `chunk ${key} has ${known} bytes, the page says ${bytes}`);
     seen.set(key, bytes);
   }
@@ -45,6 +52,18 @@ const mentionChunks = (work: Work, release: string, page: string, refs: ChunkRef
   for (const [hash] of refs) mention(work, hex(hash));
 };
 
+/** The first one says how long it is, and after that only who says otherwise is written down. */
+const claiming = (row: Waiting, release: string, bytes: number): Waiting => {
+  if (row.asChunk.length === 0) return { asPage: row.asPage, asChunk: [release], bytes };
+  const claims = row.bytes === bytes ? {} : { otherwise: { ...row.otherwise, [release]: bytes } };
+  return { ...row, ...claims, asChunk: [...row.asChunk, release] };
+};
+
+const withoutClaim = ({ otherwise = {}, ...row }: Waiting, release: string): Waiting => {
+  const { [release]: _gone, ...left } = otherwise;
+  return Object.keys(left).length === 0 ? row : { ...row, otherwise: left };
+};
+
 /** What of it is not held yet, waited for from now on. */
 const wait = (work: Work, release: string, pages: Bytes[], refs: ChunkRef[]): Bytes[] => {
   const missing: Bytes[] = [];
@@ -52,7 +71,7 @@ const wait = (work: Work, release: string, pages: Bytes[], refs: ChunkRef[]): By
     const key = hex(hash);
     const row = waitingFor(work, key);
     if (blobs.get(work, key) !== null || row[as].includes(release)) return false;
-    wanted.put(work, { ...row, [as]: [...row[as], release], bytes: Math.max(row.bytes, bytes) }, key);
+    wanted.put(work, as === 'asPage' ? { ...row, asPage: [...row.asPage, release] } : claiming(row, release, bytes), key);
     missing.push(hash);
     return true;
   };
@@ -102,7 +121,7 @@ export const awaitRelease = (work: Work, service: Service, release: string): Byt
   const entries = isWhole ? entriesOf(manifest, pages) : pages.flatMap(openPage);
   if (isWhole) checkProgram(work, service, manifest, entries, null);
   const refs = refsOf(entries);
-  checkLengths(work, refs);
+  checkLengths(work, release, refs);
   mentionAll(work, service, release);
   return wait(work, release, manifest.pages, refs);
 };
@@ -115,7 +134,7 @@ export const forgetWanted = (work: Work, release: string): void => {
     const left = asPage.length + asChunk.length;
     if (left === value.asPage.length + value.asChunk.length) continue;
     if (left === 0) wanted.remove(work, key);
-    else wanted.put(work, { ...value, asPage, asChunk }, key);
+    else wanted.put(work, { ...withoutClaim(value, release), asPage, asChunk }, key);
   }
 };
 
@@ -139,7 +158,7 @@ const objectionTo = (check: () => void): LichenError | null => {
 };
 
 const checkPageOf = (work: Work, service: Service, release: string, page: Bytes): void => {
-  checkLengths(work, refsOf(openPage(page)));
+  checkLengths(work, release, refsOf(openPage(page)));
   const manifest = manifestOf(work, release);
   if (releases.get(work, release)?.missingPages !== 1) return;
   checkProgram(work, service, manifest, entriesOf(manifest, heldPages(work, service, manifest, page)), null);
@@ -164,7 +183,8 @@ const judge = (work: Work, service: Service, came: Came): Map<string, LichenErro
   };
   for (const release of row.asChunk) {
     check(release, () => {
-      if (plain.length !== row.bytes) refuse('bad-schema', `chunk ${key} has ${plain.length} bytes, a page says ${row.bytes}`);
+      const said = claimOf(row, release);
+      if (plain.length !== said) refuse('bad-schema', `chunk ${key} has ${plain.length} bytes, a page says ${said}`);
       checkLast(work, service, release, came);
     });
   }
