@@ -13,6 +13,7 @@ import { boardId, publisherId } from '../../runtime/protocol/schema.ts';
 import type { Board } from './answers.ts';
 import { type ApiFlags, openClient } from './client.ts';
 import { writeDocument } from './documents.ts';
+import { withoutEmpty } from './empty-waves.ts';
 import { readKey } from './keys.ts';
 import { brief, emit, type JsonFlag } from './output.ts';
 import { type Planned, planOf, planText } from './update-plan.ts';
@@ -28,6 +29,7 @@ interface UpdateFlags extends ApiFlags, JsonFlag {
   release?: string;
   end?: boolean;
   wave?: string[];
+  skipEmpty?: boolean;
   tolerate: string;
   bake: string;
   window?: string[];
@@ -94,7 +96,9 @@ const wavesOf = (flags: UpdateFlags, named: BoardId[], known: Board[]): Planned[
   const rollout = rolloutOf(flags.wave, flags.tolerate);
   if (rollout === undefined) return [{ who: 'at once', boards: named }];
   const labels = named.map((board) => known.find((row) => row.board === board)?.labels ?? []);
-  return takenIn(rollout.waves, labels).map(({ wave, members }) => ({
+  // A plan that is only shown shows that as well.
+  const { waves } = flags.dryRun === true ? rollout : withoutEmpty(rollout, labels, 'boards', flags.skipEmpty === true);
+  return takenIn(waves, labels).map(({ wave, members }) => ({
     who: waveText(wave),
     boards: members.flatMap((at) => named[at] ?? []),
   }));
@@ -182,6 +186,7 @@ export const registerUpdate = (noun: Command): void => {
     .option('--release <hex>', 'this one and no other; the same again has one that failed tried again')
     .option('--end', 'their system stays as it is')
     .option('--wave <who...>', 'whom each new image reaches first, one wave after the other: 1, 25% or label=NAME; then all others')
+    .option('--skip-empty', 'with --wave: leave out waves that take in nobody, instead of refusing them')
     .option('--tolerate <number>', 'with --wave: on how many boards it may fail before it reaches no more', '0')
     .option('--bake <duration>', 'with --wave: for how long a board has to do well with it before the next wave', '10m')
     .option('--window <time...>', 'when what was fetched may take the place of what runs, e.g. 01:00-04:30 (UTC)')

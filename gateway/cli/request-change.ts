@@ -1,8 +1,12 @@
 /** The next sequence of a request, signed and pushed; or, of a new release, what it would come to. */
 import type { Command } from 'commander';
+import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
+import { fingerprint, type TenantId } from '../../runtime/protocol/ids.ts';
 import { requestSchema } from '../../runtime/protocol/nouns/request.ts';
 import { openClient } from './client.ts';
+import { seenThrough } from './empty-waves.ts';
 import { forecastOf, forecastText } from './forecast.ts';
+import { readKey } from './keys.ts';
 import { emit, type JsonFlag } from './output.ts';
 import { type PushFlags, withPusher } from './push.ts';
 import { type Change, nextOf } from './request-make.ts';
@@ -22,6 +26,7 @@ export const change = async (name: string, by: Change, flags: PushFlags & JsonFl
 
 interface SetFlags extends PushFlags, JsonFlag {
   wave?: string[];
+  skipEmpty?: boolean;
   tolerate: string;
   window?: string[];
   anyTime?: boolean;
@@ -59,8 +64,19 @@ const dryRun = async (name: string, by: Change, flags: SetFlags): Promise<void> 
   emit(flags, { request, name, sequence: doc.sequence, state: doc.state, forecast: told }, () => forecastText(name, told, kbitPerS));
 };
 
-const set = (name: string, flags: SetFlags): Promise<void> =>
-  flags.dryRun === true ? dryRun(name, changeOf(flags), flags) : change(name, changeOf(flags), flags, { forecast: null });
+/** With no wave to which nobody belongs. */
+const withSeenWaves = async (name: string, by: Change, flags: SetFlags): Promise<Change> => {
+  const { update } = by;
+  if (update?.rollout === undefined) return by;
+  const tenant = fingerprint<TenantId>(nodeCrypto, readKey(keyFileOf(flags)).signer.publicKey);
+  const rollout = await seenThrough(update.rollout, openClient(flags), tenant, name, flags.skipEmpty === true);
+  return { ...by, update: { ...update, rollout } };
+};
+
+const set = async (name: string, flags: SetFlags): Promise<void> =>
+  flags.dryRun === true
+    ? dryRun(name, changeOf(flags), flags)
+    : change(name, await withSeenWaves(name, changeOf(flags), flags), flags, { forecast: null });
 
 export const addSet = (noun: Command): void => {
   addPush(
@@ -79,6 +95,7 @@ export const addSet = (noun: Command): void => {
     .option('--release <hex>', 'another release from now on')
     .option('--bake <duration>', 'with --release: for how long its promises have to hold', '1m')
     .option('--wave <who...>', 'with --release: whom it reaches first, one wave after the other: 1, 25% or label=NAME; then all others')
+    .option('--skip-empty', 'with --wave: leave out waves that take in nobody, instead of refusing them')
     .option('--tolerate <number>', 'with --wave: how many may fall back before all do', '0')
     .option('--window <time...>', 'when instances may be taken from one release to another, e.g. 01:00-04:30 (UTC)')
     .option('--any-time', 'at any time from now on')

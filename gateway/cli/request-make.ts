@@ -26,6 +26,7 @@ import type { StandingRequest } from './answers.ts';
 import { ANY_PRICE, makeRequest, makeVoucher } from './ceremony.ts';
 import { type ApiFlags, type Client, openClient } from './client.ts';
 import { readAs, writeDocument } from './documents.ts';
+import { seenThrough } from './empty-waves.ts';
 import { readKey } from './keys.ts';
 import { say } from './output.ts';
 import { ratesOf } from './rates.ts';
@@ -58,6 +59,7 @@ export interface MakeFlags extends ApiFlags {
   shares?: string;
   shareWith?: string[];
   wave?: string[];
+  skipEmpty?: boolean;
   tolerate: string;
   window?: string[];
   out?: string;
@@ -145,10 +147,17 @@ const sharingOf = ({ shares, shareWith = [] }: MakeFlags): { shares?: Sharing } 
 };
 
 /** Without a release to go on with there is nothing that those could run whom a wave has not reached. */
-const rolloutIn = ({ wave, tolerate, fallback: before }: MakeFlags): { rollout?: Rollout } => {
+const rolloutIn = ({ wave, tolerate, fallback: before }: MakeFlags): Rollout | undefined => {
   const made = rolloutOf(wave, tolerate);
   if (made !== undefined && before === undefined) misused('--wave needs --fallback HEX: the release of those that it has not reached');
-  return made === undefined ? {} : { rollout: made };
+  return made;
+};
+
+/** A gateway that is asked anyhow says which labels there are; else it stops in front of a wave to which nobody belongs. */
+const seenRollout = async (plan: Rollout | undefined, name: string, tenant: TenantId, flags: MakeFlags): Promise<{ rollout?: Rollout }> => {
+  const skips = flags.skipEmpty === true;
+  if (plan === undefined) return {};
+  return { rollout: flags.sequence === undefined || skips ? await seenThrough(plan, openClient(flags), tenant, name, skips) : plan };
 };
 
 /** All words are read before the gateway is asked and before anything is written. */
@@ -172,13 +181,13 @@ export const makeFiles = async (flags: MakeFlags): Promise<Made> => {
     ...(flags.publish && { publish: word(publishedPorts, numbers(pairs(flags.publish, '--publish'), '--publish'), '--publish') }),
     ...(flags.fallback !== undefined && { fallback: fallbackTo(hexBytes(flags.fallback, '--fallback'), flags.bake) }),
     ...sharingOf(flags),
-    ...rolloutIn(flags),
     ...(flags.window && { windows: windowsOf(flags.window) }),
     ...(flags.hold !== undefined && { holdMs: word(holdMs, duration(flags.hold, '--hold'), '--hold') }),
   };
+  const rollout = await seenRollout(rolloutIn(flags), terms.name, tenant, flags);
   const secrets = await secretsOf(flags, { tenant, name: terms.name, filter: terms.filter });
   const sequence = flags.sequence === undefined ? await nextSequence(flags, tenant) : wholeNumber(flags.sequence, '--sequence', 1);
-  const { document } = makeRequest(nodeCrypto, signer, { ...terms, ...secrets, sequence });
+  const { document } = makeRequest(nodeCrypto, signer, { ...terms, ...rollout, ...secrets, sequence });
   const out = flags.out ?? `${terms.name}-${sequence}.request`;
   const voucherFile = flags.voucher ?? `${out}.voucher`;
   if (payment.document !== null) writeDocument(voucherFile, payment.document, false);

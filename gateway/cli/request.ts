@@ -99,6 +99,7 @@ const addMakeOptions = (command: Command): Command =>
       '--wave <who...>',
       'with --fallback: whom the release reaches first, one wave after the other: 1, 25% or label=NAME; then all others',
     )
+    .option('--skip-empty', 'with --wave: leave out waves that take in nobody, instead of refusing them')
     .option('--tolerate <number>', 'with --wave: how many may fall back before all do', '0')
     .option(
       '--window <time...>',

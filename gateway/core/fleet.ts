@@ -41,7 +41,8 @@ const build = (rows: Rows, context: Context, { owner, publisher }: Upkeep, relea
   const waves = words.map(({ rollout }) => rollout.wave - 1);
   // Should they not agree, the strictest counts.
   const tolerated = Math.min(...words.map(({ rollout }) => rollout.tolerated));
-  const standing = standingIn(members, { waves, of: Math.max(...waves) + 1, tolerated }, ({ board }) => `board ${board}`);
+  // A wave is what boards are in it: one that nobody's word names any more is none.
+  const standing = standingIn(members, { waves, of: Math.max(...waves) + 1, tolerated, blank: null }, ({ board }) => `board ${board}`);
   return { boards: members, standing };
 };
 

@@ -1,6 +1,6 @@
 /** How far a request's release has come through its waves, for people: what it waits for, and what they can do. */
 import { LIMITS } from '../../runtime/protocol/limits.ts';
-import type { Request } from '../../runtime/protocol/nouns/request.ts';
+import type { Request, Wave } from '../../runtime/protocol/nouns/request.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { stillWanted } from '../core/holding.ts';
 import { awayMs } from '../core/homing.ts';
@@ -24,13 +24,20 @@ const stillToDo = (work: Work, service: Service, id: string, index: number, now:
   return `replica ${index} ${how}`;
 };
 
-const stateOf = ({ halted, awaited }: Standing): 'halted' | 'rolling' | 'done' => {
+/** `blank`: all of the waves before are through, and to the next one nobody belongs. */
+const stateOf = ({ halted, awaited, blank }: Standing): 'halted' | 'blank' | 'rolling' | 'done' => {
   if (halted !== null) return 'halted';
-  return awaited.length === 0 ? 'done' : 'rolling';
+  if (awaited.length > 0) return 'rolling';
+  return blank === null ? 'done' : 'blank';
 };
 
-const whyOf = (work: Work, service: Service, id: string, { awaited, halted }: Standing, now: Instant): string => {
+const isOf = (wave: Wave | undefined): string => (wave?.kind === 'label' ? `: no replica is on a board with label ${wave.label}` : '');
+
+const whyOf = (work: Work, service: Service, id: string, request: Request, standing: Standing, now: Instant): string => {
+  const { awaited, halted, blank } = standing;
   if (halted !== null) return halted;
+  if (awaited.length === 0 && blank !== null)
+    return `wave ${blank + 1} takes in nobody${isOf(request.rollout?.waves[blank])}`.slice(0, LIMITS.textBytes / 4);
   const named = awaited.slice(0, NAMED).map((index) => stillToDo(work, service, id, index, now));
   return [...named, ...(awaited.length > NAMED ? [`${awaited.length - NAMED} more`] : [])].join('; ').slice(0, LIMITS.textBytes / 4);
 };
@@ -38,6 +45,8 @@ const whyOf = (work: Work, service: Service, id: string, { awaited, halted }: St
 const NEXT = {
   halted: (name: string) =>
     `all are back at the release before; \`lichen request rollback ${name}\` leaves it at that, another release begins anew`,
+  blank: (name: string) =>
+    `give a board that one is on the label (\`lichen board bind --label\`), or name other waves: \`lichen request set ${name} --release HEX --wave\``,
   rolling: (name: string) => `nothing to do; \`lichen request rollback ${name}\` calls it off`,
   done: () => '',
 };
@@ -50,11 +59,11 @@ export const rolloutView = (work: Work, service: Service, id: string, request: R
   const state = stateOf(standing);
   return {
     plan: request.rollout,
-    state,
+    state: state === 'blank' ? ('rolling' as const) : state,
     /** From 1. */
-    wave: standing.open,
+    wave: Math.max(1, standing.open),
     of: standing.of,
-    why: whyOf(work, service, id, standing, now),
+    why: whyOf(work, service, id, request, standing, now),
     next: NEXT[state](request.name),
     replicas: members.map(({ index, trial, why }, at) => ({ index, wave: (standing.waves[at] ?? 0) + 1, trial, why })),
   };

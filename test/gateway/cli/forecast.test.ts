@@ -1,5 +1,5 @@
 /** What `request set --dry-run` says before anything is signed on: to whom when, how much to each by what runs there, at what price. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,10 +9,11 @@ import { openClient } from '../../../gateway/cli/client.ts';
 import { type Forecast, forecastOf, forecastText } from '../../../gateway/cli/forecast.ts';
 import { fromHex } from '../../../runtime/protocol/bytes.ts';
 import type { BoardId, GatewayId, LeaseId } from '../../../runtime/protocol/ids.ts';
-import { type Request, requestIdOf } from '../../../runtime/protocol/nouns/request.ts';
+import { unseal } from '../../../runtime/protocol/noun.ts';
+import { type Request, requestIdOf, requestNoun } from '../../../runtime/protocol/nouns/request.ts';
 import { testCrypto } from '../../support/crypto.ts';
 import { idOf, OWNER, PUBLISHER, request } from '../../support/federation.ts';
-import { told } from './command.ts';
+import { refused, told } from './command.ts';
 
 const [NEW, PRESENT, BEFORE, PARTLY] = ['a1', 'b2', 'c3', 'd4'].map((two) => two.repeat(32)) as [string, string, string, string];
 /** Of what a board that has the key would still be sent of the new one. */
@@ -148,5 +149,28 @@ describe('a forecast', () => {
     expect(made.forecast).toMatchObject({ release: NEW, before: PRESENT, bytesPerBoard: 1_500_000, minutes: 22 });
     expect(heard.length).toBeGreaterThan(4);
     expect(heard.filter((line) => !line.startsWith('GET '))).toEqual([]);
+  });
+
+  test('shows a wave that takes in nobody, which `request set` and `request make` refuse', async () => {
+    const key = ['--tenant-key', 'tenant.key', '--api', api];
+    const set = ['request', 'set', 'echo', '--release', NEW, '--wave', 'label=atic', ...key];
+    const shown = await told<{ forecast: Forecast }>([...set, '--dry-run'], { cwd: folder });
+    expect(shown.forecast.waves[0]).toMatchObject({ who: 'boards with label atic', replicas: [] });
+    expect(await refused('bad-usage', 64, set, { cwd: folder })).toContain('of 2 boards that echo is on none has that label');
+    const make = ['request', 'make', '--name', 'other', '--release', NEW, '--fallback', PRESENT, '--cap', '5', '--currency', 'EUR', ...key];
+    expect(await refused('bad-usage', 64, [...make, '--wave', 'label=atic'], { cwd: folder })).toContain('of 4 boards none');
+    await told(['key', 'new', 'owner.key'], { cwd: folder });
+    const boards = ['one', 'two'].map((name) => idOf<BoardId>(name));
+    const update = ['board', 'update', '--board', ...boards, '--owner-key', 'owner.key', '--publisher', PUBLISHER, '--api', api];
+    expect(await refused('bad-usage', 64, [...update, '--wave', 'label=atic'], { cwd: folder })).toContain('they have attic');
+    const left = await told<{ boards: object[] }>([...update, '--wave', 'label=atic', '1', '--skip-empty', '--out', 'words'], {
+      cwd: folder,
+    });
+    expect(left.boards).toMatchObject([{ wave: 1 }, { wave: 2 }]);
+    expect(heard.filter((line) => !line.startsWith('GET '))).toEqual([]);
+    await told([...make, '--wave', 'label=attic', '--out', 'one'], { cwd: folder });
+    await told([...make, '--wave', 'label=atic', '1', '--skip-empty', '--out', 'two'], { cwd: folder });
+    const signed = unseal(testCrypto, requestNoun, new Uint8Array(readFileSync(join(folder, 'two')))).value;
+    expect(signed.rollout?.waves).toEqual([{ kind: 'count', count: 1 }]);
   });
 });

@@ -1,6 +1,33 @@
 /** Waves and times of the day as they are written, and a rollout as it is told. */
 import { describe, expect, test } from 'vitest';
+import { withoutEmpty } from '../../../gateway/cli/empty-waves.ts';
 import { rolloutOf, rolloutText, waveOfReplica, waveText, windowsOf, windowText } from '../../../gateway/cli/waves.ts';
+
+describe('a wave that takes in nobody', () => {
+  const plan = rolloutOf(['label=atic', '1'], '0')!;
+  const labels = [['attic'], ['cellar', 'attic'], []];
+
+  test('is refused with what there is, and what to do', () => {
+    expect(() => withoutEmpty(plan, labels, 'boards', false)).toThrow(
+      expect.objectContaining({
+        code: 'bad-usage',
+        detail:
+          '--wave label=atic takes in nobody: of 3 boards none has that label; they have attic, cellar. Name one of these, or leave such waves out with --skip-empty',
+      }),
+    );
+    expect(() => withoutEmpty(plan, [[], []], 'boards', false)).toThrow(/they have no labels/);
+  });
+
+  test('is left out where that is asked for, and not all of them', () => {
+    expect(withoutEmpty(plan, labels, 'boards', true)).toEqual({ waves: [{ kind: 'count', count: 1 }], tolerated: 0 });
+    expect(() => withoutEmpty(rolloutOf(['label=atic'], '0')!, labels, 'boards', true)).toThrow(/without --wave it reaches all at once/);
+  });
+
+  test('is none of which the boards were taken in before', () => {
+    const nested = rolloutOf(['2', '1%', 'label=attic'], '0')!;
+    expect(withoutEmpty(nested, [['attic'], [], []], 'boards', false)).toBe(nested);
+  });
+});
 
 describe('on the command line', () => {
   test('waves are a number, a share or a label', () => {

@@ -31,9 +31,28 @@ describe('waves', () => {
     expect(standingOf(CANARY, members('passed', 'passed', 'passed', 'passed'))).toMatchObject({ open: 3, awaited: [] });
   });
 
-  test('that take in nobody wait for nobody', () => {
-    const empty = plan(0, { kind: 'label', label: 'cellar' }, { kind: 'count', count: 1 });
-    expect(reached(empty, members('old', 'old'))).toEqual([0]);
+  const LABEL = { kind: 'label', label: 'cellar' } as const;
+
+  test('to which nobody belongs are stood in front of: nobody behind them is reached [instances-29]', () => {
+    const [first, second] = [plan(0, LABEL, { kind: 'count', count: 1 }), plan(0, { kind: 'count', count: 1 }, LABEL)];
+    expect(standingOf(first, members('old', 'old'))).toMatchObject({ open: 0, blank: 0, awaited: [] });
+    expect(reached(first, members('old', 'old'))).toEqual([]);
+    expect(standingOf(second, members('given', 'old'))).toMatchObject({ open: 1, awaited: [0] });
+    expect(standingOf(second, members('passed', 'old'))).toMatchObject({ open: 1, blank: 1, awaited: [] });
+    expect(reached(second, members('passed', 'old'))).toEqual([0]);
+    expect(reached(plan(0, LABEL), members('old', 'given'))).toEqual([1]);
+  });
+
+  test('are behind it once somebody further on has shown how the release does: who was in them has moved', () => {
+    expect(reached(plan(0, LABEL), members('old', 'passed'))).toEqual([0, 1]);
+    expect(standingOf(plan(0, LABEL), members('passed', 'passed'))).toMatchObject({ open: 2, blank: null, awaited: [] });
+    expect(standingOf(plan(0, { kind: 'count', count: 2 }, LABEL), members('passed', 'passed')).blank).toBeNull();
+  });
+
+  test('that only name whom those before took in wait for nobody more', () => {
+    const nested = plan(0, { kind: 'count', count: 2 }, { kind: 'share', permille: 250 }, { kind: 'label', label: 'attic' });
+    expect(reached(nested, members('passed', 'passed', 'old', 'old'))).toEqual([0, 1, 3]);
+    expect(reached(plan(0, { kind: 'count', count: 1 }, { kind: 'share', permille: 250 }), members('passed', 'old'))).toEqual([0, 1]);
   });
 
   test('end for everybody with one failure more than is tolerated [instances-20]', () => {

@@ -170,6 +170,24 @@ describe('a release with waves', () => {
     expect(runs(stage.boards)).toEqual([2]);
   });
 
+  test('stands in front of a label that no board has, says so, and goes on when one is given it', () => {
+    const stage = standing({ waves: [{ kind: 'label', label: 'attic' }] });
+    stage.ask(2);
+    stage.world.pass(60_000);
+    expect(runs(stage.boards)).toEqual([]);
+    for (const node of stage.world.nodes)
+      expect(viewOf(node)).toMatchObject({
+        ...{ state: 'rolling', wave: 1, of: 2, why: 'wave 1 takes in nobody: no replica is on a board with label attic' },
+        next: expect.stringContaining('--label'),
+      });
+    const [board] = boardOf(stage.boards, 2);
+    stage.world.node(0).accept(signedBinding(board.name, { version: 2, policy: { partitions: 8, labels: ['attic'] } }).body);
+    stage.world.pass(2000);
+    expect(runs(stage.boards)).toEqual([2]);
+    tell(stage, 2, 'passed');
+    expect(runs(stage.boards)).toEqual([0, 1, 2, 3]);
+  });
+
   test('is refused without a release for those that it has not reached', () => {
     const { world } = standing();
     const document = signedRequest({ sequence: 2, replicas: 4, release: fresh.release, rollout: ROLLOUT }).body;
