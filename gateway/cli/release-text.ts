@@ -1,5 +1,6 @@
-/** A release in words: who signed it, what it may do, what is in it. */
-import { plural } from '../../runtime/protocol/printable.ts';
+/** A release in words: who signed it, what it may do, what is in it. Whoever wrote that is a stranger: nothing of it reaches a terminal as a command. */
+import { hex } from '../../runtime/protocol/bytes.ts';
+import { plural, printableLine } from '../../runtime/protocol/printable.ts';
 import { brief } from './output.ts';
 import type { FileRow, Inspection } from './release-inspect.ts';
 
@@ -15,26 +16,67 @@ const fileText = ({ path, kind, bytes, executable, is }: FileRow): string => {
   return kind === 'link' ? `  ${path} -> ${is}` : `  ${path}  ${bytes} bytes${executable ? ', executable' : ''}  ${brief(is)}`;
 };
 
-const wishes = ({ network, devices = [], engine, demands, arch }: Inspection['manifest']): string[] => [
-  `runs on ${arch === 'any' ? 'any processor' : arch}, tier ${demands} or better${engine === 'node' ? ", with the board's Node" : ''}`,
-  ...(network?.outbound ?? []).map(({ to, port, protocol }) => `connects to ${to} port ${port}/${protocol}`),
-  ...(network?.dns === true ? ["asks the board's resolvers"] : []),
-  ...(network?.links ?? []).map(({ name, port, protocol }) => `reaches the tenant's ${name} at port ${port}/${protocol}`),
-  ...(network?.publish ?? []).map(({ name, port, protocol }) => `may be published as ${name}: port ${port}/${protocol}`),
-  ...(devices.length === 0 ? [] : [`is given ${devices.join(', ')}`]),
-];
+type Manifest = Inspection['manifest'];
 
-const words = (of: Record<string, unknown>): string =>
+const words = (of: object): string =>
   Object.entries(of)
-    .map(([key, value]) => `${key}=${String(value)}`)
+    .map(([key, value]) => `${key}=${Array.isArray(value) ? value.join(' ') : String(value)}`)
     .join(' ');
 
-const partitionText = (manifest: Inspection['manifest']): string[] => [
-  ...wishes(manifest),
-  `program ${manifest.args.join(' ')}`,
-  `limits ${words(manifest.limits)}`,
-  ...(manifest.data?.onUpdate === 'snapshot' ? ['an update to it that goes back finds /data as it was'] : []),
+const labelled = (label: string, text: string): string[] => (text === '' ? [] : [`${label} ${text}`]);
+
+const sharesText = ({ most, parameters, parameterSchema, connectionSchema }: NonNullable<Manifest['shares']>): string[] => [
+  `serves up to ${most} shares`,
+  ...labelled('each share has parameters', words(parameters)),
+  ...labelled('each share has parameters as in', parameterSchema ?? ''),
+  ...labelled('each share is told what is as in', connectionSchema ?? ''),
 ];
+
+const networkText = ({ outbound, dns, links, publish }: NonNullable<Manifest['network']>): string[] => [
+  ...outbound.map(({ to, port, protocol }) => `connects to ${to} port ${port}/${protocol}`),
+  ...(dns ? ["asks the board's resolvers"] : []),
+  ...links.map(({ name, port, protocol }) => `reaches the tenant's ${name} at port ${port}/${protocol}`),
+  ...publish.map(({ name, port, protocol }) => `may be published as ${name}: port ${port}/${protocol}`),
+];
+
+const promiseText = ({ name, probe: { kind, ...how }, intervalMs, timeoutMs, graceMs }: Manifest['promises'][number]): string =>
+  `promises ${name} by ${kind} ${words(how)}, every ${intervalMs} ms, each time within ${timeoutMs} ms, and within ${graceMs} ms of a start`;
+
+const DATA = {
+  keep: 'an update to it that goes back leaves /data as it is',
+  snapshot: 'an update to it that goes back finds /data as it was',
+};
+
+/** Every key of a manifest, in the order in which they are read: what is signed is shown, or told by the head of the text. */
+const ROWS: { [Key in keyof Required<Manifest>]: (manifest: Manifest) => string[] } = {
+  ...{ v: () => [], recipe: () => [], label: () => [], sequence: () => [], publisher: () => [] },
+  image: ({ image }) => (image === undefined ? [] : [`${image.part ?? 'system'} of boards ${image.board}`]),
+  arch: ({ arch }) => [`runs on ${arch === 'any' ? 'any processor' : arch}`],
+  demands: ({ demands }) => [`tier ${demands} or better`],
+  engine: ({ engine }) => (engine === 'node' ? ["with the board's Node"] : []),
+  network: ({ network }) => (network === undefined ? [] : networkText(network)),
+  devices: ({ devices = [] }) => labelled('is given', devices.join(', ')),
+  args: ({ args }) => [`program ${args.join(' ')}`],
+  limits: ({ limits }) => [`limits ${words(limits)}`],
+  env: ({ env }) => labelled('environment', words(env)),
+  parameters: ({ parameters }) => labelled('parameters', words(parameters)),
+  parameterSchema: ({ parameterSchema = '' }) => labelled('parameters as in', parameterSchema),
+  connectionSchema: ({ connectionSchema = '' }) => labelled('publishes what is as in', connectionSchema),
+  shares: ({ shares }) => (shares === undefined ? [] : sharesText(shares)),
+  reload: ({ reload = '' }) => labelled('is told of other parameters by', reload),
+  stop: ({ stop }) => (stop === undefined ? [] : [`is asked to end by ${stop.signal}, and killed ${stop.graceMs} ms later`]),
+  holdMs: ({ holdMs }) => (holdMs === undefined ? [] : [`may hold off being replaced for ${holdMs} ms`]),
+  data: ({ data }) => (data === undefined ? [] : [DATA[data.onUpdate]]),
+  promises: ({ promises }) => promises.map(promiseText),
+  sbom: ({ sbom }) => (sbom === undefined ? [] : [`its bill of materials is ${hex(sbom)}`]),
+  ...{ pages: () => [], entries: () => [], bytes: () => [] },
+};
+
+/** Of what goes into a slot nothing is started, and nothing is held to a limit. */
+const OF_PROGRAMS: ReadonlySet<string> = new Set(['args', 'limits', 'demands', 'engine', 'arch']);
+
+const manifestText = (manifest: Manifest): string[] =>
+  Object.entries(ROWS).flatMap(([key, row]) => (manifest.image !== undefined && OF_PROGRAMS.has(key) ? [] : row(manifest)));
 
 const sbomText = (sbom: Inspection['sbom']): string[] => {
   if (sbom === null) return [];
@@ -48,11 +90,8 @@ export const inspectionText = (found: Inspection): string => {
   return [
     `${manifest.recipe} ${manifest.label}, sequence ${manifest.sequence}, release ${found.release}`,
     `publisher ${manifest.publisher}, signed by ${found.key}, ${KEY[found.keyIs]}`,
-    ...(manifest.image === undefined ? partitionText(manifest) : [`${manifest.image.part ?? 'system'} of boards ${manifest.image.board}`]),
-    ...(Object.keys(manifest.env).length === 0 ? [] : [`environment ${words(manifest.env)}`]),
-    ...(Object.keys(manifest.parameters).length === 0 ? [] : [`parameters ${words(manifest.parameters)}`]),
-    ...manifest.promises.map(({ name, probe, graceMs }) => `promises ${name} by ${probe.kind}, within ${graceMs} ms of a start`),
-    `${manifest.bytes} bytes in ${plural(found.files.length, 'entry', 'entries')}; ${plural(found.chunks, 'chunk')} and ${plural(found.pages, 'page')}, ${found.wireBytes} bytes on the wire`,
+    ...manifestText(manifest),
+    `${manifest.bytes} bytes in ${plural(manifest.entries, 'entry', 'entries')}; ${plural(found.chunks, 'chunk')} and ${plural(found.pages, 'page')}, ${found.wireBytes} bytes on the wire`,
     ...(update === null
       ? []
       : [
@@ -62,5 +101,7 @@ export const inspectionText = (found: Inspection): string => {
     missing.length === 0 ? 'it is whole' : `${missing.length} PIECES ARE ABSENT OR TORN: ${missing.slice(0, 4).map(brief).join(', ')}`,
     ...wrong.map((path) => `${path} IS NOT WHAT ITS CHUNKS MAKE; no board would run this`),
     ...found.files.map(fileText),
-  ].join('\n');
+  ]
+    .map(printableLine)
+    .join('\n');
 };

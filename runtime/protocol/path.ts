@@ -3,15 +3,19 @@ import { utf8 } from './bytes.ts';
 import { refuse } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import type { Entry } from './nouns/release.ts';
+import { printableLine } from './printable.ts';
+
+/** Whoever lists files would have a terminal do it, or show the letters in another order than they have. */
+const isObeyed = (path: string): boolean => path.includes('\\') || printableLine(path) !== path;
 
 /** Throws `bad-path` unless the path is relative, canonical and short enough. */
 export const checkPath = (path: string): string => {
+  if (isObeyed(path)) refuse('bad-path', `${printableLine(path.slice(0, 40))}: a path holds a control character or a backslash`);
   const segments = path.split('/');
   if (utf8(path).length > LIMITS.pathBytes) refuse('bad-path', `${path.slice(0, 40)}…: more than ${LIMITS.pathBytes} bytes`);
   if (segments.length > LIMITS.pathSegments) refuse('bad-path', `${path}: more than ${LIMITS.pathSegments} segments`);
   if (segments.some((segment) => segment === '' || segment === '.' || segment === '..'))
     refuse('bad-path', `${path}: empty, "." or ".." segment`);
-  if (/[\u0000-\u001f\\]/.test(path)) refuse('bad-path', 'a path holds a control character or a backslash');
   return path;
 };
 
@@ -20,7 +24,7 @@ export const checkPath = (path: string): string => {
  * target goes up first and then down: behind a name, which may itself be a link, ".." is not where the text says.
  */
 export const resolveLink = (path: string, target: string): string => {
-  if (/[\u0000-\u001f\\]/.test(target)) refuse('bad-path', `${path}: its target holds a control character or a backslash`);
+  if (isObeyed(target)) refuse('bad-path', `${path}: its target holds a control character or a backslash`);
   const from = target.startsWith('/') ? [] : path.split('/').slice(0, -1);
   const down: string[] = [];
   for (const segment of target.split('/')) {

@@ -1,7 +1,7 @@
 /** Text on its way to a terminal. */
 
 /** What a terminal obeys, and what turns the order of letters around: C0 but tab and line feed, DEL, C1, Unicode's bidi controls. */
-const OBEYED = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+const OBEYED = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
 
 const spelled = (character: string): string => {
   const code = character.charCodeAt(0);
@@ -12,3 +12,6 @@ const spelled = (character: string): string => {
 export const printable = (text: string): string => text.replace(OBEYED, spelled);
 
 export const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;
+
+/** Of what is one line where it is listed: whatever would begin another, or another column, is spelled out as well. */
+export const printableLine = (text: string): string => printable(text).replace(/[\t\n]/g, spelled);

@@ -43,7 +43,8 @@ describe('a path', () => {
   test('holds no control character and no backslash, wherever it stands', () => {
     const odd = fc.oneof(
       fc.integer({ min: 0, max: 31 }).map((code) => String.fromCharCode(code)),
-      fc.constant('\\'),
+      fc.integer({ min: 0x7f, max: 0x9f }).map((code) => String.fromCharCode(code)),
+      fc.constantFrom('\\', '\u061c', '\u200e', '\u200f', '\u2028', '\u202a', '\u202e', '\u2066', '\u2069', '\ufeff'),
     );
     fc.assert(
       fc.property(fc.string(), odd, fc.string(), (before, letter, after) => {
@@ -51,6 +52,12 @@ describe('a path', () => {
         expect(passes(() => resolveLink('a', `${before}${letter}${after}`))).toBe(false);
       }),
     );
+  });
+
+  test('is refused in words that a terminal does not obey', () => {
+    for (const check of [() => checkPath('a\u001b[2J/../\u202e'), () => resolveLink('a', '\u009b2J')])
+      expect(check).toThrow(expect.objectContaining({ message: expect.not.stringMatching(/[\u001b\u009b\u202e]/) }));
+    for (const path of ['größe', '水', '👩‍🔧', 'a b']) expect(checkPath(path)).toBe(path);
   });
 
   test.each([

@@ -24,6 +24,7 @@ describe('lines', () => {
     ['a\tb', 'a\tb'],
     ['\u009b31m\u007f', '\\x9b31m\\x7f'],
     ['\u202egpj.exe', '\\u202egpj.exe'],
+    ['\u061ca', '\\u061ca'],
     ['水 äß «ok»', '水 äß «ok»'],
   ])('%j is shown as %j, also when it is done twice', (said, shown) => {
     expect(printable(said)).toBe(shown);
