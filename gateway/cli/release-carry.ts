@@ -81,14 +81,18 @@ const payloadHash = (bytes: Bytes): string => {
 const isCalled = (hash: string, bytes: Bytes): boolean =>
   contentIn(nodeCrypto, unpackZstd, fromHex(hash), bytes, PIECE_MAX) !== null || payloadHash(bytes) === hash;
 
+const heldIn = (folder: StickFolder, hash: string): Bytes | null => {
+  const bytes = folder.content(hash);
+  return bytes !== null && isCalled(hash, bytes) ? bytes : null;
+};
+
 /** Puts these into the folder, as they travel, and gives them back by their hash. Those that the gateway has not are left out. */
 const fetchAll = async (session: Session, folder: StickFolder, hashes: string[]): Promise<Map<string, Bytes>> => {
   const held = new Map<string, Bytes>();
   const lacking = [...new Set(hashes)].filter((hash) => {
-    const bytes = folder.content(hash);
-    if (bytes === null || !isCalled(hash, bytes)) return true;
-    held.set(hash, bytes);
-    return false;
+    const bytes = heldIn(folder, hash);
+    if (bytes !== null) held.set(hash, bytes);
+    return bytes === null;
   });
   for (let at = 0; at < lacking.length; at += ASKED_AT_ONCE) {
     const asked = new Set(lacking.slice(at, at + ASKED_AT_ONCE));
@@ -97,7 +101,7 @@ const fetchAll = async (session: Session, folder: StickFolder, hashes: string[])
       for (const { topic, payload } of frames) {
         if (topic !== 'chunk') continue;
         const { hash, bytes } = decodeAs(chunk, payload, 'chunk');
-        if (!asked.delete(hex(hash)) || bytes === null) continue;
+        if (!asked.delete(hex(hash)) || bytes === null || !isCalled(hex(hash), bytes)) continue;
         folder.putContent(hex(hash), bytes);
         held.set(hex(hash), bytes);
       }
@@ -111,11 +115,20 @@ const plainOf = (hash: string, bytes: Bytes): Bytes =>
   contentIn(nodeCrypto, unpackZstd, fromHex(hash), bytes, PIECE_MAX) ??
   refuse('bad-signature', `piece ${hash} in the folder is not what it is called`);
 
-/** Everything that the assignment stands on, from its requests to the last chunk. Returns how many pieces that is. */
-const fetchFor = async (session: Session, folder: StickFolder, desired: Bytes): Promise<number> => {
+interface Fetched {
+  /** Which came, or lay there. */
+  pieces: number;
+  /** Which the gateway did not give. */
+  lacks: number;
+}
+
+/** Everything that the assignment stands on, from its requests to the last chunk. */
+const fetchFor = async (session: Session, folder: StickFolder, desired: Bytes): Promise<Fetched> => {
   const { leases } = unseal(nodeCrypto, desiredNoun, desired).value;
   const documents = new Map<string, Bytes>();
+  const wanted = new Set<string>();
   const fetch = async (hashes: string[]): Promise<void> => {
+    for (const hash of hashes) wanted.add(hash);
     for (const [hash, bytes] of await fetchAll(session, folder, hashes)) documents.set(hash, bytes);
   };
   const opened = leases.map(({ lease }) => unseal(nodeCrypto, leaseNoun, lease).value);
@@ -137,26 +150,31 @@ const fetchFor = async (session: Session, folder: StickFolder, desired: Bytes): 
       return previous === null || documents.has(hex(previous)) ? [] : [hex(previous)];
     });
   }
+  let [pieces, lacks] = [documents.size, wanted.size - documents.size];
   const releases = new Set([...opened.map(({ release }) => hex(release)), ...fallbacks.map(hex)]);
-  let pieces = documents.size;
   for (const release of releases) {
     const document = documents.get(release);
     if (document === undefined) continue;
     const { pages } = unseal(nodeCrypto, manifestNoun, document).value;
     const held = await fetchAll(session, folder, pages.map(hex));
+    lacks += new Set(pages.map(hex)).size - held.size;
     const chunks = [...held].flatMap(([hash, bytes]) =>
       openPage(plainOf(hash, bytes)).flatMap((entry) => ('chunks' in entry ? entry.chunks.map(([chunkHash]) => hex(chunkHash)) : [])),
     );
-    pieces += held.size + (await countFetched(session, folder, chunks));
+    const counted = await countFetched(session, folder, chunks);
+    pieces += held.size + counted.pieces;
+    lacks += counted.lacks;
   }
-  return pieces;
+  return { pieces, lacks };
 };
 
 /** Chunks are not kept in memory: a release may be larger than that. */
-const countFetched = async (session: Session, folder: StickFolder, chunks: string[]): Promise<number> => {
+const countFetched = async (session: Session, folder: StickFolder, chunks: string[]): Promise<Fetched> => {
   const all = [...new Set(chunks)];
-  for (let at = 0; at < all.length; at += LIMITS.wantHashes) await fetchAll(session, folder, all.slice(at, at + LIMITS.wantHashes));
-  return all.length;
+  let pieces = 0;
+  for (let at = 0; at < all.length; at += LIMITS.wantHashes)
+    pieces += (await fetchAll(session, folder, all.slice(at, at + LIMITS.wantHashes))).size;
+  return { pieces, lacks: all.length - pieces };
 };
 
 interface Brought {
@@ -164,8 +182,10 @@ interface Brought {
   /** Usage records that were brought in, and how many leases it is assigned now. */
   usage: number;
   leases: number;
-  /** Documents, pages and chunks that the assignment stands on. */
+  /** Documents, pages and chunks that the assignment stands on, as far as they are in the folder now. */
   pieces: number;
+  /** Those that the gateway has not: the board cannot begin what stands on them. */
+  lacks: number;
   /** What of the folder was passed over. */
   problems: string[];
   refused: { code: ErrorCode; why: string; next: string } | null;
@@ -178,7 +198,7 @@ const refusalOf = (error: LichenError): NonNullable<Brought['refused']> => {
 
 export const importBoard = async (client: Client, folder: StickFolder, board: string): Promise<Brought> => {
   const { frames, problems } = folder.frames(board, 'up');
-  const brought: Brought = { board, usage: 0, leases: 0, pieces: 0, problems, refused: null };
+  const brought: Brought = { board, usage: 0, leases: 0, pieces: 0, lacks: 0, problems, refused: null };
   const hello = frames.find(({ topic }) => topic === 'hello');
   try {
     if (hello === undefined) return refuse('not-found', `there is no hello of board ${board}: the folder was not at the board yet`);
@@ -193,7 +213,7 @@ export const importBoard = async (client: Client, folder: StickFolder, board: st
     await hearAll(session, words, heard);
     if (words.desired !== null) {
       brought.leases = unseal(nodeCrypto, desiredNoun, words.desired).value.leases.length;
-      brought.pieces = await fetchFor(session, folder, words.desired);
+      Object.assign(brought, await fetchFor(session, folder, words.desired));
     }
     await session.say({ topic: 'gone', payload: new Uint8Array() });
     folder.clear(board, 'down');
@@ -210,11 +230,12 @@ export const importBoard = async (client: Client, folder: StickFolder, board: st
   }
 };
 
-const broughtText = ({ board, usage, leases, pieces, problems, refused }: Brought): string =>
+const broughtText = ({ board, usage, leases, pieces, lacks, problems, refused }: Brought): string =>
   [
     refused === null
       ? `board ${brief(board)}: ${plural(usage, 'usage record')} in; ${plural(leases, 'lease')} with ${plural(pieces, 'piece')} out. Carry it back`
       : `board ${brief(board)}: refused with ${refused.code}: ${refused.why}. ${refused.next}`,
+    ...(lacks === 0 ? [] : [`  ${lacks} pieces are not at the gateway: import again when it has them (lichen release list)`]),
     ...problems.map((problem) => `  passed over: ${problem}`),
   ].join('\n');
 
@@ -248,13 +269,15 @@ export const exportRelease = (folder: StickFolder, directory: string): { release
   const put = (piece: string): Bytes => {
     const bytes = readPiece({ directory }, piece);
     const plain = plainOf(piece, bytes);
-    if (!folder.hasContent(piece)) folder.putContent(piece, bytes);
     pieces++;
+    // What lies there may be torn: exporting again mends it.
+    if (heldIn(folder, piece) === null) folder.putContent(piece, bytes);
     return plain;
   };
+  const chunks = new Set<string>();
   for (const page of unseal(nodeCrypto, manifestNoun, manifest).value.pages.map(hex))
-    for (const entry of openPage(put(page)))
-      if ('chunks' in entry) for (const [piece] of entry.chunks) if (!folder.hasContent(hex(piece))) put(hex(piece));
+    for (const entry of openPage(put(page))) if ('chunks' in entry) for (const [piece] of entry.chunks) chunks.add(hex(piece));
+  for (const piece of chunks) put(piece);
   return { release: hash, recipe, pieces };
 };
 
@@ -289,7 +312,7 @@ export const addCarried = (noun: Command): void => {
       usage: 'import <folder>',
       says: 'bring in what boards have written there, usage and status, and write what they are to run; then carry it back',
       examples: ['release import /media/stick --token-file gateway/admin.token'],
-      gives: { keys: ['board', 'usage', 'leases', 'pieces', 'problems', 'refused'], list: true },
+      gives: { keys: ['board', 'usage', 'leases', 'pieces', 'lacks', 'problems', 'refused'], list: true },
     }),
   ).action(bring);
 };

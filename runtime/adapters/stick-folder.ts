@@ -20,7 +20,16 @@ import { dirname, join } from 'node:path';
 import type { Bytes } from '../protocol/bytes.ts';
 import { LichenError, refuse } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
-import { CONTENT_FOLDER, frameName, framesFolder, GATEWAY_FILE, STICK_FOLDER, topicOfName, type Way } from '../protocol/stick.ts';
+import {
+  BOARDS_FOLDER,
+  CONTENT_FOLDER,
+  frameName,
+  framesFolder,
+  GATEWAY_FILE,
+  STICK_FOLDER,
+  topicOfName,
+  type Way,
+} from '../protocol/stick.ts';
 import { TOPICS, type TopicName } from '../protocol/topics.ts';
 
 export interface Frame {
@@ -79,9 +88,27 @@ const toldOf = (thrown: unknown): string =>
 export class StickFolder {
   readonly #path: string;
 
-  /** What is ours lies in a folder of this one. */
+  /** What is ours lies in a folder of this one, which is followed wherever it leads: whoever starts us names it. */
   constructor(path: string) {
     this.#path = join(path, STICK_FOLDER);
+  }
+
+  /** Where that lies. Each folder on the way is looked at first: a link in the place of one would lead off the stick. Error: `bad-schema`. */
+  #at(name: string): string {
+    let at = dirname(this.#path);
+    for (const folder of join(STICK_FOLDER, name).split('/').slice(0, -1)) {
+      at = join(at, folder);
+      const found = lstatSync(at, { throwIfNoEntry: false });
+      if (found === undefined) break;
+      if (!found.isDirectory()) refuse('bad-schema', `${at} is a link, or no folder: nothing is read or written there; remove it`);
+    }
+    return join(this.#path, name);
+  }
+
+  /** Names in a folder, in their order; none where there is no such folder. Error: `bad-schema`. */
+  #names(name: string): string[] {
+    const folder = dirname(this.#at(join(name, 'any')));
+    return isFolder(folder) ? readdirSync(folder).sort() : [];
   }
 
   /** A stick that is prepared is in. */
@@ -92,7 +119,7 @@ export class StickFolder {
   /** Null: it does not say. */
   gateway(): string | null {
     try {
-      const bytes = readPlain(join(this.#path, GATEWAY_FILE), ID_BYTES);
+      const bytes = readPlain(this.#at(GATEWAY_FILE), ID_BYTES);
       return bytes === null ? null : new TextDecoder().decode(bytes).trim();
     } catch {
       return null;
@@ -100,20 +127,23 @@ export class StickFolder {
   }
 
   nameGateway(id: string): void {
-    writeWhole(join(this.#path, GATEWAY_FILE), new TextEncoder().encode(`${id}\n`));
+    writeWhole(this.#at(GATEWAY_FILE), new TextEncoder().encode(`${id}\n`));
   }
 
   boards(): string[] {
-    const folder = join(this.#path, 'boards');
-    return isFolder(folder) ? readdirSync(folder).sort() : [];
+    return this.#names(BOARDS_FOLDER);
   }
 
   /** In the order of their names. */
   frames(board: string, way: Way): Read {
-    const folder = join(this.#path, framesFolder(board, way));
+    const folder = framesFolder(board, way);
     const read: Read = { frames: [], problems: [] };
-    if (!isFolder(folder)) return read;
-    const names = readdirSync(folder).sort();
+    let names: string[] = [];
+    try {
+      names = this.#names(folder);
+    } catch (thrown) {
+      read.problems.push(toldOf(thrown));
+    }
     const taken = names.slice(0, LIMITS.carriedFrames);
     if (names.length > taken.length) read.problems.push(`${names.length} messages, of which ${taken.length} are read`);
     for (const name of taken) {
@@ -123,7 +153,7 @@ export class StickFolder {
         continue;
       }
       try {
-        const payload = readPlain(join(folder, name), TOPICS[topic].maxBytes);
+        const payload = readPlain(this.#at(join(folder, name)), TOPICS[topic].maxBytes);
         if (payload !== null) read.frames.push({ topic, payload });
       } catch (thrown) {
         read.problems.push(toldOf(thrown));
@@ -134,37 +164,33 @@ export class StickFolder {
   }
 
   clear(board: string, way: Way): void {
-    rmSync(join(this.#path, framesFolder(board, way)), { recursive: true, force: true });
+    rmSync(this.#at(framesFolder(board, way)), { recursive: true, force: true });
   }
 
   write(board: string, way: Way, at: number, { topic, payload }: Frame): void {
-    writeWhole(join(this.#path, framesFolder(board, way), frameName(at, topic)), payload);
+    writeWhole(this.#at(join(framesFolder(board, way), frameName(at, topic))), payload);
   }
 
   writeFile(name: string, bytes: Bytes): void {
-    writeWhole(join(this.#path, name), bytes);
-  }
-
-  hasContent(hash: string): boolean {
-    return lstatSync(join(this.#path, CONTENT_FOLDER, hash), { throwIfNoEntry: false })?.isFile() === true;
+    writeWhole(this.#at(name), bytes);
   }
 
   /** Null: it is not there, or cannot be what it is called. Nothing is believed of it. */
   content(hash: string): Bytes | null {
     try {
-      return readPlain(join(this.#path, CONTENT_FOLDER, hash), CONTENT_MAX);
+      return readPlain(this.#at(join(CONTENT_FOLDER, hash)), CONTENT_MAX);
     } catch {
       return null;
     }
   }
 
   putContent(hash: string, bytes: Bytes): void {
-    writeWhole(join(this.#path, CONTENT_FOLDER, hash), bytes);
+    writeWhole(this.#at(join(CONTENT_FOLDER, hash)), bytes);
   }
 
   /** What differs when somebody else has written for this board. */
   markOf(board: string): string {
-    const folder = join(this.#path, framesFolder(board, 'down'));
+    const folder = this.#at(framesFolder(board, 'down'));
     const at = lstatSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0;
     const root = lstatSync(this.#path, { throwIfNoEntry: false });
     return `${root?.dev ?? 0}/${root?.ino ?? 0}/${at}/${isFolder(folder) ? readdirSync(folder).length : 0}`;
