@@ -60,7 +60,7 @@ describe('a link in the place of a folder [stick-4]', () => {
       for (const one of said) expect(one).toMatch(/^LichenError: bad-schema: .* is a link, or no folder/);
       if (read !== null) expect(read).toEqual({ frames: [], problems: [expect.stringContaining('is a link, or no folder')] });
       // What does not lead through it is there as before.
-    expect(folder.content('ab')).toEqual(path.includes('boards') ? utf8('ab') : null);
+      expect(folder.content('ab')).toEqual(path.includes('boards') ? utf8('ab') : null);
       expect(folder.gateway()).toBeNull();
     },
   );
