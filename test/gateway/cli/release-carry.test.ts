@@ -31,7 +31,7 @@ const release = smallRelease();
 const pages = new Set(release.manifest.pages.map(hex));
 const pieceAt = (hash: string): string => join(stick, 'lichen', 'content', hash);
 
-describe('an export', () => {
+describe('an export [stick-5]', () => {
   test('mends what is torn, and says the same of a stick that has it all', () => {
     const built = join(home, 'built');
     mkdirSync(built);
@@ -48,7 +48,7 @@ describe('an export', () => {
   });
 });
 
-describe('an import', () => {
+describe('an import [stick-5]', () => {
   const board = idOf<BoardId>('board 1');
   const asked = request({ release: release.release });
   const doc = publisherDoc();
