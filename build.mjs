@@ -28,6 +28,10 @@ const tasks = {
   bench: { system: true, help: 'measure: bench <name> [--json] [--curve]', run: (args) => runNode(['test/bench/main.ts', ...args]) },
   'sim:nightly': { help: 'hostile seeds [--minutes 120]', run: (args) => runNode(['test/sim/nightly/main.ts', ...args]) },
   lichen: { help: 'the command line, from source', run: (args) => runNode([join(root, 'gateway/lichen.ts'), ...args], callerDirectory()) },
+  'lichen-runtime': {
+    help: "the board's runtime, from source",
+    run: (args) => runNode([join(root, 'runtime/main.ts'), ...args], callerDirectory()),
+  },
   bundle: { help: 'write dist/: --arch x64|arm64, or --entry <file> --outfile <file>', run: bundle },
   format: {
     help: 'rewrite the sources in the one format',
@@ -39,7 +43,7 @@ async function main() {
   const [name, ...args] = process.argv.slice(2);
   const task = Object.hasOwn(tasks, name ?? '') ? tasks[name] : undefined;
   if (!task) {
-    const rows = Object.entries(tasks).map(([task, { help }]) => `  ${task.padEnd(13)}${help}`);
+    const rows = Object.entries(tasks).map(([task, { help }]) => `  ${task.padEnd(16)}${help}`);
     say(`usage: node build.mjs <task> [arguments...]\n\n${rows.join('\n')}`);
     return name === undefined || name === 'help' || name === '--help' ? 0 : 64;
   }

@@ -342,7 +342,7 @@ export const registerSim = (
 ): void => {
   const examples = [
     'run first-day',
-    'run recipes/museum/scenario.yaml --seeds 20 --junit sim.xml',
+    'run recipes/hello-sensor/scenario.yaml --seeds 20 --junit sim.xml',
     'run flaky-village-wifi --seed 7 --timeline flaky.html',
   ];
   addRunFlags(

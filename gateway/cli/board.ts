@@ -133,7 +133,7 @@ export const register = (noun: Command): void => {
     addVerb(noun, {
       usage: 'claim',
       says: 'make a one-time claim that pairs a board for its owner',
-      examples: ['board claim --owner-key owner.key --token-file gateway/admin.token', 'board claim --owner ID'],
+      examples: ['board claim --owner-key owner.key --token-file husum/admin.token', 'board claim --owner ID'],
       gives: { keys: ['claim', 'validMs', 'owner'] },
     }),
   )

@@ -156,8 +156,8 @@ export const register = (noun: Command, heavy: Heavy): void => {
     usage: 'run',
     says: 'run a gateway until it is told to stop',
     examples: [
-      'gateway run --data gateway --operator operator-1.cose',
-      'gateway run --data gateway --operator operator-1.cose peer-1.cose --listen [::]:8883 --api-listen 127.0.0.1:8080 --json',
+      'gateway run --data husum --operator operator-1.cose',
+      'gateway run --data husum --operator operator-1.cose peer-1.cose --listen [::]:8883 --api-listen 127.0.0.1:8080 --json',
     ],
     gives: { keys: ['gateway', 'port', 'apiPort', 'tokenFile'] },
   })

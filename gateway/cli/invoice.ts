@@ -126,7 +126,7 @@ export const register = (noun: Command): void => {
     addVerb(noun, {
       usage: 'close',
       says: 'close the billing period at what is known now',
-      examples: ['invoice close --token-file gateway/admin.token'],
+      examples: ['invoice close --token-file husum/admin.token'],
       gives: { keys: keysOf.close },
     }),
   ).action(close);

@@ -1,5 +1,5 @@
 /** `lichen key`: one private key in one file. */
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import { nodeCrypto, signerFromSeed } from '../../runtime/adapters/crypto.ts';
@@ -7,7 +7,6 @@ import { openKeyFile } from '../../runtime/adapters/keyfile.ts';
 import { askPassphrase } from '../../runtime/adapters/passphrase.ts';
 import { sealSeed } from '../../runtime/adapters/sealed-key.ts';
 import { hex } from '../../runtime/protocol/bytes.ts';
-import { refuse } from '../../runtime/protocol/errors.ts';
 import { fingerprint } from '../../runtime/protocol/ids.ts';
 import { readKey } from './keys.ts';
 import { emit, type JsonFlag, say } from './output.ts';
@@ -44,22 +43,22 @@ export const register = (noun: Command): void => {
   const gives = { keys: ['file', 'id', 'publicKey'] };
   addVerb(noun, {
     usage: 'new <file>',
-    says: 'make a key; a file that holds one already is left as it is',
-    examples: ['key new tenant.key', 'key new gateway/gateway.key --json'],
+    says: 'make a key, and its folder; a file that holds one already is left as it is',
+    examples: ['key new tenant.key', 'key new husum/gateway.key --json'],
     gives,
   }).action((file: string, flags: JsonFlag) => {
     if (existsSync(file)) say(`${file} is there already and stays as it is.`);
-    else if (!existsSync(dirname(file))) refuse('not-found', `there is no folder ${dirname(file)}`);
+    else mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     openKeyFile(file);
     show(file, flags);
   });
   addVerb(noun, {
     usage: 'protect <file>',
-    says: 'seal a key under a passphrase, or under another one; what uses the key asks for it',
+    says: 'seal a key under a passphrase, or under another one; what uses the key takes it from LICHEN_PASSPHRASE_FILE, else asks',
     examples: ['key protect release.key', 'LICHEN_PASSPHRASE_FILE=words key protect release.key --new-passphrase-file new-words'],
     gives,
   })
-    .option('--new-passphrase-file <file>', 'the new passphrase is in this file; else it is asked for')
+    .option('--new-passphrase-file <file>', 'the new passphrase is in this file; else it is asked for, twice')
     .action((file: string, flags: JsonFlag & { newPassphraseFile?: string }) => {
       const { seed } = readKey(file);
       const words = flags.newPassphraseFile;

@@ -127,7 +127,7 @@ export const register = (noun: Command): void => {
         usage: 'init',
         says: 'make and sign version 1',
         examples: [
-          'operator init --root root-1.key root-2.key --name "North Coast" --fee 50 --gateway name=husum,region=north,key=gateway/gateway.key,address=husum.example:8883 --out operator-1.cose',
+          'operator init --root root-1.key root-2.key --name "North Coast" --fee 50 --gateway name=husum,region=north,key=husum/gateway.key,address=husum.example:8883 --out operator-1.cose',
         ],
         gives: { keys: GIVES },
       }),

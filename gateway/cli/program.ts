@@ -60,10 +60,16 @@ export const NOUNS: Noun[] = [
   },
 ];
 
-const EXAMPLES = `Examples:
+const EXAMPLES = `From nothing to a program on a board (docs/first-board.md, word by word):
+  lichen key new husum/gateway.key     the keys of operator, gateway, owner, publisher, tenant
+  lichen gateway run --data husum --operator operator-1.cose
+  lichen board claim --owner-key owner.key --token-file husum/admin.token
+  lichen release push hello-1 --publisher publisher-1.cose     then \`request make\`, \`request push\`
+  lichen logs hello --mqtt HOST:PORT --gateway-key HEX --tenant-key tenant.key
+
+Examples:
   lichen status
-  lichen board claim --owner-key owner.key --token-file gateway/admin.token
-  lichen release push hello-sensor-1 --publisher publisher-1.cose
+  lichen doctor
   lichen request make --tenant-key tenant.key --release HEX --name museum --cap 5.00 --currency EUR
   lichen sim run first-day
 `;
@@ -73,6 +79,8 @@ Environment:
   LICHEN_API    URL of the gateway's API (http://127.0.0.1:8080)
   LICHEN_TOKEN  the operator's token
   NO_COLOR      no colours, whatever the terminal can do
+  LICHEN_PASSPHRASE_FILE
+                file with the passphrase of the keys that are used (else whoever sits at the terminal is asked)
 `;
 
 const bare = (version: string): Command =>

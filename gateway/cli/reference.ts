@@ -34,7 +34,8 @@ const PREFACE = `# The command line
 This file is generated from the command line itself (\`gateway/cli/reference.ts\`); \`LICHEN_UPDATE=1 npm test -- test/gateway/cli/reference.test.ts\`
 writes it anew.
 
-Data goes to stdout, messages go to stderr. Nothing ever asks a question. With \`--json\` the last line of stdout is one JSON value: that of the
+Data goes to stdout, messages go to stderr. Nothing ever asks a question, but for the passphrase of a key that is under one: at the terminal, if
+\`LICHEN_PASSPHRASE_FILE\` names no file with it, and without a terminal it is refused. With \`--json\` the last line of stdout is one JSON value: that of the
 verb, whose keys its help lists, or \`{"error": {"code", "says", "why", "next"}}\`. Further keys may be added, none is taken away within a
 major version. Bytes are hex, counters and money are decimal strings: prices in nano-units of the currency, amounts in micro-units.
 
@@ -44,5 +45,9 @@ Where money is typed it is in units of the currency, \`1.50\`, or with a prefix:
 const EXCEPTIONS =
   'Some verbs answer and still do not end with 0: `lichen doctor` ends with 69 when something is broken, `lichen invoice audit` with 65 when there are\nfindings, `lichen sim run` and `lichen sim replay` with 1 when a promise broke or an expectation did not come true.';
 
-export const makeReference = (program: Command): string =>
-  `${[PREFACE, fenced(helpOf(program)), ...program.commands.flatMap((noun) => sectionOf(noun, `lichen ${noun.name()}`)), '## Exit status', exitTable(), EXCEPTIONS].join('\n\n')}\n`;
+const RUNTIME = `The program of a board is another one: on an image it is started by itself, from a clone by \`npm run lichen-runtime -- --data DIR …\`, and
+\`npm run build\` writes it into one file, \`dist/lichen-runtime.mjs\`, for any Node from 24 on.`;
+
+/** `runtimeHelp`: what the board's own program says, which is no part of this one. */
+export const makeReference = (program: Command, runtimeHelp: string): string =>
+  `${[PREFACE, fenced(helpOf(program)), ...program.commands.flatMap((noun) => sectionOf(noun, `lichen ${noun.name()}`)), '## lichen-runtime', RUNTIME, fenced(runtimeHelp.trimEnd()), '## Exit status', exitTable(), EXCEPTIONS].join('\n\n')}\n`;

@@ -311,7 +311,7 @@ export const addCarried = (noun: Command): void => {
     addVerb(noun, {
       usage: 'import <folder>',
       says: 'bring in what boards have written there, usage and status, and write what they are to run; then carry it back',
-      examples: ['release import /media/stick --token-file gateway/admin.token'],
+      examples: ['release import /media/stick --token-file husum/admin.token'],
       gives: { keys: ['board', 'usage', 'leases', 'pieces', 'lacks', 'problems', 'refused'], list: true },
     }),
   ).action(bring);

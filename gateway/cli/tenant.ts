@@ -17,7 +17,7 @@ export const register = (noun: Command): void => {
     addVerb(noun, {
       usage: 'admit',
       says: 'admit a tenant by its public key',
-      examples: ['tenant admit --key tenant.key --name "Harbour Museum" --token-file gateway/admin.token'],
+      examples: ['tenant admit --key tenant.key --name "Harbour Museum" --token-file husum/admin.token'],
       gives: { keys: ['tenant', 'name', 'key'] },
     }),
   )

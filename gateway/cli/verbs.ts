@@ -5,7 +5,7 @@ export interface Verb {
   /** Name and arguments, e.g. `show <period>`. */
   usage: string;
   says: string;
-  /** Without the leading `lichen`. */
+  /** Without the word `lichen`, which comes first, or after variables. */
   examples: string[];
   /** Keys of the JSON value, or of each element of a list. A contract: tests compare it with what is printed. */
   gives: { keys: readonly string[]; list?: boolean };
@@ -17,11 +17,13 @@ export const contractOf = (command: Command): Verb['gives'] | undefined => contr
 
 const contractText = ({ keys, list }: Verb['gives']): string => `\nJSON:\n  ${list ? '[' : ''}{${keys.join(', ')}}${list ? ', …]' : ''}`;
 
+const VARIABLES = /^(?:[A-Z_]+=\S+ )*/;
+
 export const addVerb = (noun: Command, { usage, says, examples, gives }: Verb): Command => {
   const command = noun
     .command(usage)
     .description(says)
-    .addHelpText('before', `Examples:\n${examples.map((example) => `  lichen ${example}`).join('\n')}\n`)
+    .addHelpText('before', `Examples:\n${examples.map((example) => example.replace(VARIABLES, '  $&lichen ')).join('\n')}\n`)
     .addHelpText('after', contractText(gives))
     .option('--json', 'print one JSON value as the last line of stdout');
   contracts.set(command, gives);

@@ -88,6 +88,16 @@ describe('the GitHub Action', () => {
     expect(runs.steps.every(({ shell }) => shell === 'bash')).toBe(true);
   });
 
+  test('is used by the workflow that docs/simulator.md shows with inputs that it has', () => {
+    const shown = /^```yaml\n(name: simulate\n[\s\S]*?)^```$/m.exec(readFileSync(join(root, 'docs/simulator.md'), 'utf8'))?.[1] ?? '';
+    const { jobs } = parse(shown) as { jobs: { simulate: { steps: { uses: string; with?: Record<string, string> }[] } } };
+    const used = jobs.simulate.steps.filter(({ uses }) => uses.includes('/.github/actions/simulate@'));
+    expect(used).toHaveLength(1);
+    const { inputs } = action();
+    for (const name of Object.keys(used[0]?.with ?? {})) expect(inputs, name).toHaveProperty(name);
+    for (const [name, { required }] of Object.entries(inputs)) if (required === true) expect(used[0]?.with, name).toHaveProperty(name);
+  });
+
   test('runs the scenario, and writes JUnit, timeline and summary', { timeout: 120_000 }, () => {
     const ran = step({ scenario: 'recipes/blink', seeds: '2', junit: 'out/sim.xml', timeline: 'out/sim.html' });
     expect(ran, ran.stderr).toMatchObject({ status: 0 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { expect, test } from 'vitest';
 import { makeReference } from '../../../gateway/cli/reference.ts';
+import { HELP } from '../../../runtime/words.ts';
 import { wholeProgram } from './command.ts';
 
 const path = join(import.meta.dirname, '../../..', 'docs/cli.md');
@@ -14,7 +15,7 @@ const leaves = (command: Command, path: string[] = []): { command: Command; path
     : command.commands.flatMap((one) => leaves(one, [...path, one.name()]));
 
 test('docs/cli.md is up to date', async () => {
-  const reference = makeReference(await wholeProgram());
+  const reference = makeReference(await wholeProgram(), HELP);
   if (process.env.LICHEN_UPDATE === '1') writeFileSync(path, reference);
   expect(readFileSync(path, 'utf8')).toBe(reference);
 });

@@ -81,7 +81,6 @@ describe('without a gateway', () => {
     const [unreachable, missing] = await Promise.all([
       refused('unavailable', 69, ['board', 'list'], place),
       refused('not-found', 66, ['key', 'show', 'nobody.key'], place),
-      refused('not-found', 66, ['key', 'new', 'nowhere/a.key'], place),
       refused('not-found', 66, ['request', 'push', 'nobody.request'], place),
       refused('not-found', 66, ['release', 'push', 'folder'], place),
       refused('bad-schema', 65, ['request', 'push', 'noise'], place),
@@ -98,6 +97,12 @@ describe('without a gateway', () => {
     const before = await told(['key', 'show', 'tenant.key'], place);
     expect(await told(['key', 'new', 'tenant.key'], place)).toEqual(before);
     expect(statSync(join(directory, 'tenant.key')).mode & 0o777).toBe(0o600);
+  });
+
+  test('a key makes its folder, which is shown to nobody either', async () => {
+    const made = await told(['key', 'new', 'husum/keys/gateway.key'], place);
+    expect(await told(['key', 'show', 'husum/keys/gateway.key'], place)).toEqual(made);
+    for (const folder of ['husum', 'husum/keys']) expect(statSync(join(directory, folder)).mode & 0o777, folder).toBe(0o700);
   });
 
   test('operators change roots, gateways and peers from version to version', async () => {
