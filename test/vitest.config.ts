@@ -15,7 +15,7 @@ const SHORT = ['test/tidy.test.ts', 'test/docs/{attacks,reference}.test.ts', 'te
 /** Puts another module in a module's place, which what the worker has loaded for a file before would not notice. */
 const MOCKED = ['test/runtime/agent/attention.test.ts'];
 /** Real partitions, a real browser, and real clients against real processes: they count on the machine's clock. */
-const REAL = ['test/**/*.slow.test.ts', 'test/{outside,browser}/**/*.test.ts'];
+const REAL = ['test/**/*.slow.test.ts', 'test/{outside,browser}/**/*.test.ts', 'test/docs/first-board.test.ts'];
 /** A board in QEMU, which takes minutes: `npm run test:board`. */
 const BOARD = ['test/board/**'];
 /** After this a test hangs. The longest takes three seconds; a busy machine is slow, and a hunt (test/support/properties.ts) long. */
