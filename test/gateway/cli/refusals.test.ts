@@ -248,7 +248,7 @@ describe('without a gateway', () => {
     });
   });
 
-  test('help begins with examples and goes to stdout', async () => {
+  test('help begins with the way from nothing, that of a word with examples, and goes to stdout', async () => {
     const [bare, help, word, version] = await Promise.all([
       lichen([]),
       lichen(['request', 'make', '--help']),
@@ -256,7 +256,9 @@ describe('without a gateway', () => {
       lichen(['--version']),
     ]);
     expect(bare).toMatchObject({ status: 0, stderr: '' });
-    expect(bare.stdout).toMatch(/^Examples:\n/);
+    expect(bare.stdout).toMatch(
+      /^From nothing to a program on a board \(docs\/first-board\.md.*\n {2}lichen key new [\s\S]*\n\nExamples:\n/,
+    );
     expect(help).toMatchObject({ status: 0, stderr: '' });
     expect(help.stdout).toMatch(/^Examples:\n {2}lichen request make/);
     expect(word.stdout).toBe(help.stdout);
