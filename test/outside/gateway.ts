@@ -191,11 +191,12 @@ export class Gateway {
     });
   }
 
-  /** `presence` entries and what follows from them are left out: a session that ends is no state that anyone asked for. */
+  /** `presence` entries and what follows from them, also for what a request lacks, are left out: a session that ends is no state that anyone asked for. */
   async state(): Promise<State> {
     const { vector, pending } = await this.get<{ vector: Record<string, number>; pending: number }>('/1/status');
     const boards = await this.get<Record<string, unknown>[]>('/1/boards');
     const instances = await this.get<{ report: Record<string, unknown> | null }[]>('/1/instances');
+    const requests = await this.get<Record<string, unknown>[]>('/1/requests');
     const entries = await this.log();
     const lasting = entries.filter(({ kind }) => kind !== 'presence').length;
     return {
@@ -204,7 +205,7 @@ export class Gateway {
       boards: boards.map(({ here, sinceMs, ...rest }) => rest),
       instances: instances.map(({ report, ...rest }) => ({ ...rest, report: report === null ? null : { ...report, atMs: 0 } })),
       releases: await this.get('/1/releases'),
-      requests: await this.get('/1/requests'),
+      requests: requests.map(({ lacks, ...rest }) => rest),
       periods: await this.get('/1/periods'),
     };
   }

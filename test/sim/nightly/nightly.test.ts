@@ -61,7 +61,7 @@ test('names what was not met, and what did not come to its end', async () => {
   expect(totals.unmet).toMatchObject([{ seed: 1, replay: `lichen sim replay ${scenario} --seed 1` }]);
   const none = await night({ scenario: join(folder, 'none.yaml'), seeds: 1 });
   expect(none.totals).toMatchObject({ ok: false, seeds: 0, next: 2 });
-  expect(none.totals.crashed[0]?.why).toContain('exit status 64');
+  expect(none.totals.crashed[0]?.why).toContain('exit status 66');
 }, 120_000);
 
 test('stops by itself, and what it cut short is where to go on', async () => {
