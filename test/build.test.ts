@@ -31,7 +31,7 @@ test('every npm script is a task, and replaces its shell so that signals reach i
   const { scripts }: { scripts: Record<string, string> } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const { stderr } = build();
   for (const script of Object.values(scripts)) {
-    const task = /^exec node build\.mjs ([\w:]+)$/.exec(script)?.[1];
+    const task = /^exec node build\.mjs ([\w:-]+)$/.exec(script)?.[1];
     expect(stderr).toContain(`\n  ${task} `);
   }
 });
