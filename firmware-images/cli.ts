@@ -7,7 +7,7 @@ import { materialsOf } from './beside/materials.ts';
 import { BOARDS, boardNamed, namesOf } from './boards/boards.ts';
 import { flashImage } from './flash.ts';
 import { buildImage } from './image.ts';
-import { inspectImage } from './inspect.ts';
+import { type Inspected, inspectImage } from './inspect.ts';
 import { lockPath } from './lock.ts';
 import { refreshLock } from './refresh.ts';
 import { inWords, type ReleaseReport, releaseImage, releaseRuntime } from './release.ts';
@@ -118,6 +118,12 @@ const registerBuild = (image: Command, { print, say }: Terminal): void => {
   );
 };
 
+const inspectedText = ({ board, bytes, sha256, parts, sum, signed }: Inspected): string[] => [
+  `${board ?? 'no image of ours that this version knows, or packed'}, ${inMib(bytes)}, SHA-256 ${sha256}`,
+  ...parts.map((part) => `  ${part.name.padEnd(14)} ${inMib(part.bytes).padStart(10)} at ${inMib(part.start)}`),
+  `sums beside it: ${sum ?? 'none'}${signed === null ? '' : signed ? ', signed by that key' : ', NOT signed by that key'}`,
+];
+
 const registerUse = (image: Command, { print, say }: Terminal): void => {
   addVerb(
     image,
@@ -128,13 +134,13 @@ const registerUse = (image: Command, { print, say }: Terminal): void => {
     .option('--signer <hex>', 'the key that signed these sums')
     .action(async (file: string, flags: Flags) => {
       const found = await inspectImage(resolve(file), flags.signer);
-      if (flags.json === true) return print(JSON.stringify(found));
-      print(`${found.board ?? 'no image of ours that this version knows, or packed'}, ${inMib(found.bytes)}, SHA-256 ${found.sha256}`);
-      for (const { name, start, bytes } of found.parts) print(`  ${name.padEnd(14)} ${inMib(bytes).padStart(10)} at ${inMib(start)}`);
-      print(
-        `sums beside it: ${found.sum ?? 'none'}${found.signed === null ? '' : found.signed ? ', signed by that key' : ', NOT signed by that key'}`,
-      );
-      if (found.sum === 'different' || found.signed === false) refuse('image-failed', `${file} is not what it should be: fetch it anew`);
+      const wrong = [
+        ...(found.sum === 'different' ? ['it has not the sum that stands beside it'] : []),
+        ...(found.signed === false ? ['what stands beside it is not signed by that key'] : []),
+      ];
+      if (flags.json !== true) for (const line of inspectedText(found)) print(line);
+      if (wrong.length > 0) refuse('image-failed', `${file} is not what it should be: ${wrong.join(', and ')}. Fetch it anew`);
+      if (flags.json === true) print(JSON.stringify(found));
     });
   addVerb(
     image,
