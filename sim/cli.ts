@@ -1,10 +1,12 @@
 /** `lichen sim`. Loaded only when it is called; the world itself only when something is run. */
+
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { parse as parseYaml } from 'yaml';
 import { refuse } from '../runtime/protocol/errors.ts';
+import { plural } from '../runtime/protocol/printable.ts';
 import { refuseUnknown, vainIn } from './asked.ts';
 import { annotationsOf, summaryOf } from './report/github.ts';
 import { jsonOf, totalOf } from './report/json.ts';
@@ -12,7 +14,6 @@ import { junitOf } from './report/junit.ts';
 import type { RunReport } from './report/report.ts';
 import { lineOf, type Paint, textOf } from './report/text.ts';
 import { PAGE_SCRIPTS, timelineOf } from './report/timeline/page.ts';
-import { plural } from './report/words.ts';
 import { nearest } from './scenario/nearest.ts';
 import { problemLine } from './scenario/problem.ts';
 import { readScenario, type ScenarioSource } from './scenario/read.ts';

@@ -6,6 +6,7 @@ import { within } from '../../runtime/protocol/money.ts';
 import { dataMibOf } from '../../runtime/protocol/nouns/data.ts';
 import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
 import type { Request } from '../../runtime/protocol/nouns/request.ts';
+import { plural } from '../../runtime/protocol/printable.ts';
 import type { TierName } from '../../runtime/protocol/schema.ts';
 import { type Candidate, type Short, shortOf } from './rooms.ts';
 
@@ -89,7 +90,7 @@ const WORDS: Record<Misfit, (candidates: Candidate[], asked: Asked) => string> =
   beside: () => 'without the instances that it is to be beside',
 };
 
-const counted = (count: number): string => (count === 1 ? '1 board is' : `${count} boards are`);
+const counted = (count: number): string => plural(count, 'board is', 'boards are');
 
 /** One line for each rule that is against some of these, the commonest first. `own`: boards that have an instance of it already. */
 export const unfit = (candidates: Candidate[], asked: Asked, own: ReadonlySet<BoardId>): string[] => {

@@ -1,4 +1,5 @@
 /** Why a request has no board, or not enough of them: told to its tenant and in `doctor`. */
+
 import { equal, hex } from '../../runtime/protocol/bytes.ts';
 import type { RequestId } from '../../runtime/protocol/ids.ts';
 import { dataMibOf } from '../../runtime/protocol/nouns/data.ts';
@@ -6,6 +7,7 @@ import { limitsIo } from '../../runtime/protocol/nouns/io.ts';
 import { needsOf, publishedOf, targetsOf } from '../../runtime/protocol/nouns/reach.ts';
 import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
 import { type Request, requestIdOf } from '../../runtime/protocol/nouns/request.ts';
+import { plural } from '../../runtime/protocol/printable.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import type { Context, Rows } from './context.ts';
 import { leasedLimits } from './contract.ts';
@@ -48,8 +50,8 @@ const absentBoards = (rows: Rows): string[] => {
     else if (bindings.get(rows, key) === null) unbound++;
   }
   return [
-    ...(away === 0 ? [] : [`${away === 1 ? '1 board is' : `${away} boards are`} away`]),
-    ...(unbound === 0 ? [] : [`${unbound === 1 ? '1 board has' : `${unbound} boards have`} no tariff of an owner (lichen board bind)`]),
+    ...(away === 0 ? [] : [`${plural(away, 'board is', 'boards are')} away`]),
+    ...(unbound === 0 ? [] : [`${plural(unbound, 'board has', 'boards have')} no tariff of an owner (lichen board bind)`]),
   ];
 };
 
@@ -58,9 +60,7 @@ const roomLacking = (rows: Rows, context: Context, request: Request, manifest: M
   const id = requestIdOf(context.crypto, request.tenant, request.name);
   const { missing } = releases.get(rows, hex(request.release)) ?? { missing: 0 };
   if (missing > 0)
-    return [
-      `${missing === 1 ? '1 piece of its release has' : `${missing} pieces of its release have`} not come to this gateway: push it again`,
-    ];
+    return [`${plural(missing, 'piece of its release has', 'pieces of its release have')} not come to this gateway: push it again`];
   if (vouchers.get(rows, hex(request.voucher)) === null) return ['its voucher has not come to this gateway: push it'];
   const candidates = [...roomsOf(rows, context, now).of.entries()].map(([, candidate]) => candidate);
   const asked = {

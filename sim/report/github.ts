@@ -1,8 +1,9 @@
 /** For GitHub's runners: annotations as workflow commands, and a summary in Markdown. */
+import { plural } from '../../runtime/protocol/printable.ts';
 import { failuresOf, replayCommand } from './failure.ts';
 import { escaped } from './markup.ts';
 import type { RunReport } from './report.ts';
-import { duration, plural } from './words.ts';
+import { duration } from './words.ts';
 
 /** https://docs.github.com/actions/reference/workflow-commands: what ends a command, or one of its properties, is escaped as in a URL. */
 const data = (text: string): string => text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');

@@ -1,7 +1,8 @@
 /** For people: what held and the worst figures; of a failure what broke, the fewest faults that break it, and one command. */
+import { plural } from '../../runtime/protocol/printable.ts';
 import { failuresOf, replayCommand } from './failure.ts';
 import type { RunReport } from './report.ts';
-import { duration, moment, plural } from './words.ts';
+import { duration, moment } from './words.ts';
 
 export interface Paint {
   bold(text: string): string;

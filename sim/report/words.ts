@@ -40,8 +40,6 @@ export const amount = (micro: bigint): string => {
   return `${micro < 0n ? '−' : ''}${digits.slice(0, -6)}.${fraction}`;
 };
 
-export const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;
-
 /** 32 letters of base32, or hex. */
 const ID = /\b(?:[a-z2-7]{32}|[0-9a-f]{32,128})\b/g;
 

@@ -1,8 +1,9 @@
 /** The report of a run as one HTML file that needs nothing beside it. Everything but the drawing stands in it as tables, script or none. */
+import { plural } from '../../../runtime/protocol/printable.ts';
 import { failuresOf, replayCommand } from '../failure.ts';
 import { escaped, scriptJson } from '../markup.ts';
 import type { Billed, RunReport } from '../report.ts';
-import { amount, duration, moment, plural, withNames } from '../words.ts';
+import { amount, duration, moment, withNames } from '../words.ts';
 import { type PageData, pageData } from './data.ts';
 
 /** The texts of the files beside this one: whoever can read files passes them in. */

@@ -1,7 +1,8 @@
 /** What a night of seeds comes to. Each run says one line of JSON of itself (sim/report/json.ts); here they are added up. */
 import * as v from 'valibot';
+import { plural } from '../../../runtime/protocol/printable.ts';
 import type { Tally } from '../../../sim/oracle/physics.ts';
-import { duration, moment, plural } from '../../../sim/report/words.ts';
+import { duration, moment } from '../../../sim/report/words.ts';
 
 const count = v.number();
 

@@ -1,6 +1,7 @@
 /** What people read is short, exact and never an id without need. */
 import { expect, test } from 'vitest';
-import { amount, duration, moment, plural, withNames } from '../../../sim/report/words.ts';
+import { plural } from '../../../runtime/protocol/printable.ts';
+import { amount, duration, moment, withNames } from '../../../sim/report/words.ts';
 
 test('moments count from the beginning', () => {
   expect(moment(0)).toBe('00:00:00');
