@@ -31,6 +31,7 @@ const EMPTY: Content = {
   rootPath: null,
   error: '',
   lacks: false,
+  belied: false,
   movedMonoMs: 0,
 };
 
@@ -307,8 +308,8 @@ export const planted: Handler<Of<'planted'>> = (work, _board, event) => {
   if (content !== null) contents.put(work, { ...EMPTY, phase: 'held', rootPath: event.rootPath }, key);
 };
 
-/** All its chunks were right and the whole is not: its pages lie, and would again. */
-const isLie = (fetch: Fetch | null, { step, error }: Of<'files-refused'>): boolean =>
+/** All its chunks were right and the whole is not: its pages lie, and would again; or the card turned one over in between, which is seen when it is gathered once more. */
+const isBelied = (fetch: Fetch | null, { step, error }: Of<'files-refused'>): boolean =>
   step.kind === 'seal' && error.code === 'missing-content' && fetch?.found.has(fileKey(step.file)) === true;
 
 /** What turned out wrong is gathered again, and of it what is wrong fetched; a full card is told and tried again later. */
@@ -320,8 +321,9 @@ export const filesRefused: Handler<Of<'files-refused'>> = (work, board, event, n
     const told = event.error.code === 'storage-full' ? event.error.message : event.error.code;
     const fetch = fetches.get(work, key);
     if (fetch !== null) endFetch(work, key);
-    if (isLie(fetch, event)) contents.put(work, { ...empty, phase: 'refused', error: `bad-release: ${event.error.detail}` }, key);
-    else contents.put(work, { ...empty, error: told, movedMonoMs }, key);
+    const belied = isBelied(fetch, event);
+    if (belied && value.belied) contents.put(work, { ...empty, phase: 'refused', error: `bad-release: ${event.error.detail}` }, key);
+    else contents.put(work, { ...empty, belied, error: told, movedMonoMs }, key);
   }
   work.emit({ kind: 'journal', line: `files ${event.step.kind}: ${event.error.message}` });
 };

@@ -259,6 +259,8 @@ export interface Content {
   error: string;
   /** Chunks of it were not to be had. */
   lacks: boolean;
+  /** A file of it was not what its pages say, each of its chunks right. */
+  belied: boolean;
   /** When it last moved, or before when it is not tried again. */
   movedMonoMs: number;
 }

@@ -201,6 +201,8 @@ export class FakeFiles implements Files {
   readonly sealed = new Map<string, Bytes>();
   readonly roots = new Set<string>();
   full = false;
+  /** So many files are another one by the time that they are sealed. */
+  tears = 0;
   readonly #open = new Map<string, Bytes>();
   readonly #clock: ManualClock;
 
@@ -226,6 +228,10 @@ export class FakeFiles implements Files {
       }
       case 'seal': {
         const bytes = this.#open.get(nameOf(step.file)) ?? new Uint8Array(0);
+        if (this.tears > 0) {
+          this.tears--;
+          bytes[0] = (bytes[0] ?? 0) ^ 1;
+        }
         if (bytes.length !== step.bytes || hex(testCrypto.sha256(bytes)) !== hex(step.file.hash))
           return { kind: 'files-refused', step, error: new LichenError('missing-content', 'not the file') };
         this.#open.delete(nameOf(step.file));

@@ -236,6 +236,24 @@ describe('what is here already', () => {
     expect(world.files.count('check')).toBe(checks + 1);
   });
 
+  test('is gathered once more where the card turned it over before its file was whole, and its release called no lie', () => {
+    const world = paired();
+    const held = placed(world, { release: of(3, [fileOf('big', [one!, two!])]) });
+    world.assign(held).pass(3000);
+    const before = asked(world).length;
+    world.files.tears = 1;
+    const other = placed(world, {
+      release: of(4, [fileOf('big', [two!, one!])]),
+      lease: { index: 1 },
+      request: { name: 'other' },
+    });
+    world.assign(held, other).pass(3 * PACE.patienceMs);
+    expect(world.state(other.lease)?.state).toBe('running');
+    expect(world.files.tears).toBe(0);
+    // What is right in it stays, and what is not lies in the other file still.
+    expect(asked(world)).toHaveLength(before);
+  });
+
   test('starts with no link, whatever else waits for one', () => {
     const world = paired();
     const waits = placed(world, { release: second });

@@ -55,6 +55,7 @@ const content = (phase: Content['phase']): Content => ({
     rootPath: null,
     error: '',
     lacks: false,
+    belied: false,
     movedMonoMs: 0,
   },
 });
