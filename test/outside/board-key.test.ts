@@ -140,7 +140,7 @@ test('words that the runtime does not know', async () => {
     stderr: expect.stringContaining('--rotate-keys'),
   });
   expect(await refusal('--claim', 'LICHEN2:AAAA')).toMatchObject({
-    code: ERRORS['bad-schema'].exit,
+    code: ERRORS['bad-usage'].exit,
     stderr: expect.stringContaining('a claim begins with LICHEN1:'),
   });
 });
