@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { closeSync, constants, createReadStream, existsSync, fsyncSync, openSync, statSync, writeSync } from 'node:fs';
+import { codeOf } from '../runtime/adapters/disk.ts';
 import { refuse } from '../runtime/protocol/errors.ts';
 import { needFree } from './device.ts';
 import { inspectImage } from './inspect.ts';
@@ -64,8 +65,6 @@ const put = (file: number, bytes: Buffer, at: number): void => {
 
 /** What the kernel says of a device that is not there any more, or takes no more. */
 const DEVICE_ERRORS = ['EIO', 'ENODEV', 'ENXIO', 'ENOSPC', 'EROFS', 'EPERM', 'EACCES'];
-
-const codeOf = (thrown: unknown): string => (thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '');
 
 /** Why a device is not opened, before anything of it was changed. */
 const OPEN_ERRORS: Record<string, string> = {

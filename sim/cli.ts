@@ -1,5 +1,4 @@
 /** `lichen sim`. Loaded only when it is called; the world itself only when something is run. */
-
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';

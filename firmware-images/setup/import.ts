@@ -1,7 +1,8 @@
 /** Takes what a card says about its board: gathered, judged file by file, kept, and only then wiped. */
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { keepSetup, type Told, writeWhole } from '../../runtime/adapters/setup.ts';
+import { writeDurably } from '../../runtime/adapters/disk.ts';
+import { keepSetup, type Told } from '../../runtime/adapters/setup.ts';
 import { asLichenError, ERRORS, refuse } from '../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { kernelWords, networkWords, userWords } from './cloud-init.ts';
@@ -41,8 +42,8 @@ const keepWifi = (data: string, { country, wifi }: Words): void => {
   if (country === undefined && wifi === undefined) return;
   const before: Wifi = existsSync(wifiPath(data)) ? wifiIn(readFileSync(wifiPath(data), 'utf8')) : { country: null, networks: [] };
   const now = { country: country ?? before.country, networks: wifi ?? before.networks };
-  writeWhole(wifiPath(data), JSON.stringify(now));
-  writeWhole(join(data, 'wifi.conf'), configurationOf(now));
+  writeDurably(wifiPath(data), JSON.stringify(now));
+  writeDurably(join(data, 'wifi.conf'), configurationOf(now));
 };
 
 /** `folder`: the card's first partition; `data`: of the board. A file that is wrong stays as it is, and the others are taken all the same. */

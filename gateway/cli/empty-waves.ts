@@ -1,5 +1,4 @@
 /** Waves to which nobody belongs, before they are signed: a label that is mistyped would leave a release without the canary that was meant. */
-
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import type { TenantId } from '../../runtime/protocol/ids.ts';
 import { type Rollout, requestIdOf } from '../../runtime/protocol/nouns/request.ts';
@@ -33,7 +32,7 @@ export const withoutEmpty = (plan: Rollout, labels: Labels, whose: string, skips
   return waves.length > 0 ? { ...plan, waves } : misused('--skip-empty leaves no wave; without --wave it reaches all at once');
 };
 
-/** Of the boards that a request's replicas are on; before it has any, of all boards. */
+/** Labels of the boards that its replicas are on; of all boards, while it is on none. */
 const labelsFor = async (client: Client, tenant: TenantId, name: string): Promise<{ labels: string[][]; whose: string }> => {
   const [id, boards] = [requestIdOf(nodeCrypto, tenant, name), await client.ask('boards')];
   const on = new Set((await client.ask('instances')).flatMap(({ request, board }) => (request === id ? [board] : [])));

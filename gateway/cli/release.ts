@@ -1,5 +1,4 @@
 /** `lichen release`: push one from the folder in which it was built, and look at those there are. */
-
 import type { Command } from 'commander';
 import { plural } from '../../runtime/protocol/printable.ts';
 import { type Answers, keysOf } from './answers.ts';

@@ -1,5 +1,4 @@
 /** Which boards an instance may be given to, and why not the others. */
-
 import type { Bytes } from '../../runtime/protocol/bytes.ts';
 import type { BoardId, RequestId } from '../../runtime/protocol/ids.ts';
 import { within } from '../../runtime/protocol/money.ts';
@@ -61,7 +60,8 @@ export const misfitOf = (candidate: Candidate, { request, manifest, limits, need
   return beside.every((linked) => candidate.held.has(linked)) ? null : 'beside';
 };
 
-const most = (candidates: Candidate[], of: (candidate: Candidate) => number): number => Math.max(...candidates.map(of));
+const most = (candidates: Candidate[], of: (candidate: Candidate) => number): number =>
+  candidates.reduce((best, candidate) => Math.max(best, of(candidate)), Number.NEGATIVE_INFINITY);
 
 /** For people, of boards that it is against. */
 const WORDS: Record<Misfit, (candidates: Candidate[], asked: Asked) => string> = {
@@ -80,10 +80,7 @@ const WORDS: Record<Misfit, (candidates: Candidate[], asked: Asked) => string> =
     `short of processor: ${limits.cpuMillis} thousandths of one are asked for, at most ${most(all, ({ freeCpuMillis }) => freeCpuMillis)} are left`,
   io: () => 'without limits of how fast a card is read and written',
   data: (all, { limits }) =>
-    `short of room for /data: ${dataMibOf(limits)} MiB are asked for, at most ${Math.max(
-      0,
-      most(all, ({ freeDataMib }) => freeDataMib ?? 0),
-    )} are left`,
+    `short of room for /data: ${dataMibOf(limits)} MiB are asked for, at most ${most(all, ({ freeDataMib }) => Math.max(0, freeDataMib ?? 0))} are left`,
   deadline: () => 'without a way to end it in time (onIsolation: stop)',
   grants: (_all, { needs }) => `not lending ${needs.join(' and ')}`,
   secrets: () => 'not among those that its secrets are sealed to',
@@ -100,7 +97,10 @@ export const unfit = (candidates: Candidate[], asked: Asked, own: ReadonlySet<Bo
     if (own.has(candidate.board)) taken++;
     else {
       const misfit = misfitOf(candidate, asked);
-      if (misfit !== null) by.set(misfit, [...(by.get(misfit) ?? []), candidate]);
+      if (misfit === null) continue;
+      const all = by.get(misfit);
+      if (all === undefined) by.set(misfit, [candidate]);
+      else all.push(candidate);
     }
   }
   return [

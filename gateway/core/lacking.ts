@@ -1,5 +1,4 @@
 /** Why a request has no board, or not enough of them: told to its tenant and in `doctor`. */
-
 import { equal, hex } from '../../runtime/protocol/bytes.ts';
 import type { RequestId } from '../../runtime/protocol/ids.ts';
 import { dataMibOf } from '../../runtime/protocol/nouns/data.ts';

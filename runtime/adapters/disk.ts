@@ -1,7 +1,7 @@
 /** Small things about disks that several adapters need: what an error means, and how to take a tree away. */
-import { chmodSync, closeSync, fsyncSync, lstatSync, opendirSync, openSync, rmdirSync, unlinkSync } from 'node:fs';
+import { chmodSync, closeSync, fsyncSync, lstatSync, opendirSync, openSync, renameSync, rmdirSync, unlinkSync, writeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { LichenError } from '../protocol/errors.ts';
 
@@ -34,6 +34,20 @@ export const syncFolder = (path: string): void => {
   } finally {
     closeSync(fd);
   }
+};
+
+/** Whole or not at all, also across a power cut; nobody else reads it. */
+export const writeDurably = (path: string, text: string): void => {
+  const next = `${path}.next`;
+  const fd = openSync(next, 'w', 0o600);
+  try {
+    writeSync(fd, text);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(next, path);
+  syncFolder(dirname(path));
 };
 
 /** System calls in a row before others get their turn; at 5 to 50 µs each that is a few milliseconds. */

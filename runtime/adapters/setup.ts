@@ -1,12 +1,12 @@
 /** What the person who wrote the card said of this board: taken off the card by firmware-images/setup, and kept with the board's own data. */
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import * as v from 'valibot';
 import { parseClaim } from '../protocol/claim.ts';
 import { asLichenError, LichenError } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { map, parse } from '../protocol/schema.ts';
-import { syncFolder } from './disk.ts';
+import { writeDurably } from './disk.ts';
 
 const isClaim = (line: string): boolean => {
   try {
@@ -39,17 +39,6 @@ export type Setup = v.InferOutput<typeof setup>;
 
 const keptIn = (data: string): string => join(data, 'setup.json');
 
-/** On the disk before it is relied on; nobody else reads it. */
-export const writeWhole = (path: string, text: string): void => {
-  const next = `${path}.next`;
-  const fd = openSync(next, 'w', 0o600);
-  writeSync(fd, text);
-  fsyncSync(fd);
-  closeSync(fd);
-  renameSync(next, path);
-  syncFolder(dirname(path));
-};
-
 /** What was said, if anything was. A file that a card has spoilt is put aside: without it a board runs, and is given it again. */
 export const readSetup = (data: string, say: (line: string) => void = () => undefined): Setup => {
   const path = keptIn(data);
@@ -67,15 +56,15 @@ export const readSetup = (data: string, say: (line: string) => void = () => unde
 export const keepSetup = (data: string, said: Setup): void => {
   mkdirSync(data, { recursive: true, mode: 0o711 });
   const kept = { ...readSetup(data), ...said };
-  writeWhole(keptIn(data), JSON.stringify(kept));
+  writeDurably(keptIn(data), JSON.stringify(kept));
   // For what starts before the runtime does.
-  if (said.hostname !== undefined) writeWhole(join(data, 'hostname'), `${said.hostname}\n`);
+  if (said.hostname !== undefined) writeDurably(join(data, 'hostname'), `${said.hostname}\n`);
 };
 
 /** A claim is good once. */
 export const forgetClaim = (data: string): void => {
   const { claim, ...rest } = readSetup(data);
-  if (claim !== undefined) writeWhole(keptIn(data), JSON.stringify(rest));
+  if (claim !== undefined) writeDurably(keptIn(data), JSON.stringify(rest));
 };
 
 /** What became of the files on the card at this start, for whoever looks at the board. */

@@ -10,6 +10,7 @@ import { LichenError } from '../../protocol/errors.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import { dataLimitOf } from '../../protocol/nouns/data.ts';
 import { limitsIo } from '../../protocol/nouns/io.ts';
+import { writeDurably } from '../disk.ts';
 import type { Backend, Launched, Running } from './backend.ts';
 import { ASK, INSIDE, REAPER } from './dev-script.ts';
 import { exitOf, spentIn } from './exits.ts';
@@ -22,7 +23,7 @@ import { type Bind, nodeBinds } from './node-engine.ts';
 import { type AskedProbe, type Probed, probedProgram } from './probe.ts';
 import { ProcessTree } from './process-tree.ts';
 import { run, TOOL_ENV, until } from './run.ts';
-import { identify, isAlive, list, type ProcessId, processOf, readState, readText, signal, writeDurably } from './state.ts';
+import { identify, isAlive, list, type ProcessId, processOf, readState, readText, signal } from './state.ts';
 
 const START_LIMIT_MS = 20_000;
 const KILL_LIMIT_MS = 10_000;

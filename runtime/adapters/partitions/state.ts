@@ -1,8 +1,8 @@
 /** What is kept about a partition on the card, so that a next life of the runtime finds what this one started. */
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import type { Exit } from '../../ports/partitions.ts';
 import { LIMITS } from '../../protocol/limits.ts';
+import { writeDurably } from '../disk.ts';
 
 /** A process, told from a later one under the same number by its start time and the boot it belongs to. */
 export interface ProcessId {
@@ -73,29 +73,6 @@ export const signal = (id: ProcessId | null, name: NodeJS.Signals): void => {
   } catch {
     // It ended meanwhile.
   }
-};
-
-const syncDirectory = (path: string): void => {
-  const fd = openSync(path, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-};
-
-/** Whole or not at all, also across a power cut. */
-export const writeDurably = (path: string, text: string): void => {
-  const next = `${path}.next`;
-  const fd = openSync(next, 'w', 0o600);
-  try {
-    writeSync(fd, text);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(next, path);
-  syncDirectory(dirname(path));
 };
 
 export const writeState = (directory: string, state: State): void => {
