@@ -26,7 +26,7 @@ export type Order =
   | { kind: 'arrive'; address: string; gateway: string; gatewayKey: string; names: string[]; claims: string[] }
   /** Everyone asks for content, as a board does whose window has become as wide as it may. */
   | { kind: 'ask'; hashes: string[]; frame: number }
-  /** Everyone has a record acknowledged, again and again. */
+  /** Everyone has a record acknowledged, again and again; from now on as often as this says. */
   | { kind: 'use'; everyMs: number }
   /** As many clients of a server that sends by itself. They say as much as boards do that ask for such frames: who serves is what differs. */
   | { kind: 'bare'; port: number; clients: number; frame: number }
@@ -152,6 +152,7 @@ class Client {
 
 let clients: Client[] = [];
 let bareBytes = 0;
+let using: NodeJS.Timeout | undefined;
 
 const arrive = async (order: Extract<Order, { kind: 'arrive' }>): Promise<void> => {
   clients = order.names.map((name) => new Client(name));
@@ -190,7 +191,8 @@ const obey = async (order: Order): Promise<Count> => {
     const hashes = order.hashes.map(fromHex);
     for (const client of clients) client.ask(hashes, order.frame);
   } else if (order.kind === 'use') {
-    setInterval(() => {
+    clearInterval(using);
+    using = setInterval(() => {
       for (const client of clients) client.use();
     }, order.everyMs);
   }
