@@ -11,7 +11,7 @@ import { nodeCrypto } from './adapters/crypto.ts';
 import { closeInherited, keepFromChildren } from './adapters/descriptors.ts';
 import { kernelEntropy } from './adapters/entropy.ts';
 import { openFiles } from './adapters/files.ts';
-import { healthOf } from './adapters/health.ts';
+import { healthOf, openCard } from './adapters/health.ts';
 import { nodeSealer, openerFromSeed } from './adapters/hpke.ts';
 import { boardModel, readModel } from './adapters/inventory.ts';
 import { openKeyFile } from './adapters/keyfile.ts';
@@ -193,7 +193,7 @@ const run = async (given: Values): Promise<void> => {
   }
   const { enforcement } = partitions;
   const opener = openBoxKey(data);
-  const { slots, lacks: fixed } = openImageSlots(typeof values.slots === 'string' ? values.slots : '', data);
+  const { slots, lacks: fixed, damaged } = openImageSlots(typeof values.slots === 'string' ? values.slots : '', data);
   const offer = {
     ...offerOf(enforcement, lent.capacity, process.arch, await boardModel(data), lent.grants),
     ...(enforcement.secrets && { box: opener.publicKey }),
@@ -221,6 +221,7 @@ const run = async (given: Values): Promise<void> => {
     const home = await findHome({ board: id, clock, pairing, page, notes: words(values.notes), about, journal, print });
     if (home !== null) turn.submit(homeEvent(home));
   }
+  openCard(() => healthOf(data, damaged).card, clock).watch(turn.submit);
   journal('running', { board: id, tier: offer.tier, engine: offer.engine, lacks });
   beat(turn, pace);
   const stop = endOf(link, partitions, neighbours, store);

@@ -6,6 +6,7 @@ import * as v from 'valibot';
 import type { CallName } from '../../runtime/protocol/api.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { offerSchema, updatePhase } from '../../runtime/protocol/nouns/board.ts';
+import { cardHealth } from '../../runtime/protocol/nouns/card.ts';
 import { grant, linkTargets, publishedPorts } from '../../runtime/protocol/nouns/reach.ts';
 import { shared } from '../../runtime/protocol/nouns/release.ts';
 import { filter, rollout } from '../../runtime/protocol/nouns/request.ts';
@@ -133,6 +134,8 @@ const board = v.object({
   runtime: v.optional(v.nullable(part), null),
   /** Gateways that gave it something else for a piece of content, twice: of which piece last, and how often. */
   liars: v.optional(v.array(v.object({ gateway: gatewayId, about: hash, times: positive })), []),
+  /** What its kernel tells of its card; null: nothing. */
+  card: v.optional(v.nullable(v.object(cardHealth.entries)), null),
 });
 
 const release = v.object({

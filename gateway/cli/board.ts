@@ -9,6 +9,7 @@ import { boardId, currency, name as nameSchema, ownerId, text as textSchema } fr
 import { type Board, keysOf } from './answers.ts';
 import { registerNeighbours } from './board-neighbours.ts';
 import { registerUpdate, systemText } from './board-update.ts';
+import { cardText } from './card-text.ts';
 import { makeBinding } from './ceremony.ts';
 import { type ApiFlags, openClient } from './client.ts';
 import { writeDocument } from './documents.ts';
@@ -34,12 +35,12 @@ const lent = ({ offer, grants }: Board): [ports: string, lends: string] => {
 
 export const boardTable = (boards: Board[], nowMs: number): string =>
   table(
-    ['BOARD', 'STATE', 'FOR', 'TIER', 'ARCH', 'MEMORY', 'CPU', 'PARTITIONS', 'PORTS', 'LENDS', 'SYSTEM', 'MODEL'],
+    ['BOARD', 'STATE', 'FOR', 'TIER', 'ARCH', 'MEMORY', 'CPU', 'PARTITIONS', 'PORTS', 'LENDS', 'CARD', 'SYSTEM', 'MODEL'],
     boards.map((board) => {
       const { offer } = board;
       const room =
         offer === null
-          ? ['-', '-', '-', '-', '-', '-', '-', '-', '-']
+          ? ['-', '-', '-', '-', '-', '-', '-', '-', '-', '-']
           : [
               offer.tier,
               offer.arch,
@@ -47,6 +48,7 @@ export const boardTable = (boards: Board[], nowMs: number): string =>
               `${offer.cpuMillis} m`,
               String(offer.partitions),
               ...lent(board),
+              cardText(board),
               systemText(board),
               offer.model,
             ];

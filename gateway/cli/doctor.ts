@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { asLichenError, ERRORS } from '../../runtime/protocol/errors.ts';
 import type { Answers } from './answers.ts';
 import { boardState } from './board.ts';
+import { judgeCard } from './card-text.ts';
 import { type ApiFlags, openClient } from './client.ts';
 import { stateOf } from './gateway.ts';
 import { reportHardware } from './hardware.ts';
@@ -102,6 +103,7 @@ export const judgeGateway = (
         ]
       : []),
     ...judgeContent(status, gateways, boards),
+    ...boards.flatMap(judgeCard),
     ...boards.flatMap((board): Check[] => {
       const state = boardState(board);
       if (state === 'quarantined')

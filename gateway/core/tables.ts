@@ -6,6 +6,7 @@ import * as v from 'valibot';
 import type { Bytes } from '../../runtime/protocol/bytes.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { offerSchema, type Report, registers, type SystemReport } from '../../runtime/protocol/nouns/board.ts';
+import type { CardHealth } from '../../runtime/protocol/nouns/card.ts';
 import { leaseSchema } from '../../runtime/protocol/nouns/lease.ts';
 import { closeSchema } from '../../runtime/protocol/nouns/log.ts';
 import { manifestSchema } from '../../runtime/protocol/nouns/release.ts';
@@ -271,6 +272,8 @@ export interface InstanceReport {
 export const systems = volatileTable<SystemReport>('systems');
 /** board → the gateways that it calls liars. */
 export const accusations = volatileTable<NonNullable<Report['liars']>>('accusations');
+/** board → what it says of its card; none: it says nothing. */
+export const cards = volatileTable<CardHealth>('cards');
 /** lease → its board's newest word. */
 export const reports = volatileTable<InstanceReport>('reports');
 /** lease → what its instance says to each whom it serves. */

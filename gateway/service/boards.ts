@@ -21,6 +21,7 @@ import {
   accusations,
   boardSessions,
   boards,
+  cards,
   leases,
   operators,
   outcomes,
@@ -120,6 +121,8 @@ const report: Handler<Message> = (work, service, event, now) => {
   for (const { outcome } of [value.system, value.runtime].flatMap((part) => part ?? []))
     if (outcome !== undefined) keepSystemOutcome(work, service, event.id, outcome, now);
   accusations.put(work, value.liars ?? [], event.id);
+  if (value.card === undefined) cards.remove(work, event.id);
+  else cards.put(work, value.card, event.id);
   for (const { lease, state, promise, address, restarts, detail, connection, instead, outcome } of value.instances) {
     const leased = leases.get(work, lease)?.doc.board;
     if (leased !== undefined && leased !== value.board) refuse('wrong-signer', `lease ${lease} is another board's`);

@@ -17,6 +17,7 @@ import {
   bindings,
   boardSessions,
   boards,
+  cards,
   hellos,
   leases,
   manifests,
@@ -124,6 +125,8 @@ export const listBoards: Answer = (work, service, _input, now) =>
       binding: bindings.get(work, key)?.version ?? 0,
       /** Gateways that gave it something else for a piece of content. */
       liars: (accusations.get(work, key) ?? []).map((liar) => ({ ...liar, about: hex(liar.about) })),
+      /** What it says of its card; null: nothing. */
+      card: cards.get(work, key),
       ...systemOf(work, service, key, now),
     })),
   );

@@ -1,6 +1,7 @@
 /** The board as one core around the shared turn. */
 
 import { chains, flows, instances, lastReports, lastShared, links, looks, ONE, outbox, pairings, probes, runs } from '../core/tables.ts';
+import type { CardEvent } from '../ports/card.ts';
 import type { FilesEvent } from '../ports/files.ts';
 import { type LichenError, refuse } from '../protocol/errors.ts';
 import type { Instant } from '../turn/clock.ts';
@@ -47,7 +48,7 @@ import { provingMoments, tickProving } from './proving.ts';
 import { connected, reachMoments, tickReach } from './reach.ts';
 import { noteObeyed, noteShare } from './remember.ts';
 import { granted, renewalMoments, tickRenewals } from './renewal.ts';
-import { reportMoments, tickReport } from './report.ts';
+import { cardSeen, reportMoments, tickReport } from './report.ts';
 import {
   acknowledged,
   followOperators,
@@ -127,8 +128,8 @@ const CONCERNS: Concerns = {
   ],
 };
 
-/** What files and slots answer. */
-const stored = (work: Work, board: Board, event: FilesEvent | SlotsAnswer, now: Instant): void => {
+/** What files and slots answer, and what is told of the card that they lie on. */
+const stored = (work: Work, board: Board, event: FilesEvent | SlotsAnswer | CardEvent, now: Instant): void => {
   const manifest = manifestFor(board);
   switch (event.kind) {
     case 'checked':
@@ -153,6 +154,8 @@ const stored = (work: Work, board: Board, event: FilesEvent | SlotsAnswer, now: 
       return slotLeft(work, event.part, now);
     case 'slots-refused':
       return slotsRefused(work, board, event, now);
+    case 'card-seen':
+      return cardSeen(work, board, event, now);
     case 'files-refused':
       sweepForRoom(work, event, now);
       return filesRefused(work, board, event, now);

@@ -1,5 +1,6 @@
 /** What a board's turn takes in and lets out. */
 
+import type { CardEvent } from '../ports/card.ts';
 import type { FilesEvent, FilesStep } from '../ports/files.ts';
 import type { LinkEvent } from '../ports/link.ts';
 import type { NeighboursEvent, NeighboursStep } from '../ports/neighbours.ts';
@@ -28,6 +29,7 @@ export type Event =
   | LinkEvent
   | PartitionEvent
   | FilesEvent
+  | CardEvent
   | NeighboursEvent
   | SlotsAnswer;
 

@@ -1,7 +1,8 @@
 /** What the board says of its instances: at once when something changed, else now and then. */
 
+import { isSameCard } from '../core/card.ts';
 import { STEADY_MS } from '../core/plan.ts';
-import { contents, type Instance, instances, lastReports, liars, links, ONE, type Run, reaches, runs } from '../core/tables.ts';
+import { cards, contents, type Instance, instances, lastReports, liars, links, ONE, type Run, reaches, runs } from '../core/tables.ts';
 import { releaseOf } from '../core/trial.ts';
 import { type Bytes, equal, hex } from '../protocol/bytes.ts';
 import { type GatewayId, idFrom } from '../protocol/ids.ts';
@@ -9,7 +10,7 @@ import { LIMITS } from '../protocol/limits.ts';
 import { seal } from '../protocol/noun.ts';
 import { type InstanceState, type Report, reportNoun, type SystemReport } from '../protocol/nouns/board.ts';
 import type { Instant } from '../turn/clock.ts';
-import type { Board, Work } from './events.ts';
+import type { Board, Handler, Of, Work } from './events.ts';
 import { GRACE_MS, promiseOf } from './promises.ts';
 import { systemReport } from './system.ts';
 
@@ -122,6 +123,7 @@ export const tickReport = (work: Work, board: Board, now: Instant): void => {
     !isSameSystem(systemReport(work, 'system'), last.system) ||
     !isSameSystem(systemReport(work, 'runtime'), last.runtime) ||
     lies(liarsOf(work)) !== last.lies ||
+    !isSameCard(cards.get(work, ONE), last.card) ||
     last.instances.length !== told.length ||
     !told.every((one, i) => isSame(one, last.instances[i]));
   if (!isNews && now.monoMs - last.atMonoMs < board.pace.reportMs) return;
@@ -133,17 +135,22 @@ export const reportNow = (work: Work, board: Board, now: Instant): void => say(w
 
 const say = (work: Work, board: Board, told: Report['instances'], now: Instant): void => {
   const [system, runtime] = [systemReport(work, 'system'), systemReport(work, 'runtime')];
-  const accused = liarsOf(work);
-  lastReports.put(work, { instances: told, system, runtime, lies: lies(accused), atMonoMs: now.monoMs }, ONE);
+  const [accused, card] = [liarsOf(work), cards.get(work, ONE)];
+  lastReports.put(work, { instances: told, system, runtime, lies: lies(accused), card, atMonoMs: now.monoMs }, ONE);
   const report: Report = { v: 1, board: board.id, bootId: board.bootId, monoMs: Math.round(now.monoMs), instances: told };
   const whole = {
     ...report,
     ...(system !== null && { system }),
     ...(runtime !== null && { runtime }),
     ...(accused.length > 0 && { liars: accused }),
+    ...(card !== null && { card }),
   };
   work.emit({ kind: 'publish', topic: 'report', payload: seal(reportNoun, whole, board.signer) });
 };
+
+/** What is no news goes with the next report that there is. */
+export const cardSeen: Handler<Of<'card-seen'>> = (work, _board, { card }) =>
+  card === null ? cards.remove(work, ONE) : cards.put(work, card, ONE);
 
 /** At which `tickReport` may do what it would not do before. */
 export const reportMoments = (work: Work, board: Board): number[] => {

@@ -18,7 +18,7 @@ const isTold = (event: Event): boolean =>
 
 /** Events of which a newer one says all that the older one did; null: it speaks for itself alone. */
 const subjectOf = (event: Event): string | null =>
-  event.kind === 'message' ? `message ${event.topic}` : event.kind === 'sampled' ? 'sampled' : null;
+  event.kind === 'message' ? `message ${event.topic}` : event.kind === 'sampled' || event.kind === 'card-seen' ? event.kind : null;
 
 const joined = (waiting: Event[], more: Event[], monoMs: number): Event[] => {
   const all = [...waiting, ...more.filter(isTold).map((event) => stamped(event, monoMs))];

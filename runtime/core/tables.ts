@@ -4,6 +4,7 @@ import type { Bytes } from '../protocol/bytes.ts';
 import type { Part } from '../protocol/image.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { type Registers, type Report, registers, type SystemReport } from '../protocol/nouns/board.ts';
+import type { CardHealth } from '../protocol/nouns/card.ts';
 import { chainPoint, leaseSchema } from '../protocol/nouns/lease.ts';
 import type { Published } from '../protocol/nouns/reach.ts';
 import type { Manifest } from '../protocol/nouns/release.ts';
@@ -325,12 +326,15 @@ export interface Probing {
 export const probes = volatileTable<Probing>('probe');
 /** Of one instance: whether an answer is still to come, and when it is to be looked at next. */
 export const looks = volatileTable<{ busy: boolean; dueMonoMs: number }>('look');
+/** As it was seen last; none: nothing is told of it. */
+export const cards = volatileTable<CardHealth>('card');
 export const lastReports = volatileTable<{
   instances: Report['instances'];
   system: SystemReport | null;
   runtime: SystemReport | null;
   /** How often gateways had lied. */
   lies: number;
+  card: CardHealth | null;
   atMonoMs: number;
 }>('last-report');
 

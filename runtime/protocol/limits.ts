@@ -42,6 +42,8 @@ export const LIMITS = {
   usageBatchBytes: 64 * 1024,
   /** Of a board's card, left to its store whatever releases want. */
   cardReserveBytes: 64 * 1024 * 1024,
+  /** Between two looks at what the kernel tells of a board's card, and so between two reports for its sake. */
+  cardLookMs: 300_000,
   /** Usage that is carried by hand at once; the rest goes the next time. */
   carriedUsageBytes: 4 * 1024 * 1024,
   /** Messages of a board, or for it, in a folder that is carried. */

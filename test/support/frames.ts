@@ -359,6 +359,44 @@ export const SIGNED: SignedFrame[] = [
   ),
   one(reportNoun, { ...report, liars: [{ gateway, about: fill(5), times: 2 }] }, 'board 1', '/liars'),
   one(
+    reportNoun,
+    {
+      ...report,
+      card: {
+        disk: 'sda',
+        says: 'ACME',
+        readOnly: false,
+        errors: 0,
+        sizeMib: 7000,
+        freeMib: 60,
+        writtenBytes: 5_000_000_000,
+        everWrittenMib: 9,
+      },
+    },
+    'board 1',
+    '/card',
+  ),
+  one(
+    reportNoun,
+    {
+      ...report,
+      card: {
+        ...{
+          disk: 'mmcblk0',
+          says: '0x000013 R1J56L 07/2022',
+          wornPercent: 90,
+          spare: 'urgent',
+          errors: 3,
+          erredMs: wallMs,
+          readOnly: true,
+        },
+        ...{ damaged: true, sizeMib: 29_000, freeMib: 20_000, writtenBytes: 0 },
+      },
+    },
+    'board 1',
+    '/card-at-its-end',
+  ),
+  one(
     outcomeNoun,
     { v, board, lease: lease.lease, release: fill(3), sequence: 4, result: 'failed', why: 'answers did not hold within 3 s' },
     'board 1',

@@ -32,6 +32,8 @@ export interface Opened {
   /** Null: nothing of this board's own software can be replaced. */
   slots: { doors: Partial<Record<Part, Slots>>; parts: Part[]; board: string } | null;
   lacks: string[];
+  /** Whether some of the system that runs cannot be read any more; null: nothing here looks. */
+  damaged: boolean | null;
 }
 
 /** Nothing that was written is answered from memory. */
@@ -42,7 +44,7 @@ const DAMAGED =
 const NO_LOADER = 'updates of the system (nothing here starts the other slot and counts): write the card anew instead';
 
 export const openImageSlots = (file: string, dataPath: string): Opened => {
-  if (!existsSync(file)) return { slots: null, lacks: [] };
+  if (!existsSync(file)) return { slots: null, lacks: [], damaged: null };
   const told = parse(found, JSON.parse(readFileSync(file, 'utf8')), file);
   const { board, running, loader, damaged, boot, roots, runtime: release, system: on } = told;
   const lacks = damaged ? [DAMAGED] : [];
@@ -51,12 +53,12 @@ export const openImageSlots = (file: string, dataPath: string): Opened => {
     // As when init ends it: instances go on.
     restart: () => void process.kill(process.pid, 'SIGTERM'),
   });
-  if (loader === 'none') return { slots: { doors: { runtime }, parts: ['runtime'], board }, lacks: [...lacks, NO_LOADER] };
+  if (loader === 'none') return { slots: { doors: { runtime }, parts: ['runtime'], board }, lacks: [...lacks, NO_LOADER], damaged };
   const system = openSlots({
     ...{ bootPath: boot, running, roots, stagePath: join(dataPath, 'slot'), forgetCached },
     records: (loader === 'u-boot' ? uBoot : systemdBoot)({ bootPath: boot, running }),
     setWritable: (is) => void execFileSync('mount', ['-o', is ? 'remount,rw' : 'remount,ro', boot]),
     restart: () => void execFileSync('reboot'),
   });
-  return { slots: { doors: { system, runtime }, parts: ['system', 'runtime'], board }, lacks };
+  return { slots: { doors: { system, runtime }, parts: ['system', 'runtime'], board }, lacks, damaged };
 };

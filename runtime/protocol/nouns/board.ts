@@ -20,6 +20,7 @@ import {
   version1,
   wallMs,
 } from '../schema.ts';
+import { cardHealth } from './card.ts';
 import { chainPoint } from './lease.ts';
 import { offered, portRange } from './reach.ts';
 
@@ -159,6 +160,8 @@ export const reportSchema = v.strictObject({
   runtime: v.optional(systemReport),
   /** Gateways that gave it something else for a piece, again and again: of which piece last, and of how many such lies it knows. */
   liars: v.optional(v.pipe(v.array(v.strictObject({ gateway: gatewayId, about: hash, times: positive })), v.maxLength(LIMITS.liars))),
+  /** Absent: its kernel tells nothing of it. */
+  card: v.optional(cardHealth),
 });
 export type SystemReport = v.InferOutput<typeof systemReport>;
 export type Report = v.InferOutput<typeof reportSchema>;

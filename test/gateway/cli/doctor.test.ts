@@ -1,9 +1,13 @@
 /** The doctor's verdicts, over machines and gateways that are described and not there. */
 import { describe, expect, test } from 'vitest';
 import type { Answers } from '../../../gateway/cli/answers.ts';
+import { boardTable } from '../../../gateway/cli/board.ts';
+import { cardText } from '../../../gateway/cli/card-text.ts';
 import { judgeGateway } from '../../../gateway/cli/doctor.ts';
 import { type Check, type Facts, forwardDropsIn, judgeMachine, readMachine } from '../../../gateway/cli/machine.ts';
+import type { CardHealth } from '../../../runtime/protocol/nouns/card.ts';
 import { idOf } from '../../support/federation.ts';
+import { OFFER } from '../../support/paper-board.ts';
 
 const BOARD: Facts = {
   platform: 'linux',
@@ -118,6 +122,11 @@ describe('the gateway', () => {
     system: null,
     runtime: null,
     liars: [],
+    card: null,
+    ...changes,
+  });
+  const card = (changes: Partial<CardHealth> = {}): CardHealth => ({
+    ...{ disk: 'sda', says: '', readOnly: false, sizeMib: 7000, freeMib: 5000, writtenBytes: 1 },
     ...changes,
   });
   const judge = ({
@@ -151,8 +160,45 @@ describe('the gateway', () => {
       { boards: [board({ liars: [{ gateway: idOf('b'), about: '0'.repeat(64), times: 1 }] })] },
       ['content broken'],
     ],
+    ['a card that is well', { boards: [board({ card: card({ errors: 0, wornPercent: 70, spare: 'normal', damaged: false }) })] }, []],
+    ['a card of which little is told', { boards: [board({ card: card() })] }, []],
+    ['a card that takes no writes', { boards: [board({ card: card({ readOnly: true }) })] }, ['card broken']],
+    ['a card that has lost some of the system', { boards: [board({ card: card({ damaged: true }) })] }, ['card broken']],
+    ['a card whose file system met errors', { boards: [board({ card: card({ errors: 1 }) })] }, ['card broken']],
+    ['a card that nears its end', { boards: [board({ card: card({ wornPercent: 80, spare: 'low' }) })] }, ['card lacks', 'card lacks']],
+    ['a card beyond its end', { boards: [board({ card: card({ wornPercent: 100, spare: 'urgent' }) })] }, ['card broken', 'card broken']],
+    ['a full card', { boards: [board({ card: card({ freeMib: 63 }) })] }, ['card lacks']],
+    ['a nearly full card', { boards: [board({ card: card({ freeMib: 64 }) })] }, []],
     ['a board without a binding', { boards: [board({ bound: false })] }, ['boards lacks']],
   ])('%s', (_name, world, expected) => expect(judge(world)).toEqual(expected));
+
+  test('of a card it says what, why and what to do, by name and whatever it calls itself', () => {
+    const worn = card({ disk: 'mmcblk0', says: '0x13\tR1J\u001b[2J', errors: 2, erredMs: Date.UTC(2026, 0, 1), wornPercent: 90 });
+    const told = judgeGateway(status, [gateway('a'), gateway('b')], [board({ card: worn })], [], 1_000_000);
+    const of = `the card of board ${idOf('board')} (mmcblk0, 0x13\\x09R1J\\x1b[2J)`;
+    expect(told.filter(({ name }) => name === 'card')).toEqual([
+      {
+        ...{ name: 'card', state: 'broken', fix: expect.stringContaining('Start the board anew') },
+        says: `${of} has a file system that met 2 errors since it was last mended, the last by its clock of then at 2026-01-01T00:00:00.000Z`,
+      },
+      {
+        name: 'card',
+        state: 'lacks',
+        says: `${of} has used up 90% of its life`,
+        fix: expect.stringContaining('copy it while it can be read'),
+      },
+    ]);
+  });
+
+  test('in a list, a card is told of in short', () => {
+    const short = (changes: Partial<CardHealth> | null) => cardText({ card: changes && card(changes) });
+    expect(short(null)).toBe('-');
+    expect(short({})).toBe('5000 MiB free');
+    expect(short({ wornPercent: 10, errors: 0 })).toBe('10% worn');
+    expect(short({ wornPercent: 90, errors: 1, readOnly: true, freeMib: 0 })).toBe('read-only, 1 error, 90% worn, full');
+    expect(boardTable([board({ offer: OFFER, card: card({ spare: 'urgent' }) })], 0)).toMatch(/ CARD .*\n.* spare urgent /);
+    expect(boardTable([board()], 0)).not.toContain('undefined');
+  });
 
   test('a replica without a board, unless it is not wanted', () => {
     const request: Answers['requests'][number] = {

@@ -5,7 +5,7 @@ import { boards as boardRows } from '../../../gateway/core/tables.ts';
 import { fromHex, hex } from '../../../runtime/protocol/bytes.ts';
 import type { LeaseId } from '../../../runtime/protocol/ids.ts';
 import { decodeAs, encodeAs, seal } from '../../../runtime/protocol/noun.ts';
-import { usageNoun } from '../../../runtime/protocol/nouns/board.ts';
+import { type Report, reportNoun, usageNoun } from '../../../runtime/protocol/nouns/board.ts';
 import { chunk, usageBatch, want } from '../../../runtime/protocol/nouns/messages.ts';
 import { operatorNoun } from '../../../runtime/protocol/nouns/trust.ts';
 import { keyOf } from '../../support/crypto.ts';
@@ -21,6 +21,25 @@ const running = (): { world: GatewayWorld; board: PaperBoard; node: Node } => {
 const row = (node: Node, board: PaperBoard) => node.read((work) => boardRows.get(work, board.id));
 const last = (node: Node): string | undefined => node.unsettled.at(-1)?.code;
 const ANY = 'a'.repeat(32) as LeaseId;
+
+describe('what a board says of its card', () => {
+  const card = { disk: 'mmcblk0', says: '', errors: 2, readOnly: true, sizeMib: 7000, freeMib: 5000, writtenBytes: 1 };
+  const report = (board: PaperBoard, of: Pick<Report, 'card'>) =>
+    board.say('report', seal(reportNoun, { v: 1, board: board.id, bootId: 'boot', monoMs: 1, instances: [], ...of }, board.signer));
+
+  test('is told to whoever asks, until it says otherwise, and places nothing elsewhere [health-4]', () => {
+    const { world, board, node } = running();
+    const { leases } = board;
+    expect(leases).toHaveLength(1);
+    expect(node.json('boards')).toMatchObject([{ card: null }]);
+    report(board, { card });
+    expect(node.json('boards')).toMatchObject([{ board: board.id, card }]);
+    world.pass(60_000);
+    expect(board.leases).toEqual(leases);
+    report(board, {});
+    expect(node.json('boards')).toMatchObject([{ card: null }]);
+  });
+});
 
 describe('a hello', () => {
   test('is answered with the time, the end of the chain, the operators and the assignment', () => {

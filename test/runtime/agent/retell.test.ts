@@ -7,6 +7,8 @@ import { manualClock } from '../../support/world.ts';
 const message = (topic: 'desired' | 'ack' | 'chunk', mark: number): Event => ({ kind: 'message', topic, payload: Uint8Array.of(mark) });
 const sampled = (): Event => ({ kind: 'sampled', counters: new Map() });
 
+const cardSeen = (): Event => ({ kind: 'card-seen', card: null });
+
 const opened = () => {
   const clock = manualClock();
   const said: { event: Event; atMs: number }[] = [];
@@ -22,13 +24,14 @@ test('the newest word of each kind is told again, once, with the moment at which
   const { clock, said, failed, startMs } = opened();
   const exit: Event = { kind: 'exited', partition: 'a', exit: { code: 1, signal: null, oomKilled: false } };
   const samples = [sampled(), sampled()];
-  failed([message('desired', 1), samples[0]!, { kind: 'tick' }, { kind: 'wake' }, message('chunk', 1)]);
+  const cards = [cardSeen(), cardSeen()];
+  failed([message('desired', 1), samples[0]!, cards[0]!, { kind: 'tick' }, { kind: 'wake' }, message('chunk', 1)]);
   clock.pass(300);
-  failed([exit, message('desired', 2), samples[1]!, message('ack', 3)]);
+  failed([exit, message('desired', 2), samples[1]!, cards[1]!, message('ack', 3)]);
   clock.pass(5000);
   const [stuck, ...told] = said.map(({ event }) => event);
   expect(stuck).toEqual({ kind: 'stuck', forMs: 1000 });
-  expect(told).toEqual([{ ...exit, atMonoMs: startMs + 300 }, message('desired', 2), samples[1], message('ack', 3)]);
+  expect(told).toEqual([{ ...exit, atMonoMs: startMs + 300 }, message('desired', 2), samples[1], cards[1], message('ack', 3)]);
 });
 
 test('a store that stays full is asked more and more seldom, and one that has had room is not', () => {
