@@ -6,6 +6,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { healthOf } from '../../runtime/adapters/health.ts';
 import { type Bytes, hex, utf8 } from '../../runtime/protocol/bytes.ts';
 import type { Signer } from '../../runtime/protocol/crypto.ts';
 import type { ErrorCode } from '../../runtime/protocol/errors.ts';
@@ -81,6 +82,12 @@ afterAll(async () => {
   await board.end();
   await liar.close();
   rmSync(folder, { recursive: true, force: true });
+});
+
+test('what its kernel tells of the card, and its start of the system, it says by itself [health-1]', async () => {
+  const expected = healthOf(board.setup.data, false).card;
+  const { card } = await liar.reports.next((report) => (report.card === undefined) === (expected === null), 0);
+  expect([card?.disk, card?.damaged]).toEqual([expected?.disk, expected?.damaged]);
 });
 
 test('a system whose owner did not sign that it is wanted', async () => {
