@@ -8,11 +8,17 @@ import { LichenError } from '../protocol/errors.ts';
 /** `ENOENT` and the like; empty for what the kernel did not say. */
 export const codeOf = (thrown: unknown): string => (thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '');
 
+/** What a system call says when it is the card's fault. */
+const FAILED: Readonly<Record<string, string>> = { EIO: 'the card failed', EROFS: 'the card takes no writes any more' };
+const CARD_NEXT = '`lichen doctor` says what the board knows of its card; copy it while it can be read, or change it.';
+
 /** What a system call threw, as one of our errors; ours pass through. */
 export const diskError = (thrown: unknown): unknown => {
   if (thrown instanceof LichenError) return thrown;
   const code = codeOf(thrown);
   if (code === 'ENOSPC' || code === 'EDQUOT') return new LichenError('storage-full', 'no space is left on the device');
+  if (code in FAILED)
+    return new LichenError('storage-broken', `${FAILED[code]} (${thrown instanceof Error ? thrown.message : code})`, CARD_NEXT);
   return code === '' ? thrown : new LichenError('storage-broken', thrown instanceof Error ? thrown.message : code);
 };
 

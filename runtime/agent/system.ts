@@ -18,7 +18,7 @@ import {
   updates,
 } from '../core/system-tables.ts';
 import { contents, instances, links, ONE, pairings, runs } from '../core/tables.ts';
-import { AGAIN_MS, settled, TRIAL_MS, TRIAL_STEADY_MS, verdictOn } from '../core/update.ts';
+import { AGAIN_MS, ATTEMPTS, settled, TRIAL_MS, TRIAL_STEADY_MS, verdictOn } from '../core/update.ts';
 import { equal, fromHex, hex } from '../protocol/bytes.ts';
 import { PARTS, type Part } from '../protocol/image.ts';
 import type { SystemReport } from '../protocol/nouns/board.ts';
@@ -40,7 +40,7 @@ const seen = (work: Work, part: Part, change: Partial<SlotsSeen>): void => {
 /** What a start finds may be ahead of what was written down, or behind it. */
 export const slotsSurveyed: Handler<Of<'slots-surveyed'>> = (work, _board, { part, state }, now) => {
   const since = slotsSeen.get(work, part)?.sinceMonoMs ?? now.monoMs;
-  slotsSeen.put(work, { state, sinceMonoMs: since, busy: false, retryMonoMs: 0 }, part);
+  slotsSeen.put(work, { state, sinceMonoMs: since, busy: false, retryMonoMs: 0, unarmed: null }, part);
   const before = updates.get(work, part);
   if (before === null) return;
   const next = settled(before, state);
@@ -199,12 +199,20 @@ export const slotLeft = (work: Work, part: Part, now: Instant): void => startAne
 
 const RETRY_MS = 60_000;
 
+/** What was written is looked at again. All of it goes to the boot partition anew each time: a card that cannot take it is not worn out by that. */
+const unarmed = (work: Work, part: Part, { release, attempts }: Update, why: string, now: Instant): void => {
+  const key = hex(release);
+  const waitMs = attempts >= ATTEMPTS ? AGAIN_MS : RETRY_MS;
+  seen(work, part, { busy: false, retryMonoMs: now.monoMs + waitMs, unarmed: { release: key, why } });
+  contents.remove(work, key);
+};
+
 export const slotsRefused: Handler<Of<'slots-refused'>> = (work, _board, { part, step, error }, now) => {
   tell(work, part, `${step}: ${error.message}`);
-  seen(work, part, { busy: false, retryMonoMs: now.monoMs + RETRY_MS });
-  // What was written is looked at again; what was to be received may have been for one that is no longer wanted.
   const update = updates.get(work, part);
-  if (update !== null && step === 'arm') contents.remove(work, hex(update.release));
+  if (step === 'arm' && update !== null) unarmed(work, part, update, error.message, now);
+  else seen(work, part, { busy: false, retryMonoMs: now.monoMs + RETRY_MS });
+  // What was to be received may have been for one that is no longer wanted.
   if (step !== 'receive') return;
   for (const { key, value } of contents.all(work)) if (value.door === part && value.phase === 'checking') contents.remove(work, key);
 };
@@ -212,12 +220,19 @@ export const slotsRefused: Handler<Of<'slots-refused'>> = (work, _board, { part,
 const phaseOf = (work: Work, { phase, release }: Update): NonNullable<SystemReport['update']>['phase'] =>
   phase === 'fetching' && contents.get(work, hex(release))?.phase === 'held' ? 'written' : phase;
 
+/** What its content lacks, or why it could not be armed. */
+const delayOf = (work: Work, part: Part, key: string): string => {
+  const lacks = contents.get(work, key)?.error ?? '';
+  const last = slotsSeen.get(work, part)?.unarmed;
+  return lacks === '' && last?.release === key ? last.why : lacks;
+};
+
 const updateOf = (work: Work, part: Part): SystemReport['update'] => {
   const wish = systemWishes.get(work, part);
   if (wish !== null && wish.refused !== '') return { release: wish.release, phase: 'failed', detail: wish.refused };
   const update = updates.get(work, part);
   if (update === null) return null;
-  const detail = update.phase === 'fetching' ? (contents.get(work, hex(update.release))?.error ?? '') : update.detail;
+  const detail = update.phase === 'fetching' ? delayOf(work, part, hex(update.release)) : update.detail;
   return { release: update.release, phase: phaseOf(work, update), detail };
 };
 

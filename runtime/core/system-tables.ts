@@ -48,6 +48,8 @@ export interface SlotsSeen {
   busy: boolean;
   /** Not asked again before: something was refused. */
   retryMonoMs: number;
+  /** What was written and could not be armed, and why. */
+  unarmed: { release: string; why: string } | null;
 }
 export const slotsSeen = volatileTable<SlotsSeen>('slots');
 /** The system that the board's home assigns. */

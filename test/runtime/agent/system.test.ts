@@ -1,6 +1,7 @@
 /** A board's own system: who may replace it, what a bad one comes to, and what is left of it when the power goes. */
 import { describe, expect, test } from 'vitest';
 import { hex } from '../../../runtime/protocol/bytes.ts';
+import { LichenError } from '../../../runtime/protocol/errors.ts';
 import { unseal } from '../../../runtime/protocol/noun.ts';
 import { type Report, systemOutcomeNoun } from '../../../runtime/protocol/nouns/board.ts';
 import type { Upkeep } from '../../../runtime/protocol/nouns/upkeep.ts';
@@ -107,6 +108,43 @@ describe('a system that its publisher signed, its owner wants and its home assig
     }
     expect(told(world)).toBe('a failed');
     expect(lastSaid(world)?.update?.detail).toMatch(/card loses/);
+  });
+
+  test('that its card cannot take is tried again, ever more seldom, and whoever asks is told why', () => {
+    const { world, slots } = slottedWorld();
+    let tries = 0;
+    const { perform } = slots;
+    const refusing: typeof perform = (step, answer) => {
+      if (step.kind !== 'arm') return perform.call(slots, step, answer);
+      tries++;
+      world.clock.after(1, () =>
+        answer({ kind: 'slots-refused', step: 'arm', error: new LichenError('storage-broken', 'the card failed') }),
+      );
+    };
+    slots.perform = refusing;
+    assign(world, system(2));
+    world.pass(30_000);
+    expect(tries).toBe(1);
+    expect(lastSaid(world)?.update).toMatchObject({ phase: 'fetching', detail: 'storage-broken: the card failed' });
+    // Of what was refused it is not the word on whoever wrote it.
+    expect(lastSaid(world)?.outcome).toBeUndefined();
+    world.pass(180_000);
+    expect(tries).toBe(3);
+    world.pass(3 * HOUR_MS);
+    expect(tries).toBeGreaterThanOrEqual(5);
+    expect(tries).toBeLessThanOrEqual(6);
+    // Of a newer one that is not said.
+    assign(world, system(3));
+    slots.perform = perform;
+    world.pass(HOUR_MS);
+    const details = world.home.reports.flatMap(({ system: said }) =>
+      said?.update && hex(said.update.release) === hexOf(system(3)) ? said.update.detail : [],
+    );
+    expect(details.length).toBeGreaterThan(0);
+    expect(details.join('')).toBe('');
+    world.pass(300_000);
+    expect(slots.system.release).toBe(hexOf(system(3)));
+    expect(lastSaid(world)?.update).toMatchObject({ phase: 'kept', detail: '' });
   });
 
   test('waits for an instance that holds it off, for as long as that may [updates-7]', () => {

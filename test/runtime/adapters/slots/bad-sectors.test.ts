@@ -18,6 +18,9 @@ const BLOCK = 4096;
 /** Blocks that are lost, by file. */
 const lost = vi.hoisted(() => new Map<string, Set<number>>());
 
+/** What fails where the idle slot's files lie on the boot partition. */
+const failing = vi.hoisted(() => ({ call: '' }));
+
 vi.mock('node:fs/promises', async (original) => {
   const real = await original<typeof import('node:fs/promises')>();
   const broken = (): Error => Object.assign(new Error('EIO: i/o error'), { code: 'EIO' });
@@ -50,9 +53,21 @@ vi.mock('node:fs/promises', async (original) => {
       truncate: (bytes: number) => handle.truncate(bytes),
       close: () => handle.close(),
     });
+  const fails = (call: string, path: unknown): void => {
+    if (failing.call === call && String(path).includes('/boot/lichen/b/')) throw broken();
+  };
   return {
     ...real,
+    copyFile: async (...[from, to]: Parameters<typeof real.copyFile>) => {
+      fails('copyFile', to);
+      return real.copyFile(from, to);
+    },
+    readFile: async (path: Parameters<typeof real.readFile>[0]) => {
+      fails('readFile', path);
+      return real.readFile(path);
+    },
     open: async (...[path, flags, mode]: Parameters<typeof real.open>) => {
+      fails('open', path);
       const handle = await real.open(path, flags, mode);
       return lost.has(String(path)) ? worn(String(path), handle) : handle;
     },
@@ -73,6 +88,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   lost.clear();
+  failing.call = '';
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -81,6 +97,22 @@ const lose = (slot: string, ...blocks: number[]): void => void lost.set(files.ro
 const isWhole = (): boolean => readFileSync(files.roots['b']!).subarray(0, two.root.length).equals(two.root);
 /** Several pieces of it are left when some are lost. */
 const whole = filesOf(entriesOf(two)).flatMap(({ pieces }) => [...pieces]).length;
+
+describe('a boot partition that the card loses while it is filled', () => {
+  const arm = () => perform(door, { kind: 'arm', release: two.release });
+  const because = (why: RegExp) => ({ kind: 'slots-refused', error: { code: 'storage-broken', message: expect.stringMatching(why) } });
+
+  test('arms nothing and says that it is the card, whichever call fails; with another card it goes on', async () => {
+    await receive(door, two);
+    for (const call of ['copyFile', 'open', 'readFile'] as const) {
+      failing.call = call;
+      expect(await arm()).toMatchObject(because(/^storage-broken: the card failed \(EIO/));
+      expect(systemdBoot({ bootPath: files.boot, running: 'a' }).survey().idle).toBe('empty');
+    }
+    failing.call = '';
+    expect(await arm()).toMatchObject({ kind: 'armed' });
+  });
+});
 
 describe('a slot whose card has lost blocks', () => {
   test('is written over, and armed: the idle one', async () => {
