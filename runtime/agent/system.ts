@@ -198,12 +198,14 @@ export const slotKept = (work: Work, part: Part): void => {
 export const slotLeft = (work: Work, part: Part, now: Instant): void => startAnew(work, part, 'left', now);
 
 const RETRY_MS = 60_000;
+/** For people; what a program said of it may be longer than a report takes. */
+const WHY_MAX = 200;
 
 /** What was written is looked at again. All of it goes to the boot partition anew each time: a card that cannot take it is not worn out by that. */
 const unarmed = (work: Work, part: Part, { release, attempts }: Update, why: string, now: Instant): void => {
   const key = hex(release);
   const waitMs = attempts >= ATTEMPTS ? AGAIN_MS : RETRY_MS;
-  seen(work, part, { busy: false, retryMonoMs: now.monoMs + waitMs, unarmed: { release: key, why } });
+  seen(work, part, { busy: false, retryMonoMs: now.monoMs + waitMs, unarmed: { release: key, why: why.slice(0, WHY_MAX) } });
   contents.remove(work, key);
 };
 

@@ -112,20 +112,22 @@ describe('a system that its publisher signed, its owner wants and its home assig
 
   test('that its card cannot take is tried again, ever more seldom, and whoever asks is told why', () => {
     const { world, slots } = slottedWorld();
+    const why = `the card failed ${'x'.repeat(5000)}`;
     let tries = 0;
     const { perform } = slots;
     const refusing: typeof perform = (step, answer) => {
       if (step.kind !== 'arm') return perform.call(slots, step, answer);
       tries++;
-      world.clock.after(1, () =>
-        answer({ kind: 'slots-refused', step: 'arm', error: new LichenError('storage-broken', 'the card failed') }),
-      );
+      world.clock.after(1, () => answer({ kind: 'slots-refused', step: 'arm', error: new LichenError('storage-broken', why) }));
     };
     slots.perform = refusing;
     assign(world, system(2));
     world.pass(30_000);
     expect(tries).toBe(1);
-    expect(lastSaid(world)?.update).toMatchObject({ phase: 'fetching', detail: 'storage-broken: the card failed' });
+    expect(lastSaid(world)?.update).toMatchObject({
+      phase: 'fetching',
+      detail: expect.stringMatching(/^storage-broken: the card failed x{1,200}$/),
+    });
     // Of what was refused it is not the word on whoever wrote it.
     expect(lastSaid(world)?.outcome).toBeUndefined();
     world.pass(180_000);
