@@ -19,7 +19,7 @@ const BLOCK = 4096;
 const lost = vi.hoisted(() => new Map<string, Set<number>>());
 
 /** What fails where the idle slot's files lie on the boot partition. */
-const failing = vi.hoisted(() => ({ call: '' }));
+const failing = vi.hoisted(() => ({ call: '', code: 'EIO' }));
 
 vi.mock('node:fs/promises', async (original) => {
   const real = await original<typeof import('node:fs/promises')>();
@@ -54,7 +54,8 @@ vi.mock('node:fs/promises', async (original) => {
       close: () => handle.close(),
     });
   const fails = (call: string, path: unknown): void => {
-    if (failing.call === call && String(path).includes('/boot/lichen/b/')) throw broken();
+    if (failing.call === call && String(path).includes('/boot/lichen/b/'))
+      throw Object.assign(new Error(`${failing.code}: so says the kernel`), { code: failing.code });
   };
   return {
     ...real,
@@ -88,7 +89,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   lost.clear();
-  failing.call = '';
+  Object.assign(failing, { call: '', code: 'EIO' });
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -109,6 +110,9 @@ describe('a boot partition that the card loses while it is filled', () => {
       expect(await arm()).toMatchObject(because(/^storage-broken: the card failed \(EIO/));
       expect(systemdBoot({ bootPath: files.boot, running: 'a' }).survey().idle).toBe('empty');
     }
+    // As after an error of its FAT.
+    failing.code = 'EROFS';
+    expect(await arm()).toMatchObject(because(/^storage-broken: the card takes no writes any more \(EROFS/));
     failing.call = '';
     expect(await arm()).toMatchObject({ kind: 'armed' });
   });
