@@ -16,7 +16,7 @@ import { type ChunkRef, type Entry, type Manifest, manifestNoun } from '../../ru
 import { publisherNoun } from '../../runtime/protocol/nouns/trust.ts';
 import { contentIn } from '../../runtime/protocol/packing.ts';
 import { entriesOf } from '../../runtime/protocol/pages.ts';
-import { programOf } from '../../runtime/protocol/program.ts';
+import { programsOf } from '../../runtime/protocol/program.ts';
 import { parse } from '../../runtime/protocol/schema.ts';
 import { checkManifest } from '../../runtime/protocol/soundness.ts';
 import { openTrust, readAs } from './documents.ts';
@@ -52,7 +52,7 @@ const openFolder = (directory: string): Opened => {
       pieceIn(directory, 'page', hex(page))?.plain ?? refuse('missing-content', `${directory} lacks page ${hex(page)}, or it is torn`),
   );
   const entries = entriesOf(value, pages);
-  programOf(value, entries);
+  programsOf(value, entries);
   return { manifest: value, release: hash, signer, entries };
 };
 

@@ -1,5 +1,6 @@
 /** A release in words: who signed it, what it may do, what is in it. Whoever wrote that is a stranger: nothing of it reaches a terminal as a command. */
 import { hex } from '../../runtime/protocol/bytes.ts';
+import { HOOKS, type Hook, type HookName } from '../../runtime/protocol/nouns/release.ts';
 import { plural, printableLine } from '../../runtime/protocol/printable.ts';
 import { brief } from './output.ts';
 import type { FileRow, Inspection } from './release-inspect.ts';
@@ -47,6 +48,14 @@ const DATA = {
   snapshot: 'an update to it that goes back finds /data as it was',
 };
 
+const HOOK: Record<HookName, string> = {
+  before: 'before another release takes its place, its /data are put in order by',
+  after: 'before it begins on /data that another release left, they are put in order by',
+};
+
+const hookText = (hook: HookName, terms: Hook | undefined): string[] =>
+  terms === undefined ? [] : [`${HOOK[hook]} ${terms.args.join(' ')}, within ${terms.withinMs} ms`];
+
 /** Every key of a manifest, in the order in which they are read: what is signed is shown, or told by the head of the text. */
 const ROWS: { [Key in keyof Required<Manifest>]: (manifest: Manifest) => string[] } = {
   ...{ v: () => [], recipe: () => [], label: () => [], sequence: () => [], publisher: () => [] },
@@ -66,7 +75,7 @@ const ROWS: { [Key in keyof Required<Manifest>]: (manifest: Manifest) => string[
   reload: ({ reload = '' }) => labelled('is told of other parameters by', reload),
   stop: ({ stop }) => (stop === undefined ? [] : [`is asked to end by ${stop.signal}, and killed ${stop.graceMs} ms later`]),
   holdMs: ({ holdMs }) => (holdMs === undefined ? [] : [`may hold off being replaced for ${holdMs} ms`]),
-  data: ({ data }) => (data === undefined ? [] : [DATA[data.onUpdate]]),
+  data: ({ data }) => (data === undefined ? [] : [DATA[data.onUpdate], ...HOOKS.flatMap((hook) => hookText(hook, data[hook]))]),
   promises: ({ promises }) => promises.map(promiseText),
   sbom: ({ sbom }) => (sbom === undefined ? [] : [`its bill of materials is ${hex(sbom)}`]),
   ...{ pages: () => [], entries: () => [], bytes: () => [] },

@@ -7,7 +7,7 @@ import { asLichenError, type LichenError, refuse } from '../../runtime/protocol/
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import type { ChunkRef, Entry, Manifest } from '../../runtime/protocol/nouns/release.ts';
 import { entriesOf, openPage } from '../../runtime/protocol/pages.ts';
-import { checkProgramHead, programOf } from '../../runtime/protocol/program.ts';
+import { checkProgramHead, programsOf } from '../../runtime/protocol/program.ts';
 import { blobs, counted, manifests, mentions, releases, wanted } from '../core/tables.ts';
 import type { Service, Work } from './events.ts';
 import { asContent, type Came, hasRoom, keep, lengthOf, plainOf, stockOf } from './pieces.ts';
@@ -92,13 +92,12 @@ const heldPages = (work: Work, service: Service, manifest: Manifest, last: Bytes
 };
 
 /** As far as its content is here: `last` is on its way into the store. */
-const checkProgram = (work: Work, service: Service, manifest: Manifest, entries: Entry[], last: Came | null): void => {
-  const program = programOf(manifest, entries);
-  const first = program?.chunks[0]?.[0];
-  if (program === null) return;
-  if (first === undefined) return refuse('bad-release', `${program.path} is empty`);
-  const head = hex(first) === last?.key ? last.plain : plainOf(work, service, hex(first));
-  if (head !== null) checkProgramHead(`/${program.path}`, head, manifest.arch);
+const checkPrograms = (work: Work, service: Service, manifest: Manifest, entries: Entry[], last: Came | null): void => {
+  for (const { path, chunks } of programsOf(manifest, entries)) {
+    const first = chunks[0]?.[0] ?? refuse('bad-release', `${path} is empty`);
+    const head = hex(first) === last?.key ? last.plain : plainOf(work, service, hex(first));
+    if (head !== null) checkProgramHead(`/${path}`, head, manifest.arch);
+  }
 };
 
 /** What of a release is named here, as far as its pages are held. */
@@ -119,7 +118,7 @@ export const awaitRelease = (work: Work, service: Service, release: string): Byt
   const pages = heldPages(work, service, manifest, null);
   const isWhole = pages.length === manifest.pages.length;
   const entries = isWhole ? entriesOf(manifest, pages) : pages.flatMap(openPage);
-  if (isWhole) checkProgram(work, service, manifest, entries, null);
+  if (isWhole) checkPrograms(work, service, manifest, entries, null);
   const refs = refsOf(entries);
   checkLengths(work, release, refs);
   mentionAll(work, service, release);
@@ -161,7 +160,7 @@ const checkPageOf = (work: Work, service: Service, release: string, page: Bytes)
   checkLengths(work, release, refsOf(openPage(page)));
   const manifest = manifestOf(work, release);
   if (releases.get(work, release)?.missingPages !== 1) return;
-  checkProgram(work, service, manifest, entriesOf(manifest, heldPages(work, service, manifest, page)), null);
+  checkPrograms(work, service, manifest, entriesOf(manifest, heldPages(work, service, manifest, page)), null);
 };
 
 /** The last piece of a release shows whether its program can run. */
@@ -169,7 +168,7 @@ const checkLast = (work: Work, service: Service, release: string, last: Came): v
   const held = releases.get(work, release);
   if (held?.missing !== 1 || held.missingPages !== 0) return;
   const manifest = manifestOf(work, release);
-  checkProgram(work, service, manifest, entriesOf(manifest, heldPages(work, service, manifest, null)), last);
+  checkPrograms(work, service, manifest, entriesOf(manifest, heldPages(work, service, manifest, null)), last);
 };
 
 /** Why a release cannot take this body; null: it can. */

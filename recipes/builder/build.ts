@@ -13,7 +13,7 @@ import { type Run, runCommand } from './command.ts';
 import type { Arch } from './debian.ts';
 import type { Item } from './items.ts';
 import { bundleOf, pack, withParents } from './pack.ts';
-import { type ReadRecipe, type Recipe, reachOf, readRecipe, schemasOf, sharesOf } from './recipe.ts';
+import { type Program, programsIn, type ReadRecipe, type Recipe, reachOf, readRecipe, schemasOf, sharesOf } from './recipe.ts';
 import { sbomOf } from './sbom.ts';
 import { collectItems } from './sources.ts';
 
@@ -33,11 +33,11 @@ export interface BuildInput {
 }
 
 /** A release whose program is not there or may not be run would fail on every board, and only there. */
-const checkProgram = ({ recipe, complain }: ReadRecipe, items: Item[], arch: Manifest['arch']): void => {
-  const [program = ''] = recipe.args;
+const checkProgram = ({ recipe, complain }: ReadRecipe, { place: words, args }: Program, items: Item[], arch: Manifest['arch']): void => {
+  const [program = ''] = args;
   if (program.includes('{{') || (recipe.engine === 'node' && program === NODE_INSIDE)) return;
   const found = follow(items, program.slice(1));
-  const place = ['args', 0];
+  const place = [...words, 0];
   if (found === null) complain([{ place, says: `the release has no ${program}${program === NODE_INSIDE ? ' (say "engine: node")' : ''}` }]);
   if (found?.kind === 'dir') complain([{ place, says: `${program} is a directory` }]);
   if (found?.kind === 'file' && !found.executable)
@@ -100,7 +100,7 @@ export const buildRelease = async (input: BuildInput): Promise<Bundle> => {
   const sbom = sbomOf(recipe, items);
   const packed = pack(items);
   checked(packed.entries, fileName);
-  checkProgram(read, items, arch);
+  for (const program of programsIn(recipe)) checkProgram(read, program, items, arch);
   const bundle = bundleOf(
     packed,
     {

@@ -3,7 +3,19 @@ import * as v from 'valibot';
 import { LichenError } from '../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { devicesSchema, namedPort, outboundRule, protocol } from '../../runtime/protocol/nouns/reach.ts';
-import { dataTerms, holdMs, limits, type Manifest, probe, promise, reload, shared, stop } from '../../runtime/protocol/nouns/release.ts';
+import {
+  dataTerms,
+  HOOKS,
+  holdMs,
+  hookTerms,
+  limits,
+  type Manifest,
+  probe,
+  promise,
+  reload,
+  shared,
+  stop,
+} from '../../runtime/protocol/nouns/release.ts';
 import { checkPath } from '../../runtime/protocol/path.ts';
 import { name, positive, text, tier, uint } from '../../runtime/protocol/schema.ts';
 import { type Complaint, type Placed, parsePlaced } from './places.ts';
@@ -88,12 +100,14 @@ const [http, tcp, exec, file, value, reading] = probe.options;
 const schemaMap = v.record(v.string(), v.unknown());
 /** Written as a number in YAML, and a text in the manifest. */
 const bound = v.pipe(v.union([v.string(), v.number()]), v.transform(String), value.entries.min);
+const programArgs = v.pipe(v.array(scalar), v.minLength(1), v.maxLength(64));
+const hook = words({ args: programArgs, withinMs: hookTerms.entries.withinMs });
 const recipeSchema = words({
   name,
   label: scalar,
   arch: v.optional(v.picklist(['any', 'x64', 'arm64', 'each']), 'any'),
   engine: v.optional(v.picklist(['none', 'node']), 'none'),
-  args: v.pipe(v.array(scalar), v.minLength(1), v.maxLength(64)),
+  args: programArgs,
   env: v.optional(
     v.record(
       v.pipe(v.string(), v.regex(/^(?!LICHEN_)[A-Za-z_][A-Za-z0-9_]*$/, 'not a name of a variable, or one that parameters use')),
@@ -115,7 +129,13 @@ const recipeSchema = words({
   reload: v.optional(reload),
   stop: v.optional(words(stop.entries)),
   holdMs: v.optional(holdMs),
-  data: v.optional(words(dataTerms.entries)),
+  data: v.optional(
+    words({
+      onUpdate: dataTerms.entries.onUpdate,
+      before: v.optional(hook),
+      after: v.optional(hook),
+    }),
+  ),
   limits: words(limits.entries),
   promises: v.optional(
     v.pipe(
@@ -184,19 +204,41 @@ const twins = ({ network, devices = [] }: Recipe): Complaint[] => {
   ];
 };
 
+export interface Program {
+  place: Complaint['place'];
+  args: string[];
+}
+
+/** What of a release is started, and where its words stand. */
+export const programsIn = ({ args, data }: Recipe): Program[] => [
+  { place: ['args'], args },
+  ...HOOKS.flatMap((one) => (data?.[one] === undefined ? [] : [{ place: ['data', one, 'args'], args: data[one].args }])),
+];
+
+/** What is half done could not be undone. */
+const hooksWithoutSnapshot = ({ data }: Recipe): Complaint[] =>
+  HOOKS.filter((one) => data?.[one] !== undefined && data.onUpdate !== 'snapshot').map((one) => ({
+    place: ['data', one],
+    says: `${one}: only with "onUpdate: snapshot", from which what it began can be begun anew`,
+    atKey: true,
+  }));
+
 /** What no schema can say: names that must agree with each other. */
 const disagreements = (recipe: Recipe): Complaint[] => {
-  const { args, parameters, parameterSchema, promises } = recipe;
-  const found: Complaint[] = twins(recipe);
+  const { parameters, parameterSchema, promises } = recipe;
+  const found: Complaint[] = [...twins(recipe), ...hooksWithoutSnapshot(recipe)];
   const inSchema = parameterSchema?.properties;
   const known = [...Object.keys(parameters), ...(typeof inSchema === 'object' && inSchema !== null ? Object.keys(inSchema) : [])];
   if (known.length > LIMITS.parameters) found.push({ place: ['parameters'], says: `at most ${LIMITS.parameters} parameters`, atKey: true });
-  if (args[0]?.startsWith('/') === false) found.push({ place: ['args', 0], says: 'the program is an absolute path inside the release' });
-  for (const [at, arg] of args.entries()) {
-    for (const [, word = ''] of arg.matchAll(PLACEHOLDER)) {
-      const meant = nearest(word, known);
-      const hint = meant === null ? '' : `; did you mean "${meant}"?`;
-      if (!known.includes(word)) found.push({ place: ['args', at], says: `{{${word}}} is not a parameter${hint}` });
+  for (const { place, args } of programsIn(recipe)) {
+    if (args[0]?.startsWith('/') === false)
+      found.push({ place: [...place, 0], says: 'the program is an absolute path inside the release' });
+    for (const [at, arg] of args.entries()) {
+      for (const [, word = ''] of arg.matchAll(PLACEHOLDER)) {
+        const meant = nearest(word, known);
+        const hint = meant === null ? '' : `; did you mean "${meant}"?`;
+        if (!known.includes(word)) found.push({ place: [...place, at], says: `{{${word}}} is not a parameter${hint}` });
+      }
     }
   }
   for (const [at, { name: promised }] of promises.entries()) {

@@ -79,9 +79,12 @@ const endUnlisted = (work: Work, listed: Lease[], now: Instant): void => {
     const stands = wanted === 'started' || wanted === 'unknown' || supersededMonoMs !== null;
     const isUpdated = stands && listed.some((lease) => isUpdateOf(lease, instance.lease));
     const since = isUpdated ? (supersededMonoMs ?? Math.round(now.monoMs)) : null;
+    // On no trial, so often it was begun since: of its hook before the update that is to be told.
+    const isJudged = instance.fallback !== null && instance.trial === 'open';
+    const begun = supersededMonoMs === null && !isJudged ? 0 : instance.begun;
     // A request that was on its way asks nothing of it any more.
     if (wanted !== 'gone' || since !== supersededMonoMs)
-      instances.put(work, { ...instance, asked: null, wanted: 'gone', supersededMonoMs: since }, key);
+      instances.put(work, { ...instance, asked: null, wanted: 'gone', supersededMonoMs: since, begun }, key);
   }
 };
 
@@ -172,6 +175,7 @@ const newInstance = (board: Board): Omit<Instance, 'lease' | 'listed' | 'request
   begun: 0,
   outcome: null,
   began: null,
+  hook: 'none',
 });
 
 /** Digest of the parameters that an instance is given upon a request; empty while its release is not known. Throws what is wrong with them. */
@@ -200,7 +204,8 @@ export const obey = (work: Work, board: Board, id: string, instance: Instance, d
 const retriedBy = (work: Work, instance: Instance, { sequence }: Request): Instance => {
   if (sequence <= instance.sequence || instance.trial !== 'failed') return instance;
   forgetRelease(work, instance.lease.lease);
-  return { ...instance, trial: 'open', failure: '', begun: 0, outcome: null };
+  // It finds what the one in its place has left.
+  return { ...instance, trial: 'open', failure: '', begun: 0, outcome: null, hook: 'due' };
 };
 
 /** What has nothing before it to go back to is not on trial, such as the release before while another is rolled out. */

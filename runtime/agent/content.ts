@@ -17,7 +17,7 @@ import { chunk as chunkSchema } from '../protocol/nouns/messages.ts';
 import { type Manifest, manifestNoun, type Place } from '../protocol/nouns/release.ts';
 import { contentIn } from '../protocol/packing.ts';
 import { entriesOf } from '../protocol/pages.ts';
-import { programOf } from '../protocol/program.ts';
+import { programsOf } from '../protocol/program.ts';
 import type { Instant } from '../turn/clock.ts';
 import { ask, gotDocument, needDocuments, online } from './documents.ts';
 import { doubt, doubtOf, isDoubted, trust, withheld } from './doubts.ts';
@@ -60,7 +60,7 @@ export const fetchRelease = (work: Work, manifest: Manifest, release: Bytes, now
   if (content.phase !== 'pages' || now.monoMs < content.movedMonoMs || !needDocuments(work, manifest.pages, now)) return;
   if (contents.all(work).some(({ value }) => BUSY.has(value.phase))) return;
   const entries = entriesOf(manifest, pagesOf(work, manifest));
-  programOf(manifest, entries);
+  programsOf(manifest, entries);
   const files = filesOf(entries);
   contents.put(work, { ...content, phase: 'checking', movedMonoMs: now.monoMs, files }, key);
   if (content.door !== 'files') work.emit({ kind: 'slots', part: content.door, step: { kind: 'receive', release, entries } });

@@ -1,11 +1,12 @@
 /** What an instance is started with: its release's words, with the parameters that its request sets. */
+import { termsOf } from '../core/hooks.ts';
 import { contents, documents, type Instance, type Serving } from '../core/tables.ts';
 import { keptFor, leaseToRun, releaseOf } from '../core/trial.ts';
 import { openRequest } from '../core/trust.ts';
 import type { PartitionSpec } from '../ports/partitions.ts';
 import { equal, hex, utf8 } from '../protocol/bytes.ts';
 import { refuse } from '../protocol/errors.ts';
-import type { Manifest } from '../protocol/nouns/release.ts';
+import type { HookName, Manifest } from '../protocol/nouns/release.ts';
 import type { Request } from '../protocol/nouns/request.ts';
 import { type Given, givenTo, knownTo } from '../protocol/parameters.ts';
 import type { DigestOf } from './assignment.ts';
@@ -51,7 +52,7 @@ interface Start {
 }
 
 /** Errors: `bad-parameter`, and those of a request. */
-export const givenNow = (work: Work, board: Board, instance: Instance): Start => {
+export const givenNow = (work: Work, board: Board, instance: Instance, hook: HookName | null = null): Start => {
   const manifest = manifestFor(work, board, leaseToRun(instance)) ?? refuse('missing-content', 'manifest');
   const request = requestOf(work, board, instance);
   const given = givenTo(manifest, askedOf(instance, manifest, request));
@@ -59,14 +60,16 @@ export const givenNow = (work: Work, board: Board, instance: Instance): Start =>
   const { texts, typed } = given;
   const { lease } = instance;
   const { engine, devices = [] } = manifest;
-  const args = manifest.args.map((arg) => arg.replace(/\{\{([a-z][a-z0-9-]*)\}\}/g, (whole, name: string) => texts[name] ?? whole));
+  const words = hook === null ? manifest.args : (termsOf(hook, manifest)?.args ?? refuse('internal', `no hook ${hook}`));
+  const args = words.map((arg) => arg.replace(/\{\{([a-z][a-z0-9-]*)\}\}/g, (whole, name: string) => texts[name] ?? whole));
   const env = { ...manifest.env, ...variablesOf(texts) };
   const network = policyOf(work, board, lease.lease, instance);
   const secrets = secretsFor(board, request);
   const { text: shares, ...serving } = servedBy(work, board, instance, manifest, request);
   const spec = { partition: lease.lease, rootPath, args, env, engine, limits: lease.limits, network, devices, secrets };
-  const kept = keptFor(instance, manifest.data?.onUpdate === 'snapshot');
-  return { spec: { ...spec, kept, parameters: JSON.stringify(typed), shares }, digest: digest(board, given, shares), serving };
+  const kept = hook === null ? keptFor(instance, manifest.data?.onUpdate === 'snapshot') : undefined;
+  const data = { kept, hook: hook ?? undefined, hooked: hook === null && instance.hook === 'changed' && instance.trial !== 'failed' };
+  return { spec: { ...spec, ...data, parameters: JSON.stringify(typed), shares }, digest: digest(board, given, shares), serving };
 };
 
 /** Whom an instance serves that was begun before the runtime was. */

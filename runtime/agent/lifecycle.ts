@@ -1,5 +1,6 @@
 /** Carrying instances from what is to what is wanted, one step at a time. */
 
+import { atProgram, hookOf, unended } from '../core/hooks.ts';
 import { type Facts, plan, restartDelayMs, STEADY_MS, type Step } from '../core/plan.ts';
 import { follows } from '../core/succession.ts';
 import {
@@ -20,12 +21,14 @@ import { isOther, leaseToRun, releaseOf } from '../core/trial.ts';
 import { hex } from '../protocol/bytes.ts';
 import { asLichenError, type LichenError, refuse } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
+import type { HookName } from '../protocol/nouns/release.ts';
 import type { Instant } from '../turn/clock.ts';
 import { freshRun, obey } from './assignment.ts';
 import { fetchRelease } from './content.ts';
 import { needDocuments } from './documents.ts';
 import type { Board, Handler, Of, Work } from './events.ts';
 import { digestFor, givenNow, servingNow, wantedBy } from './given.ts';
+import { bequeath, failHook, hookEnded, hookFirst, hookMoments, leavesFirst, tendHook } from './hooks.ts';
 import { rebase, record, take } from './metering.ts';
 import { isParting } from './parting.ts';
 import { forgetProbes, freshPromises, probeAnew } from './promises.ts';
@@ -62,6 +65,9 @@ export const advanceAll = (work: Work, board: Board, now: Instant): void => {
   }
 };
 
+/** Its lease is used no more, or never was. */
+const isOver = ({ opened, closed }: Instance): boolean => closed || !opened;
+
 const noteError = (work: Work, id: string, error: LichenError): void => {
   const told = error.message.slice(0, LIMITS.textBytes / 4);
   if (runs.get(work, id)?.error !== told) work.emit({ kind: 'journal', line: `instance ${id}: ${error.message}` });
@@ -74,6 +80,7 @@ export const advanceMoments = (work: Work, board: Board, now: Instant): number[]
   ...contents.all(work).map(({ value }) => value.movedMonoMs),
   ...partingMoments(work),
   ...judgeMoments(work),
+  ...hookMoments(work),
   ...heedMoments(work, board),
   ...stayMoments(work, now),
 ];
@@ -87,6 +94,8 @@ const factsOf = (work: Work, board: Board, id: string, instance: Instance, run: 
     reloads: manifests.get(work, id)?.reload !== undefined,
     isOther: isOther(instance),
     holdsOff,
+    hook: hookOf(instance),
+    leaves: leavesFirst(work, board, instance),
     waits: instances.all(work).some(({ value }) => value.wanted === 'gone' && follows(instance.lease, value.lease)),
     parts: isParting(work),
   };
@@ -98,7 +107,8 @@ const advanceOne = (work: Work, board: Board, id: string, first: Instance, now: 
   for (let step: Step | null = 'open'; instance !== null && (step === 'open' || step === 'close'); instance = instances.get(work, id)) {
     const before = runs.get(work, id);
     if (before === null) return;
-    instance = judge(work, board, id, instance, before, now);
+    tendHook(work, board, id, instance, before, now);
+    instance = judge(work, board, id, instances.get(work, id) ?? instance, runs.get(work, id) ?? before, now);
     const run = runs.get(work, id) ?? before;
     const facts = factsOf(work, board, id, instance, run, now);
     if (facts.verified) instance = learn(work, board, id, instance);
@@ -128,6 +138,18 @@ const remember = (work: Work, board: Board, id: string, instance: Instance, now:
 
 type Act = (work: Work, board: Board, id: string, instance: Instance, now: Instant) => void;
 
+/** With its program, or with a hook of its release. */
+const begin = (work: Work, board: Board, id: string, instance: Instance, hook: HookName | null, now: Instant): void => {
+  const { spec, digest, serving } = givenNow(work, board, instance, hook);
+  serve(work, id, serving, now);
+  patch(work, id, { process: 'starting', busy: true, startedMonoMs: now.monoMs, over: '', endedMonoMs: null });
+  // What passed between the zero record and now was not granted.
+  const since = { bootId: board.bootId, recordedMonoMs: Math.round(now.monoMs) };
+  const begins = { begun: instance.begun + 1, began: releaseOf(instance), hook: hook ?? atProgram(instance) };
+  instances.put(work, { ...instance, ...since, ...begins, wants: digest, given: digest, banged: instance.bang }, id);
+  work.emit({ kind: 'partition', step: { kind: 'start', spec, deadlineMonoMs: deadlineOf(work, id) } });
+};
+
 const STEPS: Record<Step, Act> = {
   verify: (work, board, _id, instance, now) => {
     const { missing } = publisherChain(work, board, instance.lease.publisher);
@@ -139,16 +161,8 @@ const STEPS: Record<Step, Act> = {
   },
   // The zero record is durable before anything can be used: it accepts the lease and starts its registers.
   open: (work, board, id, _instance, now) => record(work, board, id, 'open', now),
-  start: (work, board, id, instance, now) => {
-    const { spec, digest, serving } = givenNow(work, board, instance);
-    serve(work, id, serving, now);
-    patch(work, id, { process: 'starting', busy: true, startedMonoMs: now.monoMs, over: '', endedMonoMs: null });
-    // What passed between the zero record and now was not granted.
-    const since = { bootId: board.bootId, recordedMonoMs: Math.round(now.monoMs) };
-    const begins = { begun: instance.begun + 1, began: releaseOf(instance) };
-    instances.put(work, { ...instance, ...since, ...begins, wants: digest, given: digest, banged: instance.bang }, id);
-    work.emit({ kind: 'partition', step: { kind: 'start', spec, deadlineMonoMs: deadlineOf(work, id) } });
-  },
+  start: (work, board, id, instance, now) => begin(work, board, id, instance, hookFirst(work, id, instance), now),
+  leave: (work, board, id, instance, now) => begin(work, board, id, instance, 'before', now),
   reload: (work, board, id, instance, now) => {
     const { spec, digest, serving } = givenNow(work, board, instance);
     serve(work, id, serving, now);
@@ -159,8 +173,10 @@ const STEPS: Record<Step, Act> = {
   stop: (work, _board, id, instance) => {
     const { lease } = instance;
     patch(work, id, { process: 'stopping', busy: true });
-    // It did not end by itself.
-    instances.put(work, { ...instance, begun: Math.max(0, instance.begun - 1) }, id);
+    // It did not end by itself; a hook that was told to end has not ended well, whatever it says.
+    const hook = hookOf(instance);
+    const undone = hook === null ? {} : { hook: unended(hook) };
+    instances.put(work, { ...instance, ...undone, begun: Math.max(0, instance.begun - 1) }, id);
     const { signal, graceMs } = manifests.get(work, id)?.stop ?? STOP;
     // Whatever it asks for, what is guarded is over when its lease is.
     const kindly = lease.guarded === undefined ? graceMs : Math.min(graceMs, STOP.graceMs);
@@ -170,8 +186,9 @@ const STEPS: Record<Step, Act> = {
   remove: (work, _board, id, instance) => {
     patch(work, id, { process: 'removing', busy: true });
     // What begins again under its lease finds its data.
-    const isGone = instance.wanted === 'gone' && (instance.closed || !instance.opened);
+    const isGone = instance.wanted === 'gone' && isOver(instance);
     const heir = isGone ? successorOf(work, instance) : null;
+    if (heir !== null) bequeath(work, instance, heir);
     const step = { kind: 'remove' as const, partition: id, data: isGone };
     work.emit({ kind: 'partition', step: heir === null ? step : { ...step, heir: heir.key } });
   },
@@ -189,6 +206,11 @@ const STEPS: Record<Step, Act> = {
   },
 };
 
+/** Its program has begun: what is in `/data` now is its own. */
+const own = (work: Work, id: string, instance: Instance): void => {
+  if (instance.hook !== 'none') instances.put(work, { ...instance, hook: 'none' }, id);
+};
+
 /** What the program before said is not its own. */
 const UNSAID = { connection: null, unfit: '', holds: null, said: new Map() };
 
@@ -204,9 +226,11 @@ export const reloaded: Handler<Of<'reloaded'>> = (work, _board, event) => {
 export const started: Handler<Of<'started'>> = (work, board, event, now) => {
   const instance = instances.get(work, event.partition);
   if (instance === null) return;
+  const isHook = hookOf(instance) !== null;
   const manifest = manifestOf(work, board, hex(releaseOf(instance)));
-  const promises = freshPromises(manifest, now);
+  const promises = isHook ? {} : freshPromises(manifest, now);
   patch(work, event.partition, { process: 'running', busy: false, address: event.address, promises, ...UNSAID });
+  if (!isHook) own(work, event.partition, instance);
   probeAnew(work, event.partition);
   const over = runs.get(work, event.partition)?.over ?? '';
   if (over !== '') end(work, event.partition, over, now);
@@ -219,6 +243,7 @@ export const stopped: Handler<Of<'stopped'>> = (work, board, event, now) => {
   const monoMs = Math.min(event.atMonoMs ?? now.monoMs, before?.endedMonoMs ?? now.monoMs);
   take(work, board, event.partition, event.counters, { ...now, monoMs }, before?.process === 'stopping');
   patch(work, event.partition, { process: 'stopped', busy: false });
+  hookEnded(work, event, now);
   const instance = instances.get(work, event.partition);
   if (instance?.opened === true && instance.wanted !== 'gone') record(work, board, event.partition, 'point', now);
 };
@@ -236,6 +261,13 @@ export const exited: Handler<Of<'exited'>> = (work, _board, event, now) => {
 const end = (work: Work, id: string, how: string, now: Instant): void => {
   const { restarts, streak, startedMonoMs } = runs.get(work, id) ?? freshRun('none');
   work.emit({ kind: 'journal', line: `instance ${id}: ${how}` });
+  const instance = instances.get(work, id);
+  if (instance !== null && hookOf(instance) !== null) {
+    // That is what it is for; how it ended is judged when its counters are read.
+    patch(work, id, { process: 'stopping', busy: true, over: '' });
+    work.emit({ kind: 'partition', step: { kind: 'stop', partition: id, graceMs: 0 } });
+    return;
+  }
   const before = now.monoMs - startedMonoMs >= STEADY_MS ? 0 : streak;
   const retryMonoMs = now.monoMs + restartDelayMs(before);
   patch(work, id, { process: 'stopping', busy: true, restarts: restarts + 1, streak: before + 1, retryMonoMs, over: '', lastEnd: how });
@@ -244,6 +276,9 @@ const end = (work: Work, id: string, how: string, now: Instant): void => {
 
 export const removed: Handler<Of<'removed'>> = (work, board, event, now) => {
   rebase(work, board, event.partition, now);
+  const instance = instances.get(work, event.partition);
+  // With its data: nothing is left of what it began.
+  if (instance?.wanted === 'gone' && isOver(instance)) instances.put(work, { ...instance, began: null }, event.partition);
   patch(work, event.partition, { process: 'none', busy: false });
 };
 
@@ -264,7 +299,10 @@ export const stepRefused: Handler<Of<'refused'>> = (work, _board, event, now) =>
   const run = event.partition === null ? null : runs.get(work, event.partition);
   if (run === null || event.partition === null || ASIDE.has(event.step)) return;
   // Such as a program for another processor: trying again would change nothing.
-  if (event.error.code === 'bad-release' || isUnkept(work, event)) noteError(work, event.partition, event.error);
+  const instance = instances.get(work, event.partition);
+  if (event.step === 'start' && event.error.code === 'bad-release' && instance?.hook === 'before')
+    failHook(work, event.partition, instance, 'before', event.error.detail);
+  else if (event.error.code === 'bad-release' || isUnkept(work, event)) noteError(work, event.partition, event.error);
   const back: Run['process'] = event.step === 'stop' || event.step === 'reload' ? 'running' : 'stopped';
   patch(work, event.partition, {
     process: back,
@@ -307,7 +345,11 @@ export const surveyed: Handler<Of<'surveyed'>> = (work, board, event, now) => {
       const running = alive.running && run.over === '';
       adopt(work, id, alive.deadlineMonoMs);
       // When it ended is not known: the time since its last record is not charged.
-      const adopted = { ...freshRun(running ? 'running' : 'stopped'), promises: freshPromises(manifest, now), busy: !running };
+      const isHook = hookOf(instance) !== null;
+      if (running && !isHook) own(work, id, instance);
+      // Of a hook the time begins anew: when it was begun nobody knows any more.
+      const known = isHook ? { promises: {}, startedMonoMs: now.monoMs } : { promises: freshPromises(manifest, now) };
+      const adopted = { ...freshRun(running ? 'running' : 'stopped'), ...known, busy: !running };
       runs.put(work, { ...adopted, address: running ? alive.address : null }, id);
       probeAnew(work, id);
       if (!running) work.emit({ kind: 'partition', step: { kind: 'stop', partition: id, graceMs: 0 } });

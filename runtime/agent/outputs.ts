@@ -1,4 +1,5 @@
 /** What an instance says of itself: how it is reached, and that it would not be replaced just now. */
+import { hookOf } from '../core/hooks.ts';
 import { type Instance, instances, looks, manifests, type Run, runs, servings } from '../core/tables.ts';
 import { asLichenError } from '../protocol/errors.ts';
 import { checkConnection } from '../protocol/parameters.ts';
@@ -33,7 +34,7 @@ const saysAnything = (work: Work, id: string, { supersededMonoMs }: Instance): b
 const looked = (work: Work): { id: string; instance: Instance; run: Run }[] =>
   runs.all(work).flatMap(({ key: id, value: run }) => {
     const instance = run.process === 'running' ? instances.get(work, id) : null;
-    return instance === null || !saysAnything(work, id, instance) ? [] : [{ id, instance, run }];
+    return instance === null || hookOf(instance) !== null || !saysAnything(work, id, instance) ? [] : [{ id, instance, run }];
   });
 
 /** One look at a time per instance. */

@@ -1,6 +1,7 @@
 /** Promises: probed while an instance runs, held or broken, and told in the report. */
 
-import { instances, manifests, type Probing, type PromiseState, probes, type Run, runs } from '../core/tables.ts';
+import { hookOf } from '../core/hooks.ts';
+import { type Instance, instances, manifests, type Probing, type PromiseState, probes, type Run, runs } from '../core/tables.ts';
 import { releaseOf } from '../core/trial.ts';
 import { hex } from '../protocol/bytes.ts';
 import type { Manifest } from '../protocol/nouns/release.ts';
@@ -94,9 +95,9 @@ export const probed = (work: Work, event: Of<'probed'>, manifestFor: ManifestOf,
 export const GRACE_MS = 30_000;
 
 /** While the start's grace lasts, a promise that never held is unknown rather than broken. */
-export const promiseOf = (run: Run, now: Instant): 'unknown' | 'held' | 'broken' => {
+export const promiseOf = (instance: Instance, run: Run, now: Instant): 'unknown' | 'held' | 'broken' => {
   const states = Object.values(run.promises);
-  if (run.process !== 'running') return 'unknown';
+  if (run.process !== 'running' || hookOf(instance) !== null) return 'unknown';
   if (states.every(({ held }) => held === true)) return 'held';
   const young = now.monoMs - run.startedMonoMs < GRACE_MS;
   return states.some(({ held }) => held === false) && !young ? 'broken' : 'unknown';

@@ -12,7 +12,7 @@ import {
   systemWishes,
   updates,
 } from '../core/system-tables.ts';
-import { runs } from '../core/tables.ts';
+import { instances, runs } from '../core/tables.ts';
 import { mayStillPass } from '../core/update.ts';
 import { equal, hex } from '../protocol/bytes.ts';
 import { PARTS, type Part } from '../protocol/image.ts';
@@ -27,8 +27,8 @@ import { downNow, stillToRun } from './system.ts';
 const doesWell = (work: Work, part: Part, now: Instant): boolean =>
   downNow(work, updates.get(work, part)) === 0 &&
   stillToRun(work, heldBefore.get(work, part) ?? []).every((lease) => {
-    const run = runs.get(work, lease);
-    return run !== null && promiseOf(run, now) === 'held';
+    const [instance, run] = [instances.get(work, lease), runs.get(work, lease)];
+    return instance !== null && run !== null && promiseOf(instance, run, now) === 'held';
   });
 
 /** Since when it has run and done well; null: it does not. */

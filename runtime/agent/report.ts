@@ -1,6 +1,7 @@
 /** What the board says of its instances: at once when something changed, else now and then. */
 
 import { isSameCard } from '../core/card.ts';
+import { hookOf } from '../core/hooks.ts';
 import { STEADY_MS } from '../core/plan.ts';
 import { cards, contents, type Instance, instances, lastReports, liars, links, ONE, type Run, reaches, runs } from '../core/tables.ts';
 import { releaseOf } from '../core/trial.ts';
@@ -29,6 +30,7 @@ const stateOf = (work: Work, instance: Instance, run: Run): InstanceState => {
   if (run.error !== '') return 'refused';
   if (instance.wanted === 'gone') return 'closing';
   if (instance.unpaid) return 'unpaid';
+  if (run.process === 'running' && hookOf(instance) !== null) return 'starting';
   // What was stopped to begin anew did not crash.
   if (run.process === 'stopped' && instance.wanted === 'started') return run.streak > 0 ? 'crashed' : 'starting';
   if (run.process === 'none' && instance.wanted === 'stopped') return 'stopped';
@@ -69,7 +71,7 @@ const reportOf = (work: Work, now: Instant): Report['instances'] => {
   return told.slice(0, LIMITS.partitionsPerBoard).flatMap(({ key, value: instance }) => {
     const run = runs.get(work, key);
     if (run === null) return [];
-    const promise = promiseOf(run, now);
+    const promise = promiseOf(instance, run, now);
     const state = stateOf(work, instance, run);
     const { restarts, address, connection } = run;
     const told = { lease: instance.lease.lease, state, promise, restarts, address, detail: detailOf(work, key, instance, run, now) };

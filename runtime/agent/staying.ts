@@ -28,7 +28,8 @@ const untils = (work: Work, id: string, instance: Instance, now: Instant): numbe
   const since = instance.supersededMonoMs;
   const run = since === null ? null : runs.get(work, id);
   const next = run === null ? null : nextFor(work, instance, run);
-  if (since === null || run === null || next === null) return [];
+  // It was not to stay any longer when its hook began.
+  if (since === null || run === null || next === null || instance.hook === 'before' || instance.hook === 'ready') return [];
   const own = holdsOffUntil(since, run, manifests.get(work, id), next.holdMs);
   const closed = closedUntil(since, next, { wallMs: wallNow(work, now), monoMs: now.monoMs });
   return [own, closed].filter((moment) => moment !== null);

@@ -103,7 +103,7 @@ const running = (work: Work): Update['ran'] =>
 const holding = (work: Work, now: Instant): Update['ran'] =>
   instances.all(work).flatMap(({ key, value }) => {
     const run = runs.get(work, key);
-    return run !== null && promiseOf(run, now) === 'held' ? [value.lease.lease] : [];
+    return run !== null && promiseOf(value, run, now) === 'held' ? [value.lease.lease] : [];
   });
 
 /** Until when what could be armed waits for the time of the day; null: it does not. */

@@ -2,17 +2,23 @@
  * The next step of one instance, from what is wanted and what is. Level-triggered: called after every event, it asks
  * for at most one step, and a step that failed or was lost is simply asked for again.
  */
+import type { HookName } from '../protocol/nouns/release.ts';
 import type { Content, Instance, Run } from './tables.ts';
 
-export type Step = 'verify' | 'fetch' | 'open' | 'start' | 'reload' | 'stop' | 'close' | 'remove' | 'forget';
+export type Step = 'verify' | 'fetch' | 'open' | 'start' | 'leave' | 'reload' | 'stop' | 'close' | 'remove' | 'forget';
 
 /** What was refused a moment ago is left in peace for as long as a restart would be. */
 const stopping = (run: Run, monoMs: number): Step | null => (monoMs >= run.retryMonoMs ? 'stop' : null);
 
-const ending = (instance: Instance, run: Run, monoMs: number): Step | null => {
-  if (run.process === 'running') return stopping(run, monoMs);
-  if (instance.opened && !instance.closed) return 'close';
-  if (run.process === 'stopped') return monoMs >= run.retryMonoMs ? 'remove' : null;
+const ending = (instance: Instance, run: Run, { held, leaves, hook, parts }: Facts, monoMs: number): Step | null => {
+  const { opened, closed, unpaid } = instance;
+  const mayLeave = held && !unpaid && opened && !closed;
+  if (run.process === 'running') return mayLeave && hook === 'before' && !parts ? null : stopping(run, monoMs);
+  const isDue = monoMs >= run.retryMonoMs;
+  if (mayLeave && leaves) return parts || !isDue ? null : run.process === 'stopped' ? 'remove' : 'leave';
+  if (opened && !closed) return 'close';
+  // Of what ran all is taken away, also when it had ended by itself before and was to begin again.
+  if (run.process === 'stopped' || (instance.wanted === 'gone' && instance.began !== null)) return isDue ? 'remove' : null;
   return 'forget';
 };
 
@@ -27,6 +33,10 @@ export interface Facts {
   isOther: boolean;
   /** It is to go on though its lease is not listed any more: it holds off an update, and may; or the update cannot begin yet. */
   holdsOff: boolean;
+  /** That runs, or ran last, and not a program. */
+  hook: HookName | null;
+  /** It has a hook to run before another release takes its place. */
+  leaves: boolean;
   /** Its former lease on this board has not ended yet. */
   waits: boolean;
   /** The machine is about to start anew. */
@@ -40,8 +50,10 @@ const outdated = ({ given, wants, bang, banged }: Instance): 'given' | 'bang' | 
   return wants !== '' && wants !== given ? 'given' : null;
 };
 
-const renewing = (instance: Instance, run: Run, { reloads, isOther }: Facts, monoMs: number): Step | null => {
+const renewing = (instance: Instance, run: Run, { reloads, isOther, hook }: Facts, monoMs: number): Step | null => {
   if (isOther) return stopping(run, monoMs);
+  // What is wished anew is wished of its program, which comes after it.
+  if (hook !== null) return null;
   const why = outdated(instance);
   if (why === null) return null;
   if (why === 'bang' || !reloads) return stopping(run, monoMs);
@@ -73,7 +85,7 @@ export const plan = (instance: Instance, run: Run, facts: Facts, monoMs: number)
   if (facts.parts && (stands || instance.wanted !== 'gone')) return run.process === 'running' ? stopping(run, monoMs) : null;
   if (stands) return standing(instance, run, facts, monoMs);
   // A close record is the last word on a lease, whoever lists it again.
-  if (instance.wanted === 'gone' || instance.closed) return ending(instance, run, monoMs);
+  if (instance.wanted === 'gone' || instance.closed) return ending(instance, run, facts, monoMs);
   if (!facts.held && run.process === 'running') return stopping(run, monoMs);
   if (instance.wanted === 'stopped' || instance.unpaid) return run.process === 'running' ? stopping(run, monoMs) : null;
   if (instance.wanted === 'started') return starting(instance, run, facts, monoMs);

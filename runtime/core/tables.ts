@@ -112,8 +112,14 @@ export const instanceSchema = v.strictObject({
   begun: uint,
   /** What it says of that, signed; the request of the trial is named in it. */
   outcome: v.nullable(bytes(LIMITS.outcomeBytes)),
-  /** The release with which it was begun last. */
+  /** The release with which it was begun last, be it with a hook of it. */
   began: v.nullable(hash),
+  /**
+   * How far the hooks of `/data` are. `due`: what is there was left by another release, `after` still comes. `after` and
+   * `before`: that is what was begun last, and it has not ended well yet. `changed`: `after` has, and no program began since.
+   * `ready`: so has `before`, and the next release may come.
+   */
+  hook: v.picklist(['none', 'due', 'after', 'changed', 'before', 'ready']),
 });
 export type Instance = v.InferOutput<typeof instanceSchema>;
 export const instances = table('instance', instanceSchema);

@@ -58,15 +58,20 @@ const objectionTo = (instance: Instance, run: Run, content: Content | null, mani
 };
 
 /** From when on, unless a promise breaks, it has passed; null: a promise does not hold yet. */
-const passesFrom = ({ fallback }: Instance, run: Run): number | null => {
+const passesFrom = ({ fallback, hook }: Instance, run: Run): number | null => {
   const states = Object.values(run.promises);
-  if (run.process !== 'running' || fallback === null || states.some(({ held }) => held !== true)) return null;
+  if (run.process !== 'running' || hook === 'after' || fallback === null || states.some(({ held }) => held !== true)) return null;
   return Math.max(run.startedMonoMs, ...states.map(({ sinceMonoMs }) => sinceMonoMs)) + fallback.bakeMs;
 };
 
-/** Also while what is to take its place is on its way: that may take long. */
-const isOnTrial = ({ fallback, trial, wanted, supersededMonoMs, closed }: Instance): boolean =>
-  fallback !== null && trial === 'open' && (wanted === 'started' || supersededMonoMs !== null) && !closed;
+/** Also while what is to take its place is on its way: that may take long. Not when that is about to. */
+const isOnTrial = ({ fallback, trial, wanted, supersededMonoMs, closed, hook }: Instance): boolean =>
+  fallback !== null &&
+  trial === 'open' &&
+  (wanted === 'started' || supersededMonoMs !== null) &&
+  !closed &&
+  hook !== 'before' &&
+  hook !== 'ready';
 
 /** `steady`: what was over before is not held against it any more. */
 export type Verdict = { kind: 'open' } | { kind: 'steady' } | { kind: 'passed' } | { kind: 'failed'; why: string };
@@ -77,7 +82,7 @@ export const verdictOf = (instance: Instance, run: Run, content: Content | null,
   if (why !== null) return { kind: 'failed', why };
   const passesMonoMs = isOther(instance) ? null : passesFrom(instance, run);
   if (passesMonoMs !== null && monoMs >= passesMonoMs) return { kind: 'passed' };
-  const isSteady = instance.begun > 0 && run.process === 'running' && monoMs - run.startedMonoMs >= STEADY_MS;
+  const isSteady = instance.begun > 0 && instance.hook !== 'after' && run.process === 'running' && monoMs - run.startedMonoMs >= STEADY_MS;
   return { kind: isSteady ? 'steady' : 'open' };
 };
 
@@ -85,7 +90,7 @@ export const verdictOf = (instance: Instance, run: Run, content: Content | null,
 export const trialMoments = (instance: Instance, run: Run, manifest: Manifest | null): number[] => {
   if (!isOnTrial(instance) || run.process !== 'running') return [];
   const passesMonoMs = passesFrom(instance, run);
-  const steadyMonoMs = instance.begun > 0 ? [run.startedMonoMs + STEADY_MS] : [];
+  const steadyMonoMs = instance.begun > 0 && instance.hook !== 'after' ? [run.startedMonoMs + STEADY_MS] : [];
   const ends = (manifest?.promises ?? []).flatMap((promise) => {
     const state = run.promises[promise.name];
     return state === undefined || state.held === true ? [] : [state.sinceMonoMs + patienceOf(promise, state) + 1];

@@ -92,6 +92,14 @@ export interface PartitionSpec {
   shares?: string | undefined;
   /** Without it, what is kept stays as it is. Error: `storage-full`, when there is no room to take it. */
   kept?: KeptData | undefined;
+  /**
+   * What is started is no program but a hook of its release, which ends by itself. `after` always finds `/data` as it was when
+   * one was first begun since a program was: they are copied before, and put back as they were should one be begun again, or a
+   * program without `hooked`. Error: `storage-full`.
+   */
+  hook?: 'before' | 'after' | undefined;
+  /** The hook that was begun last has ended well: what it found before it is kept for the way back, if nothing is yet, or goes. */
+  hooked?: boolean | undefined;
 }
 
 /** Cumulative counters as the kernel holds them; they start at 0 when the partition's cgroup is made. */
@@ -174,8 +182,11 @@ export type PartitionEvent =
   | { kind: 'started'; partition: string; address: string | null }
   | { kind: 'extended'; partition: string }
   | { kind: 'connected'; partition: string }
-  /** Counters are read after the cgroup is empty: they are final. Also answers a stop of what had ended already. */
-  | { kind: 'stopped'; partition: string; exit: Exit; counters: Counters; atMonoMs?: number }
+  /**
+   * Counters are read after the cgroup is empty: they are final. Also answers a stop of what had ended already. `said`: its
+   * last line, at most `LIMITS.lastLineChars` of it; empty: it said nothing.
+   */
+  | { kind: 'stopped'; partition: string; exit: Exit; counters: Counters; said?: string; atMonoMs?: number }
   | { kind: 'removed'; partition: string }
   | { kind: 'dropped'; partition: string }
   | { kind: 'reloaded'; partition: string }

@@ -30,6 +30,12 @@ export const ERRORS = {
     'The release cannot run as it is.',
     'Mend its recipe where the detail says, build it with a higher sequence and push it.',
   ),
+  'hook-failed': row(
+    65,
+    400,
+    'A hook around the update did not end well.',
+    'Mend what the detail says, build it with a higher sequence and push it; what ran before goes on.',
+  ),
   'bad-parameter': row(
     65,
     400,

@@ -187,6 +187,10 @@ export const LIMITS = {
   bakeMs: 24 * 3_600_000,
   /** How long an instance may hold off an update of its release. */
   holdMs: 24 * 3_600_000,
+  /** How long a hook of `/data` may take around an update. */
+  hookMs: 3_600_000,
+  /** Of what a hook said last, so much stands in the reason of its failure. */
+  lastLineChars: 96,
   /** Of a rollout, beside the last one. */
   waves: 8,
   /** Times of the day at which releases may change. */

@@ -2,7 +2,7 @@
 import type { Bytes } from './bytes.ts';
 import { refuse } from './errors.ts';
 import { imageFiles, runtimeFiles } from './image.ts';
-import type { Entry, Manifest } from './nouns/release.ts';
+import { type Entry, HOOKS, type Manifest } from './nouns/release.ts';
 import { resolveLink } from './path.ts';
 
 /** Where boards bind their own Node. */
@@ -35,14 +35,22 @@ export const follow = <Item extends Named & ({ kind: 'link'; target: string } | 
   return null;
 };
 
-/** Null when the board brings it. Errors: `bad-release`. */
-export const programOf = ({ args, engine, image }: Pick<Manifest, 'args' | 'engine' | 'image'>, entries: Entry[]): File | null => {
+/** What of a release is started: its program, and its hooks. */
+const startedBy = ({ args, data }: Pick<Manifest, 'args' | 'data'>): string[] =>
+  [args, ...HOOKS.flatMap((hook) => (data?.[hook] === undefined ? [] : [data[hook].args]))].map(([program = '']) => program);
+
+/** All that are started, but for what the board brings. Errors: `bad-release`. */
+export const programsOf = (manifest: Pick<Manifest, 'args' | 'data' | 'engine' | 'image'>, entries: Entry[]): File[] => {
+  const { engine, image } = manifest;
   if (image !== undefined) {
     if (image.part === 'runtime') runtimeFiles(entries);
     else imageFiles(entries);
-    return null;
+    return [];
   }
-  const [program = ''] = args;
+  return [...new Set(startedBy(manifest))].flatMap((program) => fileOf(program, engine, entries) ?? []);
+};
+
+const fileOf = (program: string, engine: Manifest['engine'], entries: Entry[]): File | null => {
   // What a parameter names is known on the board only.
   if (program.includes('{{') || (engine === 'node' && program === NODE_INSIDE)) return null;
   const found = follow(entries, program.slice(1));

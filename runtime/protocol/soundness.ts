@@ -6,7 +6,7 @@ import { refuse } from './errors.ts';
 import { ROOT_FILE, RUNTIME_FILE } from './image.ts';
 import { parseJsonSchema } from './json-schema.ts';
 import { LIMITS } from './limits.ts';
-import type { Manifest } from './nouns/release.ts';
+import { HOOKS, type Manifest } from './nouns/release.ts';
 import { checkDefaults, schemaOf, type Takes } from './parameters.ts';
 import { checkPath } from './path.ts';
 
@@ -52,16 +52,30 @@ const NUL = '\0';
 const VARIABLE = /^(?!LICHEN_)[A-Za-z_][A-Za-z0-9_]*$/;
 const PLACEHOLDER = /\{\{([a-z][a-z0-9-]*)\}\}/g;
 
-const checkWords = ({ args, env, parameters, promises }: Manifest, known: Set<string>): void => {
-  if (!args[0]?.startsWith('/')) bad(`args: the program ${args[0]} is not an absolute path inside the release`);
-  const said = [...args, ...Object.values(env), ...Object.values(parameters)];
+const checkWords = ({ args, env, parameters, promises, data }: Manifest, known: Set<string>): void => {
+  const programs = [
+    { what: 'args', words: args },
+    ...HOOKS.flatMap((hook) => ({ what: `data.${hook}.args`, words: data?.[hook]?.args ?? [] })),
+  ].filter(({ words }) => words.length > 0);
+  const said = [...programs.flatMap(({ words }) => words), ...Object.values(env), ...Object.values(parameters)];
   if ([...said, ...promises.flatMap(({ probe }) => ('args' in probe ? probe.args : []))].some((word) => word.includes(NUL)))
     bad('no word of a program holds a zero byte');
   const odd = Object.keys(env).find((name) => !VARIABLE.test(name));
   if (odd !== undefined) bad(`env: ${odd} is not a name of a variable, or one that parameters use`);
-  for (const [, word = ''] of args.join(' ').matchAll(PLACEHOLDER)) {
-    if (!known.has(word)) bad(`args: {{${word}}} is not a parameter`);
+  for (const { what, words } of programs) {
+    if (!words[0]?.startsWith('/')) bad(`${what}: the program ${words[0]} is not an absolute path inside the release`);
+    for (const [, word = ''] of words.join(' ').matchAll(PLACEHOLDER)) {
+      if (!known.has(word)) bad(`${what}: {{${word}}} is not a parameter`);
+    }
   }
+};
+
+/** What is half done could not be undone. */
+const checkHooks = ({ data, image }: Manifest): void => {
+  const hook = HOOKS.find((one) => data?.[one] !== undefined);
+  if (hook === undefined) return;
+  if (data?.onUpdate !== 'snapshot') bad(`data.${hook}: only with "onUpdate: snapshot", from which what it began can be begun anew`);
+  if (image !== undefined) bad(`data.${hook}: an image has no /data`);
 };
 
 /** Nothing of it runs in a partition, so nothing of it says how. */
@@ -108,4 +122,5 @@ export const checkManifest = (manifest: Manifest): void => {
   if (manifest.image !== undefined) checkImage(manifest);
   checkConnectionSchema(manifest);
   checkShared(manifest);
+  checkHooks(manifest);
 };

@@ -33,6 +33,7 @@ import { agentOf } from './agent.ts';
 import { FileShelf, openVirtualFiles } from './files.ts';
 import { VirtualKernel } from './kernel.ts';
 import type { People } from './people.ts';
+import type { FoundData } from './virtual-data.ts';
 
 /** Who sees what happens to a board. */
 export interface BoardWitness {
@@ -41,7 +42,7 @@ export interface BoardWitness {
   powered(board: VirtualBoard, on: boolean): void;
   runtime(board: VirtualBoard, up: boolean): void;
   hung(board: VirtualBoard, is: boolean): void;
-  began(board: VirtualBoard, spec: PartitionSpec, dataOf: string): void;
+  began(board: VirtualBoard, spec: PartitionSpec, data: FoundData): void;
   ended(board: VirtualBoard, partition: string, why: EndReason, used: Counted): void;
   kept(board: VirtualBoard, commit: Commit): void;
   forgot(board: VirtualBoard): void;
@@ -137,7 +138,7 @@ export class VirtualBoard {
       speedPermille: () => (this.hardware.speedPermille * this.thermal.speedPermille(clock.nowMs)) / 1000,
       loaded: (permille) => this.#load(permille),
       wrote: (bytes, overMs) => void this.card.stream(bytes, overMs),
-      began: (started, dataOf) => around.witness.began(this, started, dataOf),
+      began: (started, data) => around.witness.began(this, started, data),
       ended: (partition, why, used) => around.witness.ended(this, partition, why, used),
     });
   }

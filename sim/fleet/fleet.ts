@@ -287,8 +287,8 @@ export class Fleet {
   #build(spec: WorkloadSpec, sequence: number, behaviour: Behaviour): Release {
     const { crypto } = this.people.keys;
     const by = { crypto, publisher: this.people.publisher, key: this.people.publisherKey, chance: this.chance };
-    const { uses, greenAfterMs, fails } = behaviour;
-    const release = buildRelease(by, spec, sequence, { uses, greenAfterMs, fails }, this.#grantsOf(spec.reads));
+    const { uses, greenAfterMs, hooks, fails } = behaviour;
+    const release = buildRelease(by, spec, sequence, { uses, greenAfterMs, hooks, fails }, this.#grantsOf(spec.reads));
     this.people.publish(release);
     this.#witness.published(release.content.keys());
     for (const [hash, bytes] of release.content) this.#pieces.set(hash, bytes);

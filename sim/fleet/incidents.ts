@@ -237,7 +237,8 @@ const serving = (act: (scene: Scene, gateway: VirtualGateway) => Undo): OnOther 
 const FAILS_AFTER_MS = 20_000;
 const HEARD_OF_MS = 60_000;
 
-const isBad = (how: string): how is 'crash' | 'leak' | 'never-green' => how === 'crash' || how === 'leak' || how === 'never-green';
+const BAD = ['crash', 'leak', 'never-green', 'hook'] as const;
+const isBad = (how: string): how is (typeof BAD)[number] => BAD.some((one) => one === how);
 
 const upgrade = ({ fleet, incident, hit }: Scene, spec: Behaviour, fails: Behaviour['fails']): Undo => {
   hit();

@@ -21,8 +21,11 @@ import type { Behaviour } from '../scenario/scenario.ts';
 import type { VirtualClock } from '../world/clock.ts';
 import { type Cell, countedOf, cpuOf, memoryBytesOf, residentsOf, whole } from './cell.ts';
 import { StepTurns } from './step-turns.ts';
-import { VirtualData } from './virtual-data.ts';
+import { type FoundData, VirtualData } from './virtual-data.ts';
 import { saidBy } from './virtual-log.ts';
+
+/** What a hook takes. */
+const HOOK_MS = 2000;
 
 /** Of every instance: nobody dials it. */
 const ADDRESS = 'fd00::1';
@@ -44,8 +47,7 @@ export interface KernelSurroundings {
   /** What all programs want of all cores, permille. */
   loaded(permille: number): void;
   wrote(bytes: number, overMs: number): void;
-  /** `dataOf`: the root of whose `/data` it finds; empty: nobody's. */
-  began(spec: PartitionSpec, dataOf: string): void;
+  began(spec: PartitionSpec, data: FoundData): void;
   ended(partition: string, why: EndReason, used: Counted): void;
 }
 
@@ -204,7 +206,7 @@ export class VirtualKernel implements Partitions {
     };
     this.#settle();
     this.#cells.set(partition, cell);
-    this.#around.began(spec, this.#data.begin(partition, spec.rootPath, spec.kept));
+    this.#around.began(spec, this.#data.begin(spec, behaviour.hooks));
     this.#plan(partition, cell);
     if (deadlineMonoMs !== null) this.#arm(partition, deadlineMonoMs);
     this.#reload();
@@ -225,7 +227,12 @@ export class VirtualKernel implements Partitions {
   #plan(partition: string, cell: Cell): void {
     const { fails } = cell.behaviour;
     const { clock } = this.#around;
-    if (fails === null || fails.how === 'never-green') return;
+    const { hook } = cell.spec;
+    if (hook !== undefined) {
+      const code = hook === 'after' && fails?.how === 'hook' ? 1 : 0;
+      cell.undo.push(clock.at(cell.beganMs + HOOK_MS, () => this.#hookEnds(partition, code)));
+    }
+    if (hook !== undefined || fails === null || fails.how === 'never-green' || fails.how === 'hook') return;
     const atMs = cell.beganMs + fails.afterMs;
     const leak = (): void => {
       this.#settle();
@@ -244,6 +251,11 @@ export class VirtualKernel implements Partitions {
     cell.deadlineMonoMs = deadlineMonoMs;
     const exit: Exit = { code: null, signal: 'SIGKILL', oomKilled: false };
     cell.disarm = clock.at(clock.nowMs + untilMs(deadlineMonoMs), () => this.#exit(partition, 'deadline', exit));
+  }
+
+  #hookEnds(partition: string, code: number): void {
+    if (code === 0) this.#data.changed(partition);
+    this.#exit(partition, 'done', { code, signal: null, oomKilled: false });
   }
 
   /** Its first process ends by itself. */

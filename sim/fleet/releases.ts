@@ -59,6 +59,13 @@ const devicesOf = (own: string[] = [], read: string[]): string[] | undefined => 
   return all.length === 0 ? undefined : all;
 };
 
+const HOOK_WITHIN_MS = 30_000;
+
+const hooksOf = ([program = '']: string[]): Pick<NonNullable<Manifest['data']>, 'before' | 'after'> => ({
+  before: { args: [program, '--before'], withinMs: HOOK_WITHIN_MS },
+  after: { args: [program, '--after'], withinMs: HOOK_WITHIN_MS },
+});
+
 /** `read`: grants under which the sensors that it reads are seen. */
 export const buildRelease = (
   by: Publishing,
@@ -85,7 +92,7 @@ export const buildRelease = (
     ...{ engine: recipe.engine, parameters: recipe.parameters, limits: recipe.limits, promises: recipe.promises, demands: recipe.demands },
     ...reachOf({ ...recipe, devices: devicesOf(recipe.devices, read) }),
     ...sharesOf(recipe),
-    ...(workload.snapshots && { data: { onUpdate: 'snapshot' as const } }),
+    ...(workload.snapshots && { data: { onUpdate: 'snapshot' as const, ...(workload.hooks && hooksOf(recipe.args)) } }),
     ...(recipe.reload !== undefined && { reload: recipe.reload }),
     ...(recipe.stop !== undefined && { stop: recipe.stop }),
   };

@@ -1,26 +1,49 @@
 /** `/data` of a virtual board's partitions: whose program wrote to it last, and who had when it was kept for the way back. Outlives the power. */
-import type { KeptData } from '../../runtime/ports/partitions.ts';
+import type { KeptData, PartitionSpec } from '../../runtime/ports/partitions.ts';
 
-interface Held {
-  /** Root of a release; empty: nobody's. */
+/** `by`: root of the release whose program or hook wrote to it last; empty: nobody's. `half`: its hook has not ended well. */
+interface Data {
   by: string;
-  kept: string | null;
+  half: boolean;
 }
 
-const NOBODYS: Held = { by: '', kept: null };
+interface Held {
+  data: Data;
+  /** For the way back, and what the hook that was begun last found. */
+  kept: Data | null;
+  found: Data | null;
+}
+
+/** What a program or a hook finds. `fit`: it can read it. */
+export interface FoundData {
+  by: string;
+  fit: boolean;
+}
+
+const NOBODYS: Held = { data: { by: '', half: false }, kept: null, found: null };
 
 export class VirtualData {
   readonly #held = new Map<string, Held>();
 
-  /** A program begins: whose `/data` it finds, once that was taken, given back or dropped. */
-  begin(partition: string, rootPath: string, what: KeptData | undefined): string {
-    const found = this.#after(partition, what);
-    this.#held.set(partition, { ...found, by: rootPath });
-    return found.by;
+  /** It begins, once its `/data` were taken, given back or dropped. `hooks`: its release reads what it wrote or its hook has changed. */
+  begin(spec: PartitionSpec, hooks: boolean): FoundData {
+    const { partition, rootPath, kept, hook } = spec;
+    const held = this.#after(this.#hooked(this.#of(partition), spec), kept);
+    const { by, half } = held.data;
+    const found = hook === 'after' ? held.data : held.found;
+    this.#held.set(partition, { ...held, found, data: { by: rootPath, half: hook === 'after' } });
+    const isOwn = by === '' || by === rootPath;
+    return { by, fit: !half && (isOwn || !hooks || hook === 'after') };
+  }
+
+  /** Its hook has ended well. */
+  changed(partition: string): void {
+    const held = this.#of(partition);
+    this.#held.set(partition, { ...held, data: { ...held.data, half: false } });
   }
 
   drop(partition: string): void {
-    this.#held.set(partition, this.#after(partition, 'drop'));
+    this.#held.set(partition, this.#after(this.#of(partition), 'drop'));
   }
 
   /** It goes, to an heir that has none, or for good. */
@@ -30,10 +53,18 @@ export class VirtualData {
     if (held !== undefined && heir !== undefined && !this.#held.has(heir)) this.#held.set(heir, held);
   }
 
-  #after(partition: string, what: KeptData | undefined): Held {
-    const held = this.#held.get(partition) ?? NOBODYS;
-    if (what === 'take') return { ...held, kept: held.kept ?? held.by };
-    if (what === 'return' && held.kept !== null) return { by: held.kept, kept: null };
+  #of(partition: string): Held {
+    return this.#held.get(partition) ?? NOBODYS;
+  }
+
+  #hooked(held: Held, { hooked = false }: PartitionSpec): Held {
+    if (held.found === null) return held;
+    return hooked ? { ...held, kept: held.kept ?? held.found, found: null } : { ...held, data: held.found, found: null };
+  }
+
+  #after(held: Held, what: KeptData | undefined): Held {
+    if (what === 'take') return { ...held, kept: held.kept ?? held.data };
+    if (what === 'return' && held.kept !== null) return { ...held, data: held.kept, kept: null };
     return what === 'drop' ? { ...held, kept: null } : held;
   }
 }

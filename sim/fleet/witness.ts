@@ -14,6 +14,7 @@ import type { VirtualClock } from '../world/clock.ts';
 import type { Trace } from '../world/trace.ts';
 import type { BoardWitness, VirtualBoard } from './board.ts';
 import type { Lanes } from './lanes.ts';
+import type { FoundData } from './virtual-data.ts';
 
 /** What the oracle's interface leaves to whoever knows the fleet. */
 export interface Names {
@@ -183,15 +184,17 @@ export class Witness implements BoardWitness {
     this.#lanes?.reachable(board, can);
   }
 
-  began(board: VirtualBoard, spec: PartitionSpec, dataOf: string): void {
-    const { partition, rootPath, args } = spec;
+  began(board: VirtualBoard, spec: PartitionSpec, data: FoundData): void {
+    const { partition, rootPath, args, hook } = spec;
     const workload = this.names.workloadOf(rootPath);
     this.#trace.note(`${this.#clock.nowMs} ${board.at} began ${partition} ${rootPath} ${args.join(' ')}`);
     this.#judge.began(this.#clock.nowMs, board.id, partition, this.names.contentOf(rootPath), args);
     this.#lanes?.began(board, partition, workload);
     this.#programs.set(`${board.at}/${partition}`, workload);
-    if (this.names.sequenceOf(dataOf) > this.names.sequenceOf(rootPath)) this.#count(this.seen.spoilt, workload, 1);
+    const isNewer = hook === undefined && this.names.sequenceOf(data.by) > this.names.sequenceOf(rootPath);
+    if (isNewer || !data.fit) this.#count(this.seen.spoilt, workload, 1);
     this.#count(this.seen.running, workload, 1);
+    if (hook !== undefined) return;
     const leases = this.seen.leases.get(workload) ?? new Set();
     if (leases.has(partition)) this.#count(this.seen.restarts, workload, 1);
     this.seen.leases.set(workload, leases.add(partition));

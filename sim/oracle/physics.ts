@@ -17,7 +17,8 @@ export interface Counted {
  * `stopped`: the runtime asked for it. `crashed`, `oom`: by itself. `power`: with the board. `deadline`: it was not to run
  * any longer, and was killed by what looks after that outside of the runtime.
  */
-export type EndReason = 'stopped' | 'crashed' | 'oom' | 'power' | 'deadline';
+/** `done`: it was a hook. */
+export type EndReason = 'stopped' | 'crashed' | 'oom' | 'power' | 'deadline' | 'done';
 
 /**
  * `lost-writes`: commits were lost; told when they are. `cloned`: it was copied, and both run. What was signed on such a

@@ -32,9 +32,13 @@ const objectToManifest = (court: Court, lease: Lease, release: string): Objectio
   return isListed && !isRevoked ? null : ['ran-unsigned', `publisher ${publisher.name} does not list the key that signed the release`];
 };
 
-const filled = ({ args, parameters: defaults }: Manifest, { parameters }: Request): string[] => {
+/** Of its program, and of its hooks. */
+const filled = ({ args, data, parameters: defaults }: Manifest, { parameters }: Request): string[] => {
   const values = new Map([...Object.entries(defaults), ...Object.entries(parameters)]);
-  return args.map((arg) => arg.replace(/\{\{([a-z][a-z0-9-]*)\}\}/g, (whole, name: string) => values.get(name) ?? whole));
+  const programs = [args, ...[data?.before, data?.after].flatMap((hook) => (hook === undefined ? [] : [hook.args]))];
+  return programs.map((words) =>
+    words.map((arg) => arg.replace(/\{\{([a-z][a-z0-9-]*)\}\}/g, (whole, name: string) => values.get(name) ?? whole)).join('\0'),
+  );
 };
 
 const isTenants = (court: Court, lease: Lease, { value, signer }: Signed<Request>): boolean =>
@@ -50,7 +54,7 @@ const objectToRequest = (court: Court, lease: Lease, content: string, told: Told
   );
   if (fitting.length === 0) return ['ran-unrequested', `no request of tenant ${lease.tenant} that the board heard of asks for it`];
   const manifest = archive.manifest(content);
-  const isFilled = fitting.some(({ value }) => manifest !== undefined && filled(manifest.value, value).join('\0') === args.join('\0'));
+  const isFilled = fitting.some(({ value }) => manifest !== undefined && filled(manifest.value, value).includes(args.join('\0')));
   return isFilled ? null : ['ran-unsigned', `its arguments are not those of the release with the tenant's parameters: ${args.join(' ')}`];
 };
 

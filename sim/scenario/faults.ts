@@ -104,7 +104,7 @@ export const FAULTS = {
   'bad-release': {
     on: 'workload',
     lasts: 'moment',
-    takes: { how: { words: ['crash', 'leak', 'never-green'], usual: 'never-green' } },
+    takes: { how: { words: ['crash', 'leak', 'never-green', 'hook'], usual: 'never-green' } },
     says: 'the tenant asks for a newer release, which is no good',
   },
   'good-release': { on: 'workload', lasts: 'moment', takes: {}, says: 'the tenant asks for a newer release' },

@@ -210,7 +210,7 @@ export const boardShape = object({
 });
 export type BoardRow = (typeof boardShape)['blank'];
 
-const failures: readonly ('crash' | 'leak' | 'never-green')[] = ['crash', 'leak', 'never-green'];
+const failures: readonly ('crash' | 'leak' | 'never-green' | 'hook')[] = ['crash', 'leak', 'never-green', 'hook'];
 
 const isolations: readonly ('continue' | 'stop')[] = ['continue', 'stop'];
 
@@ -257,6 +257,7 @@ const workloadMap = object({
     'how long a newer release has to hold its promises, or else the last good one takes its place again; null: it does not',
   ),
   snapshots: usually(truth, false, 'with bake: what takes its place again finds /data as it left it'),
+  hooks: usually(truth, false, 'snapshots, and hooks that put /data in order before and after an update'),
   canaries: may(
     orNull(whole({ least: 1, most: LIMITS.replicas })),
     null,

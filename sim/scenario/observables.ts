@@ -26,7 +26,10 @@ export const OBSERVABLES = {
   throttled: { of: 'board', says: 'boards that run slower because they are hot' },
   quarantined: { of: 'board', says: 'boards that any gateway keeps apart' },
   amnesia: { of: 'board', says: 'records that admit lost writes' },
-  spoilt: { of: 'workload', says: 'times that a release began on /data which a newer one had written to' },
+  spoilt: {
+    of: 'workload',
+    says: 'times that a release began on /data which a newer one had written to, or which its hook had not put in order',
+  },
   restarts: { of: 'workload', says: 'times that its program was started again on the same lease' },
   moves: { of: 'workload', says: 'leases after the first of a replica' },
   rehomes: { of: 'board', says: 'times that a board was welcomed by another gateway than before' },

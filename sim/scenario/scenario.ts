@@ -89,12 +89,14 @@ export interface UseSpec {
   diskBytesPerS: number;
 }
 
-/** How a release behaves. `fails`: null is well; `leak` grows by a MiB a second until its limit. */
+/** How a release behaves. `fails`: null is well; `leak` grows by a MiB a second until its limit; `hook`: the one after an update. */
 export interface Behaviour {
   uses: UseSpec;
   /** From the start of its program to the first time its promises hold. */
   greenAfterMs: number;
-  fails: null | { how: 'crash' | 'leak' | 'never-green'; afterMs: number };
+  /** Whether it has hooks around an update. */
+  hooks: boolean;
+  fails: null | { how: 'crash' | 'leak' | 'never-green' | 'hook'; afterMs: number };
 }
 
 export interface WorkloadSpec extends Behaviour {

@@ -22,6 +22,7 @@ const link = { latencyMs: 20, jitterMs: 10, lossPermille: 2, bytesPerS: 1_000_00
 const behaviour: Behaviour = {
   uses: { cpuMillis: 20, memoryMib: 32, netInBytesPerS: 50, netOutBytesPerS: 100, diskBytesPerS: 20 },
   greenAfterMs: 500,
+  hooks: false,
   fails: null,
 };
 

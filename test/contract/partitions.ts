@@ -11,6 +11,7 @@ import type { LichenError } from '../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { Bench, type Subject } from '../runtime/adapters/partitions/bench.ts';
 import { type Life, remainsOf, STRAY } from '../runtime/adapters/partitions/driver.ts';
+import { partitionHooks } from './partition-hooks.ts';
 import { partitionLogs } from './partition-logs.ts';
 import { words } from './partition-words.ts';
 
@@ -540,6 +541,7 @@ export const partitionsContract = (subject: Subject): void => {
     describe('restarts of the runtime', () => restarts(current));
     describe('reach', () => reach(current));
     describe('books', () => books(current));
+    describe('hooks', () => partitionHooks(current));
     describe('logs', () => partitionLogs(current, subject.tier));
     describe('deadlines', () => (subject.tier === 'dev' ? noDeadlines(current) : deadlines(current)));
     describe('words', () => words(current));

@@ -21,6 +21,8 @@ interface Cell {
 }
 
 /** Each running partition uses a tenth of a core, 16 MiB, and 10 bytes in, 20 out and 30 to disk per ms. */
+const DONE: Exit = { code: 0, signal: null, oomKilled: false };
+
 export class FakeEngine {
   readonly cells = new Map<string, Cell>();
   /** Every step asked for, in order. */
@@ -49,6 +51,9 @@ export class FakeEngine {
   holds = false;
   shares: string | null = null;
   readonly reloads: string[] = [];
+  /** How a hook ends, and how long it takes; null: it does not end. */
+  hooks: (name: 'before' | 'after') => { exit: Exit; takesMs: number } | null = () => ({ exit: DONE, takesMs: 500 });
+  lastLine = '';
   /** Whom those that run were told later to serve. */
   readonly sharesTold: (string | undefined)[] = [];
   startMs = 5;
@@ -95,7 +100,7 @@ export class FakeEngine {
       case 'stop': {
         this.#halt(step.partition, { code: null, signal: 'SIGTERM', oomKilled: false });
         const exit = this.cells.get(step.partition)?.exit ?? { code: null, signal: null, oomKilled: false };
-        return { kind: 'stopped', partition: step.partition, exit, counters: this.counters(step.partition) };
+        return { kind: 'stopped', partition: step.partition, exit, counters: this.counters(step.partition), said: this.lastLine };
       }
       case 'remove':
         this.cells.delete(step.partition);
@@ -147,6 +152,12 @@ export class FakeEngine {
     const cell = { spec, running: true, exit: null, usedMs: 0n, sinceMs: this.#clock.now().monoMs, deadlineMonoMs: null };
     this.cells.set(spec.partition, cell);
     if (deadlineMonoMs !== null) this.#arm(spec.partition, cell, deadlineMonoMs);
+    const ends = spec.hook === undefined ? null : this.hooks(spec.hook);
+    if (ends !== null)
+      this.#clock.after(
+        ends.takesMs,
+        () => cell.running && this.cells.get(spec.partition) === cell && this.crash(spec.partition, ends.exit),
+      );
     if (this.stillborn.has(spec.partition)) this.crash(spec.partition);
     return { kind: 'started', partition: spec.partition, address: 'fd00::1' };
   }

@@ -140,7 +140,11 @@ const whole: Manifest = {
   shares: { most: 64, parameters: { path: '' }, parameterSchema: '{"type":"object"}', connectionSchema: '{"type":"object"}' },
   sbom: fill(9),
   ...{ reload: 'SIGHUP', stop: { signal: 'SIGINT', graceMs: 60_000 }, holdMs: 86_400_000 },
-  data: { onUpdate: 'snapshot' },
+  data: {
+    onUpdate: 'snapshot',
+    before: { args: ['/bin/dump'], withinMs: 1 },
+    after: { args: ['/bin/migrate', '{{greeting}}'], withinMs: 3_600_000 },
+  },
   promises: [
     { name: 'fresh', probe: { kind: 'file', path: '/data/log', maxAgeMs: 60_000 }, intervalMs: 100, timeoutMs: 1, graceMs: 0 },
     { name: 'cool', probe: { kind: 'value', path: '/data/degrees', min: '-40', max: '85.5' }, intervalMs: 100, timeoutMs: 1, graceMs: 0 },

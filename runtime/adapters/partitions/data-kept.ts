@@ -9,9 +9,12 @@
  *     data, .kept           kept
  *     .kept, .gone          being given back: the second rename is still to come
  *     data, .gone           given back: what the newer one wrote goes
+ *
+ * What a hook found is kept beside it in the same way (`.found`), for as long as it has not ended well: until then the hook
+ * that was cut, or failed, is undone before anything begins. What it found is then what is kept, without another copy.
  */
 import { existsSync, readFileSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
-import type { KeptData } from '../../ports/partitions.ts';
+import type { KeptData, PartitionSpec } from '../../ports/partitions.ts';
 import { LichenError } from '../../protocol/errors.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import { dataImage } from './data-image.ts';
@@ -19,7 +22,7 @@ import { heldByProject } from './data-project.ts';
 import { must, until } from './run.ts';
 import { list } from './state.ts';
 
-const [NEXT, KEPT, GONE] = ['.next', '.kept', '.gone'];
+const [NEXT, KEPT, FOUND, GONE] = ['.next', '.kept', '.found', '.gone'];
 /** A card writes a gigabyte in that time. */
 const COPY_LIMIT_MS = 15 * 60_000;
 /** For the mount of an image whose last process just ended. */
@@ -28,7 +31,7 @@ const BLOCK_BYTES = 512;
 const KIB = 1024;
 
 /** What of a partition's folder is its data, whatever state they are in. */
-export const isData = (name: string): boolean => /^data(\.img)?(\.kept|\.gone)?$/.test(name);
+export const isData = (name: string): boolean => /^data(\.img)?(\.kept|\.found|\.gone)?$/.test(name);
 
 /**
  * Where the data lie: in a file with a file system in it, or as they are. What was kept when they had no end yet is given back
@@ -36,8 +39,8 @@ export const isData = (name: string): boolean => /^data(\.img)?(\.kept|\.gone)?$
  */
 const placeOf = (directory: string): string => {
   const [plain, image] = [`${directory}/data`, dataImage(directory)];
-  if (existsSync(plain + KEPT)) return plain;
-  return [image, image + KEPT].some((path) => existsSync(path)) ? image : plain;
+  if ([KEPT, FOUND].some((form) => existsSync(plain + form))) return plain;
+  return ['', KEPT, FOUND].some((form) => existsSync(image + form)) ? image : plain;
 };
 
 const remove = (path: string): void => rmSync(path, { recursive: true, force: true });
@@ -68,7 +71,8 @@ export const HANDS: Hands = {
 /** Goes on with what was cut. */
 const mend = (place: string, hands: Hands): void => {
   hands.remove(place + NEXT);
-  if (!existsSync(place) && existsSync(place + KEPT)) hands.rename(place + KEPT, place);
+  const form = [FOUND, KEPT].find((one) => existsSync(place + one));
+  if (!existsSync(place) && form !== undefined) hands.rename(place + form, place);
   hands.remove(place + GONE);
 };
 
@@ -96,24 +100,48 @@ const isMounted = (image: string): boolean =>
     }
   });
 
-const take = async (place: string, directory: string, hands: Hands): Promise<void> => {
-  if (existsSync(place + KEPT) || !existsSync(place)) return;
+const take = async (place: string, form: string, directory: string, hands: Hands): Promise<void> => {
+  if (existsSync(place + form) || !existsSync(place)) return;
   await checkRoom(place, directory, hands);
   if (!(await until(() => !isMounted(place), MOUNT_LIMIT_MS))) throw new LichenError('engine-failed', `${place} is still mounted`);
   await hands.copy(place, place + NEXT);
   await hands.sync(directory);
-  hands.rename(place + NEXT, place + KEPT);
+  hands.rename(place + NEXT, place + form);
   await hands.sync(directory);
 };
 
-const giveBack = async (place: string, directory: string, hands: Hands): Promise<void> => {
-  if (!existsSync(place + KEPT)) return;
+const giveBack = async (place: string, form: string, directory: string, hands: Hands): Promise<void> => {
+  if (!existsSync(place + form)) return;
   // What was kept has no image: should this be cut, it is not given back yet, and will be.
   if (place !== dataImage(directory)) hands.remove(dataImage(directory));
   hands.rename(place, place + GONE);
-  hands.rename(place + KEPT, place);
+  hands.rename(place + form, place);
   await hands.sync(directory);
   hands.remove(place + GONE);
+};
+
+/** By one rename each, so that it is never there in part: what is there is given back. */
+const settle = async (place: string, directory: string, hands: Hands): Promise<void> => {
+  if (!existsSync(place + FOUND)) return;
+  hands.rename(place + FOUND, existsSync(place + KEPT) ? place + GONE : place + KEPT);
+  await hands.sync(directory);
+  hands.remove(place + GONE);
+};
+
+/**
+ * Nothing of the partition runs, and something is about to. A hook that has not ended well is undone. One that is about to
+ * begin finds what it found before; what `hooked` says ended well is not undone any more. Idempotent. Error: as `keepData`.
+ */
+export const hookData = async (
+  directory: string,
+  { hook, hooked = false }: Pick<PartitionSpec, 'hook' | 'hooked'>,
+  hands: Hands = HANDS,
+): Promise<void> => {
+  const place = placeOf(directory);
+  mend(place, hands);
+  if (hooked) await settle(place, directory, hands);
+  else await giveBack(place, FOUND, directory, hands);
+  if (hook === 'after') await take(place, FOUND, directory, hands);
 };
 
 /**
@@ -123,7 +151,7 @@ const giveBack = async (place: string, directory: string, hands: Hands): Promise
 export const keepData = async (directory: string, what: KeptData | undefined, hands: Hands = HANDS): Promise<void> => {
   const place = placeOf(directory);
   mend(place, hands);
-  if (what === 'take') await take(place, directory, hands);
-  else if (what === 'return') await giveBack(place, directory, hands);
+  if (what === 'take') await take(place, KEPT, directory, hands);
+  else if (what === 'return') await giveBack(place, KEPT, directory, hands);
   else if (what === 'drop') hands.remove(place + KEPT);
 };

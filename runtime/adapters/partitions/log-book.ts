@@ -9,13 +9,15 @@ import type { LogSpan } from '../../ports/partitions.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import { bootMs } from './deadman.ts';
 import { keepLog, keptLog, WearBudget } from './log-keep.ts';
-import { fromConmon, fromPlain, linesFor } from './log-lines.ts';
+import { fromConmon, fromPlain, lastSaid, linesFor } from './log-lines.ts';
 import { LogRing } from './log-ring.ts';
 import { type LogSource, LogTail } from './log-tail.ts';
 import { list, type ProcessId } from './state.ts';
 
 const KIB = 1024;
 const LOOK_MS = 1_000;
+/** Holds the longest line that the log keeps in one. */
+const LAST_LINE_BYTES = 16 * KIB;
 /** While somebody waits for the next line. */
 const NEAR_LOOK_MS = 200;
 /** Between two copies on the card: of an instance that runs, and of one that has ended. */
@@ -94,6 +96,13 @@ export class LogBook {
       if (this.#readers.length > LIMITS.watchesPerBoard) this.#answer(this.#readers.shift());
       this.#near ??= setInterval(() => this.#lookNear(), NEAR_LOOK_MS).unref();
     });
+  }
+
+  /** Of what has ended; the shell that keeps the log of the dev engine ends a moment after it, so one that is waited for may come. */
+  async lastLine(partition: string, waitMs: number): Promise<string> {
+    const { text } = await this.read(partition, null, LAST_LINE_BYTES, waitMs);
+    // One that waited is answered from where it waited, which is the beginning.
+    return lastSaid(text).slice(0, LIMITS.lastLineChars);
   }
 
   remove(partition: string): void {

@@ -34,6 +34,15 @@ export const fromConmon = (raw: string): string => {
   return text;
 };
 
+/** What was said last in the text of a log: its words alone; empty: nothing. */
+export const lastSaid = (text: string): string => {
+  const line = text
+    .trimEnd()
+    .split('\n')
+    .findLast((one) => / [oe][ +]/.test(one.slice(0, one.indexOf(' ') + 3)));
+  return line === undefined ? '' : line.slice(line.indexOf(' ') + 3);
+};
+
 /** Both streams as they came; nobody wrote down when. */
 export const fromPlain = (raw: string, stamp: string): string => {
   const lines = raw.split('\n');

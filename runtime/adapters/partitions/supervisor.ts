@@ -18,7 +18,7 @@ import { LichenError, refuse } from '../../protocol/errors.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import { SAID_BYTES } from '../../protocol/shares.ts';
 import type { Backend, Running } from './backend.ts';
-import { isData, keepData } from './data-kept.ts';
+import { hookData, isData, keepData } from './data-kept.ts';
 import { armDeadman, bootMs, disarm, readDeadline, writeDeadline } from './deadman.ts';
 import { ExitWatch, UNKNOWN_EXIT } from './exits.ts';
 import { give } from './given.ts';
@@ -32,6 +32,8 @@ import { bootId, isAlive, list, type ProcessId, readState, type State, signal, w
 
 /** Between the first process's end and its exit file lies one turn of the reaper. */
 const REAPER_LIMIT_MS = 5_000;
+/** What failed is not begun again sooner in any case. */
+const LAST_LINE_LIMIT_MS = 300;
 /** Where an instance says something to the runtime. */
 const OUT = '/run/lichen/out';
 
@@ -114,6 +116,7 @@ export class Supervisor {
     this.#logs.end(partition);
     await this.#backend.clear(partition);
     mkdirSync(directory, { recursive: true, mode: 0o755 });
+    await hookData(directory, spec);
     await keepData(directory, spec.kept);
     const uid = this.#giveData(partition);
     give(directory, spec);
@@ -174,7 +177,7 @@ export class Supervisor {
     this.#look(partition);
   }
 
-  async stop(partition: string, graceMs: number, by: StopSignal): Promise<{ exit: Exit; counters: Counters }> {
+  async stop(partition: string, graceMs: number, by: StopSignal): Promise<{ exit: Exit; counters: Counters; said: string }> {
     const state = this.#runningState(partition) ?? readState(this.directory(partition));
     if (state === null) throw new LichenError('not-found', `partition ${partition} was never started or is removed`);
     this.#stopping.add(partition);
@@ -192,7 +195,9 @@ export class Supervisor {
         this.#settle(partition, state, this.#backend.readExit(partition));
       }
       await this.#backend.settle(partition);
-      return { exit: state.exit ?? UNKNOWN_EXIT, counters: this.#backend.counters(partition) ?? NO_COUNTERS };
+      const exit = state.exit ?? UNKNOWN_EXIT;
+      const said = await this.#logs.lastLine(partition, (exit.code ?? 0) === 0 ? 0 : LAST_LINE_LIMIT_MS);
+      return { exit, counters: this.#backend.counters(partition) ?? NO_COUNTERS, said };
     } finally {
       this.#stopping.delete(partition);
     }

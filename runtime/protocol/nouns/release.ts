@@ -75,8 +75,22 @@ export const shared = v.strictObject({
   connectionSchema: v.optional(schemaText),
 });
 
-/** `snapshot`: should it not do, whatever takes its place again finds `/data` as it left it. */
-export const dataTerms = v.strictObject({ onUpdate: v.picklist(['keep', 'snapshot']) });
+/** A program of the release that ends by itself: exit status 0 within so long, or it has failed. `args` as those of the release. */
+export const hookTerms = v.strictObject({ args, withinMs: v.pipe(positive, v.maxValue(LIMITS.hookMs)) });
+export type Hook = v.InferOutput<typeof hookTerms>;
+/** As they come around an update. */
+export const HOOKS = ['before', 'after'] as const;
+export type HookName = (typeof HOOKS)[number];
+
+/**
+ * `snapshot`: should it not do, whatever takes its place again finds `/data` as it left it. Then there may be hooks: `before` runs
+ * when another release is about to take its place, `after` before it begins on what another release has left.
+ */
+export const dataTerms = v.strictObject({
+  onUpdate: v.picklist(['keep', 'snapshot']),
+  before: v.optional(hookTerms),
+  after: v.optional(hookTerms),
+});
 
 export const manifestSchema = v.strictObject({
   v: version1,
@@ -108,7 +122,7 @@ export const manifestSchema = v.strictObject({
   stop: v.optional(stop),
   /** How long it may hold off being replaced by another release, at most. */
   holdMs: v.optional(holdMs),
-  /** What becomes of `/data` while it is on trial; without it, it stays as this release leaves it. */
+  /** What becomes of `/data` at an update; without it, it stays as this release leaves it. */
   data: v.optional(dataTerms),
   limits,
   promises: v.pipe(v.array(promise), v.maxLength(LIMITS.promises)),

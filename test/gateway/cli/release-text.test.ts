@@ -19,7 +19,16 @@ const FULL: Required<Omit<Manifest, 'image'>> = {
     ...{ most: 31, parameters: { shared: 'parameter-2' } },
     ...{ parameterSchema: '{"title":"schema-3"}', connectionSchema: '{"title":"schema-4"}' },
   },
-  ...{ reload: 'SIGUSR1', stop: { signal: 'SIGINT', graceMs: 9004 }, holdMs: 9005, data: { onUpdate: 'snapshot' } },
+  ...{
+    reload: 'SIGUSR1',
+    stop: { signal: 'SIGINT', graceMs: 9004 },
+    holdMs: 9005,
+    data: {
+      onUpdate: 'snapshot',
+      before: { args: ['/bin/dump', 'nine'], withinMs: 9032 },
+      after: { args: ['/bin/migrate'], withinMs: 9033 },
+    },
+  },
   limits: {
     ...{ memoryMib: 9006, cpuMillis: 9007, pids: 9008, tmpMib: 9009, logKib: 901, dataMib: 9011, dataInodes: 9012, openFiles: 913 },
     ...{ readKibPerS: 9014, writeKibPerS: 9015, ioOpsPerS: 9016 },

@@ -195,6 +195,12 @@ describe('a recipe that cannot be built', () => {
       'bad-recipe: recipe.yaml:3:8: the release has no /bin/run',
     ],
     [
+      'has no such program of a hook',
+      `${HEAD}data: { onUpdate: snapshot, after: { args: [/bin/migrate], withinMs: 1 } }\nfiles:\n  ${RUN}`,
+      { 'run.sh': '#!' },
+      /^bad-recipe: recipe\.yaml:\d+:\d+: the release has no \/bin\/migrate$/,
+    ],
+    [
       'has a program that may not run',
       `${HEAD}files:\n  - { from: run.sh, to: bin/run }\n`,
       {},

@@ -18,7 +18,7 @@ const instance = (changes: Partial<Instance> = {}): Instance => ({
   ...{ registers: ZERO, base: ZERO, bootId: 'boot', recordedMonoMs: 0 },
   ...{ wants: '', given: '', bang: 0, banged: 0, supersededMonoMs: null, holdMs: null },
   ...{ listed: [], shares: [] },
-  ...{ fallback: null, trial: 'open', failure: '', begun: 0, outcome: null, windows: null, began: null },
+  ...{ fallback: null, trial: 'open', failure: '', begun: 0, outcome: null, windows: null, began: null, hook: 'none' },
   ...changes,
 });
 const run = (process: Process, changes: Partial<Run> = {}): Run => ({
@@ -74,9 +74,11 @@ interface Given {
   holdsOff?: boolean;
   waits?: boolean;
   parts?: boolean;
+  hook?: 'before' | 'after';
+  leaves?: boolean;
 }
 
-const CALM = { reloads: false, isOther: false, holdsOff: false, waits: false, parts: false };
+const CALM = { reloads: false, isOther: false, holdsOff: false, waits: false, parts: false, hook: null, leaves: false };
 
 const next = (
   process: Process,
@@ -174,6 +176,30 @@ describe('the next step', () => {
     expect(next('none', { instance: { opened: false } })).toBe('open');
     expect(next('none')).toBe('start');
     expect(plan(instance({ opened: false }), run('none'), { ...CALM, verified: true, held: true, content: null }, 0)).toBe('fetch');
+  });
+
+  test('of what leaves is its hook, once its program has ended, and not without a lease or while the machine parts', () => {
+    const leaves = { instance: { wanted: 'gone' as const }, leaves: true };
+    expect(next('running', leaves)).toBe('stop');
+    expect(next('stopped', leaves)).toBe('remove');
+    expect(next('none', leaves)).toBe('leave');
+    expect(next('none', { ...leaves, parts: true })).toBeNull();
+    expect(next('none', { ...leaves, held: false })).toBe('close');
+    expect(next('none', { instance: { wanted: 'gone', unpaid: true }, leaves: true })).toBe('close');
+    expect(next('running', { ...leaves, hook: 'before' })).toBeNull();
+    expect(next('running', { ...leaves, hook: 'before', held: false })).toBe('stop');
+    expect(next('running', { ...leaves, hook: 'after' })).toBe('stop');
+  });
+
+  test('of what runs a hook is none, whatever is wished anew', () => {
+    expect(next('running', { instance: { given: 'a', wants: 'b' }, hook: 'after' })).toBeNull();
+    expect(next('running', { instance: { given: 'a', wants: 'b' }, hook: 'after', isOther: true })).toBe('stop');
+  });
+
+  test('of what began and is over is to take it away, though nothing runs', () => {
+    expect(next('none', { instance: { wanted: 'gone', closed: true, began: new Uint8Array(32) } })).toBe('remove');
+    expect(next('none', { instance: { wanted: 'gone', closed: true } })).toBe('forget');
+    expect(next('none', { instance: { wanted: 'started', closed: true, began: new Uint8Array(32) } })).toBe('forget');
   });
 
   test('of what was refused before its wish was known is none', () => {

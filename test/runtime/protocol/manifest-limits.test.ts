@@ -14,6 +14,7 @@ type Changes = Partial<Manifest>;
 
 const times = <T>(count: number, make: (at: number) => T): T[] => Array.from({ length: count }, (_, at) => make(at));
 const { manifest: plain } = smallRelease();
+const hook = (changes: object) => ({ data: { onUpdate: 'snapshot' as const, after: { args: ['/bin/main'], withinMs: 1, ...changes } } });
 const limits = (changes: Partial<Manifest['limits']>): Changes => ({ limits: { ...plain.limits, ...changes } });
 const network = (changes: Partial<NonNullable<Manifest['network']>>): Changes => ({
   network: { outbound: [], dns: false, links: [], publish: [], ...changes },
@@ -55,6 +56,8 @@ const MOST: [string, number, (n: number) => Changes, RegExp][] = [
   ['shares.parameterSchema', LIMITS.schemaBytes, (n) => shares({ parameterSchema: schema(n) }), /^bad-schema: manifest.shares/],
   ['shares.connectionSchema', LIMITS.schemaBytes, (n) => shares({ connectionSchema: schema(n) }), /^bad-schema: manifest.shares/],
   ['stop.graceMs', LIMITS.stopGraceMs, (n) => ({ stop: { signal: 'SIGTERM', graceMs: n } }), /^bad-schema: manifest.stop.graceMs/],
+  ['withinMs', LIMITS.hookMs, (n) => hook({ withinMs: n }), /^bad-schema: manifest.data.after.withinMs/],
+  ['args of a hook', 64, (n) => hook({ args: ['/bin/main', ...times(n - 1, () => 'x')] }), /^bad-schema: manifest.data.after.args/],
   ['holdMs', LIMITS.holdMs, (n) => ({ holdMs: n }), /^bad-schema: manifest.holdMs/],
   ['memoryMib', LIMITS.memoryMib, (n) => limits({ memoryMib: n }), /^bad-release: limits.memoryMib/],
   ['cpuMillis', LIMITS.cpuMillis, (n) => limits({ cpuMillis: n }), /^bad-release: limits.cpuMillis/],

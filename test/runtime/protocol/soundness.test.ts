@@ -5,7 +5,7 @@ import { LichenError } from '../../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../../runtime/protocol/limits.ts';
 import type { Entry, Manifest, PromiseSpec } from '../../../runtime/protocol/nouns/release.ts';
 import { checkConnection, givenTo } from '../../../runtime/protocol/parameters.ts';
-import { checkProgramHead, follow, programOf } from '../../../runtime/protocol/program.ts';
+import { checkProgramHead, follow, programsOf } from '../../../runtime/protocol/program.ts';
 import { checkManifest } from '../../../runtime/protocol/soundness.ts';
 import { smallRelease } from '../../support/small-release.ts';
 
@@ -21,6 +21,7 @@ const refusal = (act: () => unknown): string => {
 const manifest = (changes: Partial<Manifest>): Manifest => smallRelease(changes).manifest;
 const said = (changes: Partial<Manifest>): string => refusal(() => checkManifest(manifest(changes)));
 const limits = { memoryMib: 32, cpuMillis: 500, pids: 16, tmpMib: 8 };
+const hook = (...args: string[]) => ({ args: args.length === 0 ? ['/bin/main'] : args, withinMs: 1000 });
 const promise = (changes: Partial<PromiseSpec>): Partial<Manifest> => ({
   promises: [
     {
@@ -52,6 +53,14 @@ describe('a manifest', () => {
     ['a program without a place', { args: ['main'] }, 'not an absolute path'],
     ['a placeholder that nobody fills', { args: ['/bin/main', '{{port}}'] }, '{{port}}'],
     ['a zero byte in an argument', { args: ['/bin/main', 'a\0b'] }, 'zero byte'],
+    [
+      'a hook without a snapshot [instances-30]',
+      { data: { onUpdate: 'keep', before: hook() } },
+      'data.before: only with "onUpdate: snapshot"',
+    ],
+    ['a hook without a place', { data: { onUpdate: 'snapshot', after: hook('migrate') } }, 'data.after.args: the program migrate'],
+    ['a placeholder of a hook that nobody fills', { data: { onUpdate: 'snapshot', after: hook('/bin/main', '{{port}}') } }, '{{port}}'],
+    ['a zero byte in a hook', { data: { onUpdate: 'snapshot', before: hook('/bin/main', 'a\0b') } }, 'zero byte'],
     ['a variable that is none', { env: { 'A=B': '' } }, 'env'],
     ['a variable that stands for a parameter', { env: { LICHEN_GREETING: '' } }, 'env'],
     ['a schema that is no JSON', { parameterSchema: '{' }, 'is not JSON'],
@@ -160,7 +169,7 @@ describe('a program', () => {
   });
   const dir = (path: string): Entry => ({ kind: 'dir', path });
   const link = (path: string, target: string): Entry => ({ kind: 'link', path, target });
-  const run = (args: string[], entries: Entry[], engine: Manifest['engine'] = 'none') => programOf({ args, engine }, entries);
+  const run = (args: string[], entries: Entry[], engine: Manifest['engine'] = 'none') => programsOf({ args, engine }, entries);
 
   test('is found through links, and not where they go round', () => {
     const entries = [
@@ -172,13 +181,23 @@ describe('a program', () => {
       link('a', 'b'),
       link('b', 'a'),
     ];
-    expect(run(['/sh'], entries)?.path).toBe('usr/bin/main');
+    expect(run(['/sh'], entries).map(({ path }) => path)).toEqual(['usr/bin/main']);
     expect(follow(entries, 'a')).toBeNull();
   });
 
   test('that the board brings need not be in the release', () => {
-    expect(run(['/usr/bin/node'], [], 'node')).toBeNull();
+    expect(run(['/usr/bin/node'], [], 'node')).toEqual([]);
     expect(refusal(() => run(['/usr/bin/node'], []))).toContain('the release has no /usr/bin/node');
+  });
+
+  test('of a hook is looked for as well', () => {
+    const of = {
+      args: ['/main'],
+      engine: 'none' as const,
+      data: { onUpdate: 'snapshot' as const, before: hook('/main'), after: hook('/other') },
+    };
+    expect(refusal(() => programsOf(of, [file('main')]))).toContain('the release has no /other');
+    expect(programsOf(of, [file('main'), file('other')]).map(({ path }) => path)).toEqual(['main', 'other']);
   });
 
   test('that is not there, a directory or not executable is refused', () => {

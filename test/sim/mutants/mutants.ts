@@ -368,8 +368,8 @@ export const MUTANTS: Mutant[] = [
   {
     name: 'what is not assigned any more runs on',
     file: 'runtime/core/plan.ts',
-    find: "  if (run.process === 'running') return stopping(run, monoMs);\n  if (instance.opened && !instance.closed) return 'close';\n",
-    replace: "  if (run.process === 'running') return null;\n  if (instance.opened && !instance.closed) return 'close';\n",
+    find: "return mayLeave && hook === 'before' && !parts ? null : stopping(run, monoMs);\n",
+    replace: 'return null;\n',
     caughtAs: ['runs-on'],
   },
   {

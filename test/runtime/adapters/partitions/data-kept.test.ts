@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { HANDS, type Hands, isData, keepData } from '../../../../runtime/adapters/partitions/data-kept.ts';
+import { HANDS, type Hands, hookData, isData, keepData } from '../../../../runtime/adapters/partitions/data-kept.ts';
 import type { KeptData } from '../../../../runtime/ports/partitions.ts';
 
 const made: string[] = [];
@@ -76,18 +76,20 @@ const cutAt = (n: number): { hands: Hands; wasCut: () => boolean } => {
   return { hands, wasCut: () => cut };
 };
 
-const keepOrCut = async (directory: string, what: KeptData, hands: Hands): Promise<void> => {
+const orCut = async (work: Promise<void>): Promise<void> => {
   try {
-    await keepData(directory, what, hands);
+    await work;
   } catch (thrown) {
     if (!(thrown instanceof PowerCut)) throw thrown;
   }
 };
 
+type Hooked = Parameters<typeof hookData>[1];
+
 /** Whatever the next start asks for, with the power cut before each step in turn. */
 const everyCut = async (
   form: Form,
-  what: KeptData,
+  what: KeptData | Hooked,
   prepare: (directory: string) => Promise<void>,
   check: (directory: string) => Promise<void>,
 ) => {
@@ -96,7 +98,7 @@ const everyCut = async (
     const directory = folder(form);
     await prepare(directory);
     const { hands, wasCut } = cutAt(n);
-    await keepOrCut(directory, what, hands);
+    await orCut(typeof what === 'string' ? keepData(directory, what, hands) : hookData(directory, what, hands));
     await check(directory);
     if (!wasCut()) return cuts;
     cuts++;
@@ -144,6 +146,69 @@ describe.each<Form>(['plain', 'image'])('data that lie %s', (form) => {
     expect(cuts).toBeGreaterThan(3);
   });
 
+  test('are found by a hook as they were, however often it is cut, and kept for the way back by what it found [instances-31]', async () => {
+    const cuts = await everyCut(
+      form,
+      { hook: 'after' },
+      async (directory) => {
+        // It has begun once and was cut.
+        await hookData(directory, { hook: 'after' });
+        say(directory, form, 'half');
+      },
+      async (directory) => {
+        await keepData(directory, undefined);
+        await hookData(directory, { hook: 'after' });
+        expect(said(directory, form)).toBe('old');
+        say(directory, form, 'new');
+        await hookData(directory, { hooked: true });
+        await keepData(directory, 'take');
+        expect(said(directory, form)).toBe('new');
+        await keepData(directory, 'return');
+        expect([said(directory, form), names(directory)]).toEqual(['old', atRest(form)]);
+      },
+    );
+    expect(cuts).toBeGreaterThan(6);
+  });
+
+  test('that a hook has put in order stay so, wherever the power goes while that is settled, and the older of two ways back stays', async () => {
+    for (const older of [false, true]) {
+      const cuts = await everyCut(
+        form,
+        { hooked: true },
+        async (directory) => {
+          if (older) await keepData(directory, 'take');
+          say(directory, form, 'left');
+          await hookData(directory, { hook: 'after' });
+          say(directory, form, 'new');
+        },
+        async (directory) => {
+          await hookData(directory, { hooked: true });
+          expect(said(directory, form)).toBe('new');
+          await keepData(directory, 'return');
+          expect([said(directory, form), names(directory)]).toEqual([older ? 'old' : 'left', atRest(form)]);
+        },
+      );
+      expect(cuts).toBeGreaterThan(2);
+    }
+  });
+
+  test('are as a hook found them when it has failed, wherever the power goes, and before the way back', async () => {
+    const cuts = await everyCut(
+      form,
+      {},
+      async (directory) => {
+        await hookData(directory, { hook: 'after' });
+        say(directory, form, 'half');
+      },
+      async (directory) => {
+        await hookData(directory, {});
+        await keepData(directory, 'return');
+        expect([said(directory, form), names(directory)]).toEqual(['old', atRest(form)]);
+      },
+    );
+    expect(cuts).toBeGreaterThan(3);
+  });
+
   test('of a newer one that does are dropped behind it', async () => {
     const directory = folder(form);
     await keepData(directory, 'take');
@@ -163,6 +228,13 @@ test('data without an end that a newer release puts into a file come back as the
   rmSync(fileOf(directory, 'plain'));
   say(directory, 'image', 'new');
   await keepData(directory, 'return');
+  expect([said(directory, 'plain'), names(directory)]).toEqual(['old', ['data']]);
+});
+
+test('no room for what a hook finds is told, and nothing is touched [instances-31]', async () => {
+  const directory = folder('plain');
+  const full: Hands = { ...HANDS, left: () => BigInt(64 * 1024 * 1024) };
+  await expect(hookData(directory, { hook: 'after' }, full)).rejects.toMatchObject({ code: 'storage-full' });
   expect([said(directory, 'plain'), names(directory)]).toEqual(['old', ['data']]);
 });
 

@@ -1,0 +1,51 @@
+/**
+ * Hooks of `/data` around an update: `before` of the release that leaves, `after` of the one that comes. Which is to be begun
+ * follows from what is written down before it is, so that whatever is cut is begun anew and nothing is left out.
+ */
+import { equal } from '../protocol/bytes.ts';
+import type { Hook, HookName, Manifest } from '../protocol/nouns/release.ts';
+import type { Instance, Run } from './tables.ts';
+import { releaseOf, TRIES } from './trial.ts';
+
+/** What runs, or ran last, is that hook and not a program; null: it is a program. */
+export const hookOf = ({ hook }: Instance): HookName | null => (hook === 'before' || hook === 'after' ? hook : null);
+
+/** What takes its place again finds `/data` as it left it. */
+export const needsAfter = ({ hook, trial }: Instance, manifest: Manifest): boolean =>
+  trial !== 'failed' && (hook === 'due' || hook === 'after') && manifest.data?.after !== undefined;
+
+/** It has a program's data to put in order, for a release that is another one. */
+export const needsBefore = (instance: Instance, next: Instance | null, manifest: Manifest | null): boolean =>
+  (instance.hook === 'none' || instance.hook === 'before') &&
+  instance.began !== null &&
+  manifest?.data?.before !== undefined &&
+  next?.wanted === 'started' &&
+  !equal(instance.began, releaseOf(next));
+
+/** Of the lease that is to have the `/data` of one that ends. In doubt `after` runs once more, rather than not at all. */
+export const bequeathed = ({ began, hook }: Instance, heir: Instance): Instance['hook'] => {
+  const isUnready = hook === 'due' || hook === 'after' || hook === 'changed';
+  return isUnready || (began !== null && !equal(began, heir.lease.release)) ? 'due' : 'none';
+};
+
+/** What did not end well is begun anew when it is its turn again. */
+export const unended = (hook: HookName): Instance['hook'] => (hook === 'after' ? 'due' : 'none');
+
+/** When a program is begun: what was written down of a hook before it is over, but for whether `after` is still due, or has been. */
+export const atProgram = ({ hook }: Instance): Instance['hook'] =>
+  hook === 'ready' ? 'none' : hook === 'before' || hook === 'after' ? unended(hook) : hook;
+
+export const endedWell = (hook: HookName): Instance['hook'] => (hook === 'after' ? 'changed' : 'ready');
+
+export const termsOf = (hook: HookName, manifest: Manifest | null): Hook | null => manifest?.data?.[hook] ?? null;
+
+/** From when on it has failed; null: none runs, or nothing is known of it. */
+export const lateFrom = (instance: Instance, run: Run, manifest: Manifest | null): number | null => {
+  const hook = hookOf(instance);
+  const terms = hook === null || run.process !== 'running' ? null : termsOf(hook, manifest);
+  return terms === null ? null : run.startedMonoMs + terms.withinMs;
+};
+
+/** Cut each time. */
+export const isHopeless = (instance: Instance, { process, busy }: Run): boolean =>
+  hookOf(instance) !== null && (process === 'none' || process === 'stopped') && !busy && instance.begun >= TRIES;
