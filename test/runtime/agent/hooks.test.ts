@@ -258,19 +258,3 @@ describe('a hook that is cut [instances-31]', () => {
     expect(begun(world)).toEqual(['old program', 'old before', 'new after', 'new after', 'new hooked']);
   });
 });
-
-test('data of what crashes again and again go to the release that mends it [instances-12]', () => {
-  const world = paired();
-  const first = placed(world, { release: old });
-  world.assign(first).pass(5000);
-  // By then it waits for half a minute before it begins again, and nothing of it is there but its data.
-  for (let i = 0; i < 7; i++) {
-    world.engine.crash(first.lease.lease);
-    world.pass(i < 6 ? 2 ** i * 1000 : 1000);
-  }
-  expect(running(world)).toEqual([]);
-  const mended = next(world, fresh(), {});
-  world.assign(mended).pass(60_000);
-  const left = world.engine.steps.flatMap((step) => (step.kind === 'remove' && step.data ? [[step.partition, step.heir]] : []));
-  expect(left).toEqual([[first.lease.lease, mended.lease.lease]]);
-});
