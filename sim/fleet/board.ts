@@ -6,8 +6,6 @@ import { boardCore } from '../../runtime/agent/agent.ts';
 import type { Effect, Event, Of } from '../../runtime/agent/events.ts';
 import { openRetelling } from '../../runtime/agent/retell.ts';
 import { ONE, pairings } from '../../runtime/core/tables.ts';
-import type { Neighbours } from '../../runtime/ports/neighbours.ts';
-import type { PartitionSpec } from '../../runtime/ports/partitions.ts';
 import type { Signer } from '../../runtime/protocol/crypto.ts';
 import { LichenError } from '../../runtime/protocol/errors.ts';
 import { type BoardId, fingerprint } from '../../runtime/protocol/ids.ts';
@@ -21,59 +19,16 @@ import { Thermal } from '../hardware/cpu/thermal.ts';
 import { Power } from '../hardware/power.ts';
 import { HARDWARE, type Hardware } from '../hardware/profiles.ts';
 import { Sensor } from '../hardware/sensor.ts';
-import type { Carrier } from '../net/doors.ts';
-import type { LanHost } from '../net/lan.ts';
-import type { Counted, EndReason } from '../oracle/physics.ts';
-import type { Behaviour, BoardSpec, PaceSpec } from '../scenario/scenario.ts';
-import { type Chance, entropyOf } from '../world/chance.ts';
-import { machineClock, type VirtualClock } from '../world/clock.ts';
+import { ARMED_FOR_MS, Watchdog } from '../hardware/watchdog.ts';
+import type { BoardSpec } from '../scenario/scenario.ts';
+import { entropyOf } from '../world/chance.ts';
+import { machineClock } from '../world/clock.ts';
 import { type Freezer, freezer } from '../world/freeze.ts';
 import { bytesOf, Disk, type Fate, openStore, readOnly } from '../world/store.ts';
 import { agentOf } from './agent.ts';
 import { FileShelf, openVirtualFiles } from './files.ts';
 import { VirtualKernel } from './kernel.ts';
-import type { People } from './people.ts';
-import type { FoundData } from './virtual-data.ts';
-
-/** Who sees what happens to a board. */
-export interface BoardWitness {
-  /** Another gateway welcomed it than before, or none is its home now. */
-  home(board: VirtualBoard, gateway: string | null): void;
-  powered(board: VirtualBoard, on: boolean): void;
-  runtime(board: VirtualBoard, up: boolean): void;
-  hung(board: VirtualBoard, is: boolean): void;
-  began(board: VirtualBoard, spec: PartitionSpec, data: FoundData): void;
-  ended(board: VirtualBoard, partition: string, why: EndReason, used: Counted): void;
-  kept(board: VirtualBoard, commit: Commit): void;
-  forgot(board: VirtualBoard): void;
-  /** Its card takes no writes from here on. */
-  wornOut(board: VirtualBoard): void;
-  noted(board: VirtualBoard, line: string): void;
-  /** A piece was written to its card. */
-  placed(board: VirtualBoard, piece: string): void;
-}
-
-export interface BoardSurroundings {
-  clock: VirtualClock;
-  chance: Chance;
-  people: People;
-  carrier: Carrier;
-  pace: PaceSpec;
-  startsMs: number;
-  witness: BoardWitness;
-  /** By the release whose root it is. */
-  behaviourOf(rootPath: string): Behaviour | null;
-  /** Sensors that the program in this root reads. */
-  readsOf(rootPath: string): string[];
-  /** Another gateway is its home, or none. */
-  linked(at: string): void;
-  /** Its card has forgotten that it was paired. */
-  unpaired(): void;
-  /** Its machine has power and takes part in the network. */
-  listens(at: string, listens: boolean): void;
-  /** Its door to others on its network, for one life of its runtime; null: it is alone. */
-  neighbours(board: VirtualBoard, life: Pick<LanHost, 'alive' | 'later'>): Neighbours | null;
-}
+import type { BoardSurroundings } from './surroundings.ts';
 
 export class VirtualBoard {
   readonly spec: BoardSpec;
@@ -89,8 +44,14 @@ export class VirtualBoard {
   power: Power;
   readonly kernel: VirtualKernel;
   readonly sensors: Sensor[];
-  /** Has power. */
+  /** Has power, and its processor goes. */
   on = false;
+  /** Has power, and does nothing any more. */
+  hung = false;
+  /** Null: it has none. */
+  readonly watchdog: Watchdog | null;
+  /** How often that started it again. */
+  resets = 0;
   /** The runtime runs. */
   up = false;
   /** The gateway that welcomed it in the session that is open; null: none is. */
@@ -119,6 +80,7 @@ export class VirtualBoard {
     this.spec = spec;
     this.#around = around;
     this.hardware = HARDWARE[spec.profile];
+    this.watchdog = spec.watchdog ? new Watchdog(this.hardware.watchdogMs) : null;
     this.signer = people.signerOf(`board ${spec.name}`);
     this.id = fingerprint<BoardId>(people.keys.crypto, this.signer.publicKey);
     this.at = of === null ? this.id : `${this.id} clone`;
@@ -167,8 +129,8 @@ export class VirtualBoard {
     const { nowMs, at } = { nowMs: this.#around.clock.nowMs, at: this.#around.clock.at };
     this.#undoPower();
     const has = this.power.on(nowMs);
-    if (has && !this.on) this.#powerUp();
-    else if (!has && this.on) this.#powerDown();
+    if (has && !this.on && !this.hung) this.#powerUp();
+    else if (!has && (this.on || this.hung)) this.#powerDown();
     const next = this.power.nextChange(nowMs);
     this.#undoPower = next === null ? () => {} : at(Math.max(next, nowMs + 1), () => this.feed());
   }
@@ -183,25 +145,57 @@ export class VirtualBoard {
     witness.powered(this, true);
     const boot = this.boots;
     clock.at(clock.nowMs + this.hardware.bootMs, () => {
-      if (this.on && this.boots === boot) this.startRuntime();
+      if (!this.on || this.boots !== boot) return;
+      // The image arms it a few seconds before.
+      this.watchdog?.arm(clock.nowMs, ARMED_FOR_MS);
+      this.startRuntime();
     });
   }
 
-  #powerDown(): void {
-    const { clock, chance, witness, carrier } = this.#around;
-    const { nowMs } = clock;
+  /** The processor stands still: all that was in memory is lost, and to everybody on a wire the board is silent. */
+  #halt(): void {
+    const { clock, carrier } = this.#around;
     this.on = false;
     this.#endRuntime();
     this.kernel.cut();
-    this.hands.powerDown(nowMs, 'cut');
+    this.hands.powerDown(clock.nowMs, 'cut');
+    this.shelf.cut();
+    carrier.end(this.at, 'gone');
+    this.#around.listens(this.at, false);
+  }
+
+  #powerDown(): void {
+    const { clock, chance, witness } = this.#around;
+    const { nowMs } = clock;
+    const was = this.on;
+    if (was) this.#halt();
+    this.hung = false;
+    this.watchdog?.disarm();
     this.thermal.power(nowMs, false);
     this.power.setLoad(nowMs, 0);
     const lost = this.card.cut(nowMs, chance.fork(`cut ${nowMs}`));
     if (lost > 0 && this.disk.forget(lost) > 0) witness.forgot(this);
-    this.shelf.cut();
-    carrier.end(this.at, 'gone');
-    this.#around.listens(this.at, false);
+    if (was) witness.powered(this, false);
+  }
+
+  /** Its kernel stands still, and with it all else. Only its watchdog starts it again, or whoever cuts its power. */
+  hang(): void {
+    const { clock, witness } = this.#around;
+    if (!this.on) return;
+    this.#halt();
+    this.hung = true;
+    this.#load(0);
     witness.powered(this, false);
+    const bitesMs = this.watchdog?.bitesOnceStopped(clock.nowMs) ?? null;
+    const boot = this.boots;
+    if (bitesMs === null) return;
+    clock.at(bitesMs, () => {
+      if (!this.hung || this.boots !== boot) return;
+      this.hung = false;
+      this.watchdog?.disarm();
+      this.resets++;
+      this.#powerUp();
+    });
   }
 
   #load(permille: number): void {
@@ -356,6 +350,7 @@ export class VirtualBoard {
   /** Somebody connects it to the mains, whatever fed it before. */
   plugIn(): void {
     const { startsMs, chance } = this.#around;
+    if (this.hung) this.#powerDown();
     this.power = new Power({ kind: 'mains' }, startsMs, chance.fork('mains'));
     this.#load(0);
     this.feed();
@@ -366,7 +361,7 @@ export class VirtualBoard {
     this.#undoPower();
     this.#undoHeat();
     this.power.cut(this.#around.clock.nowMs);
-    if (this.on) this.#powerDown();
+    if (this.on || this.hung) this.#powerDown();
   }
 
   // ---- the card

@@ -17,11 +17,12 @@ import type { Behaviour, BoardSpec, Scenario, WorkloadSpec } from '../scenario/s
 import type { Chance } from '../world/chance.ts';
 import type { VirtualClock } from '../world/clock.ts';
 import type { Keys } from '../world/crypto.ts';
-import { type BoardSurroundings, VirtualBoard } from './board.ts';
+import { VirtualBoard } from './board.ts';
 import { admit, Errands, push, pushRelease, type Step } from './errands.ts';
 import { VirtualGateway } from './gateway.ts';
 import { People } from './people.ts';
 import { buildRelease, type Release } from './releases.ts';
+import type { BoardSurroundings } from './surroundings.ts';
 import { Troubles } from './troubles.ts';
 import type { Witness } from './witness.ts';
 

@@ -46,7 +46,15 @@ const powered =
     return act(scene, board);
   };
 
-/** The same of its runtime. */
+/** Hits one that has power, also if it does nothing with it. */
+const fed =
+  (act: OnBoard): OnBoard =>
+  (scene, board) => {
+    if (board.hung) scene.hit();
+    return powered(act)(scene, board);
+  };
+
+/** Hits one whose runtime runs. */
 const awake =
   (act: OnBoard): OnBoard =>
   (scene, board) => {
@@ -90,9 +98,9 @@ const isSensorFault = (how: string): how is (typeof SENSOR_FAULTS)[number] => SE
 const onBoard = {
   'power-cut': (scene, board) => {
     const write = number(scene, 'write');
-    return write > 0 ? cutAtWrite(scene, board, write) : powered(cutPower)(scene, board);
+    return write > 0 ? cutAtWrite(scene, board, write) : fed(cutPower)(scene, board);
   },
-  'brown-out': powered(({ fleet }, board) => {
+  'brown-out': fed(({ fleet }, board) => {
     board.power.sag(fleet.clock.nowMs);
     board.feed();
     return () => {
@@ -111,6 +119,13 @@ const onBoard = {
     return () => {
       silence();
       wake();
+    };
+  }),
+  'board-hang': powered((scene, board) => {
+    const { boots } = board;
+    board.hang();
+    return () => {
+      if (board.hung && board.boots === boots) cutPower(scene, board)();
     };
   }),
   'link-cut': powered(({ fleet }, { at }) => fleet.troubles.begin(at, { deaf: true, mute: true })),

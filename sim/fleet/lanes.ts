@@ -49,10 +49,10 @@ export class Lanes {
     else this.#begin(id, 'down', 'down', 'down');
   }
 
-  powered({ at, id, spec }: VirtualBoard, on: boolean): void {
+  powered({ at, id, spec, hung }: VirtualBoard, on: boolean): void {
     this.add(at, at === id ? spec.name : `${spec.name} (clone)`, 'board');
     if (on) this.#end(at, 'down');
-    else this.#begin(at, 'down', 'down', 'no power');
+    else this.#begin(at, 'down', 'down', hung ? 'hung' : 'no power');
   }
 
   reachable({ at }: VirtualBoard, can: boolean): void {

@@ -79,7 +79,9 @@ const LOOK: Record<Observable, Look> = {
     const at = of === '' ? null : view.fleet.gatewayNamed(of).id;
     return count(view, '', ({ linkedTo }) => (at === null ? linkedTo !== null : linkedTo === at));
   },
-  powered: (view, of) => count(view, of, ({ on }) => on),
+  powered: (view, of) => count(view, of, ({ on, hung }) => on || hung),
+  hung: (view, of) => count(view, of, ({ hung }) => hung),
+  resets: (view, of) => own(view, of).reduce((total, { resets }) => total + resets, 0),
   outbox: (view, of) => own(view, of).reduce((total, board) => total + board.read((rows) => outbox.all(rows)).length, 0),
   'card-used': (view, of) => most(view, of, ({ card }) => card.usedPermille),
   'card-refusals': (view, of) => own(view, of).reduce((total, { card }) => total + card.refusals, 0),

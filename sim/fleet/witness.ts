@@ -12,8 +12,9 @@ import { kindsOf } from '../hardware/bus.ts';
 import type { Counted, EndReason, Judge } from '../oracle/physics.ts';
 import type { VirtualClock } from '../world/clock.ts';
 import type { Trace } from '../world/trace.ts';
-import type { BoardWitness, VirtualBoard } from './board.ts';
+import type { VirtualBoard } from './board.ts';
 import type { Lanes } from './lanes.ts';
+import type { BoardWitness } from './surroundings.ts';
 import type { FoundData } from './virtual-data.ts';
 
 /** What the oracle's interface leaves to whoever knows the fleet. */

@@ -208,12 +208,15 @@ export const EXPLAIN: Explanation[] = [
   },
   {
     part: 'watchdog',
-    models: ['armed with a time-out that the hardware can count to; without petting the board restarts'],
-    parameters: ['profile watchdogMs'],
+    models: [
+      'armed as the image arms it: for 60 s or the most that the hardware can count to, petted every 5 s, as soon as the runtime starts',
+      'a board that stands still is started again at most so much later; one without a watchdog stands still until its power is cut',
+    ],
+    parameters: ['boards.watchdog', 'profile watchdogMs', 'fault board-hang'],
     doesNot: [
-      'biting in a run: no board of a scenario arms it yet',
-      'pre-time-outs, a watchdog outside the board',
-      'a kernel that hangs by itself',
+      'a runtime that hangs while its kernel goes on: another process pets the watchdog, here as on the image',
+      'watching the start: until the runtime starts nothing does; on the image it is armed some seconds before',
+      'a process of the image that hangs alone; pre-time-outs; a watchdog outside the board',
     ],
   },
   {

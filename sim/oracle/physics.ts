@@ -46,7 +46,7 @@ export interface Physics {
   signed(document: Bytes): void;
   /** A board came to be, with what its kernel can really enforce. */
   built(atMs: number, board: string, enforces: Enforces): void;
-  /** Its runtime ends with the power, whether that is told or not. */
+  /** Its runtime ends with the power, whether that is told or not. One that stands still for good counts as one without. */
   powered(atMs: number, board: string, on: boolean): void;
   /** The runtime of a board began or ended, with its power or without. */
   runtime(atMs: number, board: string, up: boolean): void;

@@ -33,6 +33,12 @@ export const FAULTS = {
     takes: {},
     says: 'the runtime does nothing and says nothing, then goes on where it stood; instances go on meanwhile',
   },
+  'board-hang': {
+    on: 'board',
+    lasts: 'either',
+    takes: {},
+    says: 'all of it stands still, its kernel too: until its watchdog starts it again; without one, until its power is cut, which `for` does',
+  },
   'link-cut': { on: 'board', lasts: 'span', takes: {}, says: 'nothing passes in either direction' },
   'one-way': {
     on: 'board',

@@ -205,6 +205,7 @@ export const boardShape = object({
   power: may(powerShape, { short: 'mains' }, 'what feeds them; mains unless given'),
   card: may(cardShape, cardShape.usual, 'the SD card'),
   clock: may(clockShape, clockShape.usual, 'the clock'),
+  watchdog: usually(truth, true, 'whether something starts it again when it hangs; its system arms that of its profile'),
   sensors: may(list(sensorShape, 'sensors', { most: SCENARIO.sensorsPerBoard }), [], 'what is attached to it'),
   capacity: may(capacityShape, capacityShape.usual, 'what their owner offers'),
 });

@@ -190,6 +190,7 @@ const groupOf = (cast: Pick<Cast, 'desk' | 'links'>, row: BoardRow, sensors: Sen
       lies: card.lies,
     },
     clock: { rtc: clock.rtc ?? HARDWARE[profile].hasRtc, driftPpm: clock.drift },
+    watchdog: row.watchdog,
     sensors: row.sensors.map((one) => sensors.spec(one)),
     capacity: capacityOf(cast.desk, row),
   };

@@ -17,6 +17,8 @@ export const OBSERVABLES = {
   linked: { of: 'board', says: 'boards with a session that was welcomed' },
   'homed-at': { of: 'gateway', says: 'boards with such a session at this gateway' },
   powered: { of: 'board', says: 'boards that have power' },
+  hung: { of: 'board', says: 'boards that have power and do nothing' },
+  resets: { of: 'board', says: 'times that its watchdog started a board again' },
   outbox: { of: 'board', says: 'usage records that are not known to be replicated' },
   'card-used': { of: 'board', unit: 'permille', says: 'permille of the card; of several boards the fullest' },
   'card-refusals': { of: 'board', says: 'writes that a card did not take, since it was full or worn out' },

@@ -76,6 +76,8 @@ export interface BoardSpec {
   power: PowerSpec;
   card: CardSpec;
   clock: ClockSpec;
+  /** Starts it again when it hangs. */
+  watchdog: boolean;
   sensors: SensorSpec[];
   capacity: { memoryMib: number; cpuMillis: number; partitions: number };
 }

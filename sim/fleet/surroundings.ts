@@ -1,0 +1,53 @@
+/** What is around a virtual board: who sees what happens to it, and what it stands on. */
+import type { Neighbours } from '../../runtime/ports/neighbours.ts';
+import type { PartitionSpec } from '../../runtime/ports/partitions.ts';
+import type { Commit } from '../../runtime/turn/store.ts';
+import type { Carrier } from '../net/doors.ts';
+import type { LanHost } from '../net/lan.ts';
+import type { Counted, EndReason } from '../oracle/physics.ts';
+import type { Behaviour, PaceSpec } from '../scenario/scenario.ts';
+import type { Chance } from '../world/chance.ts';
+import type { VirtualClock } from '../world/clock.ts';
+import type { VirtualBoard } from './board.ts';
+import type { People } from './people.ts';
+import type { FoundData } from './virtual-data.ts';
+
+/** Who sees what happens to a board. */
+export interface BoardWitness {
+  /** Another gateway welcomed it than before, or none is its home now. */
+  home(board: VirtualBoard, gateway: string | null): void;
+  powered(board: VirtualBoard, on: boolean): void;
+  runtime(board: VirtualBoard, up: boolean): void;
+  hung(board: VirtualBoard, is: boolean): void;
+  began(board: VirtualBoard, spec: PartitionSpec, data: FoundData): void;
+  ended(board: VirtualBoard, partition: string, why: EndReason, used: Counted): void;
+  kept(board: VirtualBoard, commit: Commit): void;
+  forgot(board: VirtualBoard): void;
+  /** Its card takes no writes from here on. */
+  wornOut(board: VirtualBoard): void;
+  noted(board: VirtualBoard, line: string): void;
+  /** A piece was written to its card. */
+  placed(board: VirtualBoard, piece: string): void;
+}
+
+export interface BoardSurroundings {
+  clock: VirtualClock;
+  chance: Chance;
+  people: People;
+  carrier: Carrier;
+  pace: PaceSpec;
+  startsMs: number;
+  witness: BoardWitness;
+  /** By the release whose root it is. */
+  behaviourOf(rootPath: string): Behaviour | null;
+  /** Sensors that the program in this root reads. */
+  readsOf(rootPath: string): string[];
+  /** Another gateway is its home, or none. */
+  linked(at: string): void;
+  /** Its card has forgotten that it was paired. */
+  unpaired(): void;
+  /** Its machine has power and takes part in the network. */
+  listens(at: string, listens: boolean): void;
+  /** Its door to others on its network, for one life of its runtime; null: it is alone. */
+  neighbours(board: VirtualBoard, life: Pick<LanHost, 'alive' | 'later'>): Neighbours | null;
+}
