@@ -33,6 +33,9 @@ export const bootIdOf = ({ at, boots }: Pick<Machine, 'at' | 'boots'>): string =
 export const agentOf = (machine: Machine, { enforcement, pace, ...life }: Life): Board => ({
   ...{ unpack: unpackZstd, sealer: nodeSealer, opener: OPENER, software: 'simulated', ...life },
   ...{ id: machine.id, signer: machine.signer, bootId: bootIdOf(machine) },
-  offer: offerOf(enforcement, machine.spec.capacity, machine.hardware.arch, machine.hardware.model, kindsOf(machine.hardware)),
+  offer: {
+    ...offerOf(enforcement, machine.spec.capacity, machine.hardware.arch, machine.hardware.model, kindsOf(machine.hardware)),
+    ...(machine.spec.updates !== null && { image: { board: machine.hardware.image, parts: ['system'] } }),
+  },
   pace: { ...pace, patienceMs: pace.boardPatienceMs },
 });

@@ -3,19 +3,17 @@
  * battery and its radio outlive its power; its partitions outlive its runtime.
  */
 import { boardCore } from '../../runtime/agent/agent.ts';
-import type { Effect, Event, Of } from '../../runtime/agent/events.ts';
+import { type Effect, type Event, type Of, saidBy } from '../../runtime/agent/events.ts';
 import { openRetelling } from '../../runtime/agent/retell.ts';
 import { ONE, pairings } from '../../runtime/core/tables.ts';
 import type { Signer } from '../../runtime/protocol/crypto.ts';
-import { LichenError } from '../../runtime/protocol/errors.ts';
 import { type BoardId, fingerprint } from '../../runtime/protocol/ids.ts';
 import { Draft } from '../../runtime/turn/draft.ts';
-import type { Commit } from '../../runtime/turn/store.ts';
 import { startTurn, type Turn } from '../../runtime/turn/turn.ts';
 import { isSeen } from '../hardware/bus.ts';
 import { Card } from '../hardware/card.ts';
 import { BoardClock } from '../hardware/clock.ts';
-import { Thermal } from '../hardware/cpu/thermal.ts';
+import type { Thermal } from '../hardware/cpu/thermal.ts';
 import { Power } from '../hardware/power.ts';
 import { HARDWARE, type Hardware } from '../hardware/profiles.ts';
 import { Sensor } from '../hardware/sensor.ts';
@@ -24,11 +22,19 @@ import type { BoardSpec } from '../scenario/scenario.ts';
 import { entropyOf } from '../world/chance.ts';
 import { machineClock } from '../world/clock.ts';
 import { type Freezer, freezer } from '../world/freeze.ts';
-import { bytesOf, Disk, type Fate, openStore, readOnly } from '../world/store.ts';
+import { Disk, openStore, readOnly } from '../world/store.ts';
 import { agentOf } from './agent.ts';
 import { FileShelf, openVirtualFiles } from './files.ts';
 import { VirtualKernel } from './kernel.ts';
+import { type BoardSlots, slotsOf } from './slots.ts';
 import type { BoardSurroundings } from './surroundings.ts';
+import { Warmth } from './warmth.ts';
+import { Writes } from './writes.ts';
+
+/** A kernel that gives up starts the machine again so much later: `panic=10` on its command line. */
+const PANIC_MS = 10_000;
+/** Before a system that hangs can have shown that it works. */
+const HANGS_AFTER_MS = 5000;
 
 export class VirtualBoard {
   readonly spec: BoardSpec;
@@ -43,6 +49,8 @@ export class VirtualBoard {
   readonly thermal: Thermal;
   power: Power;
   readonly kernel: VirtualKernel;
+  /** Null: its system stays as it is. */
+  readonly slots: BoardSlots | null;
   readonly sensors: Sensor[];
   /** Has power, and its processor goes. */
   on = false;
@@ -62,8 +70,7 @@ export class VirtualBoard {
   online = true;
   #lastHome: string | null = null;
   #wasPaired = false;
-  /** The power goes in the middle of the n-th write from now on; 0: it does not. */
-  cutAtWrite: { left: number; of: 'any' | 'file'; act: () => void } | null = null;
+  readonly writes: Writes;
   readonly #around: BoardSurroundings;
   #turn: Turn<Event> | null = null;
   #life = 0;
@@ -72,7 +79,9 @@ export class VirtualBoard {
   /** How often it was switched on. */
   boots = 0;
   #undoPower: () => void = () => {};
-  #undoHeat: () => void = () => {};
+  /** Lets its network pass again. */
+  #unhush: () => void = () => {};
+  readonly warmth: Warmth;
 
   /** With `of`, from a copy of that board's card. */
   constructor(spec: BoardSpec, around: BoardSurroundings, of: VirtualBoard | null = null) {
@@ -88,8 +97,11 @@ export class VirtualBoard {
     this.shelf = of?.shelf.copy() ?? new FileShelf(people.keys.crypto.sha256);
     this.card = of?.card.clone(() => around.witness.wornOut(this)) ?? new Card(spec.card, () => around.witness.wornOut(this));
     this.hands = new BoardClock(spec.clock, startsMs, startsMs, clock.nowMs);
-    this.thermal = new Thermal(this.hardware, undefined, clock.nowMs);
+    this.warmth = new Warmth(clock, this.hardware, () => this.power);
+    this.thermal = this.warmth.thermal;
     this.power = new Power(spec.power, startsMs, chance.fork('power'));
+    this.writes = new Writes({ ...{ clock, chance, card: this.card, disk: this.disk }, ends: () => void this.#life++ });
+    this.slots = slotsOf(this, around, of, () => this.#startAnew());
     this.sensors = spec.sensors.map((sensor) => new Sensor(sensor, chance.fork(`sensor ${sensor.name}`)));
     this.kernel = new VirtualKernel({
       ...{ clock, hardware: this.hardware, behaviourOf: around.behaviourOf },
@@ -98,7 +110,7 @@ export class VirtualBoard {
       online: () => this.online,
       sensorsTell: ({ rootPath, devices }) => around.readsOf(rootPath).every((name) => this.#tells(name, devices)),
       speedPermille: () => (this.hardware.speedPermille * this.thermal.speedPermille(clock.nowMs)) / 1000,
-      loaded: (permille) => this.#load(permille),
+      loaded: (permille) => this.warmth.load(permille),
       wrote: (bytes, overMs) => void this.card.stream(bytes, overMs),
       began: (started, data) => around.witness.began(this, started, data),
       ended: (partition, why, used) => around.witness.ended(this, partition, why, used),
@@ -140,16 +152,33 @@ export class VirtualBoard {
     this.on = true;
     this.boots++;
     this.hands.powerUp(clock.nowMs);
-    this.thermal.power(clock.nowMs, true);
-    this.#load(0);
+    this.warmth.power(true);
     witness.powered(this, true);
+    const ill = this.slots?.start() ?? null;
+    this.#unhush();
+    this.#unhush = ill === 'no-home' ? this.#around.hush(this.at) : () => {};
     const boot = this.boots;
-    clock.at(clock.nowMs + this.hardware.bootMs, () => {
-      if (!this.on || this.boots !== boot) return;
+    const later = (ms: number, call: () => void): void =>
+      void clock.at(clock.nowMs + ms, () => {
+        if (this.on && this.boots === boot) call();
+      });
+    later(this.hardware.bootMs, () => {
+      if (ill === 'no-boot') return this.#stand(clock.nowMs + PANIC_MS, () => {});
       // The image arms it a few seconds before.
       this.watchdog?.arm(clock.nowMs, ARMED_FOR_MS);
       this.startRuntime();
+      if (ill === 'hang') later(HANGS_AFTER_MS, () => this.hang());
     });
+  }
+
+  /** Its runtime has asked for it, and all instances have ended. */
+  #startAnew(): void {
+    if (!this.on) return;
+    this.hands.powerDown(this.#around.clock.nowMs, 'clean');
+    this.slots?.halt(true);
+    this.#halt();
+    this.#around.witness.powered(this, false);
+    this.#powerUp();
   }
 
   /** The processor stands still: all that was in memory is lost, and to everybody on a wire the board is silent. */
@@ -160,6 +189,7 @@ export class VirtualBoard {
     this.kernel.cut();
     this.hands.powerDown(clock.nowMs, 'cut');
     this.shelf.cut();
+    this.slots?.halt(false);
     carrier.end(this.at, 'gone');
     this.#around.listens(this.at, false);
   }
@@ -171,8 +201,7 @@ export class VirtualBoard {
     if (was) this.#halt();
     this.hung = false;
     this.watchdog?.disarm();
-    this.thermal.power(nowMs, false);
-    this.power.setLoad(nowMs, 0);
+    this.warmth.power(false);
     const lost = this.card.cut(nowMs, chance.fork(`cut ${nowMs}`));
     if (lost > 0 && this.disk.forget(lost) > 0) witness.forgot(this);
     if (was) witness.powered(this, false);
@@ -180,42 +209,25 @@ export class VirtualBoard {
 
   /** Its kernel stands still, and with it all else. Only its watchdog starts it again, or whoever cuts its power. */
   hang(): void {
+    if (this.on) this.#stand(this.watchdog?.bitesOnceStopped(this.#around.clock.nowMs) ?? null, () => this.resets++);
+  }
+
+  /** Until this moment, unless its power goes before; null: for good. */
+  #stand(untilMs: number | null, over: () => void): void {
     const { clock, witness } = this.#around;
-    if (!this.on) return;
     this.#halt();
     this.hung = true;
-    this.#load(0);
+    this.warmth.load(0);
     witness.powered(this, false);
-    const bitesMs = this.watchdog?.bitesOnceStopped(clock.nowMs) ?? null;
     const boot = this.boots;
-    if (bitesMs === null) return;
-    clock.at(bitesMs, () => {
+    if (untilMs === null) return;
+    clock.at(untilMs, () => {
       if (!this.hung || this.boots !== boot) return;
       this.hung = false;
       this.watchdog?.disarm();
-      this.resets++;
+      over();
       this.#powerUp();
     });
-  }
-
-  #load(permille: number): void {
-    this.thermal.load(this.#around.clock.nowMs, permille);
-    this.#warm();
-  }
-
-  /** The air around it; null: as usual. */
-  heat(airC: number | null): void {
-    this.thermal.heat(this.#around.clock.nowMs, airC);
-    this.#warm();
-  }
-
-  /** What it draws, now and when it begins or ceases to be throttled. */
-  #warm(): void {
-    const { clock } = this.#around;
-    this.#undoHeat();
-    this.power.setLoad(clock.nowMs, this.thermal.watts(clock.nowMs));
-    const next = this.thermal.nextChange(clock.nowMs);
-    this.#undoHeat = next === null ? () => {} : clock.at(next, () => this.#warm());
   }
 
   // ---- the runtime
@@ -236,7 +248,7 @@ export class VirtualBoard {
     const store = openStore(
       this.disk,
       {
-        fate: (commit) => this.#fate(commit),
+        fate: (commit) => this.writes.fate(commit),
         kept: (commit) => witness.kept(this, commit),
         after: (ms, call) => void own.after(ms, call),
       },
@@ -245,7 +257,7 @@ export class VirtualBoard {
     const later = (ms: number, call: () => void): void => void own.after(ms, call);
     const files = openVirtualFiles({
       ...{ crypto: people.keys.crypto, shelf: this.shelf, card: this.card, later },
-      writes: () => this.#survivesWrite('file'),
+      writes: () => this.writes.survives('file'),
       placed: (hash) => witness.placed(this, hash),
     });
     const neighbours = this.#around.neighbours(this, { alive, later });
@@ -271,6 +283,8 @@ export class VirtualBoard {
           return link.publish(effect.topic, effect.payload);
         case 'partition':
           return partitions.perform(effect.step, submit);
+        case 'slots':
+          return this.slots?.perform(effect.step, (event) => later(0, () => submit(saidBy(effect.part, event))));
         case 'files':
           return files.perform(effect.step, submit);
         case 'neighbours':
@@ -352,40 +366,17 @@ export class VirtualBoard {
     const { startsMs, chance } = this.#around;
     if (this.hung) this.#powerDown();
     this.power = new Power({ kind: 'mains' }, startsMs, chance.fork('mains'));
-    this.#load(0);
+    this.warmth.load(0);
     this.feed();
   }
 
   /** Taken out of the world: a clone whose time is over. */
   discard(): void {
+    this.#unhush();
     this.#undoPower();
-    this.#undoHeat();
+    this.warmth.end();
     this.power.cut(this.#around.clock.nowMs);
     if (this.on || this.hung) this.#powerDown();
-  }
-
-  // ---- the card
-
-  #survivesWrite(of: 'row' | 'file'): boolean {
-    const cut = this.cutAtWrite;
-    if (cut === null || (cut.of === 'file' && of === 'row') || --cut.left > 0) return true;
-    this.cutAtWrite = null;
-    // Whoever writes hears nothing any more; the power is gone before this event is over.
-    this.#around.clock.soon(cut.act);
-    this.#life++;
-    return false;
-  }
-
-  #fate(commit: Commit): Fate {
-    const bytes = bytesOf(commit);
-    let grows = 0;
-    for (const [key, value] of commit.writes) grows += (value?.length ?? 0) - (this.disk.get(key).value?.length ?? 0);
-    const { refused, ms } = this.card.commit(this.#around.clock.nowMs, bytes, grows);
-    if (refused !== null)
-      return { kind: 'refused', error: new LichenError('storage-full', refused === 'worn' ? 'the card is worn out' : 'no space left') };
-    // Either side of the write: before it is durable, or after and before anybody hears of it.
-    if (!this.#survivesWrite('row')) return { kind: this.#around.chance.bool(500) ? 'lost' : 'unanswered' };
-    return { kind: 'durable', afterMs: ms };
   }
 
   /** Reads what is committed. */

@@ -7,10 +7,10 @@ import { seal, unseal } from '../../runtime/protocol/noun.ts';
 import { pairingNoun } from '../../runtime/protocol/nouns/board.ts';
 import type { NeighbourPiece } from '../../runtime/protocol/nouns/neighbours.ts';
 import { grantOf, kindsOf } from '../hardware/bus.ts';
+import type { Hardware } from '../hardware/profiles.ts';
 import { Radio } from '../hardware/radio.ts';
 import type { Carrier, Heard } from '../net/doors.ts';
 import { Lans } from '../net/lan.ts';
-import { ROUND_TRIPS } from '../net/message-boards.ts';
 import type { FrameHeard } from '../net/message-peers.ts';
 import { openRoads, type Roads } from '../net/paths.ts';
 import type { Behaviour, BoardSpec, Scenario, WorkloadSpec } from '../scenario/scenario.ts';
@@ -21,8 +21,10 @@ import { VirtualBoard } from './board.ts';
 import { admit, Errands, push, pushRelease, type Step } from './errands.ts';
 import { VirtualGateway } from './gateway.ts';
 import { People } from './people.ts';
-import { buildRelease, type Release } from './releases.ts';
+import { Reach } from './reach.ts';
+import { buildRelease, type Publishing, type Release } from './releases.ts';
 import type { BoardSurroundings } from './surroundings.ts';
+import { type SystemIll, Systems } from './systems.ts';
 import { Troubles } from './troubles.ts';
 import type { Witness } from './witness.ts';
 
@@ -49,8 +51,6 @@ export interface FleetOptions {
 /** A program whose files rotted does not get far. */
 const ROTTEN = { how: 'crash', afterMs: 10 } as const;
 const PAIR_RETRY_MS = 10_000;
-/** A board is twice as patient each time that nobody answers: with its third dial it waits so many times as long. */
-const GROWN = 4;
 
 export class Fleet {
   readonly scenario: Scenario;
@@ -65,7 +65,9 @@ export class Fleet {
   readonly errands: Errands;
   readonly troubles: Troubles;
   readonly lans: Lans;
+  readonly systems: Systems;
   readonly #witness: Witness;
+  readonly #reach: Reach;
   /** Release → whose it is. */
   readonly #releases = new Map<string, { workload: string; release: Release }>();
   /** Pages and chunks of all releases. */
@@ -84,10 +86,19 @@ export class Fleet {
     this.troubles = new Troubles(this.roads);
     this.lans = new Lans(witness.passed);
     this.people = new People(keys, `seed ${seed}`, scenario.gateways, (document) => witness.signed(document));
+    this.systems = new Systems(this.#publishing);
     this.carrier = options.carrier(this.roads, witness.heard, witness.frameHeard);
     this.gateways = scenario.gateways.map((spec) => this.#gateway(spec));
     this.errands = new Errands(clock, this.gateways, (error) => witness.refused(error));
-    this.roads.watch((at) => this.#reach(at));
+    this.#reach = new Reach({
+      roads: this.roads,
+      witness,
+      gateways: this.gateways,
+      boards: this.boards,
+      boardAt: (at) => this.boardAt(at),
+      patienceMs: scenario.pace.boardPatienceMs,
+    });
+    this.roads.watch((at) => this.#reach.look(at));
   }
 
   #gateway(spec: Scenario['gateways'][number]): VirtualGateway {
@@ -97,7 +108,7 @@ export class Fleet {
       listens: (id, listens) => {
         this.roads.listen(id, listens);
         this.#witness.gateway(id, listens);
-        this.#reachAll();
+        this.#reach.all();
       },
       kept: (id, commit) => this.#witness.keptAtGateway(id, commit),
       noted: (id, line) => this.#witness.noted(id, line),
@@ -119,15 +130,17 @@ export class Fleet {
   addBoard(spec: BoardSpec, of: VirtualBoard | null = null): VirtualBoard {
     const { clock, people, carrier, scenario, roads } = this;
     const around: BoardSurroundings = {
-      ...{ clock, people, carrier, pace: scenario.pace, startsMs: scenario.startsMs, witness: this.#witness },
+      ...{ clock, people, carrier, pace: scenario.pace, startsMs: scenario.startsMs, witness: this.#witness, systems: this.systems },
       chance: this.chance.fork(of === null ? `board ${spec.name}` : `clone of ${spec.name} at ${clock.nowMs}`),
       behaviourOf: (rootPath) => this.#behaviourOn(board, rootPath),
       readsOf: (rootPath) => this.#ownerOf(rootPath)?.spec.reads ?? [],
-      linked: (at) => this.#reach(at),
+      linked: (at) => this.#reach.look(at),
       unpaired: () => this.#claim(board),
       listens: (at, listens) => roads.listen(at, listens),
-      neighbours: ({ at, spec: { lan }, shelf }, life) => {
-        const read = (piece: NeighbourPiece): Bytes | null => (shelf.holds(piece) ? (this.#pieces.get(hex(piece.chunk[0])) ?? null) : null);
+      hush: (at) => this.troubles.begin(at, { deaf: true, mute: true }),
+      neighbours: ({ at, spec: { lan }, shelf, slots }, life) => {
+        const read = (piece: NeighbourPiece): Bytes | null =>
+          (shelf.holds(piece) ? this.#pieces.get(hex(piece.chunk[0])) : slots?.piece(piece)) ?? null;
         return lan === null ? null : this.lans.attach({ at, lan, nowMs: () => clock.nowMs, ...life, read });
       },
     };
@@ -158,10 +171,10 @@ export class Fleet {
   /** Its owner switches it on, makes a claim at a gateway, and brings it there. */
   join(spec: BoardSpec, first: number): void {
     const board = this.addBoard(spec);
-    this.#reach(board.at);
+    this.#reach.look(board.at);
     board.feed();
     const words = [this.people.bind(board.id, spec.capacity.partitions, kindsOf(board.hardware))];
-    if (!spec.neighbours) words.unshift(this.people.alone(board.id));
+    if (!spec.neighbours || spec.updates !== null) words.unshift(this.people.upkeep(board.id, spec));
     this.#claim(board, first);
     // The binding names a board that a gateway knows already.
     const bindLater = (): void => {
@@ -286,15 +299,26 @@ export class Fleet {
   }
 
   #build(spec: WorkloadSpec, sequence: number, behaviour: Behaviour): Release {
-    const { crypto } = this.people.keys;
-    const by = { crypto, publisher: this.people.publisher, key: this.people.publisherKey, chance: this.chance };
     const { uses, greenAfterMs, hooks, fails } = behaviour;
-    const release = buildRelease(by, spec, sequence, { uses, greenAfterMs, hooks, fails }, this.#grantsOf(spec.reads));
+    const release = buildRelease(this.#publishing, spec, sequence, { uses, greenAfterMs, hooks, fails }, this.#grantsOf(spec.reads));
     this.people.publish(release);
     this.#witness.published(release.content.keys());
     for (const [hash, bytes] of release.content) this.#pieces.set(hash, bytes);
     this.#releases.set(hex(release.hash), { workload: spec.name, release });
     return release;
+  }
+
+  get #publishing(): Publishing {
+    const { keys, publisher, publisherKey } = this.people;
+    return { crypto: keys.crypto, publisher, key: publisherKey, chance: this.chance };
+  }
+
+  /** A newer system for boards of this kind. */
+  bringSystem(kind: Hardware, ill: SystemIll | null, done: () => void): void {
+    const { document, content } = this.systems.bring(kind, ill);
+    this.people.publish({ document });
+    this.#witness.published(content.keys());
+    this.errands.run(() => [push(this.people.publisherDocument), pushRelease(document, content)], done);
   }
 
   /** Whose release lies under this root. */
@@ -321,69 +345,6 @@ export class Fleet {
     if (behaviour === undefined || files === undefined) return null;
     const isRotten = files.some((name) => board.shelf.sealed.get(name)?.isRotten === true);
     return isRotten ? { ...behaviour, fails: ROTTEN } : behaviour;
-  }
-
-  // ---- the network
-
-  readonly #reachable = new Map<string, boolean>();
-
-  #reachAll(): void {
-    for (const { at } of this.boards) this.#reach(at);
-  }
-
-  /** A session that is there goes on; one that is to begin would not in the time that the board gives it. */
-  #isTooLate(at: string): boolean {
-    return 2 * ROUND_TRIPS * this.roads.troubleOf(at).lateMs >= GROWN * this.scenario.pace.boardPatienceMs;
-  }
-
-  /** Pairs of gateways between which nothing passes, by both ids. */
-  readonly #apart = new Set<string>();
-
-  /** Gateways to and from which nothing passes. */
-  readonly #cutOff = new Set<string>();
-
-  #cut(at: string): void {
-    const { deaf, mute } = this.roads.troubleOf(at);
-    const isCutOff = deaf && mute;
-    if (isCutOff === this.#cutOff.has(at)) return;
-    if (isCutOff) this.#cutOff.add(at);
-    else this.#cutOff.delete(at);
-    this.#witness.cutOff(at, isCutOff);
-  }
-
-  #peer(at: string): void {
-    for (const { id } of this.gateways) {
-      if (id === at) continue;
-      const pair = [at, id].sort().join(' ');
-      const can = this.roads.passes(at, id) && this.roads.passes(id, at);
-      if (can !== this.#apart.has(pair)) continue;
-      if (can) this.#apart.delete(pair);
-      else this.#apart.add(pair);
-      this.#witness.peered(at, id, can);
-    }
-  }
-
-  /** What passes has changed: programs that reach the network, and the judge, are to know. */
-  #reach(at: string): void {
-    const board = this.#byPlace.get(at);
-    if (board === undefined) {
-      if (this.gateways.some(({ id }) => id === at)) {
-        this.#cut(at);
-        this.#peer(at);
-        this.#reachAll();
-      }
-      return;
-    }
-    const { deaf, mute, captive } = this.roads.troubleOf(at);
-    const online = !deaf && !mute && !captive;
-    if (online !== board.online) {
-      board.kernel.changed();
-      board.online = online;
-    }
-    const can = this.roads.reachable(at) && (board.linkedTo !== null || !this.#isTooLate(at));
-    if (this.#reachable.get(at) === can) return;
-    this.#reachable.set(at, can);
-    this.#witness.reachable(board, can);
   }
 
   /** Everything starts: gateways at once, boards when they join, wishes when they are asked for. */

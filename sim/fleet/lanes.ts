@@ -1,5 +1,5 @@
 /** Draws what is seen into lanes for the report, one for each board and gateway. */
-import type { EndReason } from '../oracle/physics.ts';
+import type { EndReason, SystemStart } from '../oracle/physics.ts';
 import type { Lane, Mark, Span } from '../report/report.ts';
 import type { VirtualBoard } from './board.ts';
 
@@ -74,6 +74,10 @@ export class Lanes {
 
   began({ at }: VirtualBoard, partition: string, workload: string): void {
     this.#begin(at, `run ${partition}`, 'run', workload);
+  }
+
+  started({ at, slots }: VirtualBoard, { onTrial }: SystemStart): void {
+    if (onTrial && slots !== null) this.mark(at, 'restart', `system ${slots.sequence} on trial`);
   }
 
   ended({ at }: VirtualBoard, partition: string, why: EndReason): void {

@@ -82,6 +82,8 @@ const LOOK: Record<Observable, Look> = {
   powered: (view, of) => count(view, of, ({ on, hung }) => on || hung),
   hung: (view, of) => count(view, of, ({ hung }) => hung),
   resets: (view, of) => own(view, of).reduce((total, { resets }) => total + resets, 0),
+  system: (view, of) => Math.min(...own(view, of).map(({ slots }) => slots?.sequence ?? 1)),
+  trials: (view, of) => own(view, of).reduce((total, { slots }) => total + (slots?.trials ?? 0), 0),
   outbox: (view, of) => own(view, of).reduce((total, board) => total + board.read((rows) => outbox.all(rows)).length, 0),
   'card-used': (view, of) => most(view, of, ({ card }) => card.usedPermille),
   'card-refusals': (view, of) => own(view, of).reduce((total, { card }) => total + card.refusals, 0),

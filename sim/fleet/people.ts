@@ -28,7 +28,7 @@ import {
 import { type Share, shareNoun } from '../../runtime/protocol/nouns/share.ts';
 import { type GatewayEntry, operatorNoun, publisherNoun, trustId } from '../../runtime/protocol/nouns/trust.ts';
 import { type Upkeep, upkeepNoun } from '../../runtime/protocol/nouns/upkeep.ts';
-import type { GatewaySpec, WorkloadSpec } from '../scenario/scenario.ts';
+import type { BoardSpec, GatewaySpec, WorkloadSpec } from '../scenario/scenario.ts';
 import type { Keys } from '../world/crypto.ts';
 import type { Release } from './releases.ts';
 
@@ -118,7 +118,7 @@ export class People {
   }
 
   /** What a publisher signs once a release is built. */
-  publish(release: Release): void {
+  publish(release: Pick<Release, 'document'>): void {
     this.#signed(release.document);
   }
 
@@ -131,9 +131,13 @@ export class People {
     return this.#sign(seal(bindingNoun, binding, this.signerOf('owner')));
   }
 
-  /** Its owner lets it share nothing with its network. */
-  alone(board: BoardId): Bytes {
-    const word: Upkeep = { v: 1, board, owner: this.owner, version: 1, publisher: null, neighbours: false };
+  /** Its owner's word on its upkeep: whether it shares anything with its network, and whose systems it is given and when. */
+  upkeep(board: BoardId, { neighbours, updates }: Pick<BoardSpec, 'neighbours' | 'updates'>): Bytes {
+    const word: Upkeep = {
+      ...{ v: 1, board, owner: this.owner, version: 1, publisher: updates === null ? null : this.publisher },
+      ...(!neighbours && { neighbours }),
+      ...(updates !== null && updates.wave !== null && { rollout: { ...updates, wave: updates.wave } }),
+    };
     return this.#sign(seal(upkeepNoun, word, this.signerOf('owner')));
   }
 

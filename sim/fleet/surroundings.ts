@@ -4,12 +4,13 @@ import type { PartitionSpec } from '../../runtime/ports/partitions.ts';
 import type { Commit } from '../../runtime/turn/store.ts';
 import type { Carrier } from '../net/doors.ts';
 import type { LanHost } from '../net/lan.ts';
-import type { Counted, EndReason } from '../oracle/physics.ts';
+import type { Counted, EndReason, SystemStart } from '../oracle/physics.ts';
 import type { Behaviour, PaceSpec } from '../scenario/scenario.ts';
 import type { Chance } from '../world/chance.ts';
 import type { VirtualClock } from '../world/clock.ts';
 import type { VirtualBoard } from './board.ts';
 import type { People } from './people.ts';
+import type { Systems } from './systems.ts';
 import type { FoundData } from './virtual-data.ts';
 
 /** Who sees what happens to a board. */
@@ -26,6 +27,9 @@ export interface BoardWitness {
   /** Its card takes no writes from here on. */
   wornOut(board: VirtualBoard): void;
   noted(board: VirtualBoard, line: string): void;
+  /** The machine starts from this slot. */
+  started(board: VirtualBoard, start: SystemStart): void;
+  slot(board: VirtualBoard, what: 'armed' | 'kept' | 'left'): void;
   /** A piece was written to its card. */
   placed(board: VirtualBoard, piece: string): void;
 }
@@ -34,6 +38,7 @@ export interface BoardSurroundings {
   clock: VirtualClock;
   chance: Chance;
   people: People;
+  systems: Systems;
   carrier: Carrier;
   pace: PaceSpec;
   startsMs: number;
@@ -48,6 +53,8 @@ export interface BoardSurroundings {
   unpaired(): void;
   /** Its machine has power and takes part in the network. */
   listens(at: string, listens: boolean): void;
+  /** Nothing passes on its network until what is returned is called. */
+  hush(at: string): () => void;
   /** Its door to others on its network, for one life of its runtime; null: it is alone. */
   neighbours(board: VirtualBoard, life: Pick<LanHost, 'alive' | 'later'>): Neighbours | null;
 }

@@ -9,7 +9,7 @@ import { ERRORS, type LichenError } from '../../runtime/protocol/errors.ts';
 import type { PeerFrame } from '../../runtime/protocol/nouns/log.ts';
 import type { Commit } from '../../runtime/turn/store.ts';
 import { kindsOf } from '../hardware/bus.ts';
-import type { Counted, EndReason, Judge } from '../oracle/physics.ts';
+import type { Counted, EndReason, Judge, SystemStart } from '../oracle/physics.ts';
 import type { VirtualClock } from '../world/clock.ts';
 import type { Trace } from '../world/trace.ts';
 import type { VirtualBoard } from './board.ts';
@@ -217,6 +217,17 @@ export class Witness implements BoardWitness {
       if (value !== null) this.#judge.wrote(this.#clock.nowMs, board.id, value);
       else this.#judge.pruned(this.#clock.nowMs, board.id, Number(key.slice(RECORD_ROWS.length)));
     }
+  }
+
+  started(board: VirtualBoard, start: SystemStart): void {
+    this.#trace.note(`${this.#clock.nowMs} ${board.at} starts ${start.release ?? 'as written'} ${start.isWhole} ${start.onTrial}`);
+    if (board.at === board.id) this.#judge.started(this.#clock.nowMs, board.id, start);
+    this.#lanes?.started(board, start);
+  }
+
+  slot(board: VirtualBoard, what: 'armed' | 'kept' | 'left'): void {
+    this.#trace.note(`${this.#clock.nowMs} ${board.at} slot ${what}`);
+    if (board.at === board.id) this.#judge.slot(this.#clock.nowMs, board.id, what);
   }
 
   forgot(board: VirtualBoard): void {

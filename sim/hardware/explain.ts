@@ -221,11 +221,26 @@ export const EXPLAIN: Explanation[] = [
   },
   {
     part: 'slots',
-    models: ['two system slots; a new system is tried a few times, and the old one comes back unless the new is confirmed'],
-    parameters: [],
+    models: [
+      'two system slots, on boards that have `updates`, driven by the real runtime and the real rollout of the gateways, one wave of boards after the other',
+      'what starts the machine counts: a new system is started three times, and then the one before, unless it was kept',
+      'of what was not synced any part may be on the card after a power cut, or after the board stood still',
+      'systems that do not start (each time started again after 10 s), stand still soon after, or find no gateway',
+    ],
+    parameters: [
+      'boards.updates.wave',
+      'boards.updates.bake',
+      'boards.updates.tolerated',
+      'profile image',
+      'profile hasSlots',
+      'fault good-system',
+      'fault bad-system.how',
+      'fault interrupted-system.write',
+    ],
     doesNot: [
-      'being driven in a run: boards of scenarios have no systems of their own to update; the runtime that updates them is tried on this part at every write (test/runtime/agent/system.test.ts)',
-      'boot loaders, partitions and images themselves (firmware-images boots those in QEMU)',
+      'boot loaders, partitions and images themselves (firmware-images boots those in QEMU); a system here has some tens of KiB',
+      "runtimes that are replaced alone, times of the day, an owner's word that changes",
+      'the guard of the image that starts a board again whose trial is not decided after 15 minutes; a card that rots or is full in its slots, and their wear',
     ],
   },
 ];

@@ -70,6 +70,9 @@ export interface Hardware {
   /** The longest time-out that its watchdog can be given. */
   watchdogMs: number;
   bootMs: number;
+  /** The kind of image that it is started from, and whether its start counts slots, so that its system can be replaced. */
+  image: 'pi' | 'generic-arm64' | 'generic-amd64';
+  hasSlots: boolean;
 }
 
 /** Debian 13's kernel with cgroup v2, as in the images. */
@@ -99,6 +102,8 @@ export const HARDWARE: Record<ProfileName, Hardware> = {
     buses: HEADER,
     watchdogMs: 15_000,
     bootMs: 30_000,
+    image: 'pi',
+    hasSlots: true,
   },
   'pi-3b': {
     ...FULL,
@@ -118,6 +123,8 @@ export const HARDWARE: Record<ProfileName, Hardware> = {
     buses: HEADER,
     watchdogMs: 15_000,
     bootMs: 30_000,
+    image: 'pi',
+    hasSlots: true,
   },
   'pi-4b': {
     ...FULL,
@@ -137,6 +144,8 @@ export const HARDWARE: Record<ProfileName, Hardware> = {
     buses: HEADER,
     watchdogMs: 15_000,
     bootMs: 25_000,
+    image: 'pi',
+    hasSlots: true,
   },
   'pi-5': {
     ...FULL,
@@ -157,6 +166,9 @@ export const HARDWARE: Record<ProfileName, Hardware> = {
     buses: HEADER,
     watchdogMs: 15_000,
     bootMs: 20_000,
+    image: 'pi',
+    // Debian's U-Boot knows it too little: its firmware starts one slot, always.
+    hasSlots: false,
   },
   // As QEMU's `virt` machine with four Cortex-A53; watts and heat as those of a small board with a heat sink.
   'generic-arm64': {
@@ -177,6 +189,8 @@ export const HARDWARE: Record<ProfileName, Hardware> = {
     buses: HEADER,
     watchdogMs: 60_000,
     bootMs: 20_000,
+    image: 'generic-arm64',
+    hasSlots: true,
   },
   // A fanless thin client with four small cores; estimated throughout. 12 V, so that its amperes are fewer.
   'generic-amd64': {
@@ -198,5 +212,7 @@ export const HARDWARE: Record<ProfileName, Hardware> = {
     buses: ['i2c', 'iio'],
     watchdogMs: 60_000,
     bootMs: 21_000,
+    image: 'generic-amd64',
+    hasSlots: true,
   },
 };

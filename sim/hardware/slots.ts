@@ -83,6 +83,14 @@ export class SlotCard implements Slots {
     this.#seen = copyOf(this.#kept);
   }
 
+  /** Of another board that was started from a copy of the card. */
+  copy(options: SlotCardOptions): SlotCard {
+    const card = new SlotCard(options);
+    card.#kept = copyOf(this.#kept);
+    card.#seen = copyOf(this.#kept);
+    return card;
+  }
+
   get #isRuntime(): boolean {
     return this.#options.part === 'runtime';
   }

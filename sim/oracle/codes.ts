@@ -56,6 +56,12 @@ export const CODES = {
 
   'stopped-without-reason': 5,
   'not-restarted': 5,
+  /** A board was started from a system of which it did not have all. */
+  'started-half': 5,
+  /** A system stayed that had not found its gateway. */
+  'kept-unproven': 5,
+  /** A system was on trial for too long. */
+  'trial-undecided': 5,
 
   'not-rehomed': 6,
   /** A record died with a gateway though its board could have told others. */

@@ -27,6 +27,7 @@ import { type BoardCase, noteWell, openScene, restartWell } from './scene.ts';
 import { type Heard, settle } from './settlement.ts';
 import { openSharing } from './sharing.ts';
 import { openSteady } from './steady.ts';
+import { openSystems } from './systems.ts';
 import { examineBegin } from './unsigned.ts';
 import { openWaves } from './waves.ts';
 import { openWire } from './wire.ts';
@@ -52,14 +53,14 @@ const chambers = (court: Court) => {
     ...{ records, assignments, guard, logs: openLogs(court, records), runs: openRuns(court) },
     steady: openSteady(court, assignments, guard),
     ...{ homing: openHoming(court), overlap: openOverlap(court), wire: openWire(court), waves: openWaves(court) },
-    sharing: openSharing(court),
+    ...{ sharing: openSharing(court), systems: openSystems(court) },
   };
 };
 
 type Chambers = ReturnType<typeof chambers>;
 type Facts<K extends keyof Judge> = Pick<Judge, K>;
 
-const machines = (court: Court, { runs, steady, homing, overlap, records, sharing }: Chambers) => {
+const machines = (court: Court, { runs, steady, homing, overlap, records, sharing, systems }: Chambers) => {
   const { scene } = court;
   /** Where a board stands has changed: everybody who asks that looks again. */
   const moved = (atMs: number, board: BoardCase): void => {
@@ -120,6 +121,7 @@ const machines = (court: Court, { runs, steady, homing, overlap, records, sharin
     powered: (atMs, id, on) => {
       const board = scene.board(id);
       steady.before(atMs, board);
+      systems.before(atMs, board);
       board.isPowered = on;
       if (on) lifeBegins(atMs, board);
       else {
@@ -242,7 +244,7 @@ const programs = (court: Court, { runs, steady, overlap, guard, waves }: Chamber
   return facts;
 };
 
-const hearing = (court: Court, { records, assignments, steady, homing, overlap, guard, wire, sharing }: Chambers) => {
+const hearing = (court: Court, { records, assignments, steady, homing, overlap, guard, wire, sharing, systems }: Chambers) => {
   const { scene } = court;
   const trusting = believing(court.crypto);
   /** Something of a session passed after it was in doubt. */
@@ -256,7 +258,10 @@ const hearing = (court: Court, { records, assignments, steady, homing, overlap, 
     if (topic === 'hello') {
       assignments.heardHello(board);
       const hello = orNull(() => unseal(trusting, helloNoun, payload).value);
-      if (hello !== null && hello.board === board.id) examineOffer(court, atMs, board, hello.offer);
+      if (hello !== null && hello.board === board.id) {
+        examineOffer(court, atMs, board, hello.offer);
+        systems.heardHello(atMs, board, hello.offer);
+      }
       return hello !== null;
     }
     assure(atMs, board, gateway);
@@ -310,9 +315,12 @@ export const createJudge = (options: JudgeOptions): Judge => {
     signed: (document) => {
       court.archive.file(document);
       held.sharing.signed(document);
+      held.systems.signed(document);
     },
     passed: held.sharing.passed,
     placed: held.sharing.placed,
+    started: (atMs, board, start) => held.systems.started(atMs, scene.board(board), start),
+    slot: (atMs, board, what) => held.systems.slot(atMs, scene.board(board), what),
     wrote: (atMs, board, record) => held.records.wrote(atMs, scene.board(board), record),
     pruned: (atMs, board, seq) => held.records.pruned(atMs, scene.board(board), seq),
     left: (_atMs, board, seqs) => {
@@ -322,7 +330,10 @@ export const createJudge = (options: JudgeOptions): Judge => {
     stated: (_atMs, gateway, statements) => void heard.said.push({ gateway: scene.gateway(gateway), statements }),
     noted: (atMs, by, line) => examineLine(court, atMs, by, line),
     settled: (atMs, statements) => {
-      for (const board of scene.boards.values()) held.steady.before(atMs, board);
+      for (const board of scene.boards.values()) {
+        held.steady.before(atMs, board);
+        held.systems.before(atMs, board);
+      }
       held.homing.finish(atMs);
       settle(court, held.logs, atMs, statements, heard);
       examineLeftovers(court, held.logs, atMs);

@@ -40,6 +40,16 @@ export interface Enforces {
   deadline: boolean;
 }
 
+/** What a machine is started from. */
+export interface SystemStart {
+  /** Hex; null: what was written to the card. */
+  release: string | null;
+  /** It lies there as its publisher made it, to the byte. */
+  isWhole: boolean;
+  /** It was not kept yet: what starts the machine goes back to the other one after a few starts. */
+  onTrial: boolean;
+}
+
 /** Moments are of the simulated time that nobody inside can see, ms. Boards, gateways and leases go by their ids. */
 export interface Physics {
   /** A person signed this: operator, publisher, tenant, owner. */
@@ -73,6 +83,10 @@ export interface Physics {
   left(atMs: number, board: string, seqs: number[]): void;
   /** Bytes on a wire, when they are heard. `from` and `to` are ids; a topic's name, or of what gateways say to each other `peer` and its kind. */
   heard(atMs: number, from: string, to: string, topic: string, payload: Bytes): void;
+  /** A machine starts from one of its slots. */
+  started(atMs: number, board: string, start: SystemStart): void;
+  /** The other slot is the next to be started; the one that runs stays; it does not, and the other one is started next. */
+  slot(atMs: number, board: string, what: 'armed' | 'kept' | 'left'): void;
   /** Content went from one board to another over a network that both are on. */
   passed(atMs: number, from: string, to: string): void;
   /** A board wrote a piece to its card that is of no release anybody built. */

@@ -86,6 +86,8 @@ export interface BoardCase {
   /** The runtime's present life began. */
   upMs: number;
   downMs: number;
+  /** It is about to be started from the other slot: what runs ends, to begin again then. */
+  isParting: boolean;
   /** It lives and does nothing; and when that was last over. */
   isHung: boolean;
   wokeMs: number;
@@ -212,6 +214,7 @@ const newBoard = (id: string): BoardCase => ({
     cutOffMs: 0,
     upMs: 0,
     downMs: -1,
+    isParting: false,
     isHung: false,
     wokeMs: 0,
     roomMs: 0,

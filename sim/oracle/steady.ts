@@ -47,7 +47,7 @@ export const openSteady = (court: Court, assignments: Assignments, guard: Guard)
       board.awaited.delete(lease.id);
     },
     ended: (atMs, board, { lease, content, sinceMs }, why) => {
-      if (why === 'stopped' || why === 'deadline') {
+      if (why === 'deadline' || (why === 'stopped' && !board.isParting)) {
         const isAsked =
           assignments.reasonToStop(board, lease, sinceMs) !== null ||
           assignments.mayFallBack(board, lease, atMs - sinceMs) ||

@@ -7,6 +7,8 @@ export interface FaultRow {
   /** Further words: whole numbers with a unit, or one of some words; with a default. */
   takes: Record<string, Taken>;
   says: string;
+  /** It is about all boards of a kind: of those named it befalls the first of each. */
+  isOfKind?: true;
 }
 
 /** `least` is 0 unless given. */
@@ -105,6 +107,27 @@ export const FAULTS = {
     lasts: 'span',
     takes: { how: { words: ['stuck', 'noisy', 'drifting', 'absent'], usual: 'absent' } },
     says: 'its sensors tell wrong values or none',
+  },
+  'good-system': {
+    on: 'board',
+    lasts: 'moment',
+    takes: {},
+    says: 'the publisher brings a newer system for boards of its kind; each takes it when its turn comes',
+    isOfKind: true,
+  },
+  'bad-system': {
+    on: 'board',
+    lasts: 'moment',
+    takes: { how: { words: ['no-boot', 'hang', 'no-home'], usual: 'no-boot' } },
+    says: 'the same, and it is no good: it does not start, it stands still soon after, or it finds no gateway',
+    isOfKind: true,
+  },
+  'interrupted-system': {
+    on: 'board',
+    lasts: 'span',
+    takes: { write: { unit: 'count', usual: 5, least: 1 } },
+    says: 'a newer system, and each board of that kind loses power at the n-th change of its slots',
+    isOfKind: true,
   },
   crash: { on: 'workload', lasts: 'moment', takes: {}, says: 'its instances end by themselves' },
   'bad-release': {

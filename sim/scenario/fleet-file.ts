@@ -190,6 +190,16 @@ const capacityShape = object({
 
 const profileRows = Object.fromEntries(PROFILES.map((profile) => [profile, { says: HARDWARE[profile].title }]));
 
+const updatesShape = object({
+  wave: may(orNull(whole({ least: 1, most: LIMITS.waves + 1 })), null, 'whose turn it is first, from 1; without one they wait for nobody'),
+  bake: usually(
+    quantity('ms', { most: LIMITS.bakeMs }),
+    '10min',
+    'how long a system has to do well in one wave before the next is given it',
+  ),
+  tolerated: usually(whole({ least: 0, most: LIMITS.replicas }), 0, 'so many boards may fail before nobody else is given it'),
+});
+
 export const boardShape = object({
   name: must(placed(name), 'of the group; with a count, its boards are name-1, name-2 and so on'),
   count: usually(whole({ least: 1, most: SCENARIO.boards }), 1, 'how many such boards'),
@@ -206,6 +216,7 @@ export const boardShape = object({
   card: may(cardShape, cardShape.usual, 'the SD card'),
   clock: may(clockShape, clockShape.usual, 'the clock'),
   watchdog: usually(truth, true, 'whether something starts it again when it hangs; its system arms that of its profile'),
+  updates: may(orNull(placed(updatesShape)), null, 'their owner has their system updated; it stays as it is unless given'),
   sensors: may(list(sensorShape, 'sensors', { most: SCENARIO.sensorsPerBoard }), [], 'what is attached to it'),
   capacity: may(capacityShape, capacityShape.usual, 'what their owner offers'),
 });

@@ -22,11 +22,20 @@ const sharing: Need = {
   next: 'Give it and another board the same "lan:".',
 };
 
+const updated: Need = {
+  is: ({ updates }) => updates !== null,
+  lacks: 'keeps the system that it has',
+  next: 'Give it "updates: { wave: 1 }".',
+};
+
 const NEEDS: Partial<Record<FaultKind, Need>> = {
   'sensor-fault': { is: ({ sensors }) => sensors.length > 0, lacks: 'has no sensor', next: 'Give it "sensors:".' },
   'lan-cut': { ...sharing, is: (board, all) => all.some((other) => isBeside(board, other)), lacks: 'is with no other board in a lan' },
   'false-neighbour': sharing,
   'mute-neighbour': sharing,
+  'good-system': updated,
+  'bad-system': updated,
+  'interrupted-system': updated,
 };
 
 /** Gateways that there have to be. */

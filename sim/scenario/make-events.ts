@@ -1,4 +1,5 @@
 /** Incidents, the mix and expectations, with everybody they name looked up. */
+import { HARDWARE } from '../hardware/profiles.ts';
 import { SCENARIO } from './bounds.ts';
 import { type Cast, whoIs } from './cast.ts';
 import type { ExpectRow, IncidentRow, MixRow } from './event-file.ts';
@@ -28,11 +29,22 @@ const inTime = (cast: Cast, at: Placed<number>, lastsMs: number): void => {
   }
 };
 
+/** Of the boards whose system is updated the first of each kind of image. */
+const firstOfKinds = (cast: Cast, names: string[]): string[] => {
+  const kinds = new Map<string, string>();
+  for (const { name, profile, updates } of cast.boards) {
+    const { image } = HARDWARE[profile];
+    if (updates !== null && names.includes(name) && !kinds.has(image)) kinds.set(image, name);
+  }
+  return [...kinds.values()];
+};
+
 const everybody = (cast: Cast, kind: Placed<IncidentRow['row']['kind']['value']>, on: Placed<string>[]): string[] => {
   if (kind.value === null) return [];
   const { on: whom } = faultRow(kind.value);
   for (const one of on) refuseVain(cast, kind.value, one);
-  return [...new Set(on.flatMap((one) => whoIs(cast, whom, one)))];
+  const names = [...new Set(on.flatMap((one) => whoIs(cast, whom, one)))];
+  return faultRow(kind.value).isOfKind ? firstOfKinds(cast, names) : names;
 };
 
 /** One incident for each of those whom a row names, in the order of the file. */

@@ -7,7 +7,7 @@ import type { ScenarioFile } from './file.ts';
 import { type BoardRow, type LinkChoice, type LinkMap, powerOf, type SensorRow } from './fleet-file.ts';
 import { LINK_PRESETS, presetLink } from './link-presets.ts';
 import { type Desk, unknownWord } from './problem.ts';
-import type { BoardSpec, GatewaySpec, LinkSpec, PowerSpec, SensorSpec } from './scenario.ts';
+import { type BoardSpec, type GatewaySpec, type LinkSpec, type PowerSpec, PROFILES, type SensorSpec } from './scenario.ts';
 import { readTrace, type TracePoint } from './sensor-trace.ts';
 import type { Placed } from './shape.ts';
 import { formatQuantity } from './units.ts';
@@ -167,6 +167,21 @@ const busesOf = (desk: Desk, { sensors, profile }: BoardRow): void => {
   }
 };
 
+const updatesOf = (desk: Desk, { updates, profile }: BoardRow): BoardSpec['updates'] => {
+  if (updates === null) return null;
+  const known = profile.value ?? NO_PROFILE;
+  if (profile.sound && !HARDWARE[known].hasSlots) {
+    const others = PROFILES.filter((name) => HARDWARE[name].hasSlots);
+    desk.report(updates.at, {
+      what: `the system of a ${known} stays as it is`,
+      why: 'its start knows one slot',
+      next: `Choose one of ${others.join(', ')}.`,
+    });
+  }
+  const { wave, bake, tolerated } = updates.value;
+  return { wave, bakeMs: bake, tolerated };
+};
+
 /** Boards of one group share what is alike: nothing of a specification is ever written to. */
 const groupOf = (cast: Pick<Cast, 'desk' | 'links'>, row: BoardRow, sensors: Sensors, lastsMs: number): BoardSpec[] => {
   const { name, count, joins, card, clock } = row;
@@ -190,7 +205,7 @@ const groupOf = (cast: Pick<Cast, 'desk' | 'links'>, row: BoardRow, sensors: Sen
       lies: card.lies,
     },
     clock: { rtc: clock.rtc ?? HARDWARE[profile].hasRtc, driftPpm: clock.drift },
-    watchdog: row.watchdog,
+    ...{ watchdog: row.watchdog, updates: updatesOf(cast.desk, row) },
     sensors: row.sensors.map((one) => sensors.spec(one)),
     capacity: capacityOf(cast.desk, row),
   };

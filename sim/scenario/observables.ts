@@ -19,6 +19,11 @@ export const OBSERVABLES = {
   powered: { of: 'board', says: 'boards that have power' },
   hung: { of: 'board', says: 'boards that have power and do nothing' },
   resets: { of: 'board', says: 'times that its watchdog started a board again' },
+  system: {
+    of: 'board',
+    says: 'number of the system that a board was last started from, 1 for what was written to its card; of several boards the lowest',
+  },
+  trials: { of: 'board', says: 'starts of a system that was not kept yet' },
   outbox: { of: 'board', says: 'usage records that are not known to be replicated' },
   'card-used': { of: 'board', unit: 'permille', says: 'permille of the card; of several boards the fullest' },
   'card-refusals': { of: 'board', says: 'writes that a card did not take, since it was full or worn out' },

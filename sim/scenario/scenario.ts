@@ -61,6 +61,16 @@ export interface SensorSpec {
   noise: number;
 }
 
+/** The owner's word on a board's system. */
+export interface UpdatesSpec {
+  /** Its place among those of its kind, from 1; null: it waits for none, and none for it. */
+  wave: number | null;
+  /** How long a system has to do well in one wave before the next is given it. */
+  bakeMs: number;
+  /** So many boards may fail. */
+  tolerated: number;
+}
+
 export interface BoardSpec {
   name: string;
   /** Name of the group it was spelt out from; equals `name` for a single one. */
@@ -78,6 +88,8 @@ export interface BoardSpec {
   clock: ClockSpec;
   /** Starts it again when it hangs. */
   watchdog: boolean;
+  /** Its owner has its system updated; null: that stays as it is. */
+  updates: UpdatesSpec | null;
   sensors: SensorSpec[];
   capacity: { memoryMib: number; cpuMillis: number; partitions: number };
 }

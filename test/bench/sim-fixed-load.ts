@@ -37,7 +37,7 @@ export const fixedLoad = (boards: number, hours: number, replicas = REPLICAS): S
     power: { kind: 'mains' },
     card: { mib: 8192, usedPermille: 300, eraseBlockBytes: 4_194_304, endurance: 3000, lies: false },
     clock: { rtc: false, driftPpm: 20 },
-    watchdog: true,
+    ...{ watchdog: true, updates: null },
     ...{ sensors: [], capacity: { memoryMib: 1024, cpuMillis: 2000, partitions: 4 } },
   });
 

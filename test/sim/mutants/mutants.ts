@@ -30,6 +30,9 @@ export const CONTENT = 'hunt-content.yaml';
 /** Where boards of one network give content to each other. */
 export const LAN = 'hunt-lan.yaml';
 
+/** Where boards' systems come in waves, good ones and bad ones. */
+export const SYSTEM = 'hunt-system.yaml';
+
 /** Where gateways have much to tell each other. */
 export const PEERS = 'hunt-peers.yaml';
 
@@ -295,6 +298,55 @@ export const MUTANTS: Mutant[] = [
     replace: 'state === undefined || monoMs <=',
     world: UPDATE,
     caughtAs: [expected('eventually within 50min of 1h: moves of hello-sensor at least 4')],
+  },
+  {
+    name: 'a system on trial is kept at once',
+    file: 'runtime/core/update.ts',
+    find: 'wellMonoMs !== null && down === 0 && monoMs - wellMonoMs >= TRIAL_STEADY_MS',
+    replace: 'monoMs >= 0',
+    world: SYSTEM,
+    caughtAs: ['kept-unproven'],
+  },
+  {
+    name: 'a system that finds no gateway is never left',
+    file: 'runtime/core/update.ts',
+    find: 'if (monoMs - sinceMonoMs < TRIAL_MS)',
+    replace: 'if (monoMs >= 0)',
+    world: SYSTEM,
+    caughtAs: ['trial-undecided'],
+  },
+  {
+    name: 'a system that failed is tried for ever',
+    file: 'runtime/core/update.ts',
+    find: 'return `it was tried: ${update.detail}`;',
+    replace: 'return null;',
+    world: SYSTEM,
+    caughtAs: [expected('what failed is not tried for ever')],
+  },
+  {
+    name: 'a system reaches all boards before the first has shown anything',
+    file: 'gateway/core/fleet.ts',
+    find: "return member !== undefined && (member.trial === 'passed' || isReached(standing, member, at));",
+    replace: 'return member !== undefined;',
+    world: SYSTEM,
+    caughtAs: ['wave-skipped'],
+  },
+  // Of the part that starts machines, as the real one is a script and a loader.
+  {
+    name: 'a system that was armed is not started so often only',
+    file: 'sim/hardware/slots.ts',
+    find: 'entries.set(idle, { left: TRIES, version });',
+    replace: 'entries.set(idle, { left: null, version });',
+    world: SYSTEM,
+    caughtAs: [expected('in the end all boards run what they ran')],
+  },
+  {
+    name: 'a slot is armed before all of it is there',
+    file: 'sim/hardware/slots.ts',
+    find: 'this.#do(({ releases }) => void releases.set(idle, hex(release)));\n    this.#sync();',
+    replace: 'this.#do(({ releases }) => void releases.set(idle, hex(release)));',
+    world: SYSTEM,
+    caughtAs: ['started-half'],
   },
   {
     name: 'who gives something else again and again is never left',

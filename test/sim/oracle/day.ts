@@ -139,8 +139,8 @@ export class DayBoard {
   }
 
   /** Finds a home. */
-  welcome(gateway = 'gateway a'): this {
-    this.hello(gateway);
+  welcome(gateway = 'gateway a', offer: Partial<Offer> = {}): this {
+    this.hello(gateway, offer);
     const now = { nonce: new Uint8Array(16), speaks: 1, wallMs: START_MS + this.#at, known: this.end, proof: null, operators: [] };
     return this.hear('now', seal(nowNoun, { v: 1, board: this.id, gateway: idOf<GatewayId>(gateway), ...now }, keyOf(gateway)));
   }

@@ -137,6 +137,15 @@ faults:
     ]);
   });
 
+  test('of a system: it befalls one board of each kind of image, as it is for all of them', () => {
+    const fleet = FLEET.replace('count: 3', 'count: 3, updates: { wave: 2 }').replace('pi-zero-2w,', 'generic-amd64, updates: {},');
+    const { incidents, boards } = read(`${fleet}timeline:\n  - { at: 1h, kind: good-system, on: all }\n`);
+    expect(incidents.map(({ on }) => on)).toEqual(['cabin-1', 'barn']);
+    expect(boards.map(({ updates }) => updates?.wave)).toEqual([2, 2, 2, null]);
+    expect(boards[0]?.updates).toEqual({ wave: 2, bakeMs: 600_000, tolerated: 0 });
+    expect(read(FLEET).boards[0]).toMatchObject({ updates: null, watchdog: true });
+  });
+
   test('of faults that hit some of those who are named', () => {
     const { incidents, mix } = read(`${FLEET.replace('count: 3', 'count: 2, lan: hill')}timeline:
   - { at: 1h, kind: sensor-fault, on: all, for: 1h }
@@ -321,6 +330,26 @@ const BAD: [what: string, next: string, text: string][] = [
     `${FLEET}expect:\n  - sometimes: { see: battery, of: ^cabin, at-most: 5% }`,
   ],
   // What would hit nothing.
+  [
+    '"cabin" keeps the system that it has',
+    'Name one of barn.',
+    `${FLEET.replace('pi-zero-2w,', 'pi-zero-2w, updates: { wave: 1 },')}timeline:\n  - { at: 1h, kind: good-system, on: [barn, ^cabin] }`,
+  ],
+  [
+    'no board for a bad-system',
+    'Give it "updates: { wave: 1 }".',
+    `${FLEET}timeline:\n  - { at: 1h, kind: bad-system, on: ^all, how: hang }`,
+  ],
+  [
+    'unknown way "no-bot"',
+    'Did you mean "no-boot"?',
+    `${FLEET.replace('pi-zero-2w,', 'pi-zero-2w, updates: { wave: 1 },')}timeline:\n  - { at: 1h, kind: bad-system, on: barn, how: ^no-bot }`,
+  ],
+  [
+    'the system of a pi-5 stays as it is',
+    'Choose one of pi-zero-2w, pi-3b, pi-4b, generic-arm64, generic-amd64.',
+    FLEET.replace('pi-zero-2w,', 'pi-5, updates: ^{ wave: 1 },'),
+  ],
   ['"cabin" has no sensor', 'Name one of barn.', `${FLEET}timeline:\n  - { at: 1h, kind: sensor-fault, on: [barn, ^cabin], for: 1h }`],
   [
     'no board for a sensor-fault',

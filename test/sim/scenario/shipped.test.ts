@@ -60,6 +60,7 @@ test('those that are promised are there', () => {
       'rolling-update-gone-bad',
       'solar-winter',
       'stop-never-twice',
+      'system-update-gone-bad',
       'thirty-days-offline',
       'update-comes-back',
       'village-shares',
