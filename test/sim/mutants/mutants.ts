@@ -318,8 +318,8 @@ export const MUTANTS: Mutant[] = [
   {
     name: 'a system that failed is tried for ever',
     file: 'runtime/core/update.ts',
-    find: 'return `it was tried: ${update.detail}`;',
-    replace: 'return null;',
+    find: 'if (wish.upkeep > update.upkeep) return null;',
+    replace: 'if (wish.upkeep > 0) return null;',
     world: SYSTEM,
     caughtAs: [expected('what failed is not tried for ever')],
   },
