@@ -185,6 +185,7 @@ export class VirtualBoard {
   #halt(): void {
     const { clock, carrier } = this.#around;
     this.on = false;
+    this.watchdog?.disarm();
     this.#endRuntime();
     this.kernel.cut();
     this.hands.powerDown(clock.nowMs, 'cut');
@@ -200,7 +201,6 @@ export class VirtualBoard {
     const was = this.on;
     if (was) this.#halt();
     this.hung = false;
-    this.watchdog?.disarm();
     this.warmth.power(false);
     const lost = this.card.cut(nowMs, chance.fork(`cut ${nowMs}`));
     if (lost > 0 && this.disk.forget(lost) > 0) witness.forgot(this);
@@ -224,7 +224,6 @@ export class VirtualBoard {
     clock.at(untilMs, () => {
       if (!this.hung || this.boots !== boot) return;
       this.hung = false;
-      this.watchdog?.disarm();
       over();
       this.#powerUp();
     });
