@@ -18,6 +18,7 @@ import { Power } from '../hardware/power.ts';
 import { HARDWARE, type Hardware } from '../hardware/profiles.ts';
 import { Sensor } from '../hardware/sensor.ts';
 import { ARMED_FOR_MS, Watchdog } from '../hardware/watchdog.ts';
+import type { SystemStart } from '../oracle/physics.ts';
 import type { BoardSpec } from '../scenario/scenario.ts';
 import { entropyOf } from '../world/chance.ts';
 import { machineClock } from '../world/clock.ts';
@@ -26,7 +27,7 @@ import { Disk, openStore, readOnly } from '../world/store.ts';
 import { agentOf } from './agent.ts';
 import { FileShelf, openVirtualFiles } from './files.ts';
 import { VirtualKernel } from './kernel.ts';
-import { type BoardSlots, slotsOf } from './slots.ts';
+import { BoardSlots } from './slots.ts';
 import type { BoardSurroundings } from './surroundings.ts';
 import { Warmth } from './warmth.ts';
 import { Writes } from './writes.ts';
@@ -71,7 +72,7 @@ export class VirtualBoard {
   #lastHome: string | null = null;
   #wasPaired = false;
   readonly writes: Writes;
-  readonly #around: BoardSurroundings;
+  readonly #around: BoardSurroundings<VirtualBoard>;
   #turn: Turn<Event> | null = null;
   #life = 0;
   /** Of the runtime's present life. */
@@ -84,7 +85,7 @@ export class VirtualBoard {
   readonly warmth: Warmth;
 
   /** With `of`, from a copy of that board's card. */
-  constructor(spec: BoardSpec, around: BoardSurroundings, of: VirtualBoard | null = null) {
+  constructor(spec: BoardSpec, around: BoardSurroundings<VirtualBoard>, of: VirtualBoard | null = null) {
     const { chance, clock, startsMs, people } = around;
     this.spec = spec;
     this.#around = around;
@@ -101,7 +102,14 @@ export class VirtualBoard {
     this.thermal = this.warmth.thermal;
     this.power = new Power(spec.power, startsMs, chance.fork('power'));
     this.writes = new Writes({ ...{ clock, chance, card: this.card, disk: this.disk }, ends: () => void this.#life++ });
-    this.slots = slotsOf(this, around, of, () => this.#startAnew());
+    const { systems, witness } = around;
+    const slots = { clock, crypto: people.keys.crypto, chance: chance.fork('slots'), systems, image: this.hardware.image };
+    const tells = {
+      startsAnew: () => this.#startAnew(),
+      started: (start: SystemStart) => witness.started(this, start),
+      told: (what: 'armed' | 'kept' | 'left') => witness.slot(this, what),
+    };
+    this.slots = spec.updates === null ? null : new BoardSlots({ ...slots, ...tells }, of?.slots ?? null);
     this.sensors = spec.sensors.map((sensor) => new Sensor(sensor, chance.fork(`sensor ${sensor.name}`)));
     this.kernel = new VirtualKernel({
       ...{ clock, hardware: this.hardware, behaviourOf: around.behaviourOf },

@@ -129,7 +129,7 @@ export class Fleet {
 
   addBoard(spec: BoardSpec, of: VirtualBoard | null = null): VirtualBoard {
     const { clock, people, carrier, scenario, roads } = this;
-    const around: BoardSurroundings = {
+    const around: BoardSurroundings<VirtualBoard> = {
       ...{ clock, people, carrier, pace: scenario.pace, startsMs: scenario.startsMs, witness: this.#witness, systems: this.systems },
       chance: this.chance.fork(of === null ? `board ${spec.name}` : `clone of ${spec.name} at ${clock.nowMs}`),
       behaviourOf: (rootPath) => this.#behaviourOn(board, rootPath),

@@ -6,18 +6,20 @@ import type { NeighbourPiece } from '../../runtime/protocol/nouns/neighbours.ts'
 import { SlotCard, type SlotCardOptions } from '../hardware/slots.ts';
 import type { SystemStart } from '../oracle/physics.ts';
 import type { Chance } from '../world/chance.ts';
-import type { VirtualBoard } from './board.ts';
-import type { BoardSurroundings } from './surroundings.ts';
+import type { VirtualClock } from '../world/clock.ts';
 import type { SystemIll, Systems } from './systems.ts';
 
 /** Of what was not synced, this much of a thousand had reached the card when the power went. */
 const SURVIVES_PERMILLE = 500;
 
-export interface BoardSlotsOptions extends Pick<SlotCardOptions, 'after' | 'restart'> {
+export interface BoardSlotsOptions {
+  clock: VirtualClock;
   crypto: Crypto;
   chance: Chance;
   systems: Systems;
   image: string;
+  /** The machine starts anew: its runtime has asked for it. */
+  startsAnew(): void;
   started(start: SystemStart): void;
   /** Its runtime has asked for it, and it is durable. */
   told(what: 'armed' | 'kept' | 'left'): void;
@@ -32,8 +34,9 @@ export class BoardSlots {
 
   /** With `of`, from a copy of that board's card. */
   constructor(options: BoardSlotsOptions, of: BoardSlots | null) {
-    const { crypto, systems, image, after, restart } = options;
-    const card: SlotCardOptions = { crypto, root: systems.first(image), after, restart };
+    const { clock, crypto, systems, image, startsAnew } = options;
+    const after = (ms: number, call: () => void): void => void clock.at(clock.nowMs + ms, call);
+    const card: SlotCardOptions = { crypto, root: systems.first(image), after, restart: startsAnew };
     this.#options = options;
     this.#card = of === null ? new SlotCard(card) : of.#card.copy(card);
   }
@@ -85,20 +88,3 @@ export class BoardSlots {
     return this.#card.piece(piece);
   }
 }
-
-/** With `of`, from a copy of that board's card. Null: the board's system stays as it is. */
-export const slotsOf = (
-  board: VirtualBoard,
-  { clock, chance, people, systems, witness }: BoardSurroundings,
-  of: VirtualBoard | null,
-  startAnew: () => void,
-): BoardSlots | null => {
-  if (board.spec.updates === null) return null;
-  const options: BoardSlotsOptions = {
-    ...{ crypto: people.keys.crypto, chance: chance.fork('slots'), systems, image: board.hardware.image, restart: startAnew },
-    after: (ms, call) => void clock.at(clock.nowMs + ms, call),
-    started: (start) => witness.started(board, start),
-    told: (what) => witness.slot(board, what),
-  };
-  return new BoardSlots(options, of?.slots ?? null);
-};

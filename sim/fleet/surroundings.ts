@@ -8,33 +8,32 @@ import type { Counted, EndReason, SystemStart } from '../oracle/physics.ts';
 import type { Behaviour, PaceSpec } from '../scenario/scenario.ts';
 import type { Chance } from '../world/chance.ts';
 import type { VirtualClock } from '../world/clock.ts';
-import type { VirtualBoard } from './board.ts';
 import type { People } from './people.ts';
 import type { Systems } from './systems.ts';
 import type { FoundData } from './virtual-data.ts';
 
-/** Who sees what happens to a board. */
-export interface BoardWitness {
+/** Who sees what happens to a board; what that is, is not known here. */
+export interface BoardWitness<Board> {
   /** Another gateway welcomed it than before, or none is its home now. */
-  home(board: VirtualBoard, gateway: string | null): void;
-  powered(board: VirtualBoard, on: boolean): void;
-  runtime(board: VirtualBoard, up: boolean): void;
-  hung(board: VirtualBoard, is: boolean): void;
-  began(board: VirtualBoard, spec: PartitionSpec, data: FoundData): void;
-  ended(board: VirtualBoard, partition: string, why: EndReason, used: Counted): void;
-  kept(board: VirtualBoard, commit: Commit): void;
-  forgot(board: VirtualBoard): void;
+  home(board: Board, gateway: string | null): void;
+  powered(board: Board, on: boolean): void;
+  runtime(board: Board, up: boolean): void;
+  hung(board: Board, is: boolean): void;
+  began(board: Board, spec: PartitionSpec, data: FoundData): void;
+  ended(board: Board, partition: string, why: EndReason, used: Counted): void;
+  kept(board: Board, commit: Commit): void;
+  forgot(board: Board): void;
   /** Its card takes no writes from here on. */
-  wornOut(board: VirtualBoard): void;
-  noted(board: VirtualBoard, line: string): void;
+  wornOut(board: Board): void;
+  noted(board: Board, line: string): void;
   /** The machine starts from this slot. */
-  started(board: VirtualBoard, start: SystemStart): void;
-  slot(board: VirtualBoard, what: 'armed' | 'kept' | 'left'): void;
+  started(board: Board, start: SystemStart): void;
+  slot(board: Board, what: 'armed' | 'kept' | 'left'): void;
   /** A piece was written to its card. */
-  placed(board: VirtualBoard, piece: string): void;
+  placed(board: Board, piece: string): void;
 }
 
-export interface BoardSurroundings {
+export interface BoardSurroundings<Board> {
   clock: VirtualClock;
   chance: Chance;
   people: People;
@@ -42,7 +41,7 @@ export interface BoardSurroundings {
   carrier: Carrier;
   pace: PaceSpec;
   startsMs: number;
-  witness: BoardWitness;
+  witness: BoardWitness<Board>;
   /** By the release whose root it is. */
   behaviourOf(rootPath: string): Behaviour | null;
   /** Sensors that the program in this root reads. */
@@ -56,5 +55,5 @@ export interface BoardSurroundings {
   /** Nothing passes on its network until what is returned is called. */
   hush(at: string): () => void;
   /** Its door to others on its network, for one life of its runtime; null: it is alone. */
-  neighbours(board: VirtualBoard, life: Pick<LanHost, 'alive' | 'later'>): Neighbours | null;
+  neighbours(board: Board, life: Pick<LanHost, 'alive' | 'later'>): Neighbours | null;
 }

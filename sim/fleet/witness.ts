@@ -54,7 +54,7 @@ const RECORD_ROWS = 'outbox/';
 /** A line that gives the code of an error. */
 const REASON = new RegExp(`(^|[ :])(${Object.keys(ERRORS).join('|')}): `);
 
-export class Witness implements BoardWitness {
+export class Witness implements BoardWitness<VirtualBoard> {
   readonly seen: Seen = {
     ...{ refusals: 0, forks: new Set(), restarts: new Map(), leases: new Map(), running: new Map(), spoilt: new Map() },
     ...{ fetched: new Map(), lent: new Map() },
