@@ -191,13 +191,11 @@ export const onBoard = {
   }),
   'sensor-fault': (scene, board) => {
     const how = word(scene, 'how');
-    for (const sensor of board.sensors) {
-      if (!isSensorFault(how)) continue;
-      sensor.fail(scene.fleet.clock.nowMs, how);
-      if (board.on) scene.hit();
-    }
+    if (!isSensorFault(how)) return NOTHING;
+    // It has hit something once a program reads what is wrong.
+    const ends = board.sensors.map((sensor) => sensor.fail(scene.fleet.clock.nowMs, how, scene.hit));
     return () => {
-      for (const sensor of board.sensors) sensor.heal();
+      for (const end of ends) end();
     };
   },
   'good-system': (scene, board) => bring(scene, board, null),

@@ -10,7 +10,6 @@ import type { Signer } from '../../runtime/protocol/crypto.ts';
 import { type BoardId, fingerprint } from '../../runtime/protocol/ids.ts';
 import { Draft } from '../../runtime/turn/draft.ts';
 import { startTurn, type Turn } from '../../runtime/turn/turn.ts';
-import { isSeen } from '../hardware/bus.ts';
 import { Card } from '../hardware/card.ts';
 import { BoardClock } from '../hardware/clock.ts';
 import type { Thermal } from '../hardware/cpu/thermal.ts';
@@ -27,6 +26,7 @@ import { Disk, openStore, readOnly } from '../world/store.ts';
 import { agentOf } from './agent.ts';
 import { FileShelf, openVirtualFiles } from './files.ts';
 import { VirtualKernel } from './kernel.ts';
+import { Senses } from './senses.ts';
 import { BoardSlots } from './slots.ts';
 import type { BoardSurroundings } from './surroundings.ts';
 import { Warmth } from './warmth.ts';
@@ -111,24 +111,20 @@ export class VirtualBoard {
     };
     this.slots = spec.updates === null ? null : new BoardSlots({ ...slots, ...tells }, of?.slots ?? null);
     this.sensors = spec.sensors.map((sensor) => new Sensor(sensor, chance.fork(`sensor ${sensor.name}`)));
+    const senses = new Senses(spec.name, this.sensors, () => clock.nowMs);
     this.kernel = new VirtualKernel({
       ...{ clock, hardware: this.hardware, behaviourOf: around.behaviourOf },
       monoMs: () => this.hands.monoMs(clock.nowMs),
       untilMs: (monoMs) => this.hands.lastsMs(Math.max(0, monoMs - this.hands.monoMs(clock.nowMs))),
       online: () => this.online,
-      sensorsTell: ({ rootPath, devices }) => around.readsOf(rootPath).every((name) => this.#tells(name, devices)),
+      fair: (inside, ranMs) => senses.fair(around.readsOf(inside.rootPath), inside, ranMs),
+      number: (inside, probe) => senses.number(around.readsOf(inside.rootPath), inside, probe),
       speedPermille: () => (this.hardware.speedPermille * this.thermal.speedPermille(clock.nowMs)) / 1000,
       loaded: (permille) => this.warmth.load(permille),
       wrote: (bytes, overMs) => void this.card.stream(bytes, overMs),
       began: (started, data) => around.witness.began(this, started, data),
       ended: (partition, why, used) => around.witness.ended(this, partition, why, used),
     });
-  }
-
-  /** A program cannot know that a value is wrong, only that there is none; and what it was not granted it does not see. */
-  #tells(name: string, devices: string[]): boolean {
-    const sensor = this.sensors.find(({ spec }) => spec.name === name);
-    return sensor !== undefined && isSeen(sensor.spec.bus, devices) && sensor.read(this.#around.clock.nowMs) !== null;
   }
 
   get linkedTo(): string | null {

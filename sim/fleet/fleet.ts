@@ -13,7 +13,7 @@ import type { Carrier, Heard } from '../net/doors.ts';
 import { Lans } from '../net/lan.ts';
 import type { FrameHeard } from '../net/message-peers.ts';
 import { openRoads, type Roads } from '../net/paths.ts';
-import type { Behaviour, BoardSpec, Scenario, WorkloadSpec } from '../scenario/scenario.ts';
+import type { Behaviour, BoardSpec, ReadSpec, Scenario, WorkloadSpec } from '../scenario/scenario.ts';
 import type { Chance } from '../world/chance.ts';
 import type { VirtualClock } from '../world/clock.ts';
 import type { Keys } from '../world/crypto.ts';
@@ -119,9 +119,11 @@ export class Fleet {
   }
 
   /** Under which programs see these sensors, wherever there is one of that name. */
-  #grantsOf(reads: string[]): string[] {
+  #grantsOf(reads: ReadSpec[]): string[] {
     if (reads.length === 0) return [];
-    const buses = this.scenario.boards.flatMap(({ sensors }) => sensors.filter(({ name }) => reads.includes(name)).map(({ bus }) => bus));
+    const buses = this.scenario.boards.flatMap(({ sensors }) =>
+      sensors.filter(({ name }) => reads.some(({ sensor }) => sensor === name)).map(({ bus }) => bus),
+    );
     return [...new Set(buses.flatMap((bus) => grantOf(bus) ?? []))];
   }
 

@@ -2,6 +2,7 @@
  * The partitions door of a virtual board: programs that use what their workload says, counted as a kernel counts. Its
  * figures are the truth that the judge is told. Nothing is stepped: use is summed up whenever it changes or is asked.
  */
+import type { Probed } from '../../runtime/adapters/partitions/probed.ts';
 import type {
   Counters,
   Enforcement,
@@ -11,6 +12,7 @@ import type {
   PartitionSpec,
   PartitionStep,
   Partitions,
+  Probe,
 } from '../../runtime/ports/partitions.ts';
 import { type ErrorCode, LichenError } from '../../runtime/protocol/errors.ts';
 import { kindsOf } from '../hardware/bus.ts';
@@ -20,6 +22,7 @@ import type { Counted, EndReason } from '../oracle/physics.ts';
 import type { Behaviour } from '../scenario/scenario.ts';
 import type { VirtualClock } from '../world/clock.ts';
 import { type Cell, countedOf, cpuOf, memoryBytesOf, residentsOf, whole } from './cell.ts';
+import type { NumberProbe } from './senses.ts';
 import { StepTurns } from './step-turns.ts';
 import { type FoundData, VirtualData } from './virtual-data.ts';
 import { saidBy } from './virtual-log.ts';
@@ -40,8 +43,10 @@ export interface KernelSurroundings {
   untilMs(monoMs: number): number;
   /** Programs reach the network. */
   online(): boolean;
-  /** Whether everything that a program reads can be read. */
-  sensorsTell(spec: PartitionSpec): boolean;
+  /** Whether everything that a program reads is there and what it takes for fair; it has been reading for so long. */
+  fair(spec: PartitionSpec, ranMs: number): boolean;
+  /** What a promise about a number finds; null: nobody knows what that program says. */
+  number(spec: PartitionSpec, probe: NumberProbe): Probed | null;
   /** The speed of the processor, of a Pi 4's at full speed. */
   speedPermille(): number;
   /** What all programs want of all cores, permille. */
@@ -170,10 +175,8 @@ export class VirtualKernel implements Partitions {
           counters: new Map(step.partitions.filter((id) => this.#cells.has(id)).map((id) => [id, this.#counters(id)])),
           atMonoMs: this.#around.monoMs(),
         };
-      case 'probe': {
-        const ok = this.#isGreen(step.partition);
-        return { kind: 'probed', partition: step.partition, ok, detail: ok ? '' : 'no answer' };
-      }
+      case 'probe':
+        return { kind: 'probed', partition: step.partition, ...this.#probe(step.partition, step.probe) };
       case 'log':
         return { kind: 'logged', partition: step.partition, tag: step.tag, ...this.#said(step) };
     }
@@ -358,10 +361,17 @@ export class VirtualKernel implements Partitions {
     };
   }
 
-  #isGreen(partition: string): boolean {
+  #probe(partition: string, probe: Probe): Probed {
     const cell = this.#cells.get(partition);
-    if (cell?.running !== true || cell.behaviour.fails?.how === 'never-green') return false;
-    const greenMs = (cell.behaviour.greenAfterMs * 1000) / Math.max(1, this.#around.speedPermille());
-    return this.#around.clock.nowMs - cell.beganMs >= greenMs && this.#around.sensorsTell(cell.spec);
+    if (cell === undefined || !this.#isGreen(cell)) return { ok: false, detail: 'no answer' };
+    const found = probe.kind === 'value' || probe.kind === 'reading' ? this.#around.number(cell.spec, probe) : null;
+    return found ?? { ok: true, detail: '' };
+  }
+
+  #isGreen({ spec, behaviour, running, beganMs }: Cell): boolean {
+    if (!running || behaviour.fails?.how === 'never-green') return false;
+    const greenMs = (behaviour.greenAfterMs * 1000) / Math.max(1, this.#around.speedPermille());
+    const ranMs = this.#around.clock.nowMs - beganMs;
+    return ranMs >= greenMs && this.#around.fair(spec, ranMs);
   }
 }

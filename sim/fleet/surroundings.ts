@@ -5,7 +5,7 @@ import type { Commit } from '../../runtime/turn/store.ts';
 import type { Carrier } from '../net/doors.ts';
 import type { LanHost } from '../net/lan.ts';
 import type { Counted, EndReason, SystemStart } from '../oracle/physics.ts';
-import type { Behaviour, PaceSpec } from '../scenario/scenario.ts';
+import type { Behaviour, PaceSpec, ReadSpec } from '../scenario/scenario.ts';
 import type { Chance } from '../world/chance.ts';
 import type { VirtualClock } from '../world/clock.ts';
 import type { People } from './people.ts';
@@ -44,8 +44,8 @@ export interface BoardSurroundings<Board> {
   witness: BoardWitness<Board>;
   /** By the release whose root it is. */
   behaviourOf(rootPath: string): Behaviour | null;
-  /** Sensors that the program in this root reads. */
-  readsOf(rootPath: string): string[];
+  /** Of sensors, by the program in this root. */
+  readsOf(rootPath: string): ReadSpec[];
   /** Another gateway is its home, or none. */
   linked(at: string): void;
   /** Its card has forgotten that it was paired. */

@@ -39,6 +39,9 @@ export const isSeen = (bus: SensorSpec['bus'], granted: string[]): boolean => {
   return grant === null || granted.includes(grant);
 };
 
+/** What a program gets of what it tells: of a line, whether it is high. */
+export const asRead = (bus: SensorSpec['bus'], value: number): number => (bus === 'gpio' ? Number(value >= 0.5) : value);
+
 /** The kinds of devices that a board can give. */
 export const kindsOf = ({ buses }: Pick<Hardware, 'buses'>): string[] => buses.flatMap((bus) => grantOf(bus) ?? []);
 
@@ -116,7 +119,7 @@ export class Bus {
     const line = GPIO_LINES[index % GPIO_LINES.length];
     this.#files.set(`/sys/class/gpio/gpio${line}/value`, (atMs) => {
       const value = sensor.read(atMs);
-      return value === null ? null : value >= 0.5 ? '1\n' : '0\n';
+      return value === null ? null : `${asRead('gpio', value)}\n`;
     });
   }
 

@@ -25,7 +25,7 @@ export const EXPLAIN: Explanation[] = [
       'TLS, certificates on the wire and MQTT bytes in tier A; tier B has the MQTT bytes, only tier C has TLS',
       'native crashes: a process ends only where a fault or a limit ends it',
       'scheduling inside the CPU, caches, contention for memory or the card between instances',
-      'what programs compute: an instance is the use, the start and the failures that the scenario gives it',
+      'what programs compute: an instance is the use, the start, the failures and the fair readings that the scenario gives it',
     ],
   },
   {
@@ -176,7 +176,9 @@ export const EXPLAIN: Explanation[] = [
     part: 'sensor',
     models: [
       'constant, sine, bounded walk (a step a minute) or a recorded trace, going round; uniform noise',
-      'stuck, noisy (half its span), drifting (5 % of its span an hour), absent',
+      'stuck, noisy (half its span), drifting (5 % of its span an hour), absent; of two at a time the newer one, and the older again after it',
+      'what a program takes for a fair reading: bounds, and how long exactly the same while it ran; without a fair one none of its promises hold',
+      'promises about a number: what the first sensor that is read tells, or below /sys the file of that name',
     ],
     parameters: [
       'boards.sensors.constant',
@@ -184,6 +186,9 @@ export const EXPLAIN: Explanation[] = [
       'boards.sensors.walk',
       'boards.sensors.trace',
       'boards.sensors.noise',
+      'workloads.reads.least',
+      'workloads.reads.most',
+      'workloads.reads.same',
       'fault sensor-fault.how',
     ],
     doesNot: [
@@ -201,7 +206,7 @@ export const EXPLAIN: Explanation[] = [
     ],
     parameters: ['boards.sensors.name', 'boards.sensors.bus', 'profile buses'],
     doesNot: [
-      'what a program reads of them: in a run it sees whether one is there, and nothing of what it says',
+      'rounding, where a program says what is fair: it gets the value as it is; promises about files below /sys see what stands there',
       '/dev/gpiochipN and /dev/i2c-N as device files, bus errors, timing, triggers and buffers of iio',
       'outputs: nothing can be switched',
     ],

@@ -2,11 +2,17 @@
  * What a sensor measures at a moment. Sine, trace and noise are functions of the moment alone; a walk takes a step each
  * minute whether anybody looks or not. So a reading is the same however often the sensor was read before.
  */
-import type { SensorSpec } from '../scenario/scenario.ts';
+import type { ReadSpec, SensorSpec } from '../scenario/scenario.ts';
 import type { Chance } from '../world/chance.ts';
 
 export const SENSOR_FAULTS = ['stuck', 'noisy', 'drifting', 'absent'] as const;
 export type SensorFault = (typeof SENSOR_FAULTS)[number];
+
+const hasBounds = ({ least, most, promised }: ReadSpec): boolean => least !== null || most !== null || promised;
+
+/** Whether such a fault can make a difference to who reads it so: a wrong value does to whoever looks at the value. */
+export const heeds = (read: ReadSpec, how: SensorFault): boolean =>
+  how === 'absent' || hasBounds(read) || (how === 'stuck' && read.sameMs !== null);
 
 export const WALK_EVERY_MS = 60_000;
 /** Noise is new so often; two readings within are the same, as of a chip that converts once a second. */
@@ -46,6 +52,14 @@ const spanOf = ({ source }: SensorSpec): number => {
   return extent(source.points) || 1;
 };
 
+interface Failing {
+  how: SensorFault;
+  sinceMs: number;
+  heldAt: number;
+  /** Somebody read it who heeds that. Once is as good as often. */
+  felt(): void;
+}
+
 export class Sensor {
   readonly spec: SensorSpec;
   readonly #span: number;
@@ -53,7 +67,8 @@ export class Sensor {
   readonly #walkSeed: number;
   #walked: { steps: number; value: number };
   #cursor = 0;
-  #fault: { how: SensorFault; sinceMs: number; heldAt: number } | null = null;
+  /** In the order in which they began; the newest is what it does. */
+  #failing: Failing[] = [];
 
   constructor(spec: SensorSpec, chance: Pick<Chance, 'below'>) {
     this.spec = spec;
@@ -65,21 +80,50 @@ export class Sensor {
 
   /** Null: it does not answer. Moments must not go back further than a walk's last step. */
   read(atMs: number): number | null {
-    const fault = this.#fault;
-    if (fault === null) return this.#well(atMs);
+    const fault = this.#failing.at(-1);
+    if (fault === undefined) return this.#well(atMs);
     if (fault.how === 'absent') return null;
     if (fault.how === 'stuck') return fault.heldAt;
     if (fault.how === 'drifting') return this.#well(atMs) + (this.#span * DRIFTS_PER_HOUR * (atMs - fault.sinceMs)) / HOUR_MS;
     return this.#well(atMs) + this.#span * NOISY_SHARE * swingOf(~this.#noiseSeed, Math.floor(atMs / NOISE_EVERY_MS));
   }
 
-  /** Takes the place of an earlier fault. */
-  fail(atMs: number, how: SensorFault): void {
-    this.#fault = { how, sinceMs: atMs, heldAt: this.#well(atMs) };
+  /** Takes the place of an earlier fault until what it returns is called. */
+  fail(atMs: number, how: SensorFault, felt: () => void = () => {}): () => void {
+    const failing: Failing = { how, sinceMs: atMs, heldAt: this.#well(atMs), felt };
+    this.#failing.push(failing);
+    return () => {
+      this.#failing = this.#failing.filter((one) => one !== failing);
+    };
   }
 
-  heal(): void {
-    this.#fault = null;
+  /** A program reads it so: what is wrong with it then is not in vain. */
+  readBy(read: ReadSpec): void {
+    const fault = this.#failing.at(-1);
+    if (fault !== undefined && heeds(read, fault.how)) fault.felt();
+  }
+
+  /** For how long it has told exactly what it tells; it looks back no further than `mostMs`. */
+  sameMs(atMs: number, mostMs: number): number {
+    const fault = this.#failing.at(-1);
+    const ms =
+      fault === undefined
+        ? this.#wellSameMs(atMs, mostMs)
+        : fault.how === 'stuck'
+          ? atMs - fault.sinceMs + this.#wellSameMs(fault.sinceMs, mostMs)
+          : fault.how === 'noisy'
+            ? atMs % NOISE_EVERY_MS
+            : 0;
+    return Math.min(ms, mostMs);
+  }
+
+  #wellSameMs(atMs: number, mostMs: number): number {
+    const { source, noise } = this.spec;
+    if (noise !== 0) return atMs % NOISE_EVERY_MS;
+    if (source.kind === 'constant') return mostMs;
+    if (source.kind === 'sine') return source.swing === 0 ? mostMs : 0;
+    if (source.kind === 'walk') return source.step === 0 ? mostMs : atMs % WALK_EVERY_MS;
+    return this.#replayedSameMs(source.points, atMs, mostMs);
   }
 
   #well(atMs: number): number {
@@ -101,11 +145,10 @@ export class Sensor {
     return this.#walked.value;
   }
 
-  /** The newest point that is not after the moment. After the last it begins anew, one mean gap later. */
+  /** The newest point that is not after the moment. */
   #replayed(points: { atMs: number; value: number }[], atMs: number): number {
-    const last = points.at(-1);
-    if (last === undefined || points.length === 1) return last?.value ?? 0;
-    const roundMs = last.atMs + Math.ceil(last.atMs / (points.length - 1));
+    if (points.length < 2) return points[0]?.value ?? 0;
+    const roundMs = roundOf(points);
     const intoMs = atMs % roundMs;
     const isAt = (index: number): boolean => {
       const point = points[index];
@@ -114,7 +157,29 @@ export class Sensor {
     if (!isAt(this.#cursor)) this.#cursor = isAt(this.#cursor + 1) ? this.#cursor + 1 : newestBefore(points, intoMs);
     return points[this.#cursor]?.value ?? 0;
   }
+
+  /** Point by point backwards, the last one before the first. */
+  #replayedSameMs(points: { atMs: number; value: number }[], atMs: number, mostMs: number): number {
+    if (points.length < 2) return mostMs;
+    const value = this.#replayed(points, atMs);
+    const roundMs = roundOf(points);
+    const at = this.#cursor;
+    const heldMs = (atMs % roundMs) - (points[at]?.atMs ?? 0);
+    for (let back = 1; back < points.length; back++) {
+      const before = points[(at - back + points.length) % points.length];
+      const after = points[(at - back + 1 + points.length) % points.length];
+      const ms = heldMs + (((points[at]?.atMs ?? 0) - (after?.atMs ?? 0) + roundMs) % roundMs);
+      if (before?.value !== value || ms >= mostMs) return ms;
+    }
+    return mostMs;
+  }
 }
+
+/** After its last point a trace begins anew one mean gap later. */
+const roundOf = (points: { atMs: number }[]): number => {
+  const lastMs = points.at(-1)?.atMs ?? 0;
+  return lastMs + Math.ceil(lastMs / (points.length - 1));
+};
 
 /** A walk turns at its bounds; sticking to them, it would be there half of the time. */
 const reflected = (value: number, least: number, most: number): number => {

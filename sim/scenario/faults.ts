@@ -106,7 +106,7 @@ export const FAULTS = {
     on: 'board',
     lasts: 'span',
     takes: { how: { words: ['stuck', 'noisy', 'drifting', 'absent'], usual: 'absent' } },
-    says: 'its sensors tell wrong values or none',
+    says: 'its sensors tell wrong values or none, which matters to workloads that read them and could tell',
   },
   'good-system': {
     on: 'board',

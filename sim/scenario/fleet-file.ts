@@ -239,6 +239,23 @@ const failsShape = object({
   after: usually(quantity('ms'), '0s', 'from its start'),
 });
 
+const readMap = object({
+  sensor: must(placed(reference), 'its name'),
+  least: may(
+    orNull(decimal()),
+    null,
+    'what its program takes for a fair reading is no less, in the unit of the sensor; anything unless given',
+  ),
+  most: may(orNull(decimal()), null, 'and no more'),
+  same: may(
+    orNull(placed(quantity('ms', { least: 1000, most: YEAR_MS }))),
+    null,
+    'and has been exactly the same for less than this; for however long unless given',
+  ),
+});
+export const readShape = shortOrMap(placed(reference), readMap);
+export type ReadRow = (typeof readShape)['blank'];
+
 const workloadMap = object({
   recipe: must(placed(reference), 'a folder of recipes/'),
   name: may(orNull(placed(name)), null, 'what the rest of the file calls it; the recipe unless given'),
@@ -247,9 +264,9 @@ const workloadMap = object({
   'green-after': usually(quantity('ms', { most: DAY_MS }), '3s', 'from its start until its promises hold'),
   fails: may(orNull(failsShape), null, 'its first release is no good'),
   reads: may(
-    oneOrMany(placed(reference), 'sensors', SCENARIO.sensorsPerBoard),
+    oneOrMany(readShape, 'sensors', SCENARIO.sensorsPerBoard),
     [],
-    'sensors without which its promises do not hold; it is granted their buses',
+    'sensors without which its promises do not hold, nor with what is no fair reading of them; it is granted their buses',
   ),
   content: usually(quantity('bytes', { least: 1, most: LIMITS.releaseBytes }), '256KiB', 'size of its release'),
   asks: usuallyAt(quantity('ms'), '0s', 'when the tenant asks for it'),

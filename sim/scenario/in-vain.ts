@@ -1,13 +1,18 @@
 /** Faults that could hit nothing in this fleet: whoever wrote them down means something else. */
+import { heeds, SENSOR_FAULTS } from '../hardware/sensor.ts';
 import { type Cast, whoIs } from './cast.ts';
 import { type FaultKind, faultRow } from './faults.ts';
-import type { BoardSpec } from './scenario.ts';
+import type { BoardSpec, ReadSpec } from './scenario.ts';
 import type { Placed } from './shape.ts';
 import { formatQuantity } from './units.ts';
 
+type Around = Pick<Cast, 'boards' | 'workloads'>;
+/** The further words of a row. */
+type Extra = Record<string, number | string | null>;
+
 interface Need {
   /** Whether it can befall it. */
-  is(board: BoardSpec, all: BoardSpec[]): boolean;
+  is(board: BoardSpec, all: Around, extra: Extra): boolean;
   lacks: string;
   /** Where nobody could be named instead. */
   next: string;
@@ -17,9 +22,26 @@ const isBeside = (board: BoardSpec, other: BoardSpec): boolean =>
   other.lan !== null && other.lan === board.lan && other.name !== board.name;
 
 const sharing: Need = {
-  is: (board, all) => board.neighbours && all.some((other) => other.neighbours && isBeside(board, other)),
+  is: (board, { boards }) => board.neighbours && boards.some((other) => other.neighbours && isBeside(board, other)),
   lacks: 'shares nothing with another board of a lan',
   next: 'Give it and another board the same "lan:".',
+};
+
+const readsAny = ({ sensors }: BoardSpec, { workloads }: Around, is: (read: ReadSpec) => boolean): boolean =>
+  workloads.some(({ reads }) => reads.some((read) => is(read) && sensors.some(({ name }) => name === read.sensor)));
+
+const hasSensor: Need = { is: ({ sensors }) => sensors.length > 0, lacks: 'has no sensor', next: 'Give it "sensors:".' };
+const isRead: Need = {
+  is: (board, all) => readsAny(board, all, () => true),
+  lacks: 'has no sensor that any workload reads',
+  next: 'Let one read it ("reads:").',
+};
+/** Who only wants it to be there does not know a wrong value from a right one. */
+const isHeeded: Need = {
+  is: (board, all, { how }) =>
+    readsAny(board, all, (read) => how === null || SENSOR_FAULTS.some((known) => known === how && heeds(read, known))),
+  lacks: 'has no sensor of which any workload would notice that',
+  next: 'Say what is a fair reading: "reads: { sensor: …, least: …, most: …, same: 20min }".',
 };
 
 const updated: Need = {
@@ -28,14 +50,17 @@ const updated: Need = {
   next: 'Give it "updates: { wave: 1 }".',
 };
 
-const NEEDS: Partial<Record<FaultKind, Need>> = {
-  'sensor-fault': { is: ({ sensors }) => sensors.length > 0, lacks: 'has no sensor', next: 'Give it "sensors:".' },
-  'lan-cut': { ...sharing, is: (board, all) => all.some((other) => isBeside(board, other)), lacks: 'is with no other board in a lan' },
-  'false-neighbour': sharing,
-  'mute-neighbour': sharing,
-  'good-system': updated,
-  'bad-system': updated,
-  'interrupted-system': updated,
+/** The first that it lacks is told. */
+const NEEDS: Partial<Record<FaultKind, Need[]>> = {
+  'sensor-fault': [hasSensor, isRead, isHeeded],
+  'lan-cut': [
+    { ...sharing, is: (board, { boards }) => boards.some((other) => isBeside(board, other)), lacks: 'is with no other board in a lan' },
+  ],
+  'false-neighbour': [sharing],
+  'mute-neighbour': [sharing],
+  'good-system': [updated],
+  'bad-system': [updated],
+  'interrupted-system': [updated],
 };
 
 /** Gateways that there have to be. */
@@ -47,7 +72,7 @@ const GATEWAYS: Partial<Record<FaultKind, { least: number; why: string }>> = {
 const SHOWN_MOST = 8;
 
 /** One of those that a row names, where it can befall nobody of them. */
-export const refuseVain = (cast: Cast, kind: FaultKind, on: Placed<string>): void => {
+export const refuseVain = (cast: Cast, kind: FaultKind, on: Placed<string>, extra: Extra): void => {
   const { desk, boards, groups, gateways } = cast;
   const short = GATEWAYS[kind];
   if (short !== undefined && gateways.length > 0 && gateways.length < short.least)
@@ -55,16 +80,19 @@ export const refuseVain = (cast: Cast, kind: FaultKind, on: Placed<string>): voi
       ...{ what: `${kind} with ${gateways.length === 1 ? 'one gateway' : `${gateways.length} gateways`}`, why: short.why },
       next: `Write at least ${short.least} gateways.`,
     });
-  const need = NEEDS[kind];
-  if (need === undefined) return;
+  const needs = NEEDS[kind];
+  if (needs === undefined) return;
   const names = new Set(whoIs(cast, faultRow(kind).on, on));
-  const can = (some: BoardSpec[]): boolean => some.some((board) => need.is(board, boards));
-  if (names.size === 0 || can(boards.filter(({ name }) => names.has(name)))) return;
-  const others = [...groups].flatMap(([name, group]) => (can(group) && (group.length > 1 || group[0]?.group === name) ? [name] : []));
+  const named = boards.filter(({ name }) => names.has(name));
+  const can = (need: Need, some: BoardSpec[]): boolean => some.some((board) => need.is(board, cast, extra));
+  const lacking = names.size === 0 ? undefined : needs.find((need) => !can(need, named));
+  if (lacking === undefined) return;
+  const canAll = (some: BoardSpec[]): boolean => some.some((board) => needs.every((need) => need.is(board, cast, extra)));
+  const others = [...groups].flatMap(([name, group]) => (canAll(group) && (group.length > 1 || group[0]?.group === name) ? [name] : []));
   desk.report(on.at, {
-    what: on.value === 'all' ? `no board for a ${kind}` : `"${on.value}" ${need.lacks}`,
+    what: on.value === 'all' ? `no board for a ${kind}` : `"${on.value}" ${lacking.lacks}`,
     why: `a ${kind} would change nothing`,
-    next: others.length === 0 ? need.next : `Name one of ${others.slice(0, SHOWN_MOST).join(', ')}.`,
+    next: others.length === 0 ? lacking.next : `Name one of ${others.slice(0, SHOWN_MOST).join(', ')}.`,
   });
 };
 

@@ -39,10 +39,11 @@ const firstOfKinds = (cast: Cast, names: string[]): string[] => {
   return [...kinds.values()];
 };
 
-const everybody = (cast: Cast, kind: Placed<IncidentRow['row']['kind']['value']>, on: Placed<string>[]): string[] => {
+const everybody = (cast: Cast, { row, extra }: IncidentRow | MixRow): string[] => {
+  const { kind, on } = row;
   if (kind.value === null) return [];
   const { on: whom } = faultRow(kind.value);
-  for (const one of on) refuseVain(cast, kind.value, one);
+  for (const one of on) refuseVain(cast, kind.value, one, extra);
   const names = [...new Set(on.flatMap((one) => whoIs(cast, whom, one)))];
   return faultRow(kind.value).isOfKind ? firstOfKinds(cast, names) : names;
 };
@@ -50,10 +51,11 @@ const everybody = (cast: Cast, kind: Placed<IncidentRow['row']['kind']['value']>
 /** One incident for each of those whom a row names, in the order of the file. */
 export const incidentsOf = (cast: Cast, rows: IncidentRow[], lastsMs: number): Incident[] => {
   const out: Incident[] = [];
-  for (const { row, extra } of rows) {
+  for (const incident of rows) {
+    const { row, extra } = incident;
     inTime(cast, row.at, lastsMs);
     const { value: kind } = row.kind;
-    const names = everybody(cast, row.kind, row.on);
+    const names = everybody(cast, incident);
     if (kind === 'old-disk') refuseEarly(cast, row.at);
     if (kind === null || tooMany(cast, row.kind.at, out.length + names.length)) continue;
     for (const on of names) out.push({ atMs: row.at.value, kind, on, forMs: row.for?.value ?? null, with: withoutNulls(extra) });
@@ -72,7 +74,8 @@ const tooMany = (cast: Cast, at: number, incidents: number): boolean => {
 export const mixOf = (cast: Cast, rows: MixRow[], lastsMs: number, before: number): MixSpec[] => {
   const out: MixSpec[] = [];
   let likely = before;
-  for (const { row, extra } of rows) {
+  for (const mixed of rows) {
+    const { row, extra } = mixed;
     const { value: kind } = row.kind;
     const fromMs = row.from?.value ?? 0;
     const untilMs = row.until?.value ?? lastsMs;
@@ -80,7 +83,7 @@ export const mixOf = (cast: Cast, rows: MixRow[], lastsMs: number, before: numbe
     if (row.until !== null && fromMs >= untilMs) {
       cast.desk.report(row.until.at, { what: 'it ends before it begins', next: `Write more than ${ms(fromMs)}.` });
     }
-    const on = everybody(cast, row.kind, row.on);
+    const on = everybody(cast, mixed);
     if (kind === 'old-disk') refuseEarly(cast, row.until ?? { ...row.kind, value: lastsMs });
     if (kind === null) continue;
     likely += (on.length * (Math.min(untilMs, lastsMs) - fromMs)) / row.every.value;

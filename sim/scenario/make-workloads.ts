@@ -3,6 +3,7 @@ import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { refuseTwins } from './cast.ts';
 import type { ScenarioFile } from './file.ts';
 import { plainWorkload, type WorkloadRow } from './fleet-file.ts';
+import { type Measured, measuredBy, readsOf } from './make-reads.ts';
 import { type Desk, unknownWord } from './problem.ts';
 import { recipeFacts } from './recipe.ts';
 import type { BoardSpec, GatewaySpec, WorkloadSpec } from './scenario.ts';
@@ -33,7 +34,7 @@ export const workloadRows = (rows: ScenarioFile['workloads']): { name: Placed<st
 const limitsOf = (
   { desk, recipes }: Surroundings,
   { value: recipe, at, sound }: Placed<string>,
-): { text: string; memoryMib: number; cpuMillis: number; mostShares: number } => {
+): { text: string; memoryMib: number; cpuMillis: number; mostShares: number; measured: Measured } => {
   const text = recipes.recipe(recipe);
   if (text === null && sound) desk.report(at, unknownWord('recipe', recipe, recipes.recipes()));
   const facts = text === null ? null : recipeFacts(text);
@@ -42,12 +43,11 @@ const limitsOf = (
   }
   const isRead = facts !== null && 'limits' in facts;
   const limits = isRead ? facts.limits : { memoryMib: 0, cpuMillis: 0 };
-  return { text: text ?? '', ...limits, mostShares: isRead ? (facts.shares?.most ?? 0) : LIMITS.shares };
+  const measured = isRead ? measuredBy(facts.promises) : 'nothing';
+  return { text: text ?? '', ...limits, mostShares: isRead ? (facts.shares?.most ?? 0) : LIMITS.shares, measured };
 };
 
-const checkPlaces = ({ desk, gateways, boards, lastsMs }: Surroundings, { reads, region, asks }: WorkloadRow): void => {
-  const sensors = [...new Set(boards.flatMap((board) => board.sensors.map((sensor) => sensor.name)))];
-  for (const { value, at, sound } of reads) if (sound && !sensors.includes(value)) desk.report(at, unknownWord('sensor', value, sensors));
+const checkPlaces = ({ desk, gateways, lastsMs }: Surroundings, { region, asks }: WorkloadRow): void => {
   const regions = [...new Set(gateways.map((gateway) => gateway.region))];
   if (region?.sound === true && !regions.includes(region.value)) desk.report(region.at, unknownWord('region', region.value, regions));
   if (asks.sound && asks.value >= lastsMs) {
@@ -60,7 +60,7 @@ const checkPlaces = ({ desk, gateways, boards, lastsMs }: Surroundings, { reads,
 };
 
 const workloadOf = (around: Surroundings, name: string, row: WorkloadRow): WorkloadSpec => {
-  const { text, memoryMib, cpuMillis, mostShares } = limitsOf(around, row.recipe);
+  const { text, memoryMib, cpuMillis, mostShares, measured } = limitsOf(around, row.recipe);
   if (row.shares > mostShares)
     around.desk.report(row.recipe.at, { what: `its recipe serves ${mostShares} shares, not ${row.shares}`, next: 'Ask for fewer.' });
   checkPlaces(around, row);
@@ -76,7 +76,7 @@ const workloadOf = (around: Surroundings, name: string, row: WorkloadRow): Workl
     },
     greenAfterMs: row['green-after'],
     fails: fails === null || fails.how === null ? null : { how: fails.how, afterMs: fails.after },
-    reads: row.reads.map(({ value }) => value),
+    reads: readsOf(around, row.reads, measured),
     ...{
       asksMs: row.asks.value,
       patienceMs: row.patience,

@@ -6,6 +6,12 @@ import { name, positive, text, tier, uint } from '../../runtime/protocol/schema.
 
 const scalar = v.pipe(v.union([v.string(), v.boolean(), v.number()]), v.transform(String), text);
 
+/** Bounds are written as numbers in YAML, and are texts in the manifest. */
+const withTexts = (written: unknown): unknown =>
+  typeof written !== 'object' || written === null
+    ? written
+    : Object.fromEntries(Object.entries(written).map(([key, value]) => [key, key === 'min' || key === 'max' ? String(value) : value]));
+
 /** Defaults as docs/recipes.md gives them. */
 const facts = v.object({
   name,
@@ -20,6 +26,7 @@ const facts = v.object({
     v.array(
       v.object({
         ...promise.entries,
+        probe: v.pipe(v.unknown(), v.transform(withTexts), promise.entries.probe),
         intervalMs: v.optional(promise.entries.intervalMs, 10_000),
         timeoutMs: v.optional(positive, 2000),
         graceMs: v.optional(uint, 15_000),

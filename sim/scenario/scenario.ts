@@ -103,6 +103,18 @@ export interface UseSpec {
   diskBytesPerS: number;
 }
 
+/** A sensor without which a program's promises do not hold, and what the program takes for a fair reading. */
+export interface ReadSpec {
+  sensor: string;
+  /** In the sensor's own unit; null: any. */
+  least: number | null;
+  most: number | null;
+  /** It may tell exactly the same for less than this; null: for ever. */
+  sameMs: number | null;
+  /** A promise of its recipe is about the number that it tells. */
+  promised: boolean;
+}
+
 /** How a release behaves. `fails`: null is well; `leak` grows by a MiB a second until its limit; `hook`: the one after an update. */
 export interface Behaviour {
   uses: UseSpec;
@@ -121,8 +133,7 @@ export interface WorkloadSpec extends Behaviour {
   replicas: number;
   /** Bytes of its content on the card and on the wire. */
   contentBytes: number;
-  /** Sensors without which its promises do not hold. */
-  reads: string[];
+  reads: ReadSpec[];
   asksMs: number;
   patienceMs: number;
   /** What becomes of an instance that no gateway reaches. */

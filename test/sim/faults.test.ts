@@ -15,7 +15,7 @@ gateways: [north, south, east]
 boards:
   - { name: shed, count: 2, profile: pi-4b, sensors: [{ name: air, constant: 20 }] }
   - { name: late, profile: pi-4b, joins: 100min }
-workloads: [{ recipe: hello-sensor, replicas: 2, patience: 2h }]
+workloads: [{ recipe: hello-sensor, replicas: 2, patience: 2h, reads: { sensor: air, most: 30 } }]
 pace: { tick: 10s, record: 5min }
 ${fleet}timeline:
 ${timeline}`;
@@ -44,6 +44,24 @@ test('those on a board that is dark, not there yet, or whose runtime is down, hi
     missed: { 'bit-rot': 1, 'brown-out': 1, heat: 2, 'link-cut': 1, 'runtime-crash': 1, 'runtime-hang': 1, 'sensor-fault': 1 },
     violations: [],
   });
+}, 60_000);
+
+test('those of a sensor hit a program that heeds them, and nobody once it is gone', async () => {
+  const report = await go(
+    `
+  - { at: 20min, kind: sensor-fault, on: shed-1, for: 10min }
+  - { at: 20min, kind: sensor-fault, on: shed-2, for: 10min, how: noisy }
+  - { at: 40min, kind: sensor-fault, on: shed-1, for: 1s, how: stuck }
+  - { at: 60min, kind: stop, on: hello-sensor }
+  - { at: 70min, kind: sensor-fault, on: shed, for: 10min }
+`,
+    `expect:
+  - sometimes: { see: green, at-most: 1, after: 15min }
+`,
+  );
+  expect(report.ok).toBe(true);
+  expect(report.faults).toEqual({ 'sensor-fault': 2, stop: 1 });
+  expect(report.missed).toEqual({ 'sensor-fault': 3 });
 }, 60_000);
 
 test('those on a gateway that is down or dead, and on a wish that is over, hit nothing', async () => {

@@ -1,7 +1,8 @@
 /** What an engine must be able to do; `supervisor.ts` keeps the books around it, the same for every engine. */
 import type { Counters, Exit, NetworkPolicy, PartitionSpec } from '../../ports/partitions.ts';
 import type { LogSource } from './log-tail.ts';
-import type { AskedProbe, Probed } from './probe.ts';
+import type { AskedProbe } from './probe.ts';
+import type { Probed } from './probed.ts';
 import type { ProcessId } from './state.ts';
 
 export interface Launched {

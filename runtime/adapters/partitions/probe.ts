@@ -3,12 +3,8 @@ import { get } from 'node:http';
 import { connect } from 'node:net';
 import type { Probe } from '../../ports/partitions.ts';
 import { readInside } from './inside.ts';
+import { type Probed, probedNumber } from './probed.ts';
 import type { ProcessId } from './state.ts';
-
-export interface Probed {
-  ok: boolean;
-  detail: string;
-}
 
 export type FileProbe = Extract<Probe, { kind: 'file' | 'value' }>;
 export type ProgramProbe = Extract<Probe, { kind: 'exec' | 'reading' }>;
@@ -48,14 +44,6 @@ const tcp = (address: string, port: number, timeoutMs: number): Promise<Probed> 
 
 export const probeNetwork = (address: string, probe: NetworkProbe, timeoutMs: number): Promise<Probed> =>
   probe.kind === 'http' ? http(address, probe.port, probe.path, timeoutMs) : tcp(address, probe.port, timeoutMs);
-
-/** The first number in a text, held against what it is to lie between. */
-const probedNumber = (text: string, { min, max }: { min: string; max: string }): Probed => {
-  const found = /-?\d+(\.\d+)?/.exec(text)?.[0];
-  if (found === undefined) return { ok: false, detail: 'no number' };
-  const ok = Number(found) >= Number(min) && Number(found) <= Number(max);
-  return { ok, detail: ok ? found : `${found} is not between ${min} and ${max}` };
-};
 
 /** A sensor says one number. */
 const VALUE_BYTES = 4_096;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { DRIFTS_PER_HOUR, Sensor, WALK_EVERY_MS } from '../../../sim/hardware/sensor.ts';
-import type { SensorSpec } from '../../../sim/scenario/scenario.ts';
+import { DRIFTS_PER_HOUR, heeds, SENSOR_FAULTS, Sensor, WALK_EVERY_MS } from '../../../sim/hardware/sensor.ts';
+import type { ReadSpec, SensorSpec } from '../../../sim/scenario/scenario.ts';
 import { chanceFrom } from '../../../sim/world/chance.ts';
 
 const HOUR_MS = 3_600_000;
@@ -87,12 +87,26 @@ describe('sensor', () => {
   test('stuck it repeats itself, absent it is silent, healed it is as before', () => {
     const sensor = sensorOf(sine);
     const before = sensor.read(HOUR_MS);
-    sensor.fail(HOUR_MS, 'stuck');
+    const end = sensor.fail(HOUR_MS, 'stuck');
     expect(sensor.read(5 * HOUR_MS)).toBe(before);
-    sensor.fail(5 * HOUR_MS, 'absent');
+    end();
+    const back = sensor.fail(5 * HOUR_MS, 'absent');
     expect(sensor.read(6 * HOUR_MS)).toBeNull();
-    sensor.heal();
+    back();
     expect(sensor.read(6 * HOUR_MS)).toBe(sensorOf(sine).read(6 * HOUR_MS));
+  });
+
+  test('a fault within another one ends alone, whichever began first', () => {
+    const sensor = sensorOf(sine);
+    const held = sensor.read(HOUR_MS);
+    const [outer, inner] = [sensor.fail(HOUR_MS, 'stuck'), sensor.fail(2 * HOUR_MS, 'absent')];
+    outer();
+    expect(sensor.read(3 * HOUR_MS)).toBeNull();
+    inner();
+    expect(sensor.read(3 * HOUR_MS)).toBe(sensorOf(sine).read(3 * HOUR_MS));
+    const [, second] = [sensor.fail(HOUR_MS, 'stuck'), sensor.fail(2 * HOUR_MS, 'absent')];
+    second();
+    expect(sensor.read(3 * HOUR_MS)).toBe(held);
   });
 
   test('drifting it gains a share of its span each hour, noisy it jumps within half of it', () => {
@@ -104,5 +118,80 @@ describe('sensor', () => {
     const strays = Array.from({ length: 1000 }, (_, i) => Math.abs((sensor.read(i * 1000) ?? 0) - (sensorOf(sine).read(i * 1000) ?? 0)));
     expect(Math.max(...strays)).toBeLessThanOrEqual(5);
     expect(Math.max(...strays)).toBeGreaterThan(4);
+  });
+
+  test('it knows for how long it has told the same', () => {
+    const sameOf =
+      (source: SensorSpec['source'], noise = 0) =>
+      (atMs: number, mostMs: number) =>
+        sensorOf(source, noise).sameMs(atMs, mostMs);
+    expect(sameOf({ kind: 'constant', value: 1 })(HOUR_MS, 5000)).toBe(5000);
+    expect(sameOf({ kind: 'constant', value: 1 }, 0.1)(HOUR_MS + 70, 5000)).toBe(70);
+    expect(sameOf(sine)(HOUR_MS, 5000)).toBe(0);
+    expect(sameOf(walk)(HOUR_MS + 70, 5000)).toBe(70);
+    const points = [5, 5, 7, 7, 7, 5].map((value, i) => ({ atMs: i * 1000, value }));
+    const replayed = sameOf({ kind: 'trace', points });
+    expect([4500, 5200].map((atMs) => replayed(atMs, HOUR_MS))).toEqual([2500, 200]);
+    expect(replayed(4500, 2000)).toBe(2000);
+    // A round later the first two follow upon the last.
+    expect(replayed(6000 + 1999, HOUR_MS)).toBe(2999);
+    const flat = sameOf({ kind: 'trace', points: points.map(({ atMs }) => ({ atMs, value: 1 })) });
+    expect(flat(100 * HOUR_MS, HOUR_MS)).toBe(HOUR_MS);
+  });
+
+  test('and what is wrong with it changes that', () => {
+    const sensor = sensorOf(trace);
+    const stuck = sensor.fail(2500, 'stuck');
+    expect(sensor.sameMs(10_000, HOUR_MS)).toBe(7500 + 1500);
+    expect(sensor.sameMs(10_000, 8000)).toBe(8000);
+    stuck();
+    expect(sensor.sameMs(10_000, HOUR_MS)).toBe(sensorOf(trace).sameMs(10_000, HOUR_MS));
+    const noisy = sensor.fail(0, 'noisy');
+    expect(sensor.sameMs(10_070, HOUR_MS)).toBe(70);
+    noisy();
+    sensor.fail(0, 'drifting');
+    expect(sensor.sameMs(10_070, HOUR_MS)).toBe(0);
+  });
+
+  test('for as long as it told the same when it was read each millisecond', () => {
+    const step = fc.tuple(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 0, max: 1 }));
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 2, maxLength: 12 }), fc.nat(200), (steps, atMs) => {
+        let endMs = 0;
+        const points = steps.map(([gapMs, value]) => {
+          const point = { atMs: endMs, value };
+          endMs += gapMs;
+          return point;
+        });
+        const sensor = sensorOf({ kind: 'trace', points });
+        let sinceMs = atMs;
+        while (sinceMs > 0 && sensor.read(sinceMs - 1) === sensor.read(atMs)) sinceMs--;
+        // The run's first reading is as far as anybody could have looked.
+        expect(sensor.sameMs(atMs, atMs)).toBe(atMs - sinceMs);
+      }),
+    );
+  });
+
+  test('whoever reads it heeds what can make a difference to him, and it knows that it was felt', () => {
+    const read = (more: Partial<ReadSpec>): ReadSpec => ({
+      sensor: 'temperature',
+      least: null,
+      most: null,
+      sameMs: null,
+      promised: false,
+      ...more,
+    });
+    const heeded = (more: Partial<ReadSpec>) => SENSOR_FAULTS.filter((how) => heeds(read(more), how));
+    expect(heeded({})).toEqual(['absent']);
+    expect(heeded({ sameMs: 1000 })).toEqual(['stuck', 'absent']);
+    for (const some of [{ least: 0 }, { most: 0 }, { promised: true }]) expect(heeded(some)).toEqual([...SENSOR_FAULTS]);
+    let felt = 0;
+    const sensor = sensorOf(sine);
+    sensor.readBy(read({ most: 20 }));
+    sensor.fail(0, 'noisy', () => felt++);
+    sensor.readBy(read({ sameMs: 1000 }));
+    expect(felt).toBe(0);
+    sensor.readBy(read({ most: 20 }));
+    expect(felt).toBe(1);
   });
 });

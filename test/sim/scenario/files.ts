@@ -10,7 +10,7 @@ const recipes = readdirSync(`${root}recipes`).filter((name) => existsSync(`${roo
 export const shippedSource: ScenarioSource = {
   recipe: (name) => (recipes.includes(name) ? readFileSync(`${root}recipes/${name}/recipe.yaml`, 'utf8') : null),
   recipes: () => recipes,
-  trace: () => null,
+  trace: (path) => (existsSync(`${root}sim/scenarios/${path}`) ? readFileSync(`${root}sim/scenarios/${path}`, 'utf8') : null),
 };
 
 export interface Shipped {
@@ -19,7 +19,9 @@ export interface Shipped {
 }
 
 export const shipped: Shipped[] = [
-  ...readdirSync(`${root}sim/scenarios`).map((file) => `sim/scenarios/${file}`),
+  ...readdirSync(`${root}sim/scenarios`)
+    .filter((file) => file.endsWith('.yaml'))
+    .map((file) => `sim/scenarios/${file}`),
   ...recipes.map((name) => `recipes/${name}/scenario.yaml`),
 ].map((path) => ({ path, text: readFileSync(`${root}${path}`, 'utf8') }));
 

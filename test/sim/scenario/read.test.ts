@@ -147,7 +147,8 @@ faults:
   });
 
   test('of faults that hit some of those who are named', () => {
-    const { incidents, mix } = read(`${FLEET.replace('count: 3', 'count: 2, lan: hill')}timeline:
+    const { incidents, mix } =
+      read(`${FLEET.replace('count: 3', 'count: 2, lan: hill').replace('[hello]', '[{ recipe: hello, reads: air }]')}timeline:
   - { at: 1h, kind: sensor-fault, on: all, for: 1h }
   - { at: 1h, kind: lan-cut, on: cabin-1, for: 1h }
   - { at: 61min, kind: old-disk, on: north }
@@ -213,6 +214,32 @@ faults:
     expect(opened).toBe(1);
   });
 
+  test('of readings: what its program takes for fair, and what promises of its recipe are about', () => {
+    const recipe = (probe: string): string => `
+name: promised
+label: "1"
+args: [/bin/level]
+limits: { memoryMib: 96, cpuMillis: 250, pids: 32, tmpMib: 8 }
+promises: [{ name: level, probe: { kind: ${probe}, min: -1, max: 9.5 } }]
+`;
+    const fleet = FLEET.replace('constant: 20 }', 'sine: { mean: 20, swing: 1 } }, { name: soil, constant: 4 }');
+    const readsWith = (workload: string, probe: string) =>
+      read(fleet.replace('[hello]', `[${workload}]`), sourceOf({}, { promised: recipe(probe) })).workloads[0]?.reads;
+    const plain = { least: null, most: null, sameMs: null, promised: false };
+    const rows = 'reads: [{ sensor: air, least: -5, most: 30.5, same: 20min }, soil]';
+    const [air, soil] = [
+      { ...plain, sensor: 'air', least: -5, most: 30.5, sameMs: 1_200_000 },
+      { ...plain, sensor: 'soil' },
+    ];
+    expect(readsWith(`{ recipe: hello, ${rows} }`, '')).toEqual([air, soil]);
+    expect(readsWith(`{ recipe: promised, ${rows} }`, 'reading, args: [/bin/level]')).toEqual([{ ...air, promised: true }, soil]);
+    expect(readsWith(`{ recipe: promised, ${rows} }`, 'value, path: /data/level')).toEqual([{ ...air, promised: true }, soil]);
+    expect(readsWith(`{ recipe: promised, ${rows} }`, 'value, path: /sys/devices/x/temperature')).toEqual([
+      { ...air, promised: true },
+      { ...soil, promised: true },
+    ]);
+  });
+
   test('an anchor says something once for several', () => {
     const { boards } = read(
       FLEET.replace('{ name: cabin, count: 3 }', '{ name: a, power: &sun { kind: solar, panel: 5W } }\n  - { name: b, power: *sun }'),
@@ -269,8 +296,31 @@ const BAD: [what: string, next: string, text: string][] = [
   ],
   ['unknown fault or deed "crsh"', 'Did you mean "crash"?', `${FLEET}expect:\n  - sometimes: { see: faults, of: ^crsh, at-least: 1 }`],
   ['unknown sensor "ari"', 'Did you mean "air"?', FLEET.replace('[hello]', '[{ recipe: hello, reads: ^ari }]')],
+  ['unknown sensor "ari"', 'Did you mean "air"?', FLEET.replace('[hello]', '[{ recipe: hello, reads: { sensor: ^ari, least: 1 } }]')],
+  [
+    '"least" is more than "most"',
+    'Exchange them.',
+    FLEET.replace('[hello]', '[{ recipe: hello, reads: { sensor: ^air, least: 5, most: 4 } }]'),
+  ],
+  [
+    '"same" of what is always the same',
+    'Leave it out.',
+    FLEET.replace('[hello]', '[{ recipe: hello, reads: { sensor: air, same: ^1h } }]'),
+  ],
+  [
+    '"same" of what is always the same',
+    'Leave it out.',
+    FLEET.replace('name: air, constant: 20', 'name: air, bus: gpio, sine: { mean: 1, swing: 1 }').replace(
+      '[hello]',
+      '[{ recipe: hello, reads: { sensor: air, same: ^1h } }]',
+    ),
+  ],
   ['unknown region "nrth"', 'Did you mean "north"?', FLEET.replace('[hello]', '[{ recipe: hello, region: ^nrth }]')],
-  ['unknown way "stcuk"', 'Did you mean "stuck"?', `${FLEET}timeline:\n  - { at: 1h, kind: sensor-fault, on: barn, for: 1h, how: ^stcuk }`],
+  [
+    'unknown way "stcuk"',
+    'Did you mean "stuck"?',
+    `${FLEET.replace('[hello]', '[{ recipe: hello, reads: air }]')}timeline:\n  - { at: 1h, kind: sensor-fault, on: barn, for: 1h, how: ^stcuk }`,
+  ],
   ['unknown kind of power "soler"', 'Did you mean "solar"?', FLEET.replace('count: 3', 'power: ^soler')],
   // Impossible hardware.
   ['400MiB is more than there is', 'Offer at most 325MiB.', FLEET.replace('pi-zero-2w,', 'pi-zero-2w, capacity: { memory: ^400MiB },')],
@@ -350,11 +400,25 @@ const BAD: [what: string, next: string, text: string][] = [
     'Choose one of pi-zero-2w, pi-3b, pi-4b, generic-arm64, generic-amd64.',
     FLEET.replace('pi-zero-2w,', 'pi-5, updates: ^{ wave: 1 },'),
   ],
-  ['"cabin" has no sensor', 'Name one of barn.', `${FLEET}timeline:\n  - { at: 1h, kind: sensor-fault, on: [barn, ^cabin], for: 1h }`],
+  [
+    '"cabin" has no sensor',
+    'Name one of barn.',
+    `${FLEET.replace('[hello]', '[{ recipe: hello, reads: air }]')}timeline:\n  - { at: 1h, kind: sensor-fault, on: [barn, ^cabin], for: 1h }`,
+  ],
   [
     'no board for a sensor-fault',
     'Give it "sensors:".',
     `${FLEET.replace(', sensors: [{ name: air, constant: 20 }]', '')}faults:\n  - { every: 1h, kind: sensor-fault, on: ^all, for: 1h }`,
+  ],
+  [
+    '"barn" has no sensor that any workload reads',
+    'Let one read it ("reads:").',
+    `${FLEET}timeline:\n  - { at: 1h, kind: sensor-fault, on: ^barn, for: 1h, how: stuck }`,
+  ],
+  [
+    '"barn" has no sensor of which any workload would notice that',
+    'Say what is a fair reading: "reads: { sensor: …, least: …, most: …, same: 20min }".',
+    `${FLEET.replace('[hello]', '[{ recipe: hello, reads: air }]')}faults:\n  - { every: 1h, kind: sensor-fault, on: ^barn, for: 1h, how: drifting }`,
   ],
   [
     '"barn" is with no other board in a lan',

@@ -55,6 +55,7 @@ test('those that are promised are there', () => {
       'full-gateways',
       'gateway-dies-for-good',
       'lying-gateway',
+      'lying-sensors',
     ],
     ...[
       'rolling-update-gone-bad',
