@@ -151,6 +151,7 @@ const machines = (court: Court, { runs, steady, homing, overlap, records, sharin
     reachable: (atMs, id, can) => {
       const board = scene.board(id);
       if (board.canReach === can) return;
+      steady.before(atMs, board);
       board.canReach = can;
       // On a way that is too slow for most sessions one may have begun all the same.
       const isSilent = atMs - board.cutOffMs >= court.limits.silenceMs && board.welcomeMs <= board.cutOffMs;

@@ -34,6 +34,8 @@ export interface Run {
 /** A program that is to begin again. */
 export interface Awaited {
   lease: LeaseCase;
+  /** What has to begin may be another release than the one that failed, and not be there without a way to a gateway. */
+  mayLack: boolean;
   /** Time that the board had for it, before it last could not. */
   spentMs: number;
   sinceMs: number;

@@ -11,7 +11,7 @@ import { type Awaited, type BoardCase, isStuck, type LeaseCase, type Run } from 
 export interface Steady {
   began(atMs: number, board: BoardCase, lease: LeaseCase): void;
   ended(atMs: number, board: BoardCase, run: Run, why: EndReason): void;
-  /** Called before power or card change, and at the end. */
+  /** Called before power, card or way change, and at the end. */
   before(atMs: number, board: BoardCase): void;
   /** What the board was told has changed. */
   told(board: BoardCase): void;
@@ -20,10 +20,11 @@ export interface Steady {
 }
 
 /** Before its runtime is there it boots: that is part of the time it takes. */
-const canStart = (board: BoardCase): boolean => board.isPowered && !board.isHung && !isStuck(board);
+const canStart = (board: BoardCase, { mayLack }: Awaited): boolean =>
+  board.isPowered && !board.isHung && !isStuck(board) && (board.canReach || !mayLack);
 
 const spend = (board: BoardCase, awaited: Awaited, atMs: number): void => {
-  if (canStart(board)) awaited.spentMs += atMs - awaited.sinceMs;
+  if (canStart(board, awaited)) awaited.spentMs += atMs - awaited.sinceMs;
   awaited.sinceMs = atMs;
 };
 
@@ -66,7 +67,8 @@ export const openSteady = (court: Court, assignments: Assignments, guard: Guard)
       const isGuarded = lease.document?.guarded !== undefined;
       const isExcused =
         isGuarded || card.isRotten || card.isCloned || card.lostMs === atMs || assignments.reasonToStop(board, lease, sinceMs) !== null;
-      if (!isExcused) board.awaited.set(lease.id, { lease, spentMs: 0, sinceMs: atMs });
+      const mayLack = (why === 'crashed' || why === 'oom') && assignments.mayFallBack(board, lease, 0);
+      if (!isExcused) board.awaited.set(lease.id, { lease, mayLack, spentMs: 0, sinceMs: atMs });
     },
     before: (atMs, board) => {
       for (const awaited of board.awaited.values()) {

@@ -28,6 +28,7 @@ export interface Systems {
 
 /** What is known of a board's system. */
 interface Held {
+  board: BoardCase;
   /** Of which kind of image, and since when it says so. */
   kind: string;
   sinceMs: number;
@@ -42,9 +43,10 @@ export const openSystems = (court: Court): Systems => {
   const { crypto, limits, docket, archive } = court;
   const words = new Map<string, Upkeep>();
   const boards = new Map<string, Held>();
-  const heldOf = (id: string): Held => {
-    const held = boards.get(id) ?? { kind: '', sinceMs: Number.POSITIVE_INFINITY, running: null, started: new Set(), kept: new Map() };
-    boards.set(id, held);
+  const heldOf = (board: BoardCase): Held => {
+    const fresh = { board, kind: '', sinceMs: Number.POSITIVE_INFINITY, running: null, started: new Set<string>(), kept: new Map() };
+    const held = boards.get(board.id) ?? fresh;
+    boards.set(board.id, held);
     return held;
   };
   const hasBaked = (atMs: number, board: string, release: string, bakeMs: number): boolean => {
@@ -52,14 +54,15 @@ export const openSystems = (court: Court): Systems => {
     return keptMs !== undefined && atMs - keptMs >= bakeMs * (1 - limits.driftPpm / PPM) - limits.stepMs;
   };
   /** Boards of lower waves on which it has not done well for long enough, beyond those that may fail. */
-  const lackingFor = (atMs: number, id: string, release: string): string[] => {
-    const own = words.get(id);
-    const { kind } = heldOf(id);
+  const lackingFor = (atMs: number, board: BoardCase, release: string): string[] => {
+    const own = words.get(board.id);
+    const { kind } = heldOf(board);
     if (own?.rollout === undefined) return [];
     const { wave } = own.rollout;
     const others = [...words.values()].flatMap(({ board, publisher, rollout }) => {
       const held = boards.get(board);
-      const isKnown = held !== undefined && held.kind === kind && atMs - held.sinceMs >= KNOWN_MS;
+      // Of two boards with one card either may have shown it, in the name of both, and only one is looked at here.
+      const isKnown = held !== undefined && held.kind === kind && atMs - held.sinceMs >= KNOWN_MS && !held.board.card.isCloned;
       return rollout !== undefined && rollout.wave < wave && publisher === own.publisher && isKnown ? [{ board, ...rollout }] : [];
     });
     const lacking = others.filter(({ board, bakeMs }) => !hasBaked(atMs, board, release, bakeMs));
@@ -85,14 +88,14 @@ export const openSystems = (court: Court): Systems => {
       const word = orNull(() => unseal(crypto, upkeepNoun, document))?.value;
       if (word !== undefined && word.version >= (words.get(word.board)?.version ?? 0)) words.set(word.board, word);
     },
-    heardHello: (atMs, { id }, { image }) => {
+    heardHello: (atMs, board, { image }) => {
       if (image === undefined) return;
-      const held = heldOf(id);
+      const held = heldOf(board);
       held.kind = image.board;
       held.sinceMs = Math.min(held.sinceMs, atMs);
     },
     started: (atMs, board, start) => {
-      const held = heldOf(board.id);
+      const held = heldOf(board);
       const { release, isWhole, onTrial } = start;
       held.running = start;
       board.isParting = false;
@@ -101,14 +104,14 @@ export const openSystems = (court: Court): Systems => {
       if (release === null) return;
       if (archive.manifest(release) === undefined)
         docket.accuse('ran-unsigned', atMs, board.id, `it was started from system ${release}, which no publisher signed`);
-      const lacking = held.started.has(release) ? [] : lackingFor(atMs, board.id, release);
+      const lacking = held.started.has(release) ? [] : lackingFor(atMs, board, release);
       if (lacking.length > 0)
         docket.accuse('wave-skipped', atMs, board.id, `system ${release} was started before it had baked on ${lacking.join(', ')}`);
       held.started.add(release);
       if (!onTrial) keeps(atMs, held);
     },
     slot: (atMs, board, what) => {
-      const held = heldOf(board.id);
+      const held = heldOf(board);
       before(atMs, board);
       if (what !== 'kept') {
         board.isParting = true;

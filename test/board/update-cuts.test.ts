@@ -23,6 +23,7 @@ let updating: Updating;
 
 beforeAll(async () => {
   updating = await Updating.open('alder');
+  await updating.first(1);
   const board = updating.start();
   const { board: id } = await boardWhen(
     updating.federation,
@@ -31,7 +32,6 @@ beforeAll(async () => {
     ({ system }) => system?.slot === 'a',
   );
   expect(board.transcript).not.toMatch(/Kernel panic/);
-  await updating.first(1);
   await updating.follow(id);
 });
 afterAll(async () => updating?.close());

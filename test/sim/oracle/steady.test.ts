@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Lease } from '../../../runtime/protocol/nouns/lease.ts';
-import { idOf } from '../../support/federation.ts';
+import type { Request } from '../../../runtime/protocol/nouns/request.ts';
+import { idOf, signedManifest } from '../../support/federation.ts';
 import { asked, Day, type DayBoard, HOUR, MINUTE } from './day.ts';
 
 const morning = (choice: Partial<Lease> = {}) => {
@@ -128,6 +129,40 @@ describe('a program that ran when the power went', () => {
       held.day.pass(HOUR);
     }
     expect(held.day.codes).toEqual(['not-restarted']);
+  });
+
+  describe('that crashed, and for which its request names another', () => {
+    const crashed = (changes: Partial<Request> = {}) => {
+      const held = morning();
+      const { day, board, one } = held;
+      day.sign(signedManifest());
+      board.assign([one], asked(day, { sequence: 2, fallback: { release: new Uint8Array(32), bakeMs: MINUTE }, ...changes }));
+      board.finish(one, 'crashed').reach(false);
+      day.pass(HOUR);
+      return held;
+    };
+
+    it('may lack that, as long as nothing passes on its way', () => {
+      const { day, board, one } = crashed();
+      board.reach(true).welcome();
+      day.pass(4 * MINUTE);
+      board.begin(one);
+      expect(day.codes).toEqual([]);
+    });
+
+    it('not-restarted: nor then', () => {
+      const { day, board } = crashed();
+      board.reach(true).welcome();
+      day.pass(6 * MINUTE);
+      board.power(false);
+      expect(day.codes).toEqual(['not-restarted']);
+    });
+
+    it('not-restarted: where it names none', () => {
+      const { day, board } = crashed({ fallback: undefined });
+      board.power(false);
+      expect(day.codes).toEqual(['not-restarted']);
+    });
   });
 
   it('not-restarted: after a crash', () => {

@@ -94,3 +94,14 @@ test('a wave waits for the one before, which has to have had it for as long as i
   expect(found(null, 1)).toEqual([]);
   expect(found(null, 0, MINUTE)).toEqual([]);
 });
+
+test('of two boards with one card either may have shown it', () => {
+  const { day, anna, bert } = boards();
+  for (const board of [anna, bert]) board.welcome('gateway a', { image });
+  day.pass(HOUR);
+  word(day, anna.id, 1);
+  word(day, bert.id, 2);
+  anna.card('cloned');
+  start(day, bert, onTrial);
+  expect(day.codes).toEqual([]);
+});
