@@ -228,6 +228,7 @@ describe('a release of recipes/hello-sensor before real files', () => {
           seen.files++;
         }
         await perform({ kind: 'sweep', keep: [], awaited: fileEntries() });
+        expect(holdings()).toEqual(held);
         expect(readFileSync(join(home, 'around/kept'), 'utf8')).toBe('as it was');
         expect(readdirSync(join(home, 'around')).sort()).toEqual(['board', 'kept']);
       }),
@@ -235,7 +236,6 @@ describe('a release of recipes/hello-sensor before real files', () => {
     );
     // Each way out was taken, or the test shows less than it says.
     expect(Math.min(seen.read, seen.files, seen.planted)).toBeGreaterThan(10);
-    expect(held.length).toBeGreaterThan(0);
   });
 
   test('with flipped bits, cuts and padding in its pages never becomes another tree (fuzz)', () => {
@@ -248,9 +248,8 @@ describe('a release of recipes/hello-sensor before real files', () => {
         if (Buffer.compare(page, wrong) === 0) return;
         try {
           const read = entriesOf(manifest, pages.with(which % pages.length, wrong));
-          // What it says now is another thing, and the page's hash, which the manifest names, says so before anybody reads it.
+          // One tree has one form.
           expect(JSON.stringify(read, (_key, value) => (value instanceof Uint8Array ? hex(value) : value))).not.toBe(whole);
-          expect(hex(sha256(wrong))).not.toBe(hex(sha256(page)));
         } catch (thrown) {
           expect(thrown).toBeInstanceOf(LichenError);
           refused++;
