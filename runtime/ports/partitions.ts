@@ -183,8 +183,8 @@ export type PartitionEvent =
   | { kind: 'extended'; partition: string }
   | { kind: 'connected'; partition: string }
   /**
-   * Counters are read after the cgroup is empty: they are final. Also answers a stop of what had ended already. `said`: its
-   * last line, at most `LIMITS.lastLineChars` of it; empty: it said nothing.
+   * Counters are read after the cgroup is empty: they are final. Also answers a stop of what had ended already. `said`: of a
+   * hook its last line, at most `LIMITS.lastLineChars` of it; empty: it said nothing.
    */
   | { kind: 'stopped'; partition: string; exit: Exit; counters: Counters; said?: string; atMonoMs?: number }
   | { kind: 'removed'; partition: string }

@@ -94,7 +94,8 @@ export class LogBook {
     return new Promise((resolve) => {
       this.#readers.push({ partition, from: span.next, tailBytes, untilMs: bootMs() + waitMs, answer: resolve });
       if (this.#readers.length > LIMITS.watchesPerBoard) this.#answer(this.#readers.shift());
-      this.#near ??= setInterval(() => this.#lookNear(), NEAR_LOOK_MS).unref();
+      // Whoever waits may be all that this process is still there for.
+      this.#near ??= setInterval(() => this.#lookNear(), NEAR_LOOK_MS);
     });
   }
 

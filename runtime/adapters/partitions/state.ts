@@ -24,6 +24,8 @@ export interface State {
   deadman: ProcessId | null;
   /** How much of what it says is kept. */
   logKib: number;
+  /** A hook of its release and no program: what it said last is told when it is over. */
+  isHook: boolean;
   /** `null` while it runs. */
   exit: Exit | null;
   /** Over, whether or not its exit is known. */
@@ -98,7 +100,7 @@ export const readState = (directory: string): State | null => {
   try {
     const value: unknown = JSON.parse(readText(`${directory}/state.json`) ?? 'null');
     if (!isRecord(value) || value.v !== 1) return null;
-    const { partition, bootId: boot, first, reaper, address, deadman, logKib, exit, ended } = value;
+    const { partition, bootId: boot, first, reaper, address, deadman, logKib, isHook, exit, ended } = value;
     if (typeof partition !== 'string' || typeof boot !== 'string') return null;
     return {
       v: 1,
@@ -109,6 +111,7 @@ export const readState = (directory: string): State | null => {
       address: typeof address === 'string' ? address : null,
       deadman: parseProcess(deadman),
       logKib: typeof logKib === 'number' ? logKib : LIMITS.logKib,
+      isHook: isHook === true,
       exit: parseExit(exit),
       ended: ended === true,
     };

@@ -130,6 +130,7 @@ export class Supervisor {
       address: null,
       deadman: null,
       logKib: spec.limits.logKib ?? LIMITS.logKib,
+      isHook: spec.hook !== undefined,
       exit: null,
       ended: false,
     };
@@ -197,7 +198,7 @@ export class Supervisor {
       }
       await this.#backend.settle(partition);
       const exit = state.exit ?? UNKNOWN_EXIT;
-      const said = await this.#logs.lastLine(partition, (exit.code ?? 0) === 0 ? 0 : LAST_LINE_LIMIT_MS);
+      const said = state.isHook ? await this.#logs.lastLine(partition, (exit.code ?? 0) === 0 ? 0 : LAST_LINE_LIMIT_MS) : '';
       return { exit, counters: this.#backend.counters(partition) ?? NO_COUNTERS, said };
     } finally {
       this.#stopping.delete(partition);

@@ -14,6 +14,7 @@ const STATE: State = {
   address: 'fd4c:6963:6865::1',
   deadman: { pid: 13, startTicks: '100' },
   logKib: 256,
+  isHook: true,
   exit: { code: null, signal: 'SIGKILL', oomKilled: true },
   ended: true,
 };

@@ -1,8 +1,10 @@
 /** Rings, tails and copies of logs, with files in the place of a reaper. */
+import { spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { keepLog, keptLog, WearBudget } from '../../../../runtime/adapters/partitions/log-keep.ts';
 import { fromConmon, fromPlain, linesFor } from '../../../../runtime/adapters/partitions/log-lines.ts';
@@ -17,6 +19,20 @@ beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'lichen-logs-'));
 });
 afterEach(() => rmSync(directory, { recursive: true }));
+
+describe('a book', () => {
+  it('is waited for also where nothing else is left to do, as when a runtime only takes partitions away', () => {
+    const module = pathToFileURL(join(import.meta.dirname, '../../../../runtime/adapters/partitions/log-book.ts')).href;
+    const program = `
+      import { LogBook } from ${JSON.stringify(module)};
+      const book = new LogBook({ directory: 'logs', keptPath: () => 'kept' });
+      console.log(JSON.stringify(await book.lastLine('p', 50)));
+      book.close();
+    `;
+    const ran = spawnSync(process.execPath, ['--input-type=module', '-e', program], { cwd: directory, encoding: 'utf8' });
+    expect([ran.status, ran.stdout]).toEqual([0, '""\n']);
+  });
+});
 
 describe('lines', () => {
   it.each([
