@@ -20,12 +20,13 @@ import { startTurn, type Turn } from '../runtime/turn/turn.ts';
 import { CarriedFront } from './api/carried.ts';
 import { type ApiOptions, openApi } from './api/server.ts';
 import { type Door, openDoor } from './broker/door.ts';
+import { hotShelf } from './broker/hot.ts';
 import type { Rows } from './core/context.ts';
 import type { Gatekeeper, Shelf } from './service/doors.ts';
 import type { ApiAnswer, ApiInput, Effect, Event, Service } from './service/events.ts';
 import { admitSession } from './service/gatekeeper.ts';
 import { gatewayCore } from './service/gateway.ts';
-import { heldUnder } from './service/pieces.ts';
+import { heldUnder, isContent } from './service/pieces.ts';
 import { holdFolder } from './store/folder.ts';
 
 const SOFTWARE = 'lichen-gateway/0.1.0';
@@ -76,12 +77,12 @@ type Replies = Map<number, (answer: ApiAnswer | LichenError) => void>;
 const readOnly = (store: Store): Rows => new Draft(store.snapshot(), new Map());
 
 /** Reads where a front has room, between turns. */
-const shelfOf = (store: Store): Shelf => {
+const shelfOf = (store: Store, service: Service): Shelf => {
   const get = (key: string): Bytes | null => {
     const bytes = store.lend(key);
     return bytes === UNREAD ? refuse('internal', 'content in a store that answers later') : bytes;
   };
-  return (hash) => heldUnder({ get }, hash);
+  return hotShelf({ read: (hash) => heldUnder({ get }, hash), isRight: (hash, bytes) => isContent({ get }, service, hash, bytes) });
 };
 
 /** Where effects go. */
@@ -176,7 +177,7 @@ const runOn = async (options: GatewayOptions): Promise<RunningGateway> => {
   });
   let door: Door | null = null;
   const opened = (): Door => door ?? refuse('internal', 'an effect before the door is open');
-  const shelf = shelfOf(store);
+  const shelf = shelfOf(store, service);
   const ways = (): Ways => ({ door: opened(), carried, shelf, replies });
   const turn: Turn<Event> = startTurn<Event, Effect>({
     store,

@@ -5,7 +5,7 @@
  * the content of others.
  */
 import type { Writable } from 'node:stream';
-import { publishHead } from '../../runtime/adapters/mqtt-header.ts';
+import { publishBytes, writePublishHead } from '../../runtime/adapters/mqtt-header.ts';
 import type { Bytes } from '../../runtime/protocol/bytes.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { chunkHead } from '../../runtime/protocol/nouns/messages.ts';
@@ -97,12 +97,12 @@ const fill = (parcel: Buffer, load: Load): number => {
     const bytes = shelf(hash);
     const head = chunkHead(hash, bytes?.length ?? null);
     const length = head.length + (bytes?.length ?? 0);
-    const outer = publishHead(topic, length);
-    if (end + outer.length + length > parcel.length) return end;
-    parcel.set(outer, end);
-    parcel.set(head, end + outer.length);
-    if (bytes !== null) parcel.set(bytes, end + outer.length + head.length);
-    end += outer.length + length;
+    if (end + publishBytes(topic, length, 0) > parcel.length) return end;
+    end = writePublishHead(parcel, end, topic, length);
+    parcel.set(head, end);
+    end += head.length;
+    if (bytes !== null) parcel.set(bytes, end);
+    end += bytes?.length ?? 0;
   }
   return end;
 };

@@ -85,6 +85,10 @@ const isRight = (service: Service, key: string, bytes: Bytes, length: number | n
   return plain !== null && hex(service.crypto.sha256(plain)) === key;
 };
 
+/** Whether these bytes, held under a hash as content, are it. */
+export const isContent = (rows: Pick<Rows, 'get'>, service: Service, hash: Bytes, bytes: Bytes): boolean =>
+  isRight(service, hex(hash), bytes, packed.get(rows, hex(hash)));
+
 /**
  * What is held under a hash, looked at: what is not that any more goes, and peers are asked for it as for what never came.
  * Null: it is not here.

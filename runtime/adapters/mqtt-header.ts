@@ -19,17 +19,16 @@ const QOS_2 = 0b0100;
 const RETAIN = 0b0001;
 const LENGTH_BYTES_MAX = 4;
 
-/** All of a PUBLISH: fixed header, topic, packet identifier, payload (§3.3). */
-export const publishBytes = (address: string, payloadBytes: number, qos: 0 | 1): number => {
+/** All of a PUBLISH: fixed header, topic (or its address in ASCII), packet identifier, payload (§3.3). */
+export const publishBytes = (address: string | Bytes, payloadBytes: number, qos: 0 | 1): number => {
   const body = 2 + address.length + (qos === 0 ? 0 : 2) + payloadBytes;
   const lengthBytes = body < 128 ? 1 : body < 128 ** 2 ? 2 : body < 128 ** 3 ? 3 : 4;
   return 1 + lengthBytes + body;
 };
 
-/** What stands before the payload of a PUBLISH of QoS 0 (§3.3); `topic` is its address in ASCII. */
-export const publishHead = (topic: Bytes, payloadBytes: number): Bytes => {
-  const out = new Uint8Array(1 + LENGTH_BYTES_MAX + 2 + topic.length);
-  let at = 0;
+/** Writes what stands before the payload of a PUBLISH of QoS 0 (§3.3), and answers with where that begins. */
+export const writePublishHead = (out: Bytes, from: number, topic: Bytes, payloadBytes: number): number => {
+  let at = from;
   out[at++] = PACKET.publish << 4;
   let left = 2 + topic.length + payloadBytes;
   for (; left >= 128; left >>= 7) out[at++] = (left & 127) | 128;
@@ -37,7 +36,7 @@ export const publishHead = (topic: Bytes, payloadBytes: number): Bytes => {
   out[at++] = topic.length >> 8;
   out[at++] = topic.length & 255;
   out.set(topic, at);
-  return out.subarray(0, at + topic.length);
+  return at + topic.length;
 };
 
 export type Sender = 'client' | 'server';

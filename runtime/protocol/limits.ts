@@ -118,6 +118,10 @@ export const LIMITS = {
   wantHashes: 64,
   /** Of one session, asked for and not yet given: what a board asks for at most, again and again while it waits. */
   wantsWaiting: 1024,
+  /** Content that a gateway keeps at hand because many ask for it: a release of the usual size. */
+  hotBytes: 32 * 1024 * 1024,
+  /** What nobody wanted among so many asks is not kept at hand any longer: some 256 MB that went out. */
+  hotPeriodAsks: 16_384,
   /** A peer frame: one batch of log entries with its head, or one blob. */
   peerFrameBytes: 1024 * 1024,
   peerBatchEntries: 512,

@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream';
 import { connect } from 'node:tls';
 import { identityFromSeed } from '../../../runtime/adapters/certificate.ts';
 import { nodeCrypto } from '../../../runtime/adapters/crypto.ts';
-import { publishHead } from '../../../runtime/adapters/mqtt-header.ts';
+import { publishBytes, writePublishHead } from '../../../runtime/adapters/mqtt-header.ts';
 import { MqttSession } from '../../../runtime/adapters/mqtt-session.ts';
 import { pair } from '../../../runtime/adapters/pair.ts';
 import { ALPN, type Dialled, dial } from '../../../runtime/adapters/tls.ts';
@@ -110,7 +110,9 @@ class Client {
     const some = (): Bytes => hashes[Math.floor(Math.random() * hashes.length)] ?? new Uint8Array(32);
     const wordFor = (count: number): Bytes => {
       const payload = encodeAs(want, { v: 1, hashes: Array.from({ length: count }, some) }, 'want');
-      return new Uint8Array(Buffer.concat([publishHead(topic, payload.length), payload]));
+      const word = new Uint8Array(publishBytes(topic, payload.length, 0));
+      word.set(payload, writePublishHead(word, 0, topic, payload.length));
+      return word;
     };
     const words = Array.from({ length: WORDS }, () => wordFor(TOGETHER));
     stream.unpipe();

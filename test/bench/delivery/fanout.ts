@@ -10,6 +10,7 @@ import { identityFromSeed } from '../../../runtime/adapters/certificate.ts';
 import { nodeCrypto } from '../../../runtime/adapters/crypto.ts';
 import { hex, utf8 } from '../../../runtime/protocol/bytes.ts';
 import { fingerprint } from '../../../runtime/protocol/ids.ts';
+import { LIMITS } from '../../../runtime/protocol/limits.ts';
 import { pause } from '../../../sim/harness/wait.ts';
 import { median } from '../measure.ts';
 import type { Count, Order } from './fan-clients.ts';
@@ -27,6 +28,8 @@ const FRAME_OVERHEAD = 110;
 const BARE_PORT = 28_990;
 /** The first second or two of either is that of code that is not optimised yet, and of connections that open up. */
 const SETTLE_MS = 3000;
+/** All boards ask for any of it at any time: twice what a gateway keeps at hand, so that half of it comes from its store. */
+const CONTENT_BYTES = 2 * LIMITS.hotBytes;
 const ROUNDS = 3;
 const [SERVER_CORE, CLIENT_CORE] = ['0', '1'];
 const JIFFIES_PER_S = 100;
@@ -159,7 +162,7 @@ export const fanOut = async (boards: number, seconds: number): Promise<FanOut> =
   const stage = new Stage('127.0.0.1', 28_970, pinned(SERVER_CORE));
   try {
     await stage.open();
-    const payload = stage.payload('blob', 16 * 1024 * 1024);
+    const payload = stage.payload('blob', CONTENT_BYTES);
     await stage.pushPayload(payload);
     const rounds: FanOut[] = [];
     for (let round = 0; round < ROUNDS; round++) rounds.push(await once_(stage, payload, round, boards, seconds));

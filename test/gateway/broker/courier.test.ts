@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { parser } from 'mqtt-packet';
 import { describe, expect, test } from 'vitest';
 import { Courier, type Load } from '../../../gateway/broker/courier.ts';
-import { publishBytes, publishHead } from '../../../runtime/adapters/mqtt-header.ts';
+import { publishBytes, writePublishHead } from '../../../runtime/adapters/mqtt-header.ts';
 import { type Bytes, hex, utf8 } from '../../../runtime/protocol/bytes.ts';
 import { LIMITS } from '../../../runtime/protocol/limits.ts';
 import { decodeAs, encodeAs } from '../../../runtime/protocol/noun.ts';
@@ -84,12 +84,12 @@ describe('a message', () => {
         const head = chunkHead(of, count);
         expect(hex(head)).toBe(hex(whole.subarray(0, head.length)));
         expect(head.length + (count ?? 0)).toBe(whole.length);
-        const outer = publishHead(utf8(address), whole.length);
-        expect(outer.length + whole.length).toBe(publishBytes(address, whole.length, 0));
+        const packet = new Uint8Array(publishBytes(address, whole.length, 0));
+        packet.set(whole, writePublishHead(packet, 0, utf8(address), whole.length));
         const reader = parser({ protocolVersion: 4 });
         const packets: unknown[] = [];
         reader.on('packet', (packet) => packets.push(packet));
-        reader.parse(Buffer.concat([outer, whole]));
+        reader.parse(Buffer.from(packet));
         expect(packets).toMatchObject([{ cmd: 'publish', topic: address, qos: 0, retain: false, dup: false }]);
       }),
       runs(100),
