@@ -54,7 +54,8 @@ export const hotShelf = ({ read, isRight }: Held, most: number = LIMITS.hotBytes
     }
     const lent = read(hash);
     if (lent === null || bytes + lent.length > most || !isAskedAgain(key)) return lent;
-    const own = lent.slice();
+    // A store may lend a Buffer, whose slice is the same memory.
+    const own = new Uint8Array(lent);
     if (!isRight(hash, own)) return own;
     bytes += own.length;
     young.set(key, own);

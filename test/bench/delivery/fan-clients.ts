@@ -5,21 +5,22 @@
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { connect } from 'node:tls';
+import { parser } from 'mqtt-packet';
 import { identityFromSeed } from '../../../runtime/adapters/certificate.ts';
 import { nodeCrypto } from '../../../runtime/adapters/crypto.ts';
 import { publishBytes, writePublishHead } from '../../../runtime/adapters/mqtt-header.ts';
 import { MqttSession } from '../../../runtime/adapters/mqtt-session.ts';
 import { pair } from '../../../runtime/adapters/pair.ts';
 import { ALPN, type Dialled, dial } from '../../../runtime/adapters/tls.ts';
-import { type Bytes, fromHex, utf8 } from '../../../runtime/protocol/bytes.ts';
+import { type Bytes, fromHex, hex, utf8 } from '../../../runtime/protocol/bytes.ts';
 import { parseClaim } from '../../../runtime/protocol/claim.ts';
 import { LichenError } from '../../../runtime/protocol/errors.ts';
 import { type BoardId, fingerprint } from '../../../runtime/protocol/ids.ts';
 import { LIMITS } from '../../../runtime/protocol/limits.ts';
 import { ZERO } from '../../../runtime/protocol/money.ts';
-import { encodeAs, payloadOf, seal } from '../../../runtime/protocol/noun.ts';
+import { decodeAs, encodeAs, payloadOf, seal } from '../../../runtime/protocol/noun.ts';
 import { helloNoun, homeNoun, type Usage, usageNoun } from '../../../runtime/protocol/nouns/board.ts';
-import { usageBatch, want } from '../../../runtime/protocol/nouns/messages.ts';
+import { chunk, usageBatch, want } from '../../../runtime/protocol/nouns/messages.ts';
 import { topicOf } from '../../../runtime/protocol/topics.ts';
 
 export type Order =
@@ -44,6 +45,8 @@ const NOWHERE = 'a'.repeat(32);
 const TOGETHER = LIMITS.wantWindowMost / 4;
 /** Which a client has ready, and says in turn. */
 const WORDS = 16;
+
+const bytesOf = (payload: string | Buffer): Bytes => (typeof payload === 'string' ? utf8(payload) : new Uint8Array(payload));
 
 class Client {
   readonly identity;
@@ -103,7 +106,7 @@ class Client {
    * measured is the gateway, and not how a client takes messages apart or puts them together: it has a processor of its own, and that is not to
    * be what the gateway waits for.
    */
-  ask(hashes: Bytes[], frame: number): void {
+  ask(hashes: Bytes[], frame: number, isWitness: boolean): void {
     const stream = this.#stream;
     if (stream === null) return;
     const topic = utf8(topicOf('want', this.id));
@@ -117,6 +120,7 @@ class Client {
     const words = Array.from({ length: WORDS }, () => wordFor(TOGETHER));
     stream.unpipe();
     stream.removeAllListeners('data');
+    if (isWitness) this.#hold(stream);
     let asked = LIMITS.wantWindowMost;
     stream.on('data', (data: Uint8Array) => {
       this.bytes += data.length;
@@ -125,6 +129,17 @@ class Client {
     });
     stream.resume();
     stream.write(wordFor(LIMITS.wantWindowMost));
+  }
+
+  /** What comes fast must be what was asked for, too. */
+  #hold(stream: Duplex): void {
+    const reader = parser({ protocolVersion: 4 });
+    reader.on('packet', (packet) => {
+      if (packet.cmd !== 'publish') return;
+      const { hash, bytes } = decodeAs(chunk, bytesOf(packet.payload), 'chunk');
+      if (bytes === null || hex(nodeCrypto.sha256(bytes)) !== hex(hash)) throw new Error('the gateway gave something else');
+    });
+    stream.on('data', (data: Buffer) => reader.parse(data));
   }
 
   /** One record, if the one before was acknowledged. */
@@ -191,7 +206,7 @@ const obey = async (order: Order): Promise<Count> => {
   else if (order.kind === 'bare') await bare(order);
   else if (order.kind === 'ask') {
     const hashes = order.hashes.map(fromHex);
-    for (const client of clients) client.ask(hashes, order.frame);
+    for (const [at, client] of clients.entries()) client.ask(hashes, order.frame, at === 0);
   } else if (order.kind === 'use') {
     clearInterval(using);
     using = setInterval(() => {
