@@ -94,6 +94,23 @@ describe('content at hand', () => {
     expect(store.asked).toEqual([3, 3, 3, 3]);
   });
 
+  test('a hash that begins like another is not taken for it', () => {
+    const [one, other] = [hashOf(5), hashOf(5)];
+    other[31] = 6;
+    let asks = 0;
+    const read = (hash: Bytes): Bytes => {
+      asks++;
+      return piece(hash[31] ?? 0);
+    };
+    const shelf = hotShelf({ read, isRight: () => true }, 10 * PIECE);
+    for (let times = 0; times < 3; times++) {
+      expect(shelf(one)).toEqual(piece(5));
+      expect(shelf(other)).toEqual(piece(6));
+    }
+    // One of the two is held.
+    expect(asks).toBe(4);
+  });
+
   test('what is not here, and what is longer than there is room, is asked for each time', () => {
     const store = new Store((nth) => (nth === 1 ? null : 11 * PIECE));
     const shelf = hotShelf(store, 10 * PIECE);
