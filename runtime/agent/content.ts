@@ -3,7 +3,7 @@
  * number at a time, and written to all its places. What was written survives whatever interrupts it.
  */
 
-import { chunksOf, fileKey, filesOf, findPlaces, placed } from '../core/content.ts';
+import { chunksOf, fileKey, findPlaces, placed, releaseIn } from '../core/content.ts';
 import { askings, gains } from '../core/neighbour-tables.ts';
 import type { FilePieces } from '../core/pieces.ts';
 import { type Content, contents, documents, type Fetch, fetches, type Instance, instances, lefts, ONE } from '../core/tables.ts';
@@ -59,12 +59,12 @@ export const fetchRelease = (work: Work, manifest: Manifest, release: Bytes, now
   if (content.lacks && !online(work)) return;
   if (content.phase !== 'pages' || now.monoMs < content.movedMonoMs || !needDocuments(work, manifest.pages, now)) return;
   if (contents.all(work).some(({ value }) => BUSY.has(value.phase))) return;
-  const entries = entriesOf(manifest, pagesOf(work, manifest));
-  programsOf(manifest, entries);
-  const files = filesOf(entries);
+  const pages = pagesOf(work, manifest);
+  const { tree, files } = releaseIn(manifest, pages);
+  programsOf(manifest, tree);
   contents.put(work, { ...content, phase: 'checking', movedMonoMs: now.monoMs, files }, key);
-  if (content.door !== 'files') work.emit({ kind: 'slots', part: content.door, step: { kind: 'receive', release, entries } });
-  else work.emit({ kind: 'files', step: { kind: 'check', files: files.map(({ file }) => file) } });
+  if (content.door === 'files') return work.emit({ kind: 'files', step: { kind: 'check', files: files.map(({ file }) => file) } });
+  work.emit({ kind: 'slots', part: content.door, step: { kind: 'receive', release, entries: entriesOf(manifest, pages) } });
 };
 
 const emptyFor = (door: Content['door']): Content => ({ ...EMPTY, door });
@@ -87,7 +87,7 @@ const filesHeldOf = (work: Work, board: Board, release: string): FilePieces[] =>
   if (document === null) return [];
   const manifest = unseal(board.crypto, manifestNoun, document).value;
   const isWhole = manifest.pages.every((page) => documents.get(work, hex(page)) !== null);
-  return isWhole ? filesOf(entriesOf(manifest, pagesOf(work, manifest))) : [];
+  return isWhole ? releaseIn(manifest, pagesOf(work, manifest)).files : [];
 };
 
 /** Where chunks of these files lie: in others of the same release, and in releases that were planted before. */
@@ -133,11 +133,7 @@ export const gathered = (work: Work, event: Of<'gathered'>, manifestOf: Manifest
   const targets = new Targets(files, event.lacks);
   // Others may be all here: they are not to wait for a link as well.
   if (targets.numbers.length > 0 && !online(work)) return giveWay(work, gathering.key, now.monoMs);
-  const lacking = new Map<string, number>();
-  for (const { file } of event.lacks) {
-    const key = fileKey(file);
-    lacking.set(key, (lacking.get(key) ?? 0) + 1);
-  }
+  const { lacking } = targets;
   const whole = files.filter(({ file }) => !lacking.has(fileKey(file)));
   contents.put(work, { ...gathering.value, phase: 'fetching', movedMonoMs: now.monoMs, files: [] }, gathering.key);
   const begun = { cursor: 0, inflight: new Map(), writing: 0, window: LIMITS.wantWindow, movedMonoMs: now.monoMs, lentBytes: 0 };
@@ -183,19 +179,30 @@ const giveWay = (work: Work, key: string, untilMonoMs: number): void => {
 
 const doorOf = (work: Work, key: string): Content['door'] => contents.get(work, key)?.door ?? 'files';
 
+/** Null: nobody wants it any more, and whatever came of it, the next may be fetched. */
+const wantedManifest = (work: Work, key: string, manifestOf: ManifestOf): Manifest | null => {
+  const manifest = manifestOf(work, key);
+  if (manifest !== null) return manifest;
+  endFetch(work, key);
+  contents.remove(work, key);
+  return null;
+};
+
 /** Fills the windows; when nothing is left to fetch or seal, the root is planted. */
 export const pump = (work: Work, key: string, manifestOf: ManifestOf, now: Instant): void => {
   const [content, fetch] = [contents.get(work, key), fetches.get(work, key)];
   if (content === null || fetch === null || content.phase !== 'fetching') return;
-  const manifest = manifestOf(work, key);
-  if (manifest === null || fetch.unsealed === 0) endFetch(work, key);
-  // Whatever came of it, the next may be fetched.
-  if (manifest === null) return contents.remove(work, key);
-  if (fetch.unsealed === 0) return plantRoot(work, key, content, manifest);
   askNeighbours(work, fromHex(key), fetch, now);
-  if (!online(work) || now.monoMs < fetch.asksMonoMs) return;
-  const next = nextOf(work, fetch, now);
-  if (next.length === 0) return;
+  const asks = fetch.unsealed > 0 && online(work) && now.monoMs >= fetch.asksMonoMs;
+  const next = asks ? nextOf(work, fetch, now) : [];
+  // Whether anybody still wants it is read from the store: not with each piece that is written, but before more is asked for, and with each look.
+  if (fetch.unsealed > 0 && next.length === 0) return;
+  const manifest = wantedManifest(work, key, manifestOf);
+  if (manifest === null) return;
+  if (fetch.unsealed === 0) {
+    endFetch(work, key);
+    return plantRoot(work, key, content, manifest);
+  }
   const inflight = new Map(fetch.inflight);
   for (const chunk of next) inflight.set(chunk, now.monoMs);
   fetches.put(work, { ...fetch, inflight, cursor: fetch.cursor + next.length }, key);
@@ -233,7 +240,7 @@ const plantRoot = (work: Work, key: string, content: Content, manifest: Manifest
   // A slot that is written is looked at by whoever starts it.
   if (content.door !== 'files') return contents.put(work, { ...emptyFor(content.door), phase: 'held' }, key);
   contents.put(work, { ...content, phase: 'planting' }, key);
-  work.emit({ kind: 'files', step: { kind: 'plant', release: fromHex(key), entries: entriesOf(manifest, pagesOf(work, manifest)) } });
+  work.emit({ kind: 'files', step: { kind: 'plant', release: fromHex(key), entries: releaseIn(manifest, pagesOf(work, manifest)).tree } });
 };
 
 /**
@@ -345,6 +352,7 @@ export const isFetching = (work: Work): boolean => fetches.any(work);
 export const askLateChunks = (work: Work, board: Board, manifestOf: ManifestOf, now: Instant): void => {
   const { patienceMs } = board.pace;
   for (const { key, fetch } of fetching(work)) {
+    if (wantedManifest(work, key, manifestOf) === null) continue;
     if (now.monoMs - fetch.movedMonoMs > STANDSTILL * patienceMs) {
       if (fetch.inflight.size > 0) withheld(work, now);
       giveWay(work, key, now.monoMs + STANDSTILL * patienceMs);

@@ -1,11 +1,10 @@
 /** Freeing what no instance needs: releases that have ended, files on their way to nobody, their documents. */
-import { filesOf } from '../core/content.ts';
+import { releaseIn } from '../core/content.ts';
 import { systemWishes, updates, upkeepWishes } from '../core/system-tables.ts';
 import { contents, documents, type Instance, instances, operatorGoals, schedules } from '../core/tables.ts';
 import { type Bytes, fromHex, hex } from '../protocol/bytes.ts';
 import { unseal } from '../protocol/noun.ts';
 import { type FileRef, manifestNoun } from '../protocol/nouns/release.ts';
-import { entriesOf } from '../protocol/pages.ts';
 import type { Instant } from '../turn/clock.ts';
 import { BUSY, type ManifestOf, neededBy } from './content.ts';
 import type { Board, Of, Work } from './events.ts';
@@ -32,7 +31,7 @@ const awaitedOf = (work: Work, releases: Iterable<string>, manifestOf: ManifestO
     const manifest = manifestOf(work, release);
     const pages = manifest?.pages.map((page) => documents.get(work, hex(page))) ?? [];
     const held = pages.filter((page): page is Bytes => page !== null);
-    if (manifest !== null && held.length === pages.length) awaited.push(...filesOf(entriesOf(manifest, held)).map(({ file }) => file));
+    if (manifest !== null && held.length === pages.length) awaited.push(...releaseIn(manifest, held).files.map(({ file }) => file));
   }
   return awaited;
 };

@@ -1,8 +1,9 @@
 /** Chunks that have to be fetched, each with all its places that are still empty. */
 import type { Bytes } from '../protocol/bytes.ts';
-import type { Jigsaw, Place } from '../protocol/nouns/release.ts';
+import type { FileRef, Place } from '../protocol/nouns/release.ts';
 import { fileKey } from './content.ts';
 import { HASH_BYTES, Hashes } from './hashes.ts';
+import type { FilePieces } from './pieces.ts';
 
 /** A chunk's place in a file of so many bytes. */
 export interface Target extends Place {
@@ -10,21 +11,30 @@ export interface Target extends Place {
   chunkBytes: number;
 }
 
-/** File → offsets of its pieces that are empty. */
+/** File → offsets of its pieces that are empty. Those of one file mostly come one after the other. */
 const emptyIn = (lacks: readonly Place[]): Map<string, Set<number>> => {
   const empty = new Map<string, Set<number>>();
+  let last: FileRef | null = null;
+  let offsets = new Set<number>();
   for (const { file, offset } of lacks) {
-    const key = fileKey(file);
-    const offsets = empty.get(key);
-    if (offsets === undefined) empty.set(key, new Set([offset]));
-    else offsets.add(offset);
+    if (file !== last) {
+      last = file;
+      const key = fileKey(file);
+      offsets = empty.get(key) ?? new Set();
+      empty.set(key, offsets);
+    }
+    offsets.add(offset);
   }
   return empty;
 };
 
+const copyHash = (from: Bytes, at: number, to: Bytes, toAt: number): void => {
+  for (let i = 0; i < HASH_BYTES; i++) to[toAt * HASH_BYTES + i] = from[at * HASH_BYTES + i] ?? 0;
+};
+
 /** A chunk has the number of the first piece that it is, in the order of the files: a number takes eight bytes where the hex of a hash takes ninety. */
 export class Targets {
-  readonly #files: readonly Jigsaw[];
+  readonly #files: readonly FilePieces[];
   /** Of each piece. */
   readonly #hashes: Hashes;
   readonly #fileAt: Uint32Array;
@@ -32,10 +42,13 @@ export class Targets {
   readonly #lengths: Uint32Array;
   /** Each chunk once, ascending. */
   readonly numbers: readonly number[];
+  /** File → how many of its pieces are empty; none: it is whole. */
+  readonly lacking: ReadonlyMap<string, number>;
 
-  constructor(files: readonly Jigsaw[], lacks: readonly Place[]) {
+  constructor(files: readonly FilePieces[], lacks: readonly Place[]) {
     const empty = emptyIn(lacks);
     const hashes = new Uint8Array(lacks.length * HASH_BYTES);
+    this.lacking = new Map([...empty].map(([key, offsets]) => [key, offsets.size]));
     this.#files = files;
     this.#fileAt = new Uint32Array(lacks.length);
     this.#offsets = new Float64Array(lacks.length);
@@ -44,14 +57,14 @@ export class Targets {
     for (const [index, { file, pieces }] of files.entries()) {
       const offsets = empty.get(fileKey(file));
       if (offsets === undefined) continue;
-      for (const { offset, chunk } of pieces) {
-        if (!offsets.has(offset)) continue;
-        hashes.set(chunk[0], count * HASH_BYTES);
+      pieces.each((at, offset, length) => {
+        if (!offsets.has(offset)) return;
+        copyHash(pieces.hashes, at, hashes, count);
         this.#fileAt[count] = index;
         this.#offsets[count] = offset;
-        this.#lengths[count] = chunk[1];
+        this.#lengths[count] = length;
         count++;
-      }
+      });
     }
     this.#hashes = new Hashes(hashes.subarray(0, count * HASH_BYTES));
     const again = new Set([...this.#hashes.again()].map(([number]) => number));

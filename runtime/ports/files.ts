@@ -18,7 +18,7 @@ export type FilesStep =
   | { kind: 'write'; file: FileRef; offset: number; bytes: Bytes }
   /** Durable and of the right hash and size, or refused, and gathered again. An empty file needs no write before. */
   | { kind: 'seal'; file: FileRef; bytes: number }
-  /** Entries have passed `checkTree` and their files are held. Idempotent; a half-planted root is planted anew. */
+  /** Entries have passed `checkTree`, need no chunks, and their files are held. Idempotent; a half-planted root is planted anew. */
   | { kind: 'plant'; release: Bytes; entries: Entry[] }
   /** Removes roots of other releases, and files, whole or not, that neither a kept root holds nor somebody waits for. */
   | { kind: 'sweep'; keep: Bytes[]; awaited: FileRef[] };

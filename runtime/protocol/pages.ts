@@ -35,36 +35,65 @@ export const openPage = (page: Bytes): Entry[] => {
   return entries;
 };
 
-const sumOf = (chunks: ChunkRef[]): number => chunks.reduce((sum, [, bytes]) => sum + bytes, 0);
+/** Not taken apart by a pattern, which makes objects for each of thousands before the code is optimised. */
+const sumOf = (chunks: ChunkRef[]): number => chunks.reduce((sum, ref) => sum + ref[1], 0);
 
-const checkSums = (entries: Entry[]): void => {
-  let open: { path: string; bytes: number; sum: number } | null = null;
-  const close = (): void => {
-    if (open !== null && open.sum !== open.bytes)
-      refuse('bad-schema', `the chunks of ${open.path} add up to ${open.sum} bytes, the entry says ${open.bytes}`);
-  };
-  for (const entry of entries) {
+/** Holds the chunks of each file against its length, one entry after the other. */
+class Sums {
+  #open: { path: string; bytes: number; sum: number } | null = null;
+  #wrong: string | null = null;
+
+  take(entry: Entry): void {
     if (entry.kind === 'more') {
-      if (open !== null) open.sum += sumOf(entry.chunks);
-      continue;
+      if (this.#open !== null) this.#open.sum += sumOf(entry.chunks);
+      return;
     }
-    close();
-    open = entry.kind === 'file' ? { path: entry.path, bytes: entry.bytes, sum: sumOf(entry.chunks) } : null;
+    this.#close();
+    this.#open = entry.kind === 'file' ? { path: entry.path, bytes: entry.bytes, sum: sumOf(entry.chunks) } : null;
   }
-  close();
-};
+
+  #close(): void {
+    if (this.#open === null || this.#wrong !== null) return;
+    const { path, bytes, sum } = this.#open;
+    if (sum !== bytes) this.#wrong = `the chunks of ${path} add up to ${sum} bytes, the entry says ${bytes}`;
+  }
+
+  check(): void {
+    this.#close();
+    if (this.#wrong !== null) refuse('bad-schema', this.#wrong);
+  }
+}
+
+const withoutChunks = (entry: Entry): Entry => (entry.kind === 'file' || entry.kind === 'more' ? { ...entry, chunks: [] } : entry);
 
 /**
- * Entries of all pages in their order: the whole tree, checked, and held against what the manifest promised. Errors:
- * those of `openPage`.
+ * The whole tree of all pages in their order, checked, and held against what the manifest promised; without its chunks: `take` is given each
+ * entry with them, and lets go of them. The chunks of a release of 200 MB take as many objects as a small board has no memory for, those
+ * of a page do not. Errors: those of `openPage`; nothing that was taken counts then.
  */
-export const entriesOf = (manifest: Manifest, pages: Bytes[]): Entry[] => {
-  const entries = pages.flatMap(entriesIn);
-  const listed = entries.filter(({ kind }) => kind !== 'more').length;
-  const bytes = entries.reduce((sum, entry) => sum + (entry.kind === 'file' ? entry.bytes : 0), 0);
+export const treeOf = (manifest: Manifest, pages: Bytes[], take: (entry: Entry) => void): Entry[] => {
+  const sums = new Sums();
+  const tree: Entry[] = [];
+  let [listed, bytes] = [0, 0];
+  for (const page of pages) {
+    for (const entry of entriesIn(page)) {
+      if (entry.kind !== 'more') listed++;
+      if (entry.kind === 'file') bytes += entry.bytes;
+      sums.take(entry);
+      take(entry);
+      tree.push(withoutChunks(entry));
+    }
+  }
   if (listed !== manifest.entries || bytes !== manifest.bytes)
     refuse('bad-schema', `the pages hold ${listed} entries of ${bytes} bytes, the manifest says ${manifest.entries} of ${manifest.bytes}`);
-  checkTree(entries);
-  checkSums(entries);
+  checkTree(tree);
+  sums.check();
+  return tree;
+};
+
+/** All entries of all pages, checked as by `treeOf`, with their chunks. */
+export const entriesOf = (manifest: Manifest, pages: Bytes[]): Entry[] => {
+  const entries: Entry[] = [];
+  treeOf(manifest, pages, (entry) => entries.push(entry));
   return entries;
 };
