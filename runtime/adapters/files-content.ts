@@ -162,8 +162,7 @@ export const openContent = (filesPath: string, incomingPath: string): ContentSto
       const lacks: Place[] = [];
       for (const jigsaw of files) {
         const name = nameOf(jigsaw.file);
-        const offsets = await gatherFile(join(incomingPath, name), jigsaw, ({ file }) => sealedPath(nameOf(file)));
-        lacks.push(...offsets.map((offset) => ({ file: jigsaw.file, offset })));
+        for (const place of await gatherFile(join(incomingPath, name), jigsaw, ({ file }) => sealedPath(nameOf(file)))) lacks.push(place);
       }
       return lacks;
     },

@@ -55,20 +55,25 @@ class HeldFiles {
   }
 }
 
-/** Puts together what it can, in the file that is being received. Answers with the offsets of what has to be fetched. */
-export const gatherFile = async (incoming: string, { bytes, pieces }: Jigsaw, pathOf: (place: Place) => string): Promise<number[]> => {
+const isHere = async (handle: FileHandle, { offset, chunk }: Piece, size: number): Promise<boolean> =>
+  offset + chunk[1] <= size && (await readPiece(handle, offset, chunk)) !== null;
+
+/** Puts together what it can, in the file that is being received. Answers with the places of what has to be fetched. */
+export const gatherFile = async (incoming: string, { file, bytes, pieces }: Jigsaw, pathOf: (place: Place) => string): Promise<Place[]> => {
   const flags = constants.O_RDWR | constants.O_NOFOLLOW;
   const held = new HeldFiles(pathOf);
   let handle = await openIfAny(incoming, flags);
-  const lacks: number[] = [];
+  const lacks: Place[] = [];
   try {
     const size = handle === null ? 0 : (await handle.stat()).size;
     if (size > bytes) await handle?.truncate(bytes);
-    for (const { offset, chunk, from } of pieces) {
-      if (handle !== null && offset + chunk[1] <= size && (await readPiece(handle, offset, chunk)) !== null) continue;
-      const found = from === null ? null : await held.read(from, chunk);
+    // Not taken apart by a pattern: of a piece that is nowhere here its chunk need not be made.
+    for (const piece of pieces) {
+      const { offset, from } = piece;
+      if (handle !== null && offset < size && (await isHere(handle, piece, size))) continue;
+      const found = from === null ? null : await held.read(from, piece.chunk);
       if (found === null) {
-        lacks.push(offset);
+        lacks.push({ file, offset });
         continue;
       }
       handle ??= await open(incoming, flags | constants.O_CREAT, 0o600);

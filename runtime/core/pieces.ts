@@ -29,7 +29,7 @@ export class Pieces implements Iterable<Piece> {
   each(take: (at: number, offset: number, length: number) => void): void {
     let offset = 0;
     for (let at = 0; at < this.#lengths.length; at++) {
-      const length = this.#lengths[at] ?? 0;
+      const length = this.lengthAt(at);
       take(at, offset, length);
       offset += length;
     }
@@ -39,14 +39,41 @@ export class Pieces implements Iterable<Piece> {
     return this.hashes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES);
   }
 
+  lengthAt(at: number): number {
+    return this.#lengths[at] ?? 0;
+  }
+
+  placeAt(at: number): Place | null {
+    return this.#places.size === 0 ? null : (this.#places.get(hex(this.hashAt(at))) ?? null);
+  }
+
   *[Symbol.iterator](): Iterator<Piece> {
     let offset = 0;
     for (let at = 0; at < this.#lengths.length; at++) {
-      const length = this.#lengths[at] ?? 0;
-      const hash = this.hashAt(at);
-      yield { offset, chunk: [hash, length], from: this.#places.size === 0 ? null : (this.#places.get(hex(hash)) ?? null) };
-      offset += length;
+      yield new PieceAt(this, at, offset);
+      offset += this.lengthAt(at);
     }
+  }
+}
+
+/** What is asked of it is made when it is asked: of a piece that is not here, nobody asks for more than its offset and its place. */
+class PieceAt implements Piece {
+  readonly #pieces: Pieces;
+  readonly #at: number;
+  readonly offset: number;
+
+  constructor(pieces: Pieces, at: number, offset: number) {
+    this.#pieces = pieces;
+    this.#at = at;
+    this.offset = offset;
+  }
+
+  get chunk(): Piece['chunk'] {
+    return [this.#pieces.hashAt(this.#at), this.#pieces.lengthAt(this.#at)];
+  }
+
+  get from(): Place | null {
+    return this.#pieces.placeAt(this.#at);
   }
 }
 

@@ -165,7 +165,7 @@ describe('what has to be fetched', () => {
       ]),
     );
     const newer = filesOf([file('n', 9, [chunk(7, 1), chunk(4, 5)])]);
-    expect([...placed(newer, places)[0]!.pieces]).toEqual([
+    expect([...placed(newer, places)[0]!.pieces].map(({ offset, chunk: ref, from }) => ({ offset, chunk: ref, from }))).toEqual([
       { offset: 0, chunk: chunk(7, 1), from: null },
       { offset: 1, chunk: chunk(4, 5), from: { file: b, offset: 4 } },
     ]);

@@ -70,7 +70,9 @@ describe('the runtime alone', () => {
   });
 
   test('[delivery-13] is given piece by piece: while it comes, and as what runs', async () => {
-    const pieces = filesOf(entriesOf(two)).flatMap(({ file, pieces: all }) => [...all].map((one) => ({ ...one, file })));
+    const pieces = filesOf(entriesOf(two)).flatMap(({ file, pieces: all }) =>
+      [...all].map(({ offset, chunk }) => ({ offset, chunk, file })),
+    );
     const given = async (door: Slots): Promise<number> => {
       const all = await Promise.all(pieces.map(({ file, offset, chunk }) => door.read({ file, offset, chunk })));
       return all.filter((bytes) => bytes !== null).length;
