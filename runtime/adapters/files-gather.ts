@@ -67,7 +67,7 @@ export const gatherFile = async (incoming: string, { file, bytes, pieces }: Jigs
   try {
     const size = handle === null ? 0 : (await handle.stat()).size;
     if (size > bytes) await handle?.truncate(bytes);
-    // Not taken apart by a pattern: of a piece that is nowhere here its chunk need not be made.
+    // The chunk of a piece is made when it is asked for: of one that is nowhere here it is not.
     for (const piece of pieces) {
       const { offset, from } = piece;
       if (handle !== null && offset < size && (await isHere(handle, piece, size))) continue;
