@@ -30,7 +30,7 @@ const tasks = {
   lichen: { help: 'the command line, from source', run: (args) => runNode([join(root, 'gateway/lichen.ts'), ...args], callerDirectory()) },
   'lichen-runtime': {
     help: "the board's runtime, from source",
-    run: (args) => runNode([join(root, 'runtime/main.ts'), ...args], callerDirectory()),
+    run: (args) => runNode(['--optimize-for-size', '--no-separate-gc-phases', join(root, 'runtime/main.ts'), ...args], callerDirectory()),
   },
   bundle: { help: 'write dist/: --arch x64|arm64, or --entry <file> --outfile <file>', run: bundle },
   format: {

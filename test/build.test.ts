@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { BOARD_NODE_FLAGS } from '../sim/harness/board.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -34,6 +35,13 @@ test('every npm script is a task, and replaces its shell so that signals reach i
     const task = /^exec node build\.mjs ([\w:-]+)$/.exec(script)?.[1];
     expect(stderr).toContain(`\n  ${task} `);
   }
+});
+
+test("a board's Node is told the same on an image, from a clone and by whoever measures it", () => {
+  const started = (path: string, pattern: RegExp): string[] =>
+    pattern.exec(readFileSync(join(root, path), 'utf8'))?.[1]?.match(/--[a-z-]+/g) ?? [];
+  expect(started('firmware-images/board-files/life', /exec node ((--[a-z-]+ )+)"\$@"/)).toEqual(BOARD_NODE_FLAGS);
+  expect(started('build.mjs', /runNode\(\[(('--[a-z-]+', )+)join\(root, 'runtime\/main.ts'\)/)).toEqual(BOARD_NODE_FLAGS);
 });
 
 test('the lockfile pins every package by hash and names no registry', () => {

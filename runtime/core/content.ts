@@ -1,8 +1,8 @@
 /** What a release's files are, and what of them lies in files that are held, worked out from its pages. */
 import { type Bytes, hex } from '../protocol/bytes.ts';
 import { refuse } from '../protocol/errors.ts';
-import type { ChunkRef, Entry, FileRef, Manifest, Place } from '../protocol/nouns/release.ts';
-import { treeOf } from '../protocol/pages.ts';
+import { type ChunkRef, type Entry, type EntryOf, type FileRef, type Manifest, notedPage, type Place } from '../protocol/nouns/release.ts';
+import { type Reader, readPage, treeOf } from '../protocol/pages.ts';
 import { HASH_BYTES, Hashes } from './hashes.ts';
 import { type FilePieces, Pieces, type Places } from './pieces.ts';
 
@@ -16,46 +16,77 @@ interface Open {
   to: number;
 }
 
-/** Each distinct file of the entries that it takes, with all its pieces: their hashes in one stretch, of which each file has its part. */
-class FileList {
+/**
+ * Each distinct file of a release, with all its pieces: their hashes in one stretch, of which each file has its part. A page's chunks are noted
+ * behind what is kept while it is read, so that no object of them outlives the reading; those of an entry are kept when it is taken.
+ */
+export class FileList implements Reader<number> {
   readonly #files = new Map<string, Open>();
-  readonly #hashes: Uint8Array;
-  readonly #lengths: Uint32Array;
-  #count = 0;
+  readonly #page = notedPage((ref) => this.#note(ref));
+  #hashes: Uint8Array;
+  #lengths: Uint32Array;
+  #kept = 0;
+  #noted = 0;
   #open: Open | null = null;
 
-  /** At most so many chunks come. */
-  constructor(most: number) {
-    this.#hashes = new Uint8Array(most * HASH_BYTES);
-    this.#lengths = new Uint32Array(most);
+  /** About so many chunks come. */
+  constructor(expected: number) {
+    this.#hashes = new Uint8Array(expected * HASH_BYTES);
+    this.#lengths = new Uint32Array(expected);
+  }
+
+  entriesIn(page: Bytes): EntryOf<number>[] {
+    this.#noted = this.#kept;
+    return readPage(this.#page, page);
+  }
+
+  lengthOf(noted: number): number {
+    return this.#lengths[noted] ?? 0;
+  }
+
+  /** Not taken apart by a pattern, which makes objects for each of thousands before the code is optimised. */
+  #note(ref: ChunkRef): number {
+    if (this.#noted === this.#lengths.length) this.#grow();
+    this.#hashes.set(ref[0], this.#noted * HASH_BYTES);
+    this.#lengths[this.#noted] = ref[1];
+    return this.#noted++;
+  }
+
+  /** What is read a second time, as it was not laid out as usual, is noted twice. */
+  #grow(): void {
+    const [hashes, lengths] = [this.#hashes, this.#lengths];
+    this.#hashes = new Uint8Array(2 * hashes.length + HASH_BYTES);
+    this.#lengths = new Uint32Array(2 * lengths.length + 1);
+    this.#hashes.set(hashes);
+    this.#lengths.set(lengths);
   }
 
   /** Error: `bad-schema` when one content is said to have two lengths. */
-  take(entry: Entry): void {
+  take(entry: EntryOf<number>): void {
     if (entry.kind === 'file') {
       const file: FileRef = { hash: entry.hash, executable: entry.executable };
       const known = this.#files.get(fileKey(file));
       if (known !== undefined && known.bytes !== entry.bytes)
         refuse('bad-schema', `${entry.path}: one content of ${known.bytes} and of ${entry.bytes} bytes`);
-      this.#open = known === undefined ? { file, bytes: entry.bytes, from: this.#count, to: this.#count } : null;
+      this.#open = known === undefined ? { file, bytes: entry.bytes, from: this.#kept, to: this.#kept } : null;
       if (this.#open !== null) this.#files.set(fileKey(file), this.#open);
     }
-    if (entry.kind === 'file' || entry.kind === 'more') this.#add(entry.chunks);
+    if (entry.kind === 'file' || entry.kind === 'more') this.#keep(entry.chunks);
     else this.#open = null;
   }
 
-  #add(chunks: ChunkRef[]): void {
+  #keep(noted: number[]): void {
     if (this.#open === null) return;
-    for (const ref of chunks) {
-      this.#hashes.set(ref[0], this.#count * HASH_BYTES);
-      this.#lengths[this.#count++] = ref[1];
+    for (const number of noted) {
+      this.#hashes.copyWithin(this.#kept * HASH_BYTES, number * HASH_BYTES, (number + 1) * HASH_BYTES);
+      this.#lengths[this.#kept++] = this.lengthOf(number);
     }
-    this.#open.to = this.#count;
+    this.#open.to = this.#kept;
   }
 
   /** Error: `bad-schema`, as above, of a chunk. */
   files(): FilePieces[] {
-    const all = new Hashes(this.#hashes.subarray(0, this.#count * HASH_BYTES));
+    const all = new Hashes(this.#hashes.subarray(0, this.#kept * HASH_BYTES));
     for (const [number, first] of all.again()) {
       const [length, known] = [this.#lengths[number], this.#lengths[first]];
       if (length !== known) refuse('bad-schema', `chunk ${all.keyAt(number)} is said to have ${known} bytes and ${length}`);
@@ -67,21 +98,17 @@ class FileList {
   }
 }
 
-/** Each distinct file once, with all its pieces. Error: `bad-schema` when one content is said to have two lengths. */
-export const filesOf = (entries: Entry[]): FilePieces[] => {
-  const list = new FileList(entries.reduce((sum, entry) => sum + ('chunks' in entry ? entry.chunks.length : 0), 0));
-  for (const entry of entries) list.take(entry);
-  return list.files();
-};
-
 /** In a page a chunk is a hash, a length, and what says so. */
 const CHUNK_REF_BYTES = HASH_BYTES + 4;
 
-/** A release's tree, without its chunks, and its files with them. Errors: those of `treeOf` and `filesOf`. */
+/**
+ * A release's tree, without its chunks, and each distinct file once, with all its pieces. Errors: those of `treeOf`; `bad-schema` when one content
+ * is said to have two lengths.
+ */
 export const releaseIn = (manifest: Manifest, pages: Bytes[]): { tree: Entry[]; files: FilePieces[] } => {
   const bytes = pages.reduce((sum, { length }) => sum + length, 0);
-  const list = new FileList(Math.floor(bytes / CHUNK_REF_BYTES));
-  const tree = treeOf(manifest, pages, (entry) => list.take(entry));
+  const list = new FileList(Math.ceil(bytes / CHUNK_REF_BYTES));
+  const tree = treeOf(manifest, pages, list);
   return { tree, files: list.files() };
 };
 

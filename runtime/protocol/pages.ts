@@ -3,13 +3,17 @@ import { type Bytes, together } from './bytes.ts';
 import { refuse } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import { decodeAs } from './noun.ts';
-import { type ChunkRef, type Entry, type Manifest, pageSchema } from './nouns/release.ts';
+import { type ChunkRef, type Entry, type EntryOf, type Manifest, pageSchema } from './nouns/release.ts';
 import { checkPath, checkTree } from './path.ts';
+import type { Schema } from './schema.ts';
 
-const entriesIn = (page: Bytes): Entry[] => {
+/** Entries of a page, their chunks as `schema` has them. Errors: `too-large`, `bad-cbor`, `bad-schema`. */
+export const readPage = <Chunk>(schema: Schema<{ entries: EntryOf<Chunk>[] }>, page: Bytes): EntryOf<Chunk>[] => {
   if (page.length > LIMITS.pageBytes) refuse('too-large', `an index page has at most ${LIMITS.pageBytes} bytes, this one ${page.length}`);
-  return together(() => decodeAs(pageSchema, page, 'page').entries);
+  return decodeAs(schema, page, 'page').entries;
 };
+
+const entriesIn = (page: Bytes): Entry[] => together(() => readPage(pageSchema, page));
 
 const parentOf = (path: string): string => path.split('/').slice(0, -1).join('/');
 
@@ -35,21 +39,27 @@ export const openPage = (page: Bytes): Entry[] => {
   return entries;
 };
 
-/** Not taken apart by a pattern, which makes objects for each of thousands before the code is optimised. */
-const sumOf = (chunks: ChunkRef[]): number => chunks.reduce((sum, ref) => sum + ref[1], 0);
-
 /** Holds the chunks of each file against its length, one entry after the other. */
-class Sums {
+class Sums<Chunk> {
+  readonly #lengthOf: (chunk: Chunk) => number;
   #open: { path: string; bytes: number; sum: number } | null = null;
   #wrong: string | null = null;
 
-  take(entry: Entry): void {
+  constructor(lengthOf: (chunk: Chunk) => number) {
+    this.#lengthOf = lengthOf;
+  }
+
+  take(entry: EntryOf<Chunk>): void {
     if (entry.kind === 'more') {
-      if (this.#open !== null) this.#open.sum += sumOf(entry.chunks);
+      if (this.#open !== null) this.#open.sum += this.#sumOf(entry.chunks);
       return;
     }
     this.#close();
-    this.#open = entry.kind === 'file' ? { path: entry.path, bytes: entry.bytes, sum: sumOf(entry.chunks) } : null;
+    this.#open = entry.kind === 'file' ? { path: entry.path, bytes: entry.bytes, sum: this.#sumOf(entry.chunks) } : null;
+  }
+
+  #sumOf(chunks: Chunk[]): number {
+    return chunks.reduce((sum, chunk) => sum + this.#lengthOf(chunk), 0);
   }
 
   #close(): void {
@@ -64,23 +74,31 @@ class Sums {
   }
 }
 
-const withoutChunks = (entry: Entry): Entry => (entry.kind === 'file' || entry.kind === 'more' ? { ...entry, chunks: [] } : entry);
+const withoutChunks = <Chunk>(entry: EntryOf<Chunk>): Entry =>
+  entry.kind === 'file' || entry.kind === 'more' ? { ...entry, chunks: [] } : entry;
+
+/** What becomes of a release's chunks, of which one of 200 MB has more than a small board has memory for as objects, is up to who reads. */
+export interface Reader<Chunk> {
+  /** Of one page after the other; the entries of each are taken, in order, before the next is read. */
+  entriesIn(page: Bytes): EntryOf<Chunk>[];
+  lengthOf(chunk: Chunk): number;
+  take(entry: EntryOf<Chunk>): void;
+}
 
 /**
- * The whole tree of all pages in their order, checked, and held against what the manifest promised; without its chunks: `take` is given each
- * entry with them, and lets go of them. The chunks of a release of 200 MB take as many objects as a small board has no memory for, those
- * of a page do not. Errors: those of `openPage`; nothing that was taken counts then.
+ * The whole tree of all pages in their order, without its chunks, checked, and held against what the manifest promised. Errors: those of
+ * `openPage`; nothing that was taken counts then.
  */
-export const treeOf = (manifest: Manifest, pages: Bytes[], take: (entry: Entry) => void): Entry[] => {
-  const sums = new Sums();
+export const treeOf = <Chunk>(manifest: Manifest, pages: Bytes[], reader: Reader<Chunk>): Entry[] => {
+  const sums = new Sums<Chunk>((chunk) => reader.lengthOf(chunk));
   const tree: Entry[] = [];
   let [listed, bytes] = [0, 0];
   for (const page of pages) {
-    for (const entry of entriesIn(page)) {
+    for (const entry of reader.entriesIn(page)) {
       if (entry.kind !== 'more') listed++;
       if (entry.kind === 'file') bytes += entry.bytes;
       sums.take(entry);
-      take(entry);
+      reader.take(entry);
       tree.push(withoutChunks(entry));
     }
   }
@@ -94,6 +112,6 @@ export const treeOf = (manifest: Manifest, pages: Bytes[], take: (entry: Entry) 
 /** All entries of all pages, checked as by `treeOf`, with their chunks. */
 export const entriesOf = (manifest: Manifest, pages: Bytes[]): Entry[] => {
   const entries: Entry[] = [];
-  treeOf(manifest, pages, (entry) => entries.push(entry));
+  treeOf<ChunkRef>(manifest, pages, { entriesIn, lengthOf: (ref) => ref[1], take: (entry) => entries.push(entry) });
   return entries;
 };

@@ -1,12 +1,12 @@
 /** A system through a slots door, step by step as the agent takes them. */
 import { unpackZstd } from '../../runtime/adapters/zstd.ts';
-import { filesOf } from '../../runtime/core/content.ts';
 import type { Slots, SlotsContentEvent, SlotsEvent, SlotsStep } from '../../runtime/ports/slots.ts';
 import { equal } from '../../runtime/protocol/bytes.ts';
 import { decodeAs } from '../../runtime/protocol/noun.ts';
 import { type Entry, pageSchema } from '../../runtime/protocol/nouns/release.ts';
 import { contentIn } from '../../runtime/protocol/packing.ts';
 import { testCrypto } from '../support/crypto.ts';
+import { filesOf } from '../support/files-of.ts';
 import type { System } from '../support/system.ts';
 
 export const entriesOf = ({ manifest, content }: System): Entry[] =>

@@ -1,11 +1,11 @@
 /** What every slots door does, whatever starts the machine. */
 import { describe, expect, test } from 'vitest';
-import { filesOf } from '../../runtime/core/content.ts';
 import type { Slots, SlotsState } from '../../runtime/ports/slots.ts';
 import { type Bytes, equal, fromHex } from '../../runtime/protocol/bytes.ts';
 import type { NeighbourPiece } from '../../runtime/protocol/nouns/neighbours.ts';
 import type { Entry } from '../../runtime/protocol/nouns/release.ts';
 import { testCrypto } from '../support/crypto.ts';
+import { filesOf } from '../support/files-of.ts';
 import { FIRST_ROOT, hexOf, type System, system } from '../support/system.ts';
 import { entriesOf, perform, receive } from './receive.ts';
 

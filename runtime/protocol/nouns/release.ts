@@ -143,13 +143,16 @@ const chunk = v.strictTuple([hash, v.pipe(positive, v.maxValue(LIMITS.chunkMaxBy
 export type ChunkRef = v.InferOutput<typeof chunk>;
 
 /** setuid bits, devices, hard links and owners have no word here. `more` carries on the chunks of the file before it. */
-export const entry = v.variant('kind', [
-  v.strictObject({ kind: v.literal('dir'), path }),
-  v.strictObject({ kind: v.literal('link'), path, target: path }),
-  v.strictObject({ kind: v.literal('file'), path, executable: v.boolean(), bytes: uint, hash, chunks: v.array(chunk) }),
-  v.strictObject({ kind: v.literal('more'), path, chunks: v.array(chunk) }),
-]);
-export type Entry = v.InferOutput<typeof entry>;
+const entryOf = <Chunk>(chunks: v.GenericSchema<unknown, Chunk[]>) =>
+  v.variant('kind', [
+    v.strictObject({ kind: v.literal('dir'), path }),
+    v.strictObject({ kind: v.literal('link'), path, target: path }),
+    v.strictObject({ kind: v.literal('file'), path, executable: v.boolean(), bytes: uint, hash, chunks }),
+    v.strictObject({ kind: v.literal('more'), path, chunks }),
+  ]);
+export const entry = entryOf(v.array(chunk));
+export type EntryOf<Chunk> = v.InferOutput<ReturnType<typeof entryOf<Chunk>>>;
+export type Entry = EntryOf<ChunkRef>;
 
 /** A file as content: the same bytes, executable or not, are two. */
 export interface FileRef {
@@ -179,3 +182,7 @@ export interface Jigsaw {
 
 export const pageSchema = v.strictObject({ v: version1, entries: v.array(entry) });
 export type Page = v.InferOutput<typeof pageSchema>;
+
+/** A page of whose chunks only that is kept which `note` makes of each while it is read. */
+export const notedPage = <Chunk>(note: (ref: ChunkRef) => Chunk) =>
+  v.strictObject({ v: version1, entries: v.array(entryOf(v.array(v.pipe(chunk, v.transform(note))))) });

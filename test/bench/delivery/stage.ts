@@ -12,6 +12,7 @@ import { type BoardId, fingerprint, type GatewayId, type TenantId } from '../../
 import { encodeAs, payloadOf, seal } from '../../../runtime/protocol/noun.ts';
 import { type ChunkRef, type Entry, type Manifest, manifestNoun, pageSchema } from '../../../runtime/protocol/nouns/release.ts';
 import type { Request } from '../../../runtime/protocol/nouns/request.ts';
+import { BOARD_NODE_FLAGS } from '../../../sim/harness/board.ts';
 import { removeInstances } from '../../../sim/harness/sweep.ts';
 import { until } from '../../../sim/harness/wait.ts';
 import { timeProcess } from '../measure.ts';
@@ -250,7 +251,7 @@ export class Stage {
     const id = fingerprint<BoardId>(nodeCrypto, signerFromSeed(seed).publicKey);
     const paces = ['--tick-ms', '1000', '--meter-ms', '60000', '--report-ms', '60000', '--patience-ms', '10000'];
     const args = [
-      '--optimize-for-size',
+      ...BOARD_NODE_FLAGS,
       this.#runtime,
       '--data',
       data,

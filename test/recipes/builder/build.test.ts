@@ -22,13 +22,13 @@ import { type BuildInput, buildRelease } from '../../../recipes/builder/build.ts
 import { type Bundle, manifestOf, readBundle, writeBundle } from '../../../recipes/builder/bundle.ts';
 import { build, registerReleaseBuild } from '../../../recipes/builder/cli.ts';
 import { nodeCrypto, signerFromSeed } from '../../../runtime/adapters/crypto.ts';
-import { filesOf as filesOnBoard } from '../../../runtime/core/content.ts';
 import { hex } from '../../../runtime/protocol/bytes.ts';
 import { LichenError } from '../../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../../runtime/protocol/limits.ts';
 import { decodeAs, unseal } from '../../../runtime/protocol/noun.ts';
 import { type Entry, manifestNoun, pageSchema } from '../../../runtime/protocol/nouns/release.ts';
 import { entriesOf as entriesOnBoard } from '../../../runtime/protocol/pages.ts';
+import { filesOf as filesOnBoard } from '../../support/files-of.ts';
 
 const seed = new Uint8Array(32).fill(7);
 const signer = signerFromSeed(seed);

@@ -1,7 +1,6 @@
 /** A board's own system and runtime from others on its network, and for them: as of any release, each piece by its hash alone. */
 import { describe, expect, test } from 'vitest';
 import { unpackZstd } from '../../../runtime/adapters/zstd.ts';
-import { filesOf } from '../../../runtime/core/content.ts';
 import type { Neighbours } from '../../../runtime/ports/neighbours.ts';
 import { type Bytes, hex } from '../../../runtime/protocol/bytes.ts';
 import { seal, unseal } from '../../../runtime/protocol/noun.ts';
@@ -15,6 +14,7 @@ import type { BoardWorld, WorldLan } from '../../support/board-world.ts';
 import { keyOf, testCrypto } from '../../support/crypto.ts';
 import { FakeLan } from '../../support/fake-lan.ts';
 import { hashOf } from '../../support/federation.ts';
+import { filesOf } from '../../support/files-of.ts';
 import { assign, hexOf, runtimeRelease, type System, slottedWorld, system, upkeep } from '../../support/system.ts';
 import { type ManualClock, manualClock } from '../../support/world.ts';
 

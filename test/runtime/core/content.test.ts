@@ -1,12 +1,13 @@
 /** What a board makes of a release's pages. That pages are what they say is asked of protocol/pages. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { chunksOf, fileKey, filesOf, findPlaces, placed } from '../../../runtime/core/content.ts';
+import { chunksOf, FileList, fileKey, findPlaces, placed } from '../../../runtime/core/content.ts';
 import { type Target, Targets } from '../../../runtime/core/targets.ts';
 import { type Bytes, hex } from '../../../runtime/protocol/bytes.ts';
 import { encodeAs } from '../../../runtime/protocol/noun.ts';
 import { type ChunkRef, type Entry, type Manifest, type Place, pageSchema } from '../../../runtime/protocol/nouns/release.ts';
 import { entriesOf } from '../../../runtime/protocol/pages.ts';
+import { filesOf } from '../../support/files-of.ts';
 import { runs } from '../../support/properties.ts';
 
 const hashOf = (n: number): Bytes => new Uint8Array(32).fill(n);
@@ -105,6 +106,19 @@ describe('the files of a release', () => {
     ];
     expect(filesOf(again).map(({ pieces }) => [...pieces].length)).toEqual([2]);
     expect(filesOf([file('a', 1, [chunk(2, 3)]), { kind: 'dir', path: 'd' }]).map(({ pieces }) => [...pieces].length)).toEqual([1]);
+  });
+
+  test('have nothing of a page that was read in vain', () => {
+    const list = new FileList(1);
+    const [wrong = new Uint8Array(), right = new Uint8Array()] = pagesOf(
+      [file('a', 1, [chunk(2, 3), chunk(3, 3)])],
+      [file('b', 4, [chunk(5, 6)])],
+    );
+    expect(() => list.entriesIn(wrong.with(-1, 0xff))).toThrow(refusal('bad-cbor'));
+    for (const entry of list.entriesIn(right)) list.take(entry);
+    expect(list.files().map(({ file: ref, pieces }) => [ref.hash[0], ...[...pieces].map((piece) => piece.chunk)])).toEqual([
+      [4, chunk(5, 6)],
+    ]);
   });
 
   test('are refused when one content is said to have two lengths', () => {

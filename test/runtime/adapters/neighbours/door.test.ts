@@ -16,7 +16,6 @@ import { hearWord, identityOf, pskOf, sayWord, sharedBy } from '../../../../runt
 import { dial, listen } from '../../../../runtime/adapters/neighbours/tls.ts';
 import { openSlots } from '../../../../runtime/adapters/slots/slots.ts';
 import { systemdBoot } from '../../../../runtime/adapters/slots/systemd-boot.ts';
-import { filesOf } from '../../../../runtime/core/content.ts';
 import type { ReadPiece, Shared } from '../../../../runtime/ports/neighbours.ts';
 import type { Slots } from '../../../../runtime/ports/slots.ts';
 import { type Bytes, equal, hex } from '../../../../runtime/protocol/bytes.ts';
@@ -24,6 +23,7 @@ import { LIMITS } from '../../../../runtime/protocol/limits.ts';
 import { neighboursContract, type Street } from '../../../contract/neighbours.ts';
 import { entriesOf, perform, receive } from '../../../contract/receive.ts';
 import { testCrypto } from '../../../support/crypto.ts';
+import { filesOf } from '../../../support/files-of.ts';
 import { makeSlotFiles, underUefi } from '../../../support/slot-files.ts';
 import { system } from '../../../support/system.ts';
 

@@ -7,10 +7,10 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openSlotContent } from '../../../../runtime/adapters/slots/content.ts';
 import { openSlots } from '../../../../runtime/adapters/slots/slots.ts';
 import { systemdBoot } from '../../../../runtime/adapters/slots/systemd-boot.ts';
-import { filesOf } from '../../../../runtime/core/content.ts';
 import type { Slots } from '../../../../runtime/ports/slots.ts';
 import { imageFiles, ROOT_FILE } from '../../../../runtime/protocol/image.ts';
 import { entriesOf, perform, receive } from '../../../contract/receive.ts';
+import { filesOf } from '../../../support/files-of.ts';
 import { makeSlotFiles, type SlotFiles, underUefi } from '../../../support/slot-files.ts';
 import { FIRST_ROOT, system } from '../../../support/system.ts';
 

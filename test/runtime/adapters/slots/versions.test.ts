@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openVersions } from '../../../../runtime/adapters/slots/versions.ts';
-import { filesOf } from '../../../../runtime/core/content.ts';
 import type { Slots, SlotsContentEvent, SlotsEvent, SlotsStep } from '../../../../runtime/ports/slots.ts';
 import { entriesOf, receive } from '../../../contract/receive.ts';
+import { filesOf } from '../../../support/files-of.ts';
 import { FIRST_ROOT, hexOf, runtimeRelease, system } from '../../../support/system.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../../../firmware-images/board-files/slots', import.meta.url));
