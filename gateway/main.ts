@@ -20,13 +20,12 @@ import { startTurn, type Turn } from '../runtime/turn/turn.ts';
 import { CarriedFront } from './api/carried.ts';
 import { type ApiOptions, openApi } from './api/server.ts';
 import { type Door, openDoor } from './broker/door.ts';
-import { hotShelf } from './broker/hot.ts';
 import type { Rows } from './core/context.ts';
 import type { Gatekeeper, Shelf } from './service/doors.ts';
 import type { ApiAnswer, ApiInput, Effect, Event, Service } from './service/events.ts';
 import { admitSession } from './service/gatekeeper.ts';
 import { gatewayCore } from './service/gateway.ts';
-import { heldUnder, isContent } from './service/pieces.ts';
+import { contentShelf } from './service/hot.ts';
 import { holdFolder } from './store/folder.ts';
 
 const SOFTWARE = 'lichen-gateway/0.1.0';
@@ -82,7 +81,7 @@ const shelfOf = (store: Store, service: Service): Shelf => {
     const bytes = store.lend(key);
     return bytes === UNREAD ? refuse('internal', 'content in a store that answers later') : bytes;
   };
-  return hotShelf({ read: (hash) => heldUnder({ get }, hash), isRight: (hash, bytes) => isContent({ get }, service, hash, bytes) });
+  return contentShelf(get, service);
 };
 
 /** Where effects go. */

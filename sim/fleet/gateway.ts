@@ -4,7 +4,7 @@ import type { Shelf } from '../../gateway/service/doors.ts';
 import type { ApiAnswer, ApiInput, Effect, Event, Service } from '../../gateway/service/events.ts';
 import { admitSession } from '../../gateway/service/gatekeeper.ts';
 import { gatewayCore } from '../../gateway/service/gateway.ts';
-import { heldUnder } from '../../gateway/service/pieces.ts';
+import { contentShelf } from '../../gateway/service/hot.ts';
 import { unpackZstd } from '../../runtime/adapters/zstd.ts';
 import type { DecidedCall } from '../../runtime/protocol/api.ts';
 import { type Bytes, utf8 } from '../../runtime/protocol/bytes.ts';
@@ -39,6 +39,10 @@ export interface GatewaySurroundings {
 
 /** How long a commit takes on the disk of a small server. */
 const COMMIT_MS = 2;
+
+/** Releases are small here: so little that some is kept at hand, some is not, and what was goes again. */
+const HOT_BYTES = 64 * 1024;
+const HOT_ASKS = 64;
 
 /** One bit of the last byte, so that it is still as long as it was. */
 const turned = (bytes: Bytes): Bytes => bytes.with(bytes.length - 1, (bytes.at(-1) ?? 0) ^ 1);
@@ -123,8 +127,9 @@ export class VirtualGateway {
       },
       note: () => {},
     });
+    const kept = contentShelf((key) => this.disk.get(key).value, service, HOT_BYTES, HOT_ASKS);
     const shelf: Shelf = (hash) => {
-      const bytes = heldUnder({ get: (key) => this.disk.get(key).value }, hash);
+      const bytes = kept(hash);
       return bytes !== null && this.givesFalse > 0 ? turned(bytes) : bytes;
     };
     const release = (effect: Effect): void => {

@@ -1,8 +1,8 @@
 /** What a shelf keeps at hand: what several ask for, never more than it may, and only what is right. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { hotShelf } from '../../../gateway/broker/hot.ts';
 import type { Shelf } from '../../../gateway/service/doors.ts';
+import { hotShelf } from '../../../gateway/service/hot.ts';
 import type { Bytes } from '../../../runtime/protocol/bytes.ts';
 import { runs } from '../../support/properties.ts';
 

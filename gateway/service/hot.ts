@@ -8,7 +8,9 @@
  */
 import { type Bytes, equal } from '../../runtime/protocol/bytes.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
-import type { Shelf } from '../service/doors.ts';
+import type { Shelf } from './doors.ts';
+import type { Service } from './events.ts';
+import { heldUnder, isContent } from './pieces.ts';
 
 export interface Held {
   read: Shelf;
@@ -73,3 +75,7 @@ export const hotShelf = ({ read, isRight }: Held, most: number = LIMITS.hotBytes
     return own;
   };
 };
+
+/** What a gateway gives of the content that `get` finds in its store. Sizes as of `hotShelf`. */
+export const contentShelf = (get: (key: string) => Bytes | null, service: Service, most?: number, period?: number): Shelf =>
+  hotShelf({ read: (hash) => heldUnder({ get }, hash), isRight: (hash, bytes) => isContent({ get }, service, hash, bytes) }, most, period);
