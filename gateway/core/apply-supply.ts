@@ -3,7 +3,7 @@ import { type Bytes, equal, hex } from '../../runtime/protocol/bytes.ts';
 import { refuse } from '../../runtime/protocol/errors.ts';
 import { decodeAs, type Sealed } from '../../runtime/protocol/noun.ts';
 import type { Home, SystemOutcome, Usage } from '../../runtime/protocol/nouns/board.ts';
-import { checkGuarded, leaseIdOf } from '../../runtime/protocol/nouns/lease.ts';
+import { checkGuarded, type Lease, leaseIdOf } from '../../runtime/protocol/nouns/lease.ts';
 import { closeSchema, type LogEntry, presenceSchema } from '../../runtime/protocol/nouns/log.ts';
 import { ordinal } from '../../runtime/turn/table.ts';
 import type { Context, Rows } from './context.ts';
@@ -64,8 +64,10 @@ export const applyPresence = (rows: Rows, _context: Context, body: Bytes, entry:
   boards.put(rows, { ...board, here, sinceMs }, id);
 };
 
-export const applyLease = (rows: Rows, context: Context, body: Bytes): void => {
-  const { value, signer } = open.lease(context.crypto, body);
+/** Errors: `unknown-key`, `wrong-signer`, `bad-schema`. */
+export const openLease = (rows: Rows, context: Context, body: Bytes): Sealed<Lease> => {
+  const sealed = open.lease(context.crypto, body);
+  const { value, signer } = sealed;
   const { guardian } = value;
   checkGuarded(value);
   if (leaseIdOf(context.crypto, value) !== value.lease) refuse('bad-schema', "the lease's id is not that of its terms");
@@ -73,6 +75,11 @@ export const applyLease = (rows: Rows, context: Context, body: Bytes): void => {
   if (keys.length === 0) refuse('unknown-key', `gateway ${guardian}`);
   if (!keys.some(({ operator, key }) => operator === value.operator && equal(key, signer)))
     refuse('wrong-signer', 'the guardian it names did not sign it');
+  return sealed;
+};
+
+export const applyLease = (rows: Rows, context: Context, body: Bytes): void => {
+  const { value, signer } = openLease(rows, context, body);
   if (leases.get(rows, value.lease) !== null) return;
   // Its board's records may have come before it.
   const { opened, closed } = leaseMarks.get(rows, value.board, value.lease) ?? { opened: false, closed: false };

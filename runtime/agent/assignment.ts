@@ -2,7 +2,7 @@
 
 import { isUpdateOf } from '../core/succession.ts';
 import { systemWishes, upkeepWishes } from '../core/system-tables.ts';
-import { assignments, documents, homes, type Instance, instances, ONE, type Run, runs } from '../core/tables.ts';
+import { assignments, documents, homes, type Instance, instances, leaseDocuments, ONE, type Run, runs } from '../core/tables.ts';
 import { openLease, openRequest } from '../core/trust.ts';
 import type { Bytes } from '../protocol/bytes.ts';
 import { equal, hex } from '../protocol/bytes.ts';
@@ -52,7 +52,7 @@ export const desired = (work: Work, board: Board, payload: Bytes, now: Instant):
     refuse('stale', `assignment ${held.seq} is known, this is ${value.seq}`);
   const assigned = value.leases.flatMap(({ lease, request, shares = [] }) => {
     const opened = orTold(work, () => openKnown(work, board, lease));
-    return opened === null ? [] : [{ lease: opened, request, shares }];
+    return opened === null ? [] : [{ lease: opened, document: lease, request, shares }];
   });
   endUnlisted(
     work,
@@ -102,11 +102,13 @@ const orTold = <T>(work: Work, take: () => T): T | null => {
 
 interface Assigned {
   lease: Lease;
+  /** The lease as it was signed. */
+  document: Bytes;
   request: Bytes;
   shares: Bytes[];
 }
 
-const takeLease = (work: Work, board: Board, { lease, request, shares }: Assigned): void => {
+const takeLease = (work: Work, board: Board, { lease, document, request, shares }: Assigned): void => {
   const known = instances.get(work, lease.lease);
   if (known === null) {
     const closed = closedBy(work, lease.lease);
@@ -114,6 +116,7 @@ const takeLease = (work: Work, board: Board, { lease, request, shares }: Assigne
     if (closed !== null) refuse('stale', `lease ${lease.lease} was closed by record ${closed}`);
     checkRoom(work, board, lease);
     instances.put(work, { ...newInstance(board), lease, request, listed: shares }, lease.lease);
+    leaseDocuments.put(work, document, lease.lease);
     runs.put(work, freshRun('none'), lease.lease);
     return;
   }

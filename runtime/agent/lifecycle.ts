@@ -9,6 +9,7 @@ import {
   holds,
   type Instance,
   instances,
+  leaseDocuments,
   looks,
   manifests,
   meters,
@@ -197,6 +198,7 @@ const STEPS: Record<Step, Act> = {
     runs.remove(work, id);
     meters.remove(work, id);
     manifests.remove(work, id);
+    if (!instance.opened) leaseDocuments.remove(work, id);
     holds.remove(work, id);
     looks.remove(work, id);
     forgetProbes(work, id);

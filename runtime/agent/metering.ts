@@ -8,9 +8,11 @@ import {
   floors,
   type Instance,
   instances,
+  leaseDocuments,
   type Meter,
   meters,
   ONE,
+  openings,
   outbox,
   readings,
   recordings,
@@ -72,6 +74,7 @@ export const record = (work: Work, board: Board, id: string, kind: Usage['kind']
   };
   const { bytes, hash } = sealed(board.crypto, usageNoun, usage, board.signer);
   outbox.put(work, bytes, ordinal(usage.seq));
+  if (kind === 'open') bringLease(work, id, usage.seq);
   const { seq } = usage;
   chains.put(work, { ...chain, end: { seq, hash }, next: seq + 1, held: chain.held + 1, amnesia: false }, ONE);
   if (kind === 'close') noteClosed(work, usage.lease, seq);
@@ -81,6 +84,14 @@ export const record = (work: Work, board: Board, id: string, kind: Usage['kind']
   const { bootId } = board;
   const next = { ...instance, registers, opened: true, closed, bootId, recordedMonoMs: Math.round(now.monoMs), unpaid };
   (isReading ? readings : instances).put(work, next, id);
+};
+
+/** Whoever is brought the record is brought the lease: the gateway that gave it may have told nobody, and may be gone. */
+const bringLease = (work: Work, id: string, seq: number): void => {
+  const document = leaseDocuments.get(work, id);
+  if (document === null) return;
+  openings.put(work, document, ordinal(seq));
+  leaseDocuments.remove(work, id);
 };
 
 /** After a rotation: what the former key signed and nobody has yet is signed anew. The payload stays, and so does the chain. */

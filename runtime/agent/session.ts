@@ -13,6 +13,7 @@ import {
   type LinkState,
   links,
   ONE,
+  openings,
   operatorGoals,
   operators,
   outbox,
@@ -271,14 +272,20 @@ export const settle = (work: Work, now: Instant): void => {
 /** The records beyond `from` that one message holds: up to which number, and how many bytes. */
 const sendBatch = (work: Work, from: number): { last: number; bytes: number } => {
   const records: Bytes[] = [];
+  const leases: Bytes[] = [];
+  const opened = new Map(openings.page(work, ordinal(from), BATCH_RECORDS).map(({ key, value }) => [key, value]));
   let [bytes, last] = [0, from];
   for (const { key, value } of outbox.page(work, ordinal(from), BATCH_RECORDS)) {
-    if (bytes + value.length + 16 > LIMITS.usageBatchBytes) break;
-    bytes += value.length + 16;
+    const lease = opened.get(key);
+    const more = value.length + 16 + (lease === undefined ? 0 : lease.length + 16);
+    if (bytes + more > LIMITS.usageBatchBytes) break;
+    bytes += more;
     records.push(value);
+    if (lease !== undefined) leases.push(lease);
     last = Number(key);
   }
-  if (records.length > 0) work.emit({ kind: 'publish', topic: 'usage', payload: encodeAs(usageBatch, { v: 1, records }, 'usage') });
+  const batch = { v: 1 as const, records, ...(leases.length > 0 && { leases }) };
+  if (records.length > 0) work.emit({ kind: 'publish', topic: 'usage', payload: encodeAs(usageBatch, batch, 'usage') });
   return { last, bytes };
 };
 
@@ -315,7 +322,10 @@ export const acknowledged = (work: Work, board: Board, payload: Bytes, now: Inst
     outbox.remove(work, key);
     removed++;
   }
-  if (replicated > chain.pruned) chains.put(work, { ...chain, pruned: replicated, held: chain.held - removed }, ONE);
+  if (replicated > chain.pruned) {
+    chains.put(work, { ...chain, pruned: replicated, held: chain.held - removed }, ONE);
+    for (const { key } of openings.page(work, '', removed)) if (Number(key) <= replicated) openings.remove(work, key);
+  }
   // Less than was sent and no more than before: the batch is not taken (a gap, or still on its way); wait, then resend.
   const moved = stored > flow.stored;
   flows.put(work, { ...flow, stored, sent: moved ? stored : Math.max(flow.sent, stored) }, ONE);

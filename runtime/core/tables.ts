@@ -60,6 +60,10 @@ export const chains = table(
 export const closings = table('closing', leaseId);
 /** ordinal of seq → a signed usage record not yet known to be replicated. */
 export const outbox = bytesTable('outbox', LIMITS.usageRecordBytes);
+/** lease → as its guardian signed it, until it is opened. */
+export const leaseDocuments = bytesTable('lease', LIMITS.documentBytes);
+/** ordinal of seq → the lease that this record opens, for as long as the record is held. */
+export const openings = bytesTable('opening', LIMITS.documentBytes);
 export const assignments = table('assignment', v.strictObject({ tenure: positive, seq: positive }));
 export const documents = bytesTable('document', LIMITS.packetBytes);
 /**

@@ -205,6 +205,7 @@ const gatewayFacts = (court: Court, { records, homing, overlap, guard, logs }: C
     },
     forgot: (atMs, id, backToMs) => {
       records.forgot(atMs, scene.gateway(id), backToMs !== null);
+      logs.forgot(scene.gateway(id), backToMs);
       moved(atMs);
     },
     lies: (atMs, id, to) => {

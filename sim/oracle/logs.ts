@@ -11,6 +11,8 @@ import type { GatewayCase } from './scene.ts';
 
 export interface Logs {
   kept(atMs: number, gateway: GatewayCase, entry: Bytes): void;
+  /** Its disk is as it was at this moment; null: empty. What it wrote since and no other gateway holds stands nowhere, and it may write others there. */
+  forgot(gateway: GatewayCase, backToMs: number | null): void;
   /** When a close of this period was first on a disk; null: never. */
   closedMs(period: number): number | null;
   /** The period of the first close that a gateway itself logged from this moment on; null: none. */
@@ -30,8 +32,11 @@ type Namer = (body: Bytes) => string | null;
 export const openLogs = (court: Court, records: Records): Logs => {
   const { archive, scene, docket } = court;
   const trusting = believing(court.crypto);
-  /** Author → marks of its entries. */
+  /** Author → marks of its entries, and when it wrote them. */
   const authors = new Map<string, (number | undefined)[]>();
+  const written = new Map<string, number[]>();
+  /** Author → how many of its entries some other gateway holds. */
+  const shared = new Map<string, number>();
   const places = new Map<string, [author: string, seq: number][]>();
   /** Author and place of a request → since when which gateways hold it. */
   const holders = new Map<string, Map<GatewayCase, number>>();
@@ -66,8 +71,12 @@ export const openLogs = (court: Court, records: Records): Logs => {
     const marks = authors.get(author) ?? [];
     authors.set(author, marks);
     const known = marks[seq];
-    if (known === undefined) marks[seq] = mark;
-    else if (known !== mark) {
+    if (known === undefined) {
+      marks[seq] = mark;
+      const moments = written.get(author) ?? [];
+      written.set(author, moments);
+      moments[seq] = atMs;
+    } else if (known !== mark) {
       const gateway = scene.gateway(author);
       gateway.isOutcast = true;
       if (!gateway.lies && gateway.forgotMs === null)
@@ -83,6 +92,7 @@ export const openLogs = (court: Court, records: Records): Logs => {
       const { kind, body } = entry;
       const mark = kind === 'usage' ? records.kept(atMs, gateway, body) : null;
       const first = isNew(atMs, entry, mark ?? markOf(body));
+      if (gateway.id !== entry.author) shared.set(entry.author, Math.max(entry.seq + 1, shared.get(entry.author) ?? 0));
       if (kind === 'pair') {
         const board = orNull(() => decodeAs(pairSchema, body, 'pair').board);
         if (board !== null && !gateway.pairs.has(board)) gateway.pairs.set(board, atMs);
@@ -99,6 +109,18 @@ export const openLogs = (court: Court, records: Records): Logs => {
         closers.set(period, (closers.get(period) ?? new Set()).add(entry.author));
         own.set(entry.author, [...(own.get(entry.author) ?? []), { period, atMs }]);
       } else noteName(entry);
+    },
+    forgot: ({ id }, backToMs) => {
+      const [marks, moments] = [authors.get(id) ?? [], written.get(id) ?? []];
+      let size = shared.get(id) ?? 0;
+      while (size < marks.length && (moments[size] ?? 0) <= (backToMs ?? -1)) size++;
+      marks.length = Math.min(marks.length, size);
+      moments.length = marks.length;
+      for (const [name, held] of places)
+        places.set(
+          name,
+          held.filter(([author, seq]) => author !== id || seq < size),
+        );
     },
     closedMs: (period) => closes.get(period) ?? null,
     closedBy: (gateway, sinceMs) => own.get(gateway)?.find(({ atMs }) => atMs >= sinceMs)?.period ?? null,

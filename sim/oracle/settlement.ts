@@ -32,10 +32,12 @@ const asksFor = (court: Court, lease: Lease) =>
     .requestsOf(lease.request)
     .filter(({ value }) => value.state !== 'destroyed' && asksForLease(value, hex(lease.release)) && lease.index < value.replicas);
 
-/** Everything that a lease stands on is in the logs that the last close counts. (metering-12) */
-const stands = ({ court, logs, bills }: Settlement, { document, id }: LeaseCase): boolean => {
+/** Everything that a lease stands on is in the logs that the last close counts, or its board had the time to bring it. (metering-11, metering-12) */
+const stands = (settlement: Settlement, { document, id, board, firstSeq }: LeaseCase): boolean => {
+  const { court, logs, bills } = settlement;
   const vector = bills.last?.vector ?? {};
-  if (document === null || !logs.counts(`lease/${id}`, vector) || !logs.counts(`pair/${document.board}`, vector)) return false;
+  if (document === null || !logs.counts(`pair/${document.board}`, vector)) return false;
+  if (!logs.counts(`lease/${id}`, vector) && (board === null || firstSeq === 0 || !couldDeliver(settlement, board))) return false;
   if (!logs.counts(`binding/${document.board}/${document.binding}`, vector)) return false;
   return asksFor(court, document).some(
     ({ hash, value }) => logs.counts(`request/${hash}`, vector) && logs.counts(`voucher/${hex(value.voucher)}`, vector),

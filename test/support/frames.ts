@@ -457,6 +457,7 @@ export const PLAIN: PlainFrame[] = [
     ],
   }),
   plain('usage-batch', usageBatch, { v, records: [fill(1, 200), fill(2, 201)] }),
+  plain('usage-batch', usageBatch, { v, records: [fill(1, 200)], leases: [fill(2, 300)] }, '/with-lease'),
   plain('want', want, { v, hashes: [fill(1), fill(2)] }),
   plain('chunk', chunk, { v, hash: fill(1), bytes: fill(2, 300) }),
   plain('chunk', chunk, { v, hash: fill(1), bytes: null }, '/absent'),

@@ -5,10 +5,11 @@ import { byteHead, write } from '../cbor-write.ts';
 import { LIMITS } from '../limits.ts';
 import { bytes, gatewayId, hash, ownerId, publicKey, secret, text, uint, version1 } from '../schema.ts';
 
-/** Signed usage records, oldest first. */
+/** Signed usage records, oldest first, and the leases that they open, as their guardians signed them. */
 export const usageBatch = v.strictObject({
   v: version1,
   records: v.pipe(v.array(bytes(LIMITS.usageRecordBytes)), v.maxLength(LIMITS.cborItems)),
+  leases: v.optional(v.pipe(v.array(bytes(LIMITS.documentBytes)), v.maxLength(LIMITS.cborItems))),
 });
 export type UsageBatch = v.InferOutput<typeof usageBatch>;
 

@@ -10,7 +10,7 @@ import { REGISTERS, type Usage } from '../../../runtime/protocol/nouns/board.ts'
 import { BOARD, BoardWorld, PACE, type Placed, placed } from '../../support/board-world.ts';
 import { RATES } from '../../support/federation.ts';
 import type { MemoryDisk } from '../../support/memory-store.ts';
-import { recordHash } from '../../support/paper-gateway.ts';
+import { newShelf, recordHash } from '../../support/paper-gateway.ts';
 import { runs } from '../../support/properties.ts';
 
 const running = (options: Parameters<typeof placed>[1] = {}, pace: Partial<Pace> = {}): { world: BoardWorld; one: Placed } => {
@@ -107,6 +107,30 @@ describe('settling', () => {
     world.linked!.acknowledge(BOARD, (topic, bytes) => world.message(topic, bytes));
     world.pass(10);
     expect(world.outbox).toEqual([]);
+  });
+
+  test('brings the lease with the record that opens it, to whoever is not known to have passed that on', () => {
+    const world = new BoardWorld().pair();
+    for (const gateway of world.gateways) gateway.replicated = 0;
+    const one = placed(world);
+    world.assign(one).pass(3000);
+    const first = world.linked!;
+    expect(first.brought).toEqual([one.lease]);
+    world.pass(130_000);
+    expect(first.brought).toHaveLength(1);
+    // Its guardian is gone, and so is all that it was told.
+    first.up = false;
+    Object.assign(first.shelf, newShelf());
+    world.cut();
+    world.pass(200_000);
+    const next = world.linked!;
+    expect(next).not.toBe(first);
+    expect(next.brought).toEqual([one.lease]);
+    checkChain(world.records);
+    next.replicated = null;
+    next.acknowledge(BOARD, (topic, bytes) => world.message(topic, bytes));
+    world.pass(10);
+    expect([...world.disk.rows.keys()].filter((key) => /^(lease|opening)\//.test(key))).toEqual([]);
   });
 
   test('believes no acknowledgement of more than it has signed, nor one that another signed', () => {

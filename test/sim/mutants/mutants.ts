@@ -33,6 +33,9 @@ export const LAN = 'hunt-lan.yaml';
 /** Where boards' systems come in waves, good ones and bad ones. */
 export const SYSTEM = 'hunt-system.yaml';
 
+/** Where a gateway that its peers do not hear gives leases, and is gone. */
+export const ALONE = 'hunt-alone.yaml';
+
 /** Where gateways have much to tell each other. */
 export const PEERS = 'hunt-peers.yaml';
 
@@ -416,6 +419,14 @@ export const MUTANTS: Mutant[] = [
     find: "const others = asks === 'all' ? Object.keys(vector) : isLook ? lagging(value, before) : [];",
     replace: 'const others: string[] = [];',
     caughtAs: ['statements-differ'],
+  },
+  {
+    name: 'a board keeps to itself what it runs under',
+    file: 'runtime/agent/session.ts',
+    find: 'if (lease !== undefined) leases.push(lease);',
+    replace: '',
+    world: ALONE,
+    caughtAs: ['usage-lost'],
   },
   {
     name: 'what is not assigned any more runs on',

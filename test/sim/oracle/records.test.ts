@@ -338,7 +338,10 @@ describe('records in the end', () => {
     expect(day.found).toEqual([]);
   });
 
-  it('may be missing of a lease whose guardian died before anybody heard of it', () => {
+  it.each([
+    ['may not be missing of a lease whose guardian died before anybody heard of it: its board brings that, too', true, ['usage-lost']],
+    ['may be missing of such a lease where its board had no time to bring it', false, []],
+  ])('%s', (_says, hasTime, found) => {
     const day = new Day();
     const board = day.board('board 1');
     day.alive = ['gateway c'];
@@ -349,8 +352,9 @@ describe('records in the end', () => {
     day.dies('gateway c');
     day.pass(MINUTE);
     board.assign([]).close(one).deliver();
+    if (!hasTime) board.power(false);
     day.pass(HOUR).closePeriod().settle();
-    expect(day.found).toEqual([]);
+    expect(day.codes).toEqual(found);
   });
 
   /** A record reaches two of three gateways by the log of one that lies; then its board comes home to the third, the last that lives. */
