@@ -1,5 +1,6 @@
 /** Taking an assignment: what is on it is wanted, what is not on it any more ends. */
 
+import { dataOf } from '../core/hooks.ts';
 import { isUpdateOf } from '../core/succession.ts';
 import { systemWishes, upkeepWishes } from '../core/system-tables.ts';
 import { assignments, documents, homes, type Instance, instances, leaseDocuments, ONE, type Run, runs } from '../core/tables.ts';
@@ -178,6 +179,7 @@ const newInstance = (board: Board): Omit<Instance, 'lease' | 'listed' | 'request
   begun: 0,
   outcome: null,
   began: null,
+  left: null,
   hook: 'none',
 });
 
@@ -208,7 +210,7 @@ const retriedBy = (work: Work, instance: Instance, { sequence }: Request): Insta
   if (sequence <= instance.sequence || instance.trial !== 'failed') return instance;
   forgetRelease(work, instance.lease.lease);
   // It finds what the one in its place has left.
-  return { ...instance, trial: 'open', failure: '', begun: 0, outcome: null, hook: 'due' };
+  return { ...instance, trial: 'open', failure: '', begun: 0, outcome: null, hook: 'due', left: dataOf(instance) };
 };
 
 /** What has nothing before it to go back to is not on trial, such as the release before while another is rolled out. */

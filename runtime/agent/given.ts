@@ -67,8 +67,8 @@ export const givenNow = (work: Work, board: Board, instance: Instance, hook: Hoo
   const secrets = secretsFor(board, request);
   const { text: shares, ...serving } = servedBy(work, board, instance, manifest, request);
   const spec = { partition: lease.lease, rootPath, args, env, engine, limits: lease.limits, network, devices, secrets };
-  const kept = hook === null ? keptFor(instance, manifest.data?.onUpdate === 'snapshot') : undefined;
-  const data = { kept, hook: hook ?? undefined, hooked: hook === null && instance.hook === 'changed' && instance.trial !== 'failed' };
+  const kept = keptFor(instance, hook, manifest.data?.onUpdate === 'snapshot');
+  const data = { kept, hook: hook ?? undefined, hooked: hook === null && instance.hook === 'changed' };
   return { spec: { ...spec, ...data, parameters: JSON.stringify(typed), shares }, digest: digest(board, given, shares), serving };
 };
 

@@ -35,7 +35,7 @@ export const hookFirst = (work: Work, id: string, instance: Instance): HookName 
 
 /** `/data` are about to go to the next lease: what that has to do with them is written down before. */
 export const bequeath = (work: Work, instance: Instance, heir: { key: string; value: Instance }): void =>
-  instances.put(work, { ...heir.value, hook: bequeathed(instance, heir.value) }, heir.key);
+  instances.put(work, { ...heir.value, ...bequeathed(instance, heir.value) }, heir.key);
 
 const told = (work: Work, id: string, why: LichenError): void => {
   const run = runs.get(work, id);

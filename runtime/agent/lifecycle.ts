@@ -163,7 +163,12 @@ const STEPS: Record<Step, Act> = {
   // The zero record is durable before anything can be used: it accepts the lease and starts its registers.
   open: (work, board, id, _instance, now) => record(work, board, id, 'open', now),
   start: (work, board, id, instance, now) => begin(work, board, id, instance, hookFirst(work, id, instance), now),
-  leave: (work, board, id, instance, now) => begin(work, board, id, instance, 'before', now),
+  leave: (work, board, id, instance, now) => {
+    const content = contents.get(work, hex(releaseOf(instance)));
+    // What it would be begun from is not to be had any more: what runs goes on, and the update waits for a word of its tenant.
+    if (content?.phase === 'refused') failHook(work, id, instance, 'before', content.error);
+    else begin(work, board, id, instance, 'before', now);
+  },
   reload: (work, board, id, instance, now) => {
     const { spec, digest, serving } = givenNow(work, board, instance);
     serve(work, id, serving, now);

@@ -1,4 +1,5 @@
 /** Judging a release on trial, and returning to the one that its tenant named for that. */
+import { onReturn } from '../core/hooks.ts';
 import { contents, type Instance, instances, manifests, type Run, runs, wishes } from '../core/tables.ts';
 import { releaseOf, trialMoments, verdictOf } from '../core/trial.ts';
 import { type Bytes, hex } from '../protocol/bytes.ts';
@@ -34,7 +35,8 @@ export const judge = (work: Work, board: Board, id: string, instance: Instance, 
   }
   // What it is given is worked out again for the other release.
   const failure = verdict.why.slice(0, FAILURE_MAX);
-  const failed: Instance = { ...instance, trial: 'failed', failure, outcome: outcomeOf(board, instance, 'failed', failure), wants: '' };
+  const outcome = outcomeOf(board, instance, 'failed', failure);
+  const failed: Instance = { ...instance, trial: 'failed', failure, outcome, wants: '', hook: onReturn(instance) };
   instances.put(work, failed, id);
   forgetRelease(work, id);
   runs.put(work, { ...run, error: '', streak: 0, retryMonoMs: 0 }, id);

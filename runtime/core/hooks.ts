@@ -2,7 +2,7 @@
  * Hooks of `/data` around an update: `before` of the release that leaves, `after` of the one that comes. Which is to be begun
  * follows from what is written down before it is, so that whatever is cut is begun anew and nothing is left out.
  */
-import { equal } from '../protocol/bytes.ts';
+import { type Bytes, equal } from '../protocol/bytes.ts';
 import type { Hook, HookName, Manifest } from '../protocol/nouns/release.ts';
 import type { Instance, Run } from './tables.ts';
 import { releaseOf, TRIES } from './trial.ts';
@@ -10,9 +10,16 @@ import { releaseOf, TRIES } from './trial.ts';
 /** What runs, or ran last, is that hook and not a program; null: it is a program. */
 export const hookOf = ({ hook }: Instance): HookName | null => (hook === 'before' || hook === 'after' ? hook : null);
 
-/** What takes its place again finds `/data` as it left it. */
-export const needsAfter = ({ hook, trial }: Instance, manifest: Manifest): boolean =>
-  trial !== 'failed' && (hook === 'due' || hook === 'after') && manifest.data?.after !== undefined;
+export const needsAfter = ({ hook }: Instance, manifest: Manifest): boolean =>
+  (hook === 'due' || hook === 'after') && manifest.data?.after !== undefined;
+
+/** The release for which `/data` are in order, for whoever finds them: what a hook changed is undone unless a program of its release begins. Null: nobody's. */
+export const dataOf = ({ began, hook, left }: Instance): Bytes | null =>
+  hook === 'due' || hook === 'after' || hook === 'changed' ? left : (began ?? left);
+
+/** On the way back. What takes its place again finds `/data` as it left it; what was never here finds those of the release before it. */
+export const onReturn = ({ left, fallback }: Instance): Instance['hook'] =>
+  left !== null && fallback !== null && !equal(left, fallback.release) ? 'due' : 'none';
 
 /** It has a program's data to put in order, for a release that is another one. */
 export const needsBefore = (instance: Instance, next: Instance | null, manifest: Manifest | null): boolean =>
@@ -23,9 +30,11 @@ export const needsBefore = (instance: Instance, next: Instance | null, manifest:
   !equal(instance.began, releaseOf(next));
 
 /** Of the lease that is to have the `/data` of one that ends. In doubt `after` runs once more, rather than not at all. */
-export const bequeathed = ({ began, hook }: Instance, heir: Instance): Instance['hook'] => {
+export const bequeathed = (instance: Instance, heir: Instance): Pick<Instance, 'hook' | 'left'> => {
+  const { began, hook } = instance;
   const isUnready = hook === 'due' || hook === 'after' || hook === 'changed';
-  return isUnready || (began !== null && !equal(began, heir.lease.release)) ? 'due' : 'none';
+  const isOthers = began !== null && !equal(began, releaseOf(heir));
+  return { hook: isUnready || isOthers ? 'due' : 'none', left: dataOf(instance) };
 };
 
 /** What did not end well is begun anew when it is its turn again. */

@@ -10,12 +10,21 @@ export type Step = 'verify' | 'fetch' | 'open' | 'start' | 'leave' | 'reload' | 
 /** What was refused a moment ago is left in peace for as long as a restart would be. */
 const stopping = (run: Run, monoMs: number): Step | null => (monoMs >= run.retryMonoMs ? 'stop' : null);
 
-const ending = (instance: Instance, run: Run, { held, leaves, hook, parts }: Facts, monoMs: number): Step | null => {
+/** Its hook is begun from its own content, of which a runtime that began after it knows nothing yet: it goes on until that is there. */
+const leaving = (content: Content | null): 'fetch' | 'leave' =>
+  content?.phase === 'held' || content?.phase === 'refused' ? 'leave' : 'fetch';
+
+const ending = (instance: Instance, run: Run, facts: Facts, monoMs: number): Step | null => {
+  const { held, leaves, hook, parts, content } = facts;
   const { opened, closed, unpaid } = instance;
   const mayLeave = held && !unpaid && opened && !closed;
-  if (run.process === 'running') return mayLeave && hook === 'before' && !parts ? null : stopping(run, monoMs);
+  if (run.process === 'running') {
+    if (!mayLeave || parts) return stopping(run, monoMs);
+    if (hook === 'before') return null;
+    return leaves && content?.phase !== 'held' ? leaving(content) : stopping(run, monoMs);
+  }
   const isDue = monoMs >= run.retryMonoMs;
-  if (mayLeave && leaves) return parts || !isDue ? null : run.process === 'stopped' ? 'remove' : 'leave';
+  if (mayLeave && leaves) return parts || !isDue ? null : run.process === 'stopped' ? 'remove' : leaving(content);
   if (opened && !closed) return 'close';
   // Of what ran all is taken away, also when it had ended by itself before and was to begin again.
   if (run.process === 'stopped' || (instance.wanted === 'gone' && instance.began !== null)) return isDue ? 'remove' : null;

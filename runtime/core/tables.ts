@@ -118,6 +118,8 @@ export const instanceSchema = v.strictObject({
   outcome: v.nullable(bytes(LIMITS.outcomeBytes)),
   /** The release with which it was begun last, be it with a hook of it. */
   began: v.nullable(hash),
+  /** The release that left `/data` as they were when this lease took them over; null: it took none over. */
+  left: v.nullable(hash),
   /**
    * How far the hooks of `/data` are. `due`: what is there was left by another release, `after` still comes. `after` and
    * `before`: that is what was begun last, and it has not ended well yet. `changed`: `after` has, and no program began since.

@@ -4,7 +4,7 @@
  */
 import { type Bytes, equal } from '../protocol/bytes.ts';
 import type { Lease } from '../protocol/nouns/lease.ts';
-import type { Manifest, PromiseSpec } from '../protocol/nouns/release.ts';
+import type { HookName, Manifest, PromiseSpec } from '../protocol/nouns/release.ts';
 import { STEADY_MS } from './plan.ts';
 import type { Content, Instance, PromiseState, Run } from './tables.ts';
 
@@ -26,10 +26,12 @@ export const hasBegun = (instance: Instance): boolean => instance.began !== null
 
 /**
  * What becomes of `/data` as the release before left it. Taken before one on trial begins that asks for it (`snapshots`), given
- * back to what takes its place again, and else not needed.
+ * back to what takes its place again or to the hook that puts it in order for that, and else not needed. A hook lets it be.
  */
-export const keptFor = ({ trial, fallback }: Instance, snapshots: boolean): 'take' | 'return' | 'drop' => {
-  if (trial === 'failed') return 'return';
+export const keptFor = (instance: Instance, begins: HookName | null, snapshots: boolean): 'take' | 'return' | 'drop' | undefined => {
+  const { trial, fallback, hook } = instance;
+  if (trial === 'failed') return begins === null && hook === 'changed' ? 'drop' : 'return';
+  if (begins !== null) return undefined;
   return trial === 'open' && fallback !== null && snapshots ? 'take' : 'drop';
 };
 

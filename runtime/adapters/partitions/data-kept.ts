@@ -129,22 +129,6 @@ const settle = async (place: string, directory: string, hands: Hands): Promise<v
 };
 
 /**
- * Nothing of the partition runs, and something is about to. A hook that has not ended well is undone. One that is about to
- * begin finds what it found before; what `hooked` says ended well is not undone any more. Idempotent. Error: as `keepData`.
- */
-export const hookData = async (
-  directory: string,
-  { hook, hooked = false }: Pick<PartitionSpec, 'hook' | 'hooked'>,
-  hands: Hands = HANDS,
-): Promise<void> => {
-  const place = placeOf(directory);
-  mend(place, hands);
-  if (hooked) await settle(place, directory, hands);
-  else await giveBack(place, FOUND, directory, hands);
-  if (hook === 'after') await take(place, FOUND, directory, hands);
-};
-
-/**
  * Nothing of the partition runs. Idempotent: what is kept is not taken again, what was given back not given again. Errors:
  * `storage-full` when there is no room for a copy beside what the board's store keeps free.
  */
@@ -154,4 +138,22 @@ export const keepData = async (directory: string, what: KeptData | undefined, ha
   if (what === 'take') await take(place, KEPT, directory, hands);
   else if (what === 'return') await giveBack(place, KEPT, directory, hands);
   else if (what === 'drop') hands.remove(place + KEPT);
+};
+
+/**
+ * Nothing of the partition runs, and something is about to. A hook that has not ended well is undone; what `hooked` says ended well is not undone
+ * any more. What is kept is taken, given back or dropped then, and only after that does a hook that is about to begin find what it finds, as it
+ * did before. Idempotent. Error: as `keepData`.
+ */
+export const orderData = async (
+  directory: string,
+  { hook, hooked = false, kept }: Pick<PartitionSpec, 'hook' | 'hooked' | 'kept'>,
+  hands: Hands = HANDS,
+): Promise<void> => {
+  const place = placeOf(directory);
+  mend(place, hands);
+  if (hooked) await settle(place, directory, hands);
+  else await giveBack(place, FOUND, directory, hands);
+  await keepData(directory, kept, hands);
+  if (hook === 'after') await take(place, FOUND, directory, hands);
 };

@@ -18,7 +18,7 @@ import { LichenError, refuse } from '../../protocol/errors.ts';
 import { LIMITS } from '../../protocol/limits.ts';
 import { SAID_BYTES } from '../../protocol/shares.ts';
 import type { Backend, Running } from './backend.ts';
-import { hookData, isData, keepData } from './data-kept.ts';
+import { isData, keepData, orderData } from './data-kept.ts';
 import { armDeadman, bootMs, disarm, readDeadline, writeDeadline } from './deadman.ts';
 import { ExitWatch, UNKNOWN_EXIT } from './exits.ts';
 import { give } from './given.ts';
@@ -117,8 +117,7 @@ export class Supervisor {
     this.#logs.end(partition);
     await this.#backend.clear(partition);
     mkdirSync(directory, { recursive: true, mode: 0o755 });
-    await hookData(directory, spec);
-    await keepData(directory, spec.kept);
+    await orderData(directory, spec);
     const uid = this.#giveData(partition);
     give(directory, spec);
     const state: State = {

@@ -104,6 +104,52 @@ describe('hooks of /data [instances-30, instances-31]', () => {
     expect(begun(world)).toEqual(WHOLE);
   });
 
+  test('run at the update of what was begun before the runtime was, which goes on until its content is known again', () => {
+    const world = paired();
+    failing(world, 'after');
+    updated(world);
+    world.pass(20_000);
+    // Under the lease of the new one, which it took the place of again.
+    expect(running(world)).toEqual([`${rootOf(old)} program`]);
+    failing(world, 'after', 0);
+    const since = begun(world).length;
+    world.restart().pass(60_000);
+    const after = next(world, smallRelease({ recipe: 'echo', sequence: 3, label: 'third', data: DATA }), onTrial, 3);
+    world.assign(after).pass(20_000);
+    expect(begun(world).slice(since)).toEqual(['old before', 'new after', 'new hooked']);
+    expect(world.state(after.lease)).toMatchObject({ state: 'running', promise: 'held' });
+  });
+
+  test('run on the way back to a release that was never here, on what the one before it left [instances-30]', () => {
+    const world = paired();
+    const before = placed(world, { release: old });
+    world.assign(before).pass(5000);
+    // The board was away while the second came; the third comes, and does not do.
+    const missed = fresh();
+    const third = smallRelease({ recipe: 'echo', sequence: 3, label: 'third', data: DATA });
+    placed(world, { release: missed, lease: { term: 2 }, request: { sequence: 2 } });
+    const after = next(world, third, { fallback: { release: missed.release, bakeMs: BAKE_MS } }, 3);
+    world.assign(after).pass(5000);
+    for (let i = 0; i < 3; i++) {
+      world.engine.crash(after.lease.lease);
+      world.pass(10_000);
+    }
+    const names = new Map([old, missed, third].map((release, i) => [rootOf(release), ['old', 'missed', 'third'][i]]));
+    const begins = world.engine.steps.flatMap((step) => (step.kind === 'start' ? [step.spec] : []));
+    const said = begins.map(
+      ({ rootPath, hook: name, kept, hooked }) => `${names.get(rootPath)} ${name ?? 'program'} ${kept}${hooked === true ? ' hooked' : ''}`,
+    );
+    expect([...new Set(said)]).toEqual([
+      ...['old program drop', 'old before undefined', 'third after undefined', 'third program take hooked', 'third program take'],
+      ...['missed after return', 'missed program drop hooked'],
+    ]);
+    world.engine.crash(after.lease.lease);
+    world.pass(10_000);
+    const last = world.engine.steps.flatMap((step) => (step.kind === 'start' ? [step.spec] : [])).at(-1);
+    expect(last).toMatchObject({ rootPath: rootOf(missed), kept: 'return', hooked: false });
+    expect(last?.hook).toBeUndefined();
+  });
+
   test('hold no promise, publish nothing and are no trial passed, however long they take', () => {
     const world = paired();
     world.engine.hooks = (name) => ({ exit: { code: 0, signal: null, oomKilled: false }, takesMs: name === 'after' ? 29_000 : 500 });

@@ -21,7 +21,7 @@ const instanceAt = (registers: Registers): Instance => ({
   ...{ registers, base: registers, bootId: 'boot', recordedMonoMs: 0 },
   ...{ wants: '', given: '', bang: 0, banged: 0, supersededMonoMs: null, holdMs: null },
   ...{ listed: [], shares: [] },
-  ...{ fallback: null, trial: 'open', failure: '', begun: 0, outcome: null, windows: null, began: null, hook: 'none' },
+  ...{ fallback: null, trial: 'open', failure: '', begun: 0, outcome: null, windows: null, began: null, left: null, hook: 'none' },
 });
 const start = (registers: Registers = ZERO, monoMs = 0): Meter => meterFrom(instanceAt(registers), monoMs);
 const sampleOf = (changes: Partial<Sample> = {}): Sample => ({

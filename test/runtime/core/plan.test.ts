@@ -18,7 +18,7 @@ const instance = (changes: Partial<Instance> = {}): Instance => ({
   ...{ registers: ZERO, base: ZERO, bootId: 'boot', recordedMonoMs: 0 },
   ...{ wants: '', given: '', bang: 0, banged: 0, supersededMonoMs: null, holdMs: null },
   ...{ listed: [], shares: [] },
-  ...{ fallback: null, trial: 'open', failure: '', begun: 0, outcome: null, windows: null, began: null, hook: 'none' },
+  ...{ fallback: null, trial: 'open', failure: '', begun: 0, outcome: null, windows: null, began: null, left: null, hook: 'none' },
   ...changes,
 });
 const run = (process: Process, changes: Partial<Run> = {}): Run => ({

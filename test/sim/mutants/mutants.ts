@@ -24,6 +24,9 @@ export const STOP = 'hunt-stop.yaml';
 /** Where releases are on trial and come in waves. */
 export const UPDATE = 'hunt-update.yaml';
 
+/** Where releases have hooks, and the power goes meanwhile. */
+export const HOOKS = 'hunt-hooks.yaml';
+
 /** Where content rots at gateways, and one of them lies. */
 export const CONTENT = 'hunt-content.yaml';
 
@@ -370,9 +373,33 @@ export const MUTANTS: Mutant[] = [
   {
     name: 'what goes back finds what the newer one wrote',
     file: 'runtime/core/trial.ts',
-    find: "  if (trial === 'failed') return 'return';\n",
-    replace: '',
+    find: "begins === null && hook === 'changed' ? 'drop' : 'return';",
+    replace: "'drop';",
     world: UPDATE,
+    caughtAs: [expected('always: spoilt of primes at most 0')],
+  },
+  {
+    name: 'a release begins without its hook',
+    file: 'runtime/core/hooks.ts',
+    find: "  (hook === 'due' || hook === 'after') && manifest.data?.after !== undefined;",
+    replace: "  hook === 'ready' && manifest.data?.after !== undefined;",
+    world: HOOKS,
+    caughtAs: [expected('always: spoilt of primes at most 0')],
+  },
+  {
+    name: 'a hook that was cut counts as done',
+    file: 'runtime/core/hooks.ts',
+    find: "(hook === 'due' || hook === 'after') && manifest",
+    replace: "hook === 'due' && manifest",
+    world: HOOKS,
+    caughtAs: [expected('always: spoilt of primes at most 0')],
+  },
+  {
+    name: 'what returns and was never here finds the data of the one before it',
+    file: 'runtime/core/hooks.ts',
+    find: "!equal(left, fallback.release) ? 'due' : 'none'",
+    replace: "!equal(left, fallback.release) ? 'none' : 'none'",
+    world: HOOKS,
     caughtAs: [expected('always: spoilt of primes at most 0')],
   },
   {
@@ -431,8 +458,8 @@ export const MUTANTS: Mutant[] = [
   {
     name: 'what is not assigned any more runs on',
     file: 'runtime/core/plan.ts',
-    find: "return mayLeave && hook === 'before' && !parts ? null : stopping(run, monoMs);\n",
-    replace: 'return null;\n',
+    find: "leaving(content) : stopping(run, monoMs);\n",
+    replace: 'leaving(content) : null;\n',
     caughtAs: ['runs-on'],
   },
   {

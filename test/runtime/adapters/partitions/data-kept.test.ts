@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { HANDS, type Hands, hookData, isData, keepData } from '../../../../runtime/adapters/partitions/data-kept.ts';
+import { HANDS, type Hands, isData, keepData, orderData } from '../../../../runtime/adapters/partitions/data-kept.ts';
 import type { KeptData } from '../../../../runtime/ports/partitions.ts';
 
 const made: string[] = [];
@@ -84,7 +84,7 @@ const orCut = async (work: Promise<void>): Promise<void> => {
   }
 };
 
-type Hooked = Parameters<typeof hookData>[1];
+type Hooked = Parameters<typeof orderData>[1];
 
 /** Whatever the next start asks for, with the power cut before each step in turn. */
 const everyCut = async (
@@ -98,7 +98,7 @@ const everyCut = async (
     const directory = folder(form);
     await prepare(directory);
     const { hands, wasCut } = cutAt(n);
-    await orCut(typeof what === 'string' ? keepData(directory, what, hands) : hookData(directory, what, hands));
+    await orCut(typeof what === 'string' ? keepData(directory, what, hands) : orderData(directory, what, hands));
     await check(directory);
     if (!wasCut()) return cuts;
     cuts++;
@@ -152,15 +152,15 @@ describe.each<Form>(['plain', 'image'])('data that lie %s', (form) => {
       { hook: 'after' },
       async (directory) => {
         // It has begun once and was cut.
-        await hookData(directory, { hook: 'after' });
+        await orderData(directory, { hook: 'after' });
         say(directory, form, 'half');
       },
       async (directory) => {
         await keepData(directory, undefined);
-        await hookData(directory, { hook: 'after' });
+        await orderData(directory, { hook: 'after' });
         expect(said(directory, form)).toBe('old');
         say(directory, form, 'new');
-        await hookData(directory, { hooked: true });
+        await orderData(directory, { hooked: true });
         await keepData(directory, 'take');
         expect(said(directory, form)).toBe('new');
         await keepData(directory, 'return');
@@ -178,11 +178,11 @@ describe.each<Form>(['plain', 'image'])('data that lie %s', (form) => {
         async (directory) => {
           if (older) await keepData(directory, 'take');
           say(directory, form, 'left');
-          await hookData(directory, { hook: 'after' });
+          await orderData(directory, { hook: 'after' });
           say(directory, form, 'new');
         },
         async (directory) => {
-          await hookData(directory, { hooked: true });
+          await orderData(directory, { hooked: true });
           expect(said(directory, form)).toBe('new');
           await keepData(directory, 'return');
           expect([said(directory, form), names(directory)]).toEqual([older ? 'old' : 'left', atRest(form)]);
@@ -197,16 +197,41 @@ describe.each<Form>(['plain', 'image'])('data that lie %s', (form) => {
       form,
       {},
       async (directory) => {
-        await hookData(directory, { hook: 'after' });
+        await orderData(directory, { hook: 'after' });
         say(directory, form, 'half');
       },
       async (directory) => {
-        await hookData(directory, {});
+        await orderData(directory, {});
         await keepData(directory, 'return');
         expect([said(directory, form), names(directory)]).toEqual(['old', atRest(form)]);
       },
     );
     expect(cuts).toBeGreaterThan(3);
+  });
+
+  test('come back before a hook puts them in order for a release that was never here, wherever the power goes', async () => {
+    const back = { hook: 'after', kept: 'return' } as const;
+    const cuts = await everyCut(
+      form,
+      back,
+      async (directory) => {
+        // Of the newer one the hook has ended well, and so has its program begun.
+        await orderData(directory, { hook: 'after' });
+        say(directory, form, 'new');
+        await orderData(directory, { hooked: true, kept: 'take' });
+        await orderData(directory, back);
+        expect(said(directory, form)).toBe('old');
+        say(directory, form, 'half');
+      },
+      async (directory) => {
+        await orderData(directory, back);
+        expect(said(directory, form)).toBe('old');
+        say(directory, form, 'in order');
+        for (let i = 0; i < 2; i++) await orderData(directory, { hooked: i === 0, kept: i === 0 ? 'drop' : 'return' });
+        expect([said(directory, form), names(directory)]).toEqual(['in order', atRest(form)]);
+      },
+    );
+    expect(cuts).toBeGreaterThan(6);
   });
 
   test('of a newer one that does are dropped behind it', async () => {
@@ -234,7 +259,7 @@ test('data without an end that a newer release puts into a file come back as the
 test('no room for what a hook finds is told, and nothing is touched [instances-31]', async () => {
   const directory = folder('plain');
   const full: Hands = { ...HANDS, left: () => BigInt(64 * 1024 * 1024) };
-  await expect(hookData(directory, { hook: 'after' }, full)).rejects.toMatchObject({ code: 'storage-full' });
+  await expect(orderData(directory, { hook: 'after' }, full)).rejects.toMatchObject({ code: 'storage-full' });
   expect([said(directory, 'plain'), names(directory)]).toEqual(['old', ['data']]);
 });
 
