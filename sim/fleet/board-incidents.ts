@@ -167,17 +167,15 @@ export const onBoard = {
     return NOTHING;
   },
   'full-card': powered(({ confess }, board) => {
+    const { card } = board;
     confess.cardFault(board, 'full');
-    board.card.stuff(true);
+    const end = card.stuff();
     return () => {
-      board.card.stuff(false);
-      confess.cardFault(board, 'room');
+      end();
+      if (!card.isStuffed) confess.cardFault(board, 'room');
     };
   }),
-  'slow-card': powered((scene, board) => {
-    board.card.slow(number(scene, 'by'));
-    return () => board.card.slow(0);
-  }),
+  'slow-card': powered((scene, { card }) => card.slow(number(scene, 'by'))),
   'cloned-card': ({ fleet, confess, hit }, board) => {
     hit();
     confess.cardFault(board, 'cloned');
@@ -185,10 +183,7 @@ export const onBoard = {
     clone.feed();
     return () => fleet.removeBoard(clone);
   },
-  heat: powered((scene, board) => {
-    board.warmth.heat(number(scene, 'ambient'));
-    return () => board.warmth.heat(null);
-  }),
+  heat: powered((scene, { warmth }) => warmth.heat(number(scene, 'ambient'))),
   'sensor-fault': (scene, board) => {
     const how = word(scene, 'how');
     if (!isSensorFault(how)) return NOTHING;

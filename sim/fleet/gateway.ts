@@ -14,6 +14,7 @@ import type { GatewayId } from '../../runtime/protocol/ids.ts';
 import { Draft } from '../../runtime/turn/draft.ts';
 import type { Commit } from '../../runtime/turn/store.ts';
 import { startTurn, type Turn } from '../../runtime/turn/turn.ts';
+import { Causes } from '../hardware/causes.ts';
 import type { Carrier } from '../net/doors.ts';
 import type { GatewaySpec, PaceSpec } from '../scenario/scenario.ts';
 import { type Chance, entropyOf } from '../world/chance.ts';
@@ -61,8 +62,8 @@ export class VirtualGateway {
   lie: Lie | null = null;
   /** Causes for which boards that ask it for content are given something else. */
   givesFalse = 0;
-  /** Commits take so much longer. */
-  slowerMs = 0;
+  /** Commits take so many ms longer. */
+  readonly slower = new Causes();
   /** Its wall clock is wrong by so much. */
   wrongMs = 0;
   readonly #around: GatewaySurroundings;
@@ -109,7 +110,7 @@ export class VirtualGateway {
     const store = openStore(
       this.disk,
       {
-        fate: () => ({ kind: 'durable', afterMs: COMMIT_MS + this.slowerMs }),
+        fate: () => ({ kind: 'durable', afterMs: COMMIT_MS + (this.slower.worst ?? 0) }),
         kept: (commit) => this.#around.kept(this.id, commit),
         after: (ms, call) => void own.after(ms, call),
       },

@@ -132,12 +132,7 @@ const others = {
     };
     return swapDisk(scene, gateway, swap, copy.atMs);
   }),
-  'slow-disk': serving((scene, gateway) => {
-    gateway.slowerMs = number(scene, 'by');
-    return () => {
-      gateway.slowerMs = 0;
-    };
-  }),
+  'slow-disk': serving((scene, { slower }) => slower.begin(number(scene, 'by'))),
   'gateway-clock-jump': serving((scene, gateway) => {
     gateway.wrongMs += number(scene, 'by');
     return NOTHING;

@@ -1,4 +1,5 @@
 /** How warm a board is and what it draws: each follows the other. */
+import { Causes } from '../hardware/causes.ts';
 import { Thermal } from '../hardware/cpu/thermal.ts';
 import type { Power } from '../hardware/power.ts';
 import type { Hardware } from '../hardware/profiles.ts';
@@ -8,6 +9,7 @@ export class Warmth {
   readonly thermal: Thermal;
   readonly #clock: VirtualClock;
   readonly #power: () => Power;
+  readonly #heated = new Causes();
   #undo: () => void = () => {};
 
   constructor(clock: VirtualClock, hardware: Hardware, power: () => Power) {
@@ -28,9 +30,18 @@ export class Warmth {
     this.#follow();
   }
 
-  /** The air around it; null: as usual. */
-  heat(airC: number | null): void {
-    this.thermal.heat(this.#clock.nowMs, airC);
+  /** The air around it, until what it returns is called. */
+  heat(airC: number): () => void {
+    const end = this.#heated.begin(airC);
+    this.#breathe();
+    return () => {
+      end();
+      this.#breathe();
+    };
+  }
+
+  #breathe(): void {
+    this.thermal.heat(this.#clock.nowMs, this.#heated.worst);
     this.#follow();
   }
 

@@ -9,6 +9,7 @@
  */
 import type { CardSpec } from '../scenario/scenario.ts';
 import type { Chance } from '../world/chance.ts';
+import { Causes } from './causes.ts';
 
 const MIB = 1024 * 1024;
 
@@ -36,8 +37,8 @@ export class Card {
   readonly #erasesMost: number;
   #usedBytes: number;
   #erases = 0;
-  #isStuffed = false;
-  #slowerMs = 0;
+  readonly #stuffed = new Causes();
+  readonly #slower = new Causes();
   /** Writes that it did not take. */
   refusals = 0;
   /** Moments of the newest commits, oldest first; kept only for a card that lies. */
@@ -87,14 +88,22 @@ export class Card {
     return true;
   }
 
-  /** Stuffed to the last byte by something else; until false. */
-  stuff(isStuffed: boolean): void {
-    this.#isStuffed = isStuffed;
+  /** Stuffed to the last byte by something else, until what it returns is called. */
+  stuff(): () => void {
+    return this.#stuffed.begin(0);
   }
 
-  /** Each answer takes so much longer; 0: as it should. */
-  slow(byMs: number): void {
-    this.#slowerMs = byMs;
+  /** Each answer takes so much longer, until what it returns is called. */
+  slow(byMs: number): () => void {
+    return this.#slower.begin(byMs);
+  }
+
+  get isStuffed(): boolean {
+    return this.#stuffed.worst !== null;
+  }
+
+  get #slowerMs(): number {
+    return this.#slower.worst ?? 0;
   }
 
   /** The power goes. How many of the newest commits are gone: at most `FORGETS_MOST`, and 0 unless the card lies. */
@@ -116,11 +125,11 @@ export class Card {
   }
 
   get freeBytes(): number {
-    return this.#isStuffed ? 0 : Math.max(0, this.#capacityBytes - this.#usedBytes);
+    return this.isStuffed ? 0 : Math.max(0, this.#capacityBytes - this.#usedBytes);
   }
 
   get usedPermille(): number {
-    return this.#isStuffed ? 1000 : Math.min(1000, Math.floor((this.#usedBytes * 1000) / this.#capacityBytes));
+    return this.isStuffed ? 1000 : Math.min(1000, Math.floor((this.#usedBytes * 1000) / this.#capacityBytes));
   }
 
   get wornPermille(): number {

@@ -55,11 +55,13 @@ describe('card', () => {
 
   test('stuffed for a while, it is full and then as it was', () => {
     const card = new Card(spec);
-    card.stuff(true);
+    const [end, endOther] = [card.stuff(), card.stuff()];
     expect(card.usedPermille).toBe(1000);
     expect(card.commit(0, 10, 10).refused).toBe('full');
-    card.stuff(false);
-    expect(card.usedPermille).toBe(250);
+    end();
+    expect([card.isStuffed, card.usedPermille]).toEqual([true, 1000]);
+    endOther();
+    expect([card.isStuffed, card.usedPermille]).toEqual([false, 250]);
     expect(card.commit(0, 10, 10).refused).toBeNull();
   });
 
@@ -109,9 +111,12 @@ describe('card', () => {
   test('a slow card answers later', () => {
     const card = new Card(spec);
     const { ms } = card.commit(0, 1000, 0);
-    card.slow(2000);
+    const [end, endOther] = [card.slow(2000), card.slow(500)];
     expect(card.commit(0, 1000, 0).ms).toBe(ms + 2000);
-    card.slow(0);
+    end();
+    expect(card.commit(0, 1000, 0).ms).toBe(ms + 500);
+    endOther();
+    end();
     expect(card.commit(0, 1000, 0).ms).toBe(ms);
     expect(card.commit(0, 1_000_000, 0).ms).toBe(4 + 100);
   });

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { CONTENT, HUNT, LAN, MUTANTS, PEERS, STOP, SYSTEM, UPDATE } from './mutants.ts';
+import { ALONE, CONTENT, HOOKS, HUNT, LAN, MUTANTS, PEERS, STOP, SYSTEM, UPDATE } from './mutants.ts';
 
 const SCRIPT = join(import.meta.dirname, 'hunt.ts');
 const hunt = async (name: string, seeds: number, after = 0, world = HUNT): Promise<Record<string, unknown>> => {
@@ -20,7 +20,9 @@ test('there are enough of them', () => {
  * World → its seeds: those in which nothing may be found, and no others in which a mutant may be. A red one names its seed:
  * `lichen sim replay test/sim/mutants/hunt.yaml --seed N`.
  */
-const SEEDS: Record<string, number> = { [HUNT]: 100, [STOP]: 60, [UPDATE]: 40, [CONTENT]: 40, [LAN]: 40, [PEERS]: 20, [SYSTEM]: 40 };
+const SEEDS: Record<string, number> = {
+  ...{ [HUNT]: 100, [STOP]: 60, [UPDATE]: 40, [HOOKS]: 40, [CONTENT]: 40, [LAN]: 40, [PEERS]: 20, [SYSTEM]: 40, [ALONE]: 20 },
+};
 const seedsOf = (world: string): number => SEEDS[world] ?? 0;
 
 test('every mutant is hunted where it is known what is found without it', () => {

@@ -458,7 +458,7 @@ export const MUTANTS: Mutant[] = [
   {
     name: 'what is not assigned any more runs on',
     file: 'runtime/core/plan.ts',
-    find: "leaving(content) : stopping(run, monoMs);\n",
+    find: 'leaving(content) : stopping(run, monoMs);\n',
     replace: 'leaving(content) : null;\n',
     caughtAs: ['runs-on'],
   },
