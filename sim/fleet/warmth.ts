@@ -1,8 +1,9 @@
 /** How warm a board is and what it draws: each follows the other. */
-import { Causes } from '../hardware/causes.ts';
+
 import { Thermal } from '../hardware/cpu/thermal.ts';
 import type { Power } from '../hardware/power.ts';
 import type { Hardware } from '../hardware/profiles.ts';
+import { Causes } from '../world/causes.ts';
 import type { VirtualClock } from '../world/clock.ts';
 
 export class Warmth {

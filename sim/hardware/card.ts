@@ -8,8 +8,8 @@
  * newest may be gone, never one from the middle, since each commit's pages hang on the meta page of its own.
  */
 import type { CardSpec } from '../scenario/scenario.ts';
+import { Causes } from '../world/causes.ts';
 import type { Chance } from '../world/chance.ts';
-import { Causes } from './causes.ts';
 
 const MIB = 1024 * 1024;
 
