@@ -10,6 +10,7 @@ import { releaseOf, TRIES } from './trial.ts';
 /** What runs, or ran last, is that hook and not a program; null: it is a program. */
 export const hookOf = ({ hook }: Instance): HookName | null => (hook === 'before' || hook === 'after' ? hook : null);
 
+/** What is to begin finds `/data` that are in order for another release. */
 export const needsAfter = ({ hook }: Instance, manifest: Manifest): boolean =>
   (hook === 'due' || hook === 'after') && manifest.data?.after !== undefined;
 

@@ -357,6 +357,26 @@ describe('records in the end', () => {
     expect(day.codes).toEqual(found);
   });
 
+  it.each([
+    ['whose guardian went back to an older disk, and wrote others in its place', (day: Day) => day.forgets('gateway c', 0), []],
+    ['whose guardian is said to have it still', () => {}, ['usage-lost']],
+  ])('of a lease %s', (_says, forget, found) => {
+    const day = new Day();
+    const board = day.board('board 1');
+    day.pass(MINUTE).alive = ['gateway c'];
+    const one = day.lease({ on: 'board 1', guardianName: 'gateway c' });
+    day.alive = [...GATEWAYS];
+    board.assign([one], undefined, 'gateway a').open(one);
+    const size = day.logs.get('gateway c')?.length ?? 0;
+    day.logs.delete('gateway c');
+    forget(day);
+    for (let i = 0; i < size; i++) day.log('gateway c', 'presence', new Uint8Array([i]), ['gateway c']);
+    day.pass(MINUTE);
+    board.assign([]).close(one).deliver().power(false);
+    day.pass(HOUR).closePeriod().settle();
+    expect(day.codes.filter((code) => code === 'usage-lost')).toEqual(found);
+  });
+
   /** A record reaches two of three gateways by the log of one that lies; then its board comes home to the third, the last that lives. */
   const afterLie = (victim: string) => {
     const held = forenoon();
