@@ -33,6 +33,9 @@ const forLong = (value: Bytes): Bytes => {
   return page.subarray(pageFrom - length, pageFrom);
 };
 
+/** One that is left of all that passed with it would hold their memory, ten times its own. */
+const itsOwn = (value: Bytes): Bytes => (value.length > TINY_BYTES && value.buffer.byteLength > value.length ? value.slice() : value);
+
 /** What stays when a process is gone. */
 export class Disk {
   #rows = new Map<Key, Row>();
@@ -83,8 +86,8 @@ export class Disk {
     for (const [key, value] of writes) {
       const former = this.#rows.get(key);
       if (this.remembers > 0) before.push([key, former]);
-      // What is written over is written over again: only what is new is worth keeping well.
-      this.#set(key, value === null ? undefined : { version, value: former === undefined ? this.#kept(key, value) : value });
+      // What is written over is written over again: only what is new is worth a place among what stays.
+      this.#set(key, value === null ? undefined : { version, value: former === undefined ? this.#kept(key, value) : itsOwn(value) });
     }
     if (this.remembers === 0) return;
     this.#undo.push(before);
