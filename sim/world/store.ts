@@ -1,6 +1,6 @@
 /**
- * The store door over a virtual disk. A row gives back the very bytes that were put, so that whoever decodes them need do
- * so once. Nothing in it depends on time or chance: what becomes of a commit is decided by the medium that it is written to.
+ * The store door over a virtual disk. A row gives back the same bytes each time, so that whoever decodes them need do so
+ * once. Nothing in it depends on time or chance: what becomes of a commit is decided by the medium that it is written to.
  */
 import { type Bytes, equal } from '../../runtime/protocol/bytes.ts';
 import { LichenError } from '../../runtime/protocol/errors.ts';

@@ -63,11 +63,7 @@ export class Network {
     this.#directory = `${options.runPath}/net`;
     this.#wirings = new Wirings(`${options.runPath}/wired`);
     this.#hasTable = this.#wirings.all().length > 0;
-    this.#names = new Names(
-      options.lookup ?? systemLookup,
-      () => void this.#next(() => this.#applyAll()).catch(() => undefined),
-      options.namesMs,
-    );
+    this.#names = new Names(options.lookup ?? systemLookup, () => this.#next(() => this.#applyAll()), options.namesMs);
     for (const [partition] of this.#wirings.all()) this.#names.remember(namesIn(readText(this.#wirings.file(partition, 'hosts')) ?? ''));
   }
 
@@ -219,8 +215,11 @@ export class Network {
     await this.#applyBoard();
   }
 
+  /** One that cannot be wired keeps no other from it. Throws what went wrong first. */
   async #applyAll(): Promise<void> {
-    for (const [partition] of this.#wirings.all()) await this.#apply(partition);
+    const failures: unknown[] = [];
+    for (const [partition] of this.#wirings.all()) await this.#apply(partition).catch((thrown: unknown) => failures.push(thrown));
+    if (failures.length > 0) throw failures[0];
   }
 
   async #apply(partition: string): Promise<void> {

@@ -33,15 +33,17 @@ export const namesIn = (hosts: string): Map<string, string[]> => {
 
 export class Names {
   readonly #lookup: Lookup;
-  readonly #changed: () => void;
+  readonly #changed: () => Promise<void>;
   readonly #known = new Map<string, readonly string[]>();
   /** The newest last. */
   readonly #former = new Map<string, readonly string[]>();
   #wanted: ReadonlySet<string> = new Set();
+  /** Something has changed, and whoever was told could not act on it. */
+  #isPending = false;
   readonly #timer: NodeJS.Timeout;
 
-  /** `changed`: some name means something else than it did. */
-  constructor(find: Lookup, changed: () => void, againMs = AGAIN_MS) {
+  /** `changed`: some name means something else than it did. When it fails it is called again with the next question. */
+  constructor(find: Lookup, changed: () => Promise<void>, againMs = AGAIN_MS) {
     this.#lookup = find;
     this.#changed = changed;
     this.#timer = setInterval(() => void this.#again(), againMs).unref();
@@ -69,7 +71,7 @@ export class Names {
     if (fresh.length === 0) return;
     const asked = Promise.all(fresh.map((name) => this.#ask(name)));
     const inTime = await Promise.race([asked.then(() => true), pauseMs(PATIENCE_MS).then(() => false)]);
-    if (!inTime) void asked.then((found) => found.includes(true) && this.#changed());
+    if (!inTime) void asked.then((found) => this.#tell(found));
   }
 
   close(): void {
@@ -77,8 +79,15 @@ export class Names {
   }
 
   async #again(): Promise<void> {
-    const changes = await Promise.all([...this.#wanted].map((name) => this.#ask(name)));
-    if (changes.includes(true)) this.#changed();
+    this.#tell(await Promise.all([...this.#wanted].map((name) => this.#ask(name))));
+  }
+
+  #tell(changes: readonly boolean[]): void {
+    if (!this.#isPending && !changes.includes(true)) return;
+    this.#isPending = false;
+    this.#changed().catch(() => {
+      this.#isPending = true;
+    });
   }
 
   #forget(name: string): void {

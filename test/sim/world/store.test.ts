@@ -63,6 +63,9 @@ describe('a disk', () => {
     disk.write(new Map([['a', row]]));
     expect(disk.get('a').value).toEqual(row);
     expect(disk.get('a').value?.buffer).not.toBe(passing.buffer);
+    disk.write(new Map([['a', row]]));
+    expect(disk.get('a').value).toEqual(row);
+    expect(disk.get('a').value?.buffer.byteLength, 'written over').toBe(row.length);
   });
 
   test('forgets its newest commits, as many as it remembers', () => {

@@ -12,7 +12,7 @@ describe('names', () => {
     let changes = 0;
     const names = new Names(
       async () => [address],
-      () => changes++,
+      async () => void changes++,
       AGAIN_MS,
     );
     await names.want(new Set(['a.example']));
@@ -31,6 +31,23 @@ describe('names', () => {
     names.close();
   });
 
+  it('are told again with the next question when whoever was told could not act on it, and then no more', async () => {
+    vi.useFakeTimers();
+    let address = '192.0.2.1';
+    let calls = 0;
+    let fails = 2;
+    const changed = async (): Promise<void> => {
+      calls++;
+      if (fails-- > 0) throw new Error('busy');
+    };
+    const names = new Names(async () => [address], changed, AGAIN_MS);
+    await names.want(new Set(['a.example']));
+    address = '192.0.2.2';
+    await vi.advanceTimersByTimeAsync(6 * AGAIN_MS);
+    expect(calls).toBe(3);
+    names.close();
+  });
+
   it('keep what they meant while nobody answers, also from a life before', async () => {
     vi.useFakeTimers();
     let answers = false;
@@ -39,7 +56,7 @@ describe('names', () => {
       return ['192.0.2.9'];
     };
     let changes = 0;
-    const names = new Names(find, () => changes++, AGAIN_MS);
+    const names = new Names(find, async () => void changes++, AGAIN_MS);
     names.remember(namesIn('127.0.0.1 localhost\n192.0.2.1 a.example\n2001:db8::1 a.example\n'));
     await names.want(new Set(['a.example']));
     await vi.advanceTimersByTimeAsync(3 * AGAIN_MS);
@@ -56,7 +73,7 @@ describe('names', () => {
     let changes = 0;
     const names = new Names(
       () => new Promise((resolve) => (found = resolve)),
-      () => changes++,
+      async () => void changes++,
       60_000,
     );
     const wanted = names.want(new Set(['slow.example']));
