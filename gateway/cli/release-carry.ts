@@ -134,7 +134,7 @@ const fetchFor = async (session: Session, folder: StickFolder, desired: Bytes): 
   const opened = leases.map(({ lease }) => unseal(nodeCrypto, leaseNoun, lease).value);
   await fetch([
     ...leases.map(({ request }) => hex(request)),
-    ...opened.flatMap(({ release, publisher }) => [hex(release), hex(publisher)]),
+    ...opened.flatMap(({ release, publisher, voucher }) => [hex(release), hex(publisher), hex(voucher)]),
   ]);
   const fallbacks = leases.flatMap(({ request }) => {
     const document = documents.get(hex(request));
@@ -206,7 +206,7 @@ export const importBoard = async (client: Client, folder: StickFolder, board: st
     const words: Words = { now: null, desired: null, ack: null };
     const heard = await session.say(hello);
     for (const frame of frames) {
-      if (frame.topic !== 'usage' && frame.topic !== 'report') continue;
+      if (frame.topic !== 'usage' && frame.topic !== 'report' && frame.topic !== 'bring') continue;
       heard.push(...(await session.say(frame)));
       if (frame.topic === 'usage') brought.usage += decodeAs(usageBatch, frame.payload, 'usage').records.length;
     }

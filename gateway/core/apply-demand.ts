@@ -90,6 +90,8 @@ export const openVoucher = (rows: Rows, context: Context, body: Bytes): Sealed<V
 
 export const applyVoucher = (rows: Rows, context: Context, body: Bytes): void => {
   const { value, hash } = openVoucher(rows, context, body);
+  // Boards begin nothing without it.
+  documents.put(rows, body, hex(hash));
   vouchers.put(rows, value, hex(hash));
 };
 

@@ -11,7 +11,7 @@ import { usageBatch, want } from '../../runtime/protocol/nouns/messages.ts';
 import { sharedNoun } from '../../runtime/protocol/nouns/share.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { volatileTable } from '../../runtime/turn/table.ts';
-import { isNewsOf, openLease, openUsage, quarantine, takeInUsage } from '../core/apply-supply.ts';
+import { isNewsOf, openUsage, quarantine, takeInUsage } from '../core/apply-supply.ts';
 import { isRevoked, trusted, trustVersions } from '../core/directory.ts';
 import { appendOwn } from '../core/log.ts';
 import { open } from '../core/opened.ts';
@@ -32,6 +32,7 @@ import {
 } from '../core/tables.ts';
 import { accept } from './accept.ts';
 import { acknowledge, forgetTold } from './acknowledge.ts';
+import { bring, forgetBrought, takeBrought } from './brought.ts';
 import { sendDesired } from './desired.ts';
 import type { Event, Handler, Service, Work } from './events.ts';
 import { renew } from './grants.ts';
@@ -73,6 +74,7 @@ const hello: Handler<Message> = (work, service, event, now) => {
   present(work, service, value.board, true, now);
   expected.remove(work, event.id);
   enter(work, event.id, event.session);
+  takeBrought(work, service, event, now);
   welcome(work, service, event.session, { board: value.board, nonce: value.nonce, speaks }, now);
   sendDesired(work, service, event.id, true);
   // What a former home stored may be safe by now, and nothing new need come for the board to hear of it.
@@ -185,28 +187,10 @@ const doubted: Handler<Message> = (work, service, event) => {
  * chain stands, from where the board goes on.
  */
 const usage: Handler<Message> = (work, service, event, now) => {
-  const { records, leases: brought = [] } = decodeAs(usageBatch, event.payload, 'usage');
-  for (const document of brought) takeLease(work, service, event.id, document, now);
-  for (const body of records) {
+  for (const body of decodeAs(usageBatch, event.payload, 'usage').records) {
     if (!takeUsage(work, service, event.id, body, now)) break;
   }
   acknowledge(work, service, event.id, event.session);
-};
-
-/**
- * What a board runs under may be known to nobody but it: the gateway that gave the lease was cut off from its peers, and died or lost its
- * disk before they heard of it. What is wrong with one keeps no record out.
- */
-const takeLease = (work: Work, service: Service, board: string, document: Bytes, now: Instant): void => {
-  try {
-    const { value } = openLease(work, service, document);
-    if (value.board !== board) refuse('wrong-signer', `lease ${value.lease} is another board's`);
-    if (leases.get(work, value.lease) === null) accept(work, service, 'lease', document, now);
-  } catch (thrown) {
-    const error = asLichenError(thrown);
-    if (error.code === 'internal') throw thrown;
-    work.emit({ kind: 'journal', line: `lease brought by ${board}: ${error.message}` });
-  }
 };
 
 const takeUsage = (work: Work, service: Service, board: string, body: Bytes, now: Instant): boolean => {
@@ -249,6 +233,7 @@ export const leave = (work: Work, service: Service, session: string, id: string,
   forgetWatches(work, session, id);
   forgetSession(work, session);
   forgetTold(work, session);
+  forgetBrought(work, session);
   away(work, service, session, id, now);
 };
 
@@ -280,6 +265,7 @@ const away = (work: Work, service: Service, session: string, id: string, now: In
 };
 
 export const BOARD_MESSAGES: Record<string, Handler<Message>> = {
+  bring,
   hello,
   report,
   shared,

@@ -150,7 +150,7 @@ export class StickLink implements Link {
       if (visit.answered) return;
       this.#remember(visit.gateway, unseal(this.#options.crypto, helloNoun, payload).value.nonce);
     } else if (topic === 'usage') visit.lastMonoMs = this.#monoMs;
-    else if (topic !== 'report') return;
+    else if (topic !== 'report' && topic !== 'bring') return;
     if (visit.said >= LIMITS.carriedFrames) return;
     this.#options.folder.write(this.#options.board, 'up', visit.said++, { topic, payload });
   }

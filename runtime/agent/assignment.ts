@@ -3,10 +3,10 @@
 import { dataOf } from '../core/hooks.ts';
 import { isUpdateOf } from '../core/succession.ts';
 import { systemWishes, upkeepWishes } from '../core/system-tables.ts';
-import { assignments, documents, homes, type Instance, instances, leaseDocuments, ONE, type Run, runs } from '../core/tables.ts';
-import { openLease, openRequest } from '../core/trust.ts';
+import { assignments, homes, type Instance, instances, leaseDocuments, ONE, type Run, runs } from '../core/tables.ts';
+import { checkVoucher, openLease, openRequest } from '../core/trust.ts';
 import type { Bytes } from '../protocol/bytes.ts';
-import { equal, hex } from '../protocol/bytes.ts';
+import { equal } from '../protocol/bytes.ts';
 import { asLichenError, refuse } from '../protocol/errors.ts';
 import { ZERO } from '../protocol/money.ts';
 import { payloadOf, unseal } from '../protocol/noun.ts';
@@ -15,7 +15,7 @@ import { desiredNoun, type Lease, leaseNoun } from '../protocol/nouns/lease.ts';
 import type { Fallback, Request } from '../protocol/nouns/request.ts';
 import type { Instant } from '../turn/clock.ts';
 import { closedBy } from './chain.ts';
-import { needDocuments } from './documents.ts';
+import { documentOf, needDocuments } from './documents.ts';
 import type { Board, Work } from './events.ts';
 import { noteObeyed, sequenceKnown } from './remember.ts';
 import { fromHome, listed as listedGateways } from './session.ts';
@@ -60,7 +60,7 @@ export const desired = (work: Work, board: Board, payload: Bytes, now: Instant):
     assigned.map(({ lease }) => lease),
     now,
   );
-  for (const one of assigned) orTold(work, () => takeLease(work, board, one));
+  for (const one of assigned) orTold(work, () => takeLease(work, board, one, now));
   assignments.put(work, { tenure: value.tenure, seq: value.seq }, ONE);
   for (const [part, wish] of [['system', value.image] as const, ['runtime', value.runtime] as const]) {
     if (wish === undefined) systemWishes.remove(work, part);
@@ -109,7 +109,7 @@ interface Assigned {
   shares: Bytes[];
 }
 
-const takeLease = (work: Work, board: Board, { lease, document, request, shares }: Assigned): void => {
+const takeLease = (work: Work, board: Board, { lease, document, request, shares }: Assigned, now: Instant): void => {
   const known = instances.get(work, lease.lease);
   if (known === null) {
     const closed = closedBy(work, lease.lease);
@@ -118,6 +118,7 @@ const takeLease = (work: Work, board: Board, { lease, document, request, shares 
     checkRoom(work, board, lease);
     instances.put(work, { ...newInstance(board), lease, request, listed: shares }, lease.lease);
     leaseDocuments.put(work, document, lease.lease);
+    needDocuments(work, [request, lease.voucher], now);
     runs.put(work, freshRun('none'), lease.lease);
     return;
   }
@@ -186,10 +187,11 @@ const newInstance = (board: Board): Omit<Instance, 'lease' | 'listed' | 'request
 /** Digest of the parameters that an instance is given upon a request; empty while its release is not known. Throws what is wrong with them. */
 export type DigestOf = (instance: Instance, request: Request) => string;
 
-/** Learns from the tenant's own document what it wants. Until a newer one is verified, the one before is obeyed. */
+/** Learns from the tenant's own documents what it wants, and that it pays. Until a newer one is verified, the one before is obeyed. */
 export const obey = (work: Work, board: Board, id: string, instance: Instance, digestOf: DigestOf, now: Instant): Instance => {
   const named = instance.asked ?? (instance.wanted === 'unknown' ? instance.request : null);
-  if (named === null || runs.get(work, id)?.error !== '' || !needDocuments(work, [named], now)) return instance;
+  const [isNew, { voucher }] = [instance.sequence === 0, instance.lease];
+  if (named === null || runs.get(work, id)?.error !== '' || !needDocuments(work, isNew ? [named, voucher] : [named], now)) return instance;
   try {
     const next = obeyed(work, board, instance, named, digestOf);
     noteObeyed(work, next.lease.request, next.sequence);
@@ -219,8 +221,8 @@ const fallbackOf = ({ fallback }: Request, lease: Lease): Fallback | null =>
 
 /** An older request than was obeyed before, under whichever lease, is not obeyed. */
 const obeyed = (work: Work, board: Board, instance: Instance, named: Bytes, digestOf: DigestOf): Instance => {
-  const document = documents.get(work, hex(named)) ?? refuse('internal', 'document');
-  const request = openRequest(board.crypto, instance.lease, named, document);
+  const request = openRequest(board.crypto, instance.lease, named, documentOf(work, named));
+  if (instance.sequence === 0) checkVoucher(board.crypto, instance.lease, documentOf(work, instance.lease.voucher));
   const known = sequenceKnown(work, instance.lease.request);
   if (request.sequence < known) refuse('stale', `sequence ${known} of ${request.name} was obeyed, this is ${request.sequence}`);
   const wanted = request.state === 'destroyed' ? 'gone' : request.state;

@@ -7,7 +7,7 @@ import { fingerprint } from '../protocol/ids.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { encodeAs, unseal } from '../protocol/noun.ts';
 import { want } from '../protocol/nouns/messages.ts';
-import { requestNoun } from '../protocol/nouns/request.ts';
+import { requestNoun, voucherNoun } from '../protocol/nouns/request.ts';
 import { shareNoun } from '../protocol/nouns/share.ts';
 import { contentIn } from '../protocol/packing.ts';
 import { openShare } from '../protocol/shares.ts';
@@ -16,6 +16,9 @@ import { doubt, trust } from './doubts.ts';
 import type { Board, Work } from './events.ts';
 
 export const online = (work: Work): boolean => links.get(work, ONE)?.phase === 'welcomed';
+
+/** Of one that is held. */
+export const documentOf = (work: Work, hash: Bytes): Bytes => documents.get(work, hex(hash)) ?? refuse('internal', 'document');
 
 export const ask = (work: Work, hashes: Bytes[]): void => {
   for (let at = 0; at < hashes.length && online(work); at += LIMITS.wantHashes) {
@@ -65,12 +68,12 @@ const identity = (board: Board, bytes: Bytes): Bytes => {
   return board.crypto.sha256(payload);
 };
 
-/** Of a request or a share its own words tell who has to sign it; what another signed must not stand in its place. */
+/** Of a request, a voucher or a share its own words tell who has to sign it; what another signed must not stand in its place. */
 const checkTenant = (board: Board, bytes: Bytes): void => {
   const typ = safeTyp(bytes);
   if (typ === shareNoun.typ) openShare(board.crypto, bytes);
-  if (typ !== requestNoun.typ) return;
-  const { value, signer } = unseal(board.crypto, requestNoun, bytes);
+  if (typ !== requestNoun.typ && typ !== voucherNoun.typ) return;
+  const { value, signer } = unseal<{ tenant: string }>(board.crypto, typ === requestNoun.typ ? requestNoun : voucherNoun, bytes);
   if (fingerprint(board.crypto, signer) !== value.tenant) refuse('unrequested', `tenant ${value.tenant} did not sign it`);
 };
 

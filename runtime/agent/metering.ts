@@ -8,11 +8,9 @@ import {
   floors,
   type Instance,
   instances,
-  leaseDocuments,
   type Meter,
   meters,
   ONE,
-  openings,
   outbox,
   readings,
   recordings,
@@ -26,6 +24,7 @@ import { seal, sealed, unseal } from '../protocol/noun.ts';
 import { type Registers, type Usage, usageNoun } from '../protocol/nouns/board.ts';
 import type { Instant } from '../turn/clock.ts';
 import { ordinal } from '../turn/table.ts';
+import { noteOpening } from './bringing.ts';
 import { chainOf, noteClosed } from './chain.ts';
 import type { Board, Of, Work } from './events.ts';
 import { deadlineOf } from './renewal.ts';
@@ -74,7 +73,7 @@ export const record = (work: Work, board: Board, id: string, kind: Usage['kind']
   };
   const { bytes, hash } = sealed(board.crypto, usageNoun, usage, board.signer);
   outbox.put(work, bytes, ordinal(usage.seq));
-  if (kind === 'open') bringLease(work, id, usage.seq);
+  if (kind === 'open') noteOpening(work, id, instance, usage.seq);
   const { seq } = usage;
   chains.put(work, { ...chain, end: { seq, hash }, next: seq + 1, held: chain.held + 1, amnesia: false }, ONE);
   if (kind === 'close') noteClosed(work, usage.lease, seq);
@@ -84,14 +83,6 @@ export const record = (work: Work, board: Board, id: string, kind: Usage['kind']
   const { bootId } = board;
   const next = { ...instance, registers, opened: true, closed, bootId, recordedMonoMs: Math.round(now.monoMs), unpaid };
   (isReading ? readings : instances).put(work, next, id);
-};
-
-/** Whoever is brought the record is brought the lease: the gateway that gave it may have told nobody, and may be gone. */
-const bringLease = (work: Work, id: string, seq: number): void => {
-  const document = leaseDocuments.get(work, id);
-  if (document === null) return;
-  openings.put(work, document, ordinal(seq));
-  leaseDocuments.remove(work, id);
 };
 
 /** After a rotation: what the former key signed and nobody has yet is signed anew. The payload stays, and so does the chain. */

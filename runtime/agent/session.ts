@@ -30,6 +30,7 @@ import { usageBatch } from '../protocol/nouns/messages.ts';
 import { type GatewayEntry, type OperatorDoc, operatorNoun, unsealOperator } from '../protocol/nouns/trust.ts';
 import type { Instant } from '../turn/clock.ts';
 import { ordinal } from '../turn/table.ts';
+import { bringFirst, bringRest } from './bringing.ts';
 import { chainOf, isOwn, ownUp } from './chain.ts';
 import { askChunks } from './content.ts';
 import { askDocuments, needDocuments } from './documents.ts';
@@ -207,9 +208,11 @@ export const linked: Handler<Of<'linked'>> = (work, board, event, now) => {
     offer: board.offer,
   };
   links.put(work, { ...link, phase: 'linked', nonce, carried, atMonoMs: now.monoMs }, ONE);
+  bringFirst(work);
   work.emit({ kind: 'publish', topic: 'hello', payload: seal(helloNoun, hello, board.signer) });
   // Who will read it cannot say first what he knows.
   if (carried) {
+    bringRest(work);
     sendAll(work);
     reportNow(work, board, now);
   }
@@ -255,6 +258,7 @@ export const welcome = (work: Work, board: Board, payload: Bytes, now: Instant):
   work.emit({ kind: 'journal', line: 'at home' });
   askDocuments(work, Number.POSITIVE_INFINITY, now);
   askChunks(work, now);
+  if (!link.carried) bringRest(work);
   settle(work, now);
 };
 
@@ -272,20 +276,15 @@ export const settle = (work: Work, now: Instant): void => {
 /** The records beyond `from` that one message holds: up to which number, and how many bytes. */
 const sendBatch = (work: Work, from: number): { last: number; bytes: number } => {
   const records: Bytes[] = [];
-  const leases: Bytes[] = [];
-  const opened = new Map(openings.page(work, ordinal(from), BATCH_RECORDS).map(({ key, value }) => [key, value]));
   let [bytes, last] = [0, from];
   for (const { key, value } of outbox.page(work, ordinal(from), BATCH_RECORDS)) {
-    const lease = opened.get(key);
-    const more = value.length + 16 + (lease === undefined ? 0 : lease.length + 16);
+    const more = value.length + 16;
     if (bytes + more > LIMITS.usageBatchBytes) break;
     bytes += more;
     records.push(value);
-    if (lease !== undefined) leases.push(lease);
     last = Number(key);
   }
-  const batch = { v: 1 as const, records, ...(leases.length > 0 && { leases }) };
-  if (records.length > 0) work.emit({ kind: 'publish', topic: 'usage', payload: encodeAs(usageBatch, batch, 'usage') });
+  if (records.length > 0) work.emit({ kind: 'publish', topic: 'usage', payload: encodeAs(usageBatch, { v: 1, records }, 'usage') });
   return { last, bytes };
 };
 

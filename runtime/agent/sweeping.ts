@@ -6,6 +6,7 @@ import { type Bytes, fromHex, hex } from '../protocol/bytes.ts';
 import { unseal } from '../protocol/noun.ts';
 import { type FileRef, manifestNoun } from '../protocol/nouns/release.ts';
 import type { Instant } from '../turn/clock.ts';
+import { documentsBrought } from './bringing.ts';
 import { BUSY, type ManifestOf, neededBy } from './content.ts';
 import type { Board, Of, Work } from './events.ts';
 import { publisherChain } from './verified.ts';
@@ -44,7 +45,7 @@ const pagesIn = (board: Board, document: Bytes | null): string[] =>
 
 /** What an instance is asked, paid and signed by, and whom it serves. */
 const documentsOf = (work: Work, board: Board, { lease, request, asked, listed, shares }: Instance): string[] => [
-  ...[request, ...(asked === null ? [] : [asked]), ...listed, ...shares.map(({ document }) => document)].map(hex),
+  ...[request, lease.voucher, ...(asked === null ? [] : [asked]), ...listed, ...shares.map(({ document }) => document)].map(hex),
   ...publisherChain(work, board, lease.publisher).hashes,
 ];
 
@@ -67,6 +68,7 @@ const forgetDocuments = (work: Work, board: Board, releases: ReadonlySet<string>
   const keep = new Set([
     ...instances.all(work).flatMap(({ value }) => documentsOf(work, board, value)),
     ...documentsOfSystem(work, board),
+    ...documentsBrought(work).map(hex),
     ...releases,
     ...[...releases].flatMap((release) => pagesIn(board, documents.get(work, release))),
   ]);

@@ -9,10 +9,8 @@ import { fingerprint } from '../protocol/ids.ts';
 import { unseal } from '../protocol/noun.ts';
 import { type Upkeep, upkeepNoun } from '../protocol/nouns/upkeep.ts';
 import type { Instant } from '../turn/clock.ts';
-import { needDocuments } from './documents.ts';
+import { documentOf, needDocuments } from './documents.ts';
 import type { Board, Work } from './events.ts';
-
-export const documentOf = (work: Work, hash: Bytes): Bytes => documents.get(work, hex(hash)) ?? refuse('internal', 'document');
 
 /** The owner's word, if it is its owner's, for this board, and none was obeyed that is newer. */
 export const openUpkeep = (work: Work, board: Board, named: Bytes): Upkeep => {

@@ -19,9 +19,9 @@ import type { Upkeep } from '../protocol/nouns/upkeep.ts';
 import { checkManifest } from '../protocol/soundness.ts';
 import type { Instant } from '../turn/clock.ts';
 import { BUSY } from './content.ts';
-import { needDocuments } from './documents.ts';
+import { documentOf, needDocuments } from './documents.ts';
 import type { Board, Work } from './events.ts';
-import { documentOf, obeyUpkeep, openUpkeep } from './upkeep.ts';
+import { obeyUpkeep, openUpkeep } from './upkeep.ts';
 import { openSigned, publisherChain } from './verified.ts';
 
 interface Named {

@@ -62,8 +62,14 @@ export const closings = table('closing', leaseId);
 export const outbox = bytesTable('outbox', LIMITS.usageRecordBytes);
 /** lease → as its guardian signed it, until it is opened. */
 export const leaseDocuments = bytesTable('lease', LIMITS.documentBytes);
-/** ordinal of seq → the lease that this record opens, for as long as the record is held. */
-export const openings = bytesTable('opening', LIMITS.documentBytes);
+/**
+ * ordinal of seq → the lease that this record opens, as its guardian signed it, and what that was given upon by the hashes of the
+ * documents; for as long as the record is held.
+ */
+export const openings = table(
+  'opening',
+  v.strictObject({ lease: leaseId, document: bytes(LIMITS.documentBytes), request: hash, voucher: hash }),
+);
 export const assignments = table('assignment', v.strictObject({ tenure: positive, seq: positive }));
 export const documents = bytesTable('document', LIMITS.packetBytes);
 /**

@@ -6,10 +6,11 @@ import { type Bytes, equal } from '../protocol/bytes.ts';
 import type { Crypto } from '../protocol/crypto.ts';
 import { refuse } from '../protocol/errors.ts';
 import { fingerprint } from '../protocol/ids.ts';
+import { NOT_PAYABLE } from '../protocol/money.ts';
 import { type MultiSealed, unseal } from '../protocol/noun.ts';
 import { checkGuarded, type Lease, leaseIdOf, leaseNoun } from '../protocol/nouns/lease.ts';
 import { type Manifest, manifestNoun } from '../protocol/nouns/release.ts';
-import { type Request, requestIdOf, requestNoun } from '../protocol/nouns/request.ts';
+import { type Request, requestIdOf, requestNoun, voucherNoun } from '../protocol/nouns/request.ts';
 import { type GatewayEntry, type PublisherDoc, unsealPublisher } from '../protocol/nouns/trust.ts';
 
 /** Errors: `unassigned` when no listed gateway signed it or it is another board's. */
@@ -38,6 +39,18 @@ export const openRequest = (crypto: Crypto, lease: Lease, hash: Bytes, document:
   if (requestIdOf(crypto, value.tenant, value.name) !== lease.request) refuse('unrequested', 'the lease is for another request');
   if (value.state !== 'destroyed' && !asksFor(value, lease)) refuse('unrequested', 'the tenant asked for another release');
   return value;
+};
+
+/** The tenant's promise to pay for what its board does under the lease. Error: `unrequested`. */
+export const checkVoucher = (crypto: Crypto, lease: Lease, document: Bytes): void => {
+  const { value, hash, signer } = unseal(crypto, voucherNoun, document);
+  if (!equal(hash, lease.voucher)) refuse('unrequested', 'the voucher is not the one that the lease names');
+  if (value.tenant !== lease.tenant || fingerprint(crypto, signer) !== value.tenant)
+    refuse('unrequested', `tenant ${lease.tenant} did not sign the voucher`);
+  const { name, currency, capMicro, notAfterMs } = value;
+  const isPayable = lease.currency === currency || lease.currency === NOT_PAYABLE;
+  if (name !== lease.name || !isPayable || capMicro < lease.capMicro || notAfterMs < lease.openedMs)
+    refuse('unrequested', `the voucher does not pay for lease ${lease.lease}`);
 };
 
 type Version = MultiSealed<PublisherDoc>;

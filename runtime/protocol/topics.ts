@@ -28,6 +28,14 @@ export const TOPICS = {
     signer: 'board',
     says: 'who I am, what I offer, where my usage chain ends',
   },
+  bring: {
+    party: 'board',
+    direction: 'up',
+    qos: 1,
+    maxBytes: 4 * LIMITS.documentBytes,
+    signer: 'anyone',
+    says: 'before a hello: a lease that its home may not know, and what that was given upon',
+  },
   gone: { party: 'board', direction: 'up', qos: 1, maxBytes: 64, signer: null, says: 'last will' },
   report: { party: 'board', direction: 'up', qos: 1, maxBytes: LIMITS.packetBytes, signer: 'board', says: 'state of every instance' },
   shared: {

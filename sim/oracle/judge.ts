@@ -256,7 +256,8 @@ const hearing = (court: Court, { records, assignments, steady, homing, overlap, 
     overlap.changed(atMs, board);
   };
   const up = (atMs: number, board: BoardCase, gateway: string, topic: string, payload: Uint8Array): boolean => {
-    if (topic === 'gone') return true;
+    // Neither is a word within the session.
+    if (topic === 'gone' || topic === 'bring') return true;
     if (topic === 'hello') {
       assignments.heardHello(board);
       const hello = orNull(() => unseal(trusting, helloNoun, payload).value);

@@ -25,6 +25,8 @@ export interface Logs {
   wasHeld(request: string): boolean;
   /** `lease/<id>`, `request/<hash>`, `voucher/<hash>`, `binding/<board>/<version>`, `pair/<board>`. */
   counts(name: string, vector: Vector): boolean;
+  /** In the log of this one. */
+  countsOf(author: string, name: string, vector: Vector): boolean;
 }
 
 type Namer = (body: Bytes) => string | null;
@@ -85,6 +87,9 @@ export const openLogs = (court: Court, records: Records): Logs => {
     return known === undefined;
   };
 
+  const countsOf = (author: string, name: string, vector: Vector): boolean =>
+    (places.get(name) ?? []).some(([by, seq]) => by === author && seq < (vector[by] ?? 0));
+
   return {
     kept: (atMs, gateway, bytes) => {
       const entry = glanceEntry(bytes);
@@ -133,6 +138,7 @@ export const openLogs = (court: Court, records: Records): Logs => {
       return kept.length === 0 ? null : Math.min(...kept);
     },
     wasHeld: (request) => places.has(`request/${request}`),
-    counts: (name, vector) => (places.get(name) ?? []).some(([author, seq]) => seq < (vector[author] ?? 0)),
+    counts: (name, vector) => Object.keys(vector).some((author) => countsOf(author, name, vector)),
+    countsOf,
   };
 };

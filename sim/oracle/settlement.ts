@@ -37,8 +37,10 @@ const stands = (settlement: Settlement, { document, id, board, firstSeq }: Lease
   const { court, logs, bills } = settlement;
   const vector = bills.last?.vector ?? {};
   if (document === null || !logs.counts(`pair/${document.board}`, vector)) return false;
-  if (!logs.counts(`lease/${id}`, vector) && (board === null || firstSeq === 0 || !couldDeliver(settlement, board))) return false;
   if (!logs.counts(`binding/${document.board}/${document.binding}`, vector)) return false;
+  // What its guardian told nobody of is its board's to bring, with what it was given upon.
+  if (!logs.countsOf(document.guardian, `lease/${id}`, vector))
+    return board !== null && firstSeq > 0 && couldDeliver(settlement, board) && asksFor(court, document).length > 0;
   return asksFor(court, document).some(
     ({ hash, value }) => logs.counts(`request/${hash}`, vector) && logs.counts(`voucher/${hex(value.voucher)}`, vector),
   );

@@ -7,7 +7,7 @@ import { helloNoun, homeNoun, reportNoun, usageNoun } from '../../runtime/protoc
 import { grantNoun, renewalNoun } from '../../runtime/protocol/nouns/grant.ts';
 import { ackNoun, desiredNoun, leaseNoun, nowNoun } from '../../runtime/protocol/nouns/lease.ts';
 import { entrySchema, peerFrame } from '../../runtime/protocol/nouns/log.ts';
-import { answer, chunk, gone, usageBatch, want } from '../../runtime/protocol/nouns/messages.ts';
+import { answer, bring, chunk, gone, usageBatch, want } from '../../runtime/protocol/nouns/messages.ts';
 import { TOPICS } from '../../runtime/protocol/topics.ts';
 import { believing } from './archive.ts';
 import type { Court } from './court.ts';
@@ -41,6 +41,7 @@ export const openWire = (court: Court): Wire => {
       unseal(trusting, kind, payload).value;
   const readers: Record<string, (payload: Bytes) => unknown> = {
     hello: (payload) => unseal(trusting, homeNoun, signed(helloNoun)(payload).home),
+    bring: (payload) => signed(leaseNoun)(decodeAs(bring, payload, 'bring').lease),
     gone: (payload) => decodeAs(gone, payload, 'gone'),
     report: signed(reportNoun),
     usage: (payload) => decodeAs(usageBatch, payload, 'usage').records.map(signed(usageNoun)),

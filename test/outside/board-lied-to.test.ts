@@ -8,7 +8,7 @@ import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { type Bytes, hex, utf8 } from '../../runtime/protocol/bytes.ts';
 import type { Signer } from '../../runtime/protocol/crypto.ts';
 import { type ErrorCode, LichenError } from '../../runtime/protocol/errors.ts';
-import type { BoardId, GatewayId } from '../../runtime/protocol/ids.ts';
+import type { BoardId, GatewayId, TenantId } from '../../runtime/protocol/ids.ts';
 import { encodeAs, payloadOf, seal } from '../../runtime/protocol/noun.ts';
 import { type Usage, usageNoun } from '../../runtime/protocol/nouns/board.ts';
 import { nowNoun } from '../../runtime/protocol/nouns/lease.ts';
@@ -16,13 +16,14 @@ import { chunk } from '../../runtime/protocol/nouns/messages.ts';
 import { manifestNoun } from '../../runtime/protocol/nouns/release.ts';
 import { requestNoun } from '../../runtime/protocol/nouns/request.ts';
 import { until } from '../../sim/harness/wait.ts';
-import { fileOf, LASTING, releaseOf, requestOf, smallRelease } from './documents.ts';
+import { fileOf, LASTING, releaseOf, requestOf, smallRelease, voucherOf } from './documents.ts';
 import { federate, PATIENCE_MS } from './gateway.ts';
 import { type Assigned, Liar, leaseIn, payloadIn } from './liar.ts';
 import { person } from './person.ts';
 import { RealBoard } from './real-board.ts';
 
 const stranger = person('stranger');
+const another = person<TenantId>('another tenant');
 /** For a first record to be signed and sent. */
 const FIRST_MS = 3_000;
 
@@ -131,6 +132,19 @@ test('a request that its tenant did not sign [trust-9]', async () => {
   liar.shelve(seal(requestNoun, doc, stranger.signer));
   await nothingHappened(() => liar.assign([honest]), '', 'unrequested', /did not sign it/);
   liar.shelve(document);
+  await runs(honest);
+});
+
+test('a lease that pays more than its tenant promised, or by the promise of another [trust-9]', async () => {
+  const release = smallRelease('unpaid');
+  const honest = liar.honest('unpaid', release);
+  const beyond = liar.lease('unpaid', release, { term: 2, capMicro: 1_000_001n });
+  await nothingHappened(() => liar.assign([{ ...honest, lease: beyond }]), '', 'unrequested', /does not pay for/);
+  // Rightly signed, and no promise of its tenant.
+  const theirs = voucherOf(another, { name: 'unpaid' });
+  liar.shelve(theirs.document);
+  const by = liar.lease('unpaid', release, { term: 3, voucher: theirs.hash });
+  await nothingHappened(() => liar.assign([{ ...honest, lease: by }]), '', 'unrequested', /did not sign the voucher/);
   await runs(honest);
 });
 

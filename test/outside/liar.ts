@@ -155,7 +155,7 @@ export class Liar {
       ...{ publisher: nodeCrypto.sha256(payloadIn(publisher.document)), limits: release.manifest.limits, currency: 'XTS', feePermille: 80 },
       rates: { wallHour: 1n, cpuSecond: 1n, memoryMibHour: 1n, netMib: 1n, diskMib: 1n, dataMibHour: 1n },
       ...{
-        capMicro: 1_000_000_000n,
+        capMicro: 1_000_000n,
         voucher: voucherOf(tenant, { name }).hash,
         onIsolation: 'continue',
         openedMs: 1_763_856_000_000,
@@ -167,7 +167,14 @@ export class Liar {
 
   /** Everything that an honest gateway would have for this request, put on the shelf. */
   honest(name: string, release: Release, more: Partial<Lease> = {}, request = requestOf(name, release.hash)): Assigned {
-    this.shelve(request.document, publisher.document, release.document, ...release.pages, ...release.chunks);
+    this.shelve(
+      request.document,
+      voucherOf(tenant, { name }).document,
+      publisher.document,
+      release.document,
+      ...release.pages,
+      ...release.chunks,
+    );
     return { lease: this.lease(name, release, more), request: nodeCrypto.sha256(payloadIn(request.document)) };
   }
 

@@ -14,7 +14,7 @@ import type { BoardId, GatewayId } from '../../runtime/protocol/ids.ts';
 import { seal } from '../../runtime/protocol/noun.ts';
 import type { Offer, Report, Usage } from '../../runtime/protocol/nouns/board.ts';
 import { type Lease, leaseNoun } from '../../runtime/protocol/nouns/lease.ts';
-import { type Request, requestIdOf, requestNoun } from '../../runtime/protocol/nouns/request.ts';
+import { type Request, requestIdOf, requestNoun, voucherNoun } from '../../runtime/protocol/nouns/request.ts';
 import { publisherNoun } from '../../runtime/protocol/nouns/trust.ts';
 import type { TopicName } from '../../runtime/protocol/topics.ts';
 import { Draft } from '../../runtime/turn/draft.ts';
@@ -22,7 +22,7 @@ import type { Outcome } from '../../runtime/turn/store.ts';
 import type { SlotCard } from '../../sim/hardware/slots.ts';
 import { keyOf } from './crypto.ts';
 import { FakeEngine, FakeFiles } from './fake-doors.ts';
-import { GATEWAYS, hashOf, idOf, lease, OPERATOR, operatorDoc, request, signedOperator } from './federation.ts';
+import { GATEWAYS, hashOf, idOf, lease, OPERATOR, operatorDoc, request, signedOperator, voucher, voucherFor } from './federation.ts';
 import { MemoryDisk, openMemoryStore } from './memory-store.ts';
 import { type Assigned, newShelf, PaperGateway } from './paper-gateway.ts';
 import { publisherDoc, type SmallRelease, signedPublisher, smallRelease } from './small-release.ts';
@@ -309,7 +309,7 @@ export const placed = (
   const asked = request({ release: release.release, parameters: { greeting: 'moin' }, ...requestChanges });
   const of = lease({
     ...{ on: 'board 1', request: requestIdOf(nodeCrypto, asked.tenant, asked.name), name: asked.name },
-    ...{ release: release.release, publisher: hashOf(publisherNoun, doc), limits: release.manifest.limits },
+    ...{ release: release.release, publisher: hashOf(publisherNoun, doc), limits: release.manifest.limits, voucher: asked.voucher },
     ...leaseChanges,
   });
   const asHash = hashOf(requestNoun, asked);
@@ -317,6 +317,7 @@ export const placed = (
     [hashOf(publisherNoun, doc), signedPublisher(doc)],
     [release.release, release.document],
     [asHash, seal(requestNoun, asked, keyOf('tenant'))],
+    [voucherFor(asked.name), seal(voucherNoun, voucher({ name: asked.name }), keyOf('tenant'))],
   );
   for (const [hash, bytes] of release.content) world.home.shelf.held.set(hash, bytes);
   return { lease: of, release, assigned: { lease: seal(leaseNoun, of, keyOf('gateway a')), request: asHash } };

@@ -24,6 +24,7 @@ import { ackNoun, chainPoint, desiredNoun, leaseNoun, nowNoun } from '../../runt
 import { admitSchema, closeSchema, entrySchema, pairSchema, peerFrame, presenceSchema } from '../../runtime/protocol/nouns/log.ts';
 import {
   answer,
+  bring,
   carried,
   chunk,
   claim,
@@ -457,7 +458,8 @@ export const PLAIN: PlainFrame[] = [
     ],
   }),
   plain('usage-batch', usageBatch, { v, records: [fill(1, 200), fill(2, 201)] }),
-  plain('usage-batch', usageBatch, { v, records: [fill(1, 200)], leases: [fill(2, 300)] }, '/with-lease'),
+  plain('bring', bring, { v, lease: fill(1, 300), request: fill(2, 400), voucher: fill(3, 200) }),
+  plain('bring', bring, { v, lease: fill(1, 300) }, '/lease-alone'),
   plain('want', want, { v, hashes: [fill(1), fill(2)] }),
   plain('chunk', chunk, { v, hash: fill(1), bytes: fill(2, 300) }),
   plain('chunk', chunk, { v, hash: fill(1), bytes: null }, '/absent'),

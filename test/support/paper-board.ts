@@ -29,7 +29,7 @@ import {
   type Now,
   nowNoun,
 } from '../../runtime/protocol/nouns/lease.ts';
-import { type Paired, usageBatch } from '../../runtime/protocol/nouns/messages.ts';
+import { type Bring, bring, type Paired, usageBatch } from '../../runtime/protocol/nouns/messages.ts';
 import { rotationNoun } from '../../runtime/protocol/nouns/request.ts';
 import type { TopicName } from '../../runtime/protocol/topics.ts';
 import { keyOf } from './crypto.ts';
@@ -58,6 +58,8 @@ export class PaperBoard implements Client {
   end: ChainPoint = START;
   replicated = 0;
   node: Node | null = null;
+  /** Before each hello. */
+  brings: Bring[] = [];
   session = '';
   readonly heard: { topic: TopicName; payload: Bytes }[] = [];
   readonly drops: LichenError[] = [];
@@ -93,6 +95,7 @@ export class PaperBoard implements Client {
     this.#world = node.world;
     this.session = node.session(this);
     node.submit({ kind: 'connected', session: this.session, party: 'board', id: this.id, key: this.signer.publicKey });
+    for (const one of this.brings) this.say('bring', encodeAs(bring, one, 'bring'));
     this.say('hello', this.hello());
     return this;
   }

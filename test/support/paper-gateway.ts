@@ -4,17 +4,8 @@ import type { BoardId, GatewayId } from '../../runtime/protocol/ids.ts';
 import { decodeAs, encodeAs, payloadOf, seal, unseal } from '../../runtime/protocol/noun.ts';
 import { type Hello, helloNoun, homeNoun, type Report, reportNoun, type Usage, usageNoun } from '../../runtime/protocol/nouns/board.ts';
 import { type Grant, grantNoun, type Renewal, renewalNoun } from '../../runtime/protocol/nouns/grant.ts';
-import {
-  ackNoun,
-  type ChainPoint,
-  type Desired,
-  desiredNoun,
-  type Lease,
-  leaseNoun,
-  type Now,
-  nowNoun,
-} from '../../runtime/protocol/nouns/lease.ts';
-import { chunk, usageBatch, want } from '../../runtime/protocol/nouns/messages.ts';
+import { ackNoun, type ChainPoint, type Desired, desiredNoun, type Now, nowNoun } from '../../runtime/protocol/nouns/lease.ts';
+import { type Bring, bring, chunk, usageBatch, want } from '../../runtime/protocol/nouns/messages.ts';
 import { type Shared, sharedNoun } from '../../runtime/protocol/nouns/share.ts';
 import type { TopicName } from '../../runtime/protocol/topics.ts';
 import { keyOf, testCrypto } from './crypto.ts';
@@ -68,8 +59,8 @@ export class PaperGateway {
   readonly shared: Shared[] = [];
   /** Batches as they came: numbers of their records. */
   readonly batches: number[][] = [];
-  /** What came with them. */
-  readonly brought: Lease[] = [];
+  readonly brought: Bring[] = [];
+  readonly heard: TopicName[] = [];
   readonly wanted: string[][] = [];
   /** Changes what it would say next; for lies. */
   forge: { now?: Partial<Now>; desired?: Partial<Desired>; by?: string } = {};
@@ -83,7 +74,9 @@ export class PaperGateway {
   }
 
   hear(topic: TopicName, payload: Bytes, answer: Answer): void {
+    this.heard.push(topic);
     if (topic === 'hello') this.#hello(payload, answer);
+    else if (topic === 'bring') this.brought.push(decodeAs(bring, payload, 'bring'));
     else if (topic === 'want') this.#want(payload, answer);
     else if (topic === 'usage') this.#usage(payload, answer);
     else if (topic === 'renew') this.#renew(payload, answer);
@@ -140,7 +133,6 @@ export class PaperGateway {
   #usage(payload: Bytes, answer: Answer): void {
     const batch = decodeAs(usageBatch, payload, 'usage');
     const records = batch.records.map((body) => unseal(testCrypto, usageNoun, body));
-    this.brought.push(...(batch.leases ?? []).map((document) => unseal(testCrypto, leaseNoun, document).value));
     this.batches.push(records.map(({ value }) => value.seq));
     if (this.deaf) return;
     for (const { value, hash, bytes } of records) {

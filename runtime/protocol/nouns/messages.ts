@@ -5,13 +5,21 @@ import { byteHead, write } from '../cbor-write.ts';
 import { LIMITS } from '../limits.ts';
 import { bytes, gatewayId, hash, ownerId, publicKey, secret, text, uint, version1 } from '../schema.ts';
 
-/** Signed usage records, oldest first, and the leases that they open, as their guardians signed them. */
+/** Signed usage records, oldest first. */
 export const usageBatch = v.strictObject({
   v: version1,
   records: v.pipe(v.array(bytes(LIMITS.usageRecordBytes)), v.maxLength(LIMITS.cborItems)),
-  leases: v.optional(v.pipe(v.array(bytes(LIMITS.documentBytes)), v.maxLength(LIMITS.cborItems))),
 });
 export type UsageBatch = v.InferOutput<typeof usageBatch>;
+
+/** A lease, as its guardian signed it, and what it was given upon: what its tenant asked for and pays with, as the tenant signed that. */
+export const bring = v.strictObject({
+  v: version1,
+  lease: bytes(LIMITS.documentBytes),
+  request: v.optional(bytes(LIMITS.documentBytes)),
+  voucher: v.optional(bytes(LIMITS.documentBytes)),
+});
+export type Bring = v.InferOutput<typeof bring>;
 
 /** Documents and chunks wanted, by hash. */
 export const want = v.strictObject({ v: version1, hashes: v.pipe(v.array(hash), v.maxLength(LIMITS.wantHashes)) });

@@ -1,25 +1,15 @@
 /** What boards say to their home, and what it makes of it. */
 import { describe, expect, test } from 'vitest';
 import { usageHead } from '../../../gateway/core/replicas.ts';
-import { boards as boardRows, leases } from '../../../gateway/core/tables.ts';
+import { boards as boardRows } from '../../../gateway/core/tables.ts';
 import { fromHex, hex } from '../../../runtime/protocol/bytes.ts';
-import type { BoardId, LeaseId } from '../../../runtime/protocol/ids.ts';
+import type { LeaseId } from '../../../runtime/protocol/ids.ts';
 import { decodeAs, encodeAs, seal } from '../../../runtime/protocol/noun.ts';
 import { type Report, reportNoun, usageNoun } from '../../../runtime/protocol/nouns/board.ts';
-import { type Lease, leaseIdOf, leaseNoun } from '../../../runtime/protocol/nouns/lease.ts';
 import { chunk, usageBatch, want } from '../../../runtime/protocol/nouns/messages.ts';
 import { operatorNoun } from '../../../runtime/protocol/nouns/trust.ts';
-import { keyOf, testCrypto } from '../../support/crypto.ts';
-import {
-  demand,
-  hashOf,
-  idOf,
-  operatorDoc,
-  secondOperator,
-  signedManifest,
-  signedOperator,
-  signedRequest,
-} from '../../support/federation.ts';
+import { keyOf } from '../../support/crypto.ts';
+import { demand, hashOf, operatorDoc, secondOperator, signedManifest, signedOperator, signedRequest } from '../../support/federation.ts';
 import { cast } from '../../support/gateway-cast.ts';
 import type { GatewayWorld, Node } from '../../support/gateway-world.ts';
 import { PaperBoard } from '../../support/paper-board.ts';
@@ -207,43 +197,6 @@ describe('usage', () => {
     world.pass(1000);
     expect(node.log().filter(({ kind }) => kind === 'usage')).toHaveLength(1);
     expect(board.acks.at(-1)).toMatchObject({ stored: { seq: 1 }, replicated: 1 });
-  });
-
-  const brings = (board: PaperBoard, ...leases: Uint8Array[]): void =>
-    board.say('usage', encodeAs(usageBatch, { v: 1, records: board.outbox.map(({ body }) => body), leases }, 'usage'));
-  /** Under terms that no gateway has heard of. */
-  const unheard = (of: Lease, change: Partial<Lease>, signer: string): { lease: Lease; document: Uint8Array } => {
-    const terms = { ...of, term: 99, ...change };
-    const lease = { ...terms, lease: leaseIdOf(testCrypto, terms) };
-    return { lease, document: seal(leaseNoun, lease, keyOf(signer)) };
-  };
-
-  test('of a lease that its guardian told nobody of comes with it, and all gateways have it then, once [metering-11]', () => {
-    const { world, board, node } = running();
-    const known = board.leases[0]!;
-    const { lease, document } = unheard(known, {}, node.name);
-    const before = node.log().filter(({ kind }) => kind === 'lease').length;
-    board.use(lease, { kind: 'open' });
-    for (let i = 0; i < 2; i++) brings(board, document, seal(leaseNoun, known, keyOf(node.name)));
-    world.pass(1000);
-    for (const other of world.nodes)
-      expect(other.read((work) => leases.get(work, lease.lease))).toMatchObject({ doc: lease, opened: true });
-    expect(node.log().filter(({ kind }) => kind === 'lease')).toHaveLength(before + 1);
-  });
-
-  test.each<[string, (known: Lease, node: Node) => Uint8Array, RegExp]>([
-    ['another signed', (known) => unheard(known, {}, 'stranger').document, /wrong-signer/],
-    ['that is of another board', (known, { name }) => unheard(known, { board: idOf<BoardId>('board 2') }, name).document, /wrong-signer/],
-    ['that is none', () => new Uint8Array(9), /lease brought by/],
-  ])('with a lease %s is taken without', (_what, documentOf, why) => {
-    const { board, node } = running();
-    const known = board.leases[0]!;
-    const before = node.log().filter(({ kind }) => kind === 'lease').length;
-    board.use(known, { kind: 'open' });
-    brings(board, documentOf(known, node));
-    expect(node.log().filter(({ kind }) => kind === 'lease')).toHaveLength(before);
-    expect(node.journal.some((line) => why.test(line))).toBe(true);
-    expect(board.acks.at(-1)).toMatchObject({ stored: { seq: 1 } });
   });
 
   test('with a gap is acknowledged up to the gap', () => {

@@ -109,15 +109,16 @@ describe('settling', () => {
     expect(world.outbox).toEqual([]);
   });
 
-  test('brings the lease with the record that opens it, to whoever is not known to have passed that on', () => {
+  test('brings to another home what it runs and what that was given upon, before its hello, while nobody else is known to have it', () => {
     const world = new BoardWorld().pair();
     for (const gateway of world.gateways) gateway.replicated = 0;
     const one = placed(world);
-    world.assign(one).pass(3000);
+    world.assign(one).pass(130_000);
     const first = world.linked!;
-    expect(first.brought).toEqual([one.lease]);
-    world.pass(130_000);
-    expect(first.brought).toHaveLength(1);
+    // Who gave it knows it.
+    expect(first.brought).toEqual([]);
+    const { lease, request } = one.assigned;
+    const [asked, paid] = [request, one.lease.voucher].map((hash) => first.shelf.held.get(hex(hash)));
     // Its guardian is gone, and so is all that it was told.
     first.up = false;
     Object.assign(first.shelf, newShelf());
@@ -125,7 +126,9 @@ describe('settling', () => {
     world.pass(200_000);
     const next = world.linked!;
     expect(next).not.toBe(first);
-    expect(next.brought).toEqual([one.lease]);
+    // With each of its hellos.
+    expect(next.brought).toEqual(next.hellos.map(() => ({ v: 1, lease, request: asked, voucher: paid })));
+    expect(next.heard.slice(0, 2)).toEqual(['bring', 'hello']);
     checkChain(world.records);
     next.replicated = null;
     next.acknowledge(BOARD, (topic, bytes) => world.message(topic, bytes));

@@ -1,16 +1,16 @@
 /** Every way in which the four signatures behind an instance can fail to agree. */
 import { describe, expect, test } from 'vitest';
 import { nodeCrypto } from '../../../runtime/adapters/crypto.ts';
-import { type Newest, newestOf, openLease, openManifest, openPublisher, openRequest } from '../../../runtime/core/trust.ts';
+import { checkVoucher, type Newest, newestOf, openLease, openManifest, openPublisher, openRequest } from '../../../runtime/core/trust.ts';
 import type { Bytes } from '../../../runtime/protocol/bytes.ts';
 import type { BoardId, RequestId, TenantId } from '../../../runtime/protocol/ids.ts';
 import { seal, sealMany, unseal } from '../../../runtime/protocol/noun.ts';
 import { type Lease, leaseNoun } from '../../../runtime/protocol/nouns/lease.ts';
 import { type Manifest, manifestNoun } from '../../../runtime/protocol/nouns/release.ts';
-import { type Request, requestNoun } from '../../../runtime/protocol/nouns/request.ts';
+import { type Request, requestNoun, type Voucher, voucherNoun } from '../../../runtime/protocol/nouns/request.ts';
 import { type PublisherDoc, publisherNoun } from '../../../runtime/protocol/nouns/trust.ts';
 import { keyOf } from '../../support/crypto.ts';
-import { hashOf, idOf, lease, operatorDoc, PUBLISHER, ROOTS, request, signedManifest } from '../../support/federation.ts';
+import { hashOf, idOf, lease, operatorDoc, PUBLISHER, ROOTS, request, signedManifest, voucher } from '../../support/federation.ts';
 
 const refusal = (code: string) => expect.objectContaining({ code });
 const BOARD = idOf<BoardId>('board 1');
@@ -46,6 +46,40 @@ describe('a lease', () => {
 
   test('cannot be a request or anything else that the gateway signed', () => {
     expect(() => open(seal(requestNoun, request(), keyOf('gateway a')))).toThrow(refusal('bad-schema'));
+  });
+});
+
+describe('a voucher', () => {
+  const held = lease({ on: 'board 1' });
+  const check = (of: Voucher, { by = 'tenant', leased = held } = {}): void =>
+    checkVoucher(nodeCrypto, leased, seal(voucherNoun, of, keyOf(by)));
+  /** A lease that names just this one. */
+  const under = (of: Voucher, changes: Partial<Lease> = {}): Lease =>
+    lease({ on: 'board 1', voucher: hashOf(voucherNoun, of), ...changes });
+
+  test('of its tenant, over what the lease may cost, is taken, also for what is not payable', () => {
+    expect(() => check(voucher())).not.toThrow();
+    expect(() => check(voucher(), { leased: lease({ on: 'board 1', currency: 'XTS' }) })).not.toThrow();
+  });
+
+  test('is refused when it is not the one that the lease names', () => {
+    expect(() => check(voucher({ serial: 2 }))).toThrow(refusal('unrequested'));
+  });
+
+  test("is refused when its tenant did not sign it, or when it is another tenant's", () => {
+    expect(() => check(voucher(), { by: 'gateway a' })).toThrow(refusal('unrequested'));
+    const theirs = voucher({ tenant: idOf<TenantId>('stranger') });
+    expect(() => check(theirs, { by: 'stranger', leased: under(theirs) })).toThrow(refusal('unrequested'));
+  });
+
+  test.each<[string, Partial<Voucher>]>([
+    ['another request', { name: 'other' }],
+    ['another currency', { currency: 'USD' }],
+    ['less than the lease may cost', { capMicro: held.capMicro - 1n }],
+    ['a time that was over', { notAfterMs: held.openedMs - 1 }],
+  ])('is refused when it is for %s', (_what, changes) => {
+    const of = voucher(changes);
+    expect(() => check(of, { leased: under(of) })).toThrow(refusal('unrequested'));
   });
 });
 

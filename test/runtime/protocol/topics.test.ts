@@ -11,7 +11,7 @@ const directions: Direction[] = ['up', 'down'];
 
 /** Every topic against every client: who publishes what, who hears what. Written out, so that a change of the table is seen. */
 const MAY: Record<`${Party} ${Direction}`, TopicName[]> = {
-  'board up': ['hello', 'gone', 'report', 'shared', 'usage', 'want', 'doubt', 'renew', 'log'],
+  'board up': ['bring', 'hello', 'gone', 'report', 'shared', 'usage', 'want', 'doubt', 'renew', 'log'],
   'board down': ['now', 'desired', 'chunk', 'ack', 'grant', 'tail'],
   'tenant up': ['push', 'watch'],
   'tenant down': ['answer', 'lines'],

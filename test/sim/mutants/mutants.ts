@@ -449,8 +449,16 @@ export const MUTANTS: Mutant[] = [
   },
   {
     name: 'a board keeps to itself what it runs under',
-    file: 'runtime/agent/session.ts',
-    find: 'if (lease !== undefined) leases.push(lease);',
+    file: 'runtime/agent/bringing.ts',
+    find: "  work.emit({ kind: 'publish', topic: 'bring', payload: encodeAs(bring, payload, 'bring') });\n",
+    replace: '',
+    world: ALONE,
+    caughtAs: ['usage-lost'],
+  },
+  {
+    name: 'a board brings a lease without what it was given upon',
+    file: 'runtime/agent/bringing.ts',
+    find: '...(asked && { request: asked }), ...(paid && { voucher: paid })',
     replace: '',
     world: ALONE,
     caughtAs: ['usage-lost'],
