@@ -10,13 +10,13 @@ import { type Bytes, hex, utf8 } from '../../../runtime/protocol/bytes.ts';
 import type { BoardId, GatewayId } from '../../../runtime/protocol/ids.ts';
 import { decodeAs, encodeAs, seal } from '../../../runtime/protocol/noun.ts';
 import { desiredNoun } from '../../../runtime/protocol/nouns/lease.ts';
-import { carried, chunk, want } from '../../../runtime/protocol/nouns/messages.ts';
+import { carried, chunk, usageBatch, want } from '../../../runtime/protocol/nouns/messages.ts';
 import { requestNoun } from '../../../runtime/protocol/nouns/request.ts';
 import { publisherNoun } from '../../../runtime/protocol/nouns/trust.ts';
-import { frameName } from '../../../runtime/protocol/stick.ts';
+import { frameName, isWord } from '../../../runtime/protocol/stick.ts';
 import type { TopicName } from '../../../runtime/protocol/topics.ts';
 import { keyOf } from '../../support/crypto.ts';
-import { hashOf, idOf, lease, request, signedLease, signedRequest } from '../../support/federation.ts';
+import { hashOf, idOf, lease, request, signedLease, signedRequest, signedVoucher } from '../../support/federation.ts';
 import { publisherDoc, signedPublisher, smallRelease } from '../../support/small-release.ts';
 
 let home = '';
@@ -63,18 +63,21 @@ describe('an import [stick-5]', () => {
   );
   const whole = new Map<string, Bytes>([
     [hex(hashOf(requestNoun, asked)), signedRequest({ release: release.release }).body],
+    [hex(of.voucher), signedVoucher().body],
     [hex(hashOf(publisherNoun, doc)), signedPublisher(doc)],
     [hex(release.release), release.document],
     ...release.content,
   ]);
+  let said: TopicName[] = [];
   /** A gateway that has so much. */
   const clientOf = (held: Map<string, Bytes>): Client => ({
     url: 'a gateway',
     ask: () => Promise.reject(new Error('nobody asks')),
     askBytes: (_name, input) => {
       const frames: { topic: TopicName; payload: Bytes }[] = [];
-      const said = input?.body instanceof Uint8Array ? decodeAs(carried, input.body, 'carried').frames : [];
-      for (const { topic, payload } of said) {
+      const came = input?.body instanceof Uint8Array ? decodeAs(carried, input.body, 'carried').frames : [];
+      for (const { topic, payload } of came) {
+        if (isWord(topic, 'up') && topic !== 'want') said.push(topic);
         if (topic === 'hello') frames.push({ topic: 'desired', payload: document });
         if (topic === 'want')
           for (const hash of decodeAs(want, payload, 'want').hashes)
@@ -102,7 +105,17 @@ describe('an import [stick-5]', () => {
   });
 
   test('of a release without its manifest, or a page, counts that', async () => {
-    expect(await bring(without(hex(release.release)))).toMatchObject({ pieces: 2, lacks: 1 });
+    expect(await bring(without(hex(release.release)))).toMatchObject({ pieces: 3, lacks: 1 });
     expect(await bring(without([...pages][1] ?? ''))).toMatchObject({ lacks: 1 });
+  });
+
+  test('says what the board brings, behind the hello that opens the session', async () => {
+    const up = join(stick, 'lichen', 'boards', board, 'up');
+    mkdirSync(up, { recursive: true });
+    for (const [place, topic] of (['bring', 'hello', 'usage'] as const).entries())
+      writeFileSync(join(up, frameName(place, topic)), encodeAs(usageBatch, { v: 1, records: [] }, 'usage'));
+    said = [];
+    expect(await importBoard(clientOf(whole), new StickFolder(stick), board)).toMatchObject({ refused: null });
+    expect(said).toEqual(['hello', 'bring', 'usage', 'gone']);
   });
 });
