@@ -200,6 +200,8 @@ const request = v.object({
   rollout: v.optional(v.nullable(rolloutView), null),
   /** How often its tenant has let all its instances begin anew. */
   bang: uint,
+  /** Whether another gateway has it, too: else it is gone with this one. */
+  copied: v.optional(v.boolean(), true),
   /** Why no gateway acts upon it; empty: they do. */
   refused: text,
 });

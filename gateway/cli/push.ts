@@ -1,8 +1,11 @@
 /** Pushing signed documents: over HTTP, or over MQTT as any MQTT client can. Both doors lead to the same place. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { nodeCrypto } from '../../runtime/adapters/crypto.ts';
 import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
 import { LichenError } from '../../runtime/protocol/errors.ts';
 import { fingerprint } from '../../runtime/protocol/ids.ts';
+import { unseal } from '../../runtime/protocol/noun.ts';
+import { requestIdOf, requestNoun } from '../../runtime/protocol/nouns/request.ts';
 import { type ApiFlags, openClient, toldError } from './client.ts';
 import { type Document, describe, rankOf, readDocument } from './documents.ts';
 import { readKey } from './keys.ts';
@@ -87,6 +90,31 @@ const knownAt = async (flags: PushFlags): Promise<Known> => {
   };
 };
 
+/** What a tenant does about a gateway that is lost before any other heard of its request. */
+export const PUSH_AGAIN = 'should this one be lost before it reaches a peer, push the request again at another';
+const COPY_LOOKS = 20;
+const COPY_LOOK_MS = 100;
+
+/** Says which of these requests no other gateway has after a moment. Over MQTT nothing is asked but what is pushed. */
+export const tellAlone = async (flags: PushFlags, pushed: string[]): Promise<void> => {
+  if (pushed.length === 0 || flags.mqtt !== undefined) return;
+  const client = openClient(flags);
+  for (let looks = 1; ; looks++) {
+    // What was accepted was accepted, whatever else cannot be had.
+    const known = await client.ask('requests').catch(() => []);
+    const alone = known.filter(({ request, copied }) => !copied && pushed.includes(request));
+    if (alone.length > 0 && looks < COPY_LOOKS) await pause(COPY_LOOK_MS);
+    else return alone.forEach(({ name }) => void say(`${name}: no other gateway has it yet; ${PUSH_AGAIN}`));
+  }
+};
+
+const requestsIn = (documents: Document[]): string[] =>
+  documents.flatMap(({ kind, bytes }) => {
+    if (kind !== 'request') return [];
+    const { tenant, name } = unseal(nodeCrypto, requestNoun, bytes).value;
+    return [requestIdOf(nodeCrypto, tenant, name)];
+  });
+
 /** Every file is opened before the first is sent: a typo in the last one leaves nothing half done. */
 export const pushFiles = async (paths: string[], flags: PushFlags & JsonFlag & { dryRun?: boolean }): Promise<void> => {
   const opened = paths.map((path) => ({ path, document: readDocument(path) })).sort((a, b) => rankOf(a.document) - rankOf(b.document));
@@ -115,5 +143,6 @@ export const pushFiles = async (paths: string[], flags: PushFlags & JsonFlag & {
     }
     return pusher.to;
   });
+  await tellAlone(flags, requestsIn(opened.map(({ document }) => document)));
   emit(flags, report(to), () => opened.map(({ document }) => describe(document)).join('\n'));
 };

@@ -8,7 +8,7 @@ import { seenThrough } from './empty-waves.ts';
 import { forecastOf, forecastText } from './forecast.ts';
 import { readKey } from './keys.ts';
 import { emit, type JsonFlag } from './output.ts';
-import { type PushFlags, withPusher } from './push.ts';
+import { type PushFlags, tellAlone, withPusher } from './push.ts';
 import { type Change, nextOf } from './request-make.ts';
 import { addPush, addVerb } from './verbs.ts';
 import { rolloutOf, windowsOf } from './waves.ts';
@@ -21,6 +21,7 @@ const keyFileOf = ({ tenantKey }: PushFlags): string =>
 export const change = async (name: string, by: Change, flags: PushFlags & JsonFlag, more: object = {}): Promise<void> => {
   const { document, request, sequence, state } = await nextOf(name, by, keyFileOf(flags), openClient(flags));
   await withPusher(flags, (pusher) => pusher.push(document));
+  await tellAlone(flags, [request]);
   emit(flags, { request, name, sequence, state, ...more }, () => `${name} is to be ${state} (sequence ${sequence})`);
 };
 

@@ -5,7 +5,7 @@ import { keysOf } from './answers.ts';
 import { type ApiFlags, openClient } from './client.ts';
 import { instanceText } from './instance-text.ts';
 import { brief, emit, type JsonFlag, table } from './output.ts';
-import { PUSHED, type PushFlags, pushFiles } from './push.ts';
+import { PUSH_AGAIN, PUSHED, type PushFlags, pushFiles } from './push.ts';
 import { addSet, change } from './request-change.ts';
 import { type MakeFlags, makeFiles } from './request-make.ts';
 import { addApi, addPush, addVerb } from './verbs.ts';
@@ -24,11 +24,11 @@ const list = async (flags: ApiFlags & JsonFlag): Promise<void> => {
   emit(flags, requests, () =>
     table(
       ['NAME', 'STATE', 'PLACED', 'SEQUENCE', 'TENANT', 'RELEASE', 'REQUEST'],
-      requests.map(({ name, state, leases, lacks, replicas, sequence, tenant, release, request }) => {
+      requests.map(({ name, state, leases, lacks, replicas, sequence, tenant, release, request, copied }) => {
         const placed = leases.filter((lease) => lease !== null).length;
         return [
           name,
-          state,
+          copied ? state : `${state} (this gateway alone has it)`,
           `${placed}/${replicas}${lacks.length === 0 ? '' : ` (${lacks[0]}${lacks.length === 1 ? '' : `; ${lacks.length - 1} more: lichen request show ${name}`})`}`,
           String(sequence),
           brief(tenant),
@@ -62,6 +62,7 @@ const show = async (name: string, flags: ApiFlags & JsonFlag & { tenant?: string
   emit(flags, { ...request, instances }, () =>
     [
       `${name}, sequence ${request.sequence}, ${request.state}${request.refused === '' ? '' : `; refused: ${request.refused}`}`,
+      ...(request.copied ? [] : [`no other gateway has it yet: ${PUSH_AGAIN}`]),
       ...(said.length === 0 ? [] : ['parameters:', ...said]),
       ...(request.lacks.length === 0 ? [] : ['not everywhere that it is asked for:', ...request.lacks.map((why) => `  ${why}`)]),
       ...(request.rollout === null ? [] : rolloutText(request.rollout)),

@@ -3,6 +3,7 @@ import { type Bytes, compare, equal, hex } from '../../runtime/protocol/bytes.ts
 import { asLichenError, type LichenError, refuse, unadmitted } from '../../runtime/protocol/errors.ts';
 import { fingerprint } from '../../runtime/protocol/ids.ts';
 import { payloadOf, type Sealed, unseal } from '../../runtime/protocol/noun.ts';
+import type { LogEntry } from '../../runtime/protocol/nouns/log.ts';
 import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
 import { type Binding, bindingNoun, type Request, requestIdOf, type Voucher, verdictNoun } from '../../runtime/protocol/nouns/request.ts';
 import type { Upkeep } from '../../runtime/protocol/nouns/upkeep.ts';
@@ -11,7 +12,7 @@ import { checkManifest, checkRunnable } from '../../runtime/protocol/soundness.t
 import type { Context, Rows } from './context.ts';
 import { isRevoked } from './directory.ts';
 import { open } from './opened.ts';
-import { bindings, boards, documents, manifests, parties, publishers, requests, upkeeps, vouchers } from './tables.ts';
+import { bindings, boards, documents, manifests, parties, publishers, requestPlaces, requests, upkeeps, vouchers } from './tables.ts';
 
 /** Two of one number, pushed at two gateways: the greater hash counts, as it does everywhere. */
 export const supersedes = ([number, hash]: [number, Bytes], [held, heldHash]: [number, Bytes]): boolean =>
@@ -74,12 +75,14 @@ export const objectionTo = ({ parameters }: Request, manifest: Manifest, isFallb
   }
 };
 
-export const applyRequest = (rows: Rows, context: Context, body: Bytes): void => {
+export const applyRequest = (rows: Rows, context: Context, body: Bytes, entry: LogEntry): void => {
   const { value, hash } = openRequest(rows, context, body);
   const id = requestIdOf(context.crypto, value.tenant, value.name);
   documents.put(rows, body, hex(hash));
   const held = requests.get(rows, id);
-  if (held === null || supersedes([value.sequence, hash], [held.doc.sequence, held.hash])) requests.put(rows, { doc: value, hash }, id);
+  if (held !== null && !supersedes([value.sequence, hash], [held.doc.sequence, held.hash])) return;
+  requests.put(rows, { doc: value, hash }, id);
+  if (entry.author === context.me) requestPlaces.put(rows, { hash, place: entry.seq }, id);
 };
 
 export const openVoucher = (rows: Rows, context: Context, body: Bytes): Sealed<Voucher> => {

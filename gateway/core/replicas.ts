@@ -2,7 +2,7 @@
  * How far a board's chain is known here, and how far a peer holds it, too. What stands in another's log is held twice
  * with its coming; what stands in this gateway's own is held here alone until a peer has countersigned a head above it.
  */
-import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
+import { type Bytes, equal, hex } from '../../runtime/protocol/bytes.ts';
 import type { Crypto } from '../../runtime/protocol/crypto.ts';
 import { refuse } from '../../runtime/protocol/errors.ts';
 import { unseal } from '../../runtime/protocol/noun.ts';
@@ -13,7 +13,7 @@ import type { Context, Rows } from './context.ts';
 import { gateways } from './directory.ts';
 import { entriesOf, sizeOf } from './log.ts';
 import { openEntry } from './opened.ts';
-import { boardSessions, cosigned, lone, usageHeads, usageLives, usageSeen } from './tables.ts';
+import { boardSessions, cosigned, lone, requestPlaces, requests, usageHeads, usageLives, usageSeen } from './tables.ts';
 
 const START: ChainPoint = { seq: 0, hash: new Uint8Array(32) };
 
@@ -149,6 +149,13 @@ export const countersignedUpTo = (rows: Rows, context: Context, peer: string, si
   // First: how much was held before is read from what was countersigned before.
   copiedUpTo(rows, context, size);
   cosigned.put(rows, { size, note }, peer);
+};
+
+/** Whether the newest document of a request is on some other disk, too. A federation of one calls all copied. */
+export const isCopied = (rows: Rows, context: Context, request: string): boolean => {
+  const [held, own] = [requests.get(rows, request), requestPlaces.get(rows, request)];
+  if (held === null || own === null || isAlone(rows, context) || !equal(own.hash, held.hash)) return true;
+  return own.place < copiedSize(rows, context);
 };
 
 /** Once there is no peer left that could hold anything. */

@@ -136,6 +136,8 @@ export const systemOutcomes = watched(
 export const requests = watched(table('request', v.strictObject({ doc: requestSchema, hash })), (rows, _value, request = '') =>
   touchRequest(rows, request),
 );
+/** Request → where its newest document stands in this gateway's own log; of those that came with a peer's there is none. */
+export const requestPlaces = table('request-place', v.strictObject({ hash, place: uint }), 'seldom');
 /** host/share → its newest document, and when a gateway first took one of it: who came first is served first. */
 export const shares = watched(table('share', v.strictObject({ doc: shareSchema, hash, sinceMs: wallMs })), (rows, _value, host = '') =>
   touchRequest(rows, host),

@@ -10,7 +10,7 @@ import { alive } from '../core/homing.ts';
 import { lackingFor } from '../core/lacking.ts';
 import { currentLease } from '../core/leased.ts';
 import { vectorOf } from '../core/log.ts';
-import { replicatedOf, usageHead } from '../core/replicas.ts';
+import { isCopied, replicatedOf, usageHead } from '../core/replicas.ts';
 import { lackingFor as lackingShare } from '../core/shares.ts';
 import {
   accusations,
@@ -198,6 +198,8 @@ export const listRequests: Answer = (work, service, _input, now) =>
       windows: doc.windows ?? null,
       rollout: rolloutView(work, service, key, doc, now),
       bang: doc.bang ?? 0,
+      /** Another gateway has it, too. */
+      copied: isCopied(work, service, key),
       /** Why it is not acted upon; empty: it is. */
       refused: refusalOf(work, doc),
       ...placedOf(work, service, key, doc, now),

@@ -220,7 +220,7 @@ describe('the gateway', () => {
       shares: null,
       patienceMs: 1000,
       ...{ links: {}, publish: {}, lacks: [] },
-      ...{ holdMs: null, fallback: null, windows: null, rollout: null, bang: 0, refused: '' },
+      ...{ holdMs: null, fallback: null, windows: null, rollout: null, bang: 0, copied: true, refused: '' },
     };
     expect(judge({ requests: [request] })).toEqual(['requests lacks']);
     const told = judgeGateway({ ...status, wallMs: 1_000_000 }, [], [], [{ ...request, lacks: ['no board lends gpio'] }], 1_000_000);
