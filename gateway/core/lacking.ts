@@ -72,8 +72,9 @@ const roomLacking = (rows: Rows, context: Context, request: Request, manifest: M
 };
 
 export const lackingFor = (rows: Rows, context: Context, request: Request, now: Instant): string[] => {
+  if (request.state === 'destroyed') return [];
   const manifest = manifests.get(rows, hex(request.release))?.doc;
-  if (manifest === undefined || request.state === 'destroyed') return [];
+  if (manifest === undefined) return ['its release has not come to this gateway: push it'];
   const nowhere = lackedByAll(rows, context, request, manifest);
   return nowhere.length > 0 ? nowhere : roomLacking(rows, context, request, manifest, now);
 };

@@ -7,23 +7,28 @@ import { LIMITS } from '../../../runtime/protocol/limits.ts';
 import { encodeAs, seal } from '../../../runtime/protocol/noun.ts';
 import { type Lease, leaseIdOf, leaseNoun } from '../../../runtime/protocol/nouns/lease.ts';
 import { type Bring, bring } from '../../../runtime/protocol/nouns/messages.ts';
+import type { Request } from '../../../runtime/protocol/nouns/request.ts';
 import { keyOf, testCrypto } from '../../support/crypto.ts';
 import { demand, idOf, request, signedRequest, signedVoucher } from '../../support/federation.ts';
 import { cast } from '../../support/gateway-cast.ts';
 import { type GatewayWorld, type Node, SILENCE_MS } from '../../support/gateway-world.ts';
 import type { PaperBoard } from '../../support/paper-board.ts';
+import { smallRelease } from '../../support/small-release.ts';
 
 const LONE = request({ name: 'lone' });
 const PATIENCE_MS = LONE.patienceMs;
 
 /** Asked for, leased and begun at a gateway that nobody hears, which is gone then; another board is free. */
-const lost = (): { world: GatewayWorld; board: PaperBoard; lease: Lease; all: Bring; next: Node } => {
+const lost = (
+  asked: Partial<Request> = {},
+  ...pushed: Uint8Array[]
+): { world: GatewayWorld; board: PaperBoard; lease: Lease; all: Bring; next: Node } => {
   const { world, boards } = cast({ boards: ['board 1', 'board 2'], at: [0, 1] });
   const [first, next, board] = [world.node(0), world.node(1), boards[0]!];
   world.isolate(first);
   // Until it takes no board of theirs.
   world.pass(2 * SILENCE_MS);
-  first.accept(...demand('lone', { replicas: 1 }));
+  first.accept(...pushed, ...demand('lone', { replicas: 1, ...asked }));
   world.pass(500);
   const [lease] = board.leases;
   const assigned = board.desired!.leases[0]!;
@@ -79,6 +84,22 @@ describe('what a board brings', () => {
       expect(node.read((work) => leases.get(work, lease.lease))?.doc).toEqual(lease);
       expect(node.read((work) => leases.all(work)).filter(({ value }) => value.doc.request === lease.request)).toHaveLength(1);
     }
+  });
+
+  test('runs on where its release is, and what else is asked for waits for that, and is told so', () => {
+    const release = smallRelease({ sequence: 2 });
+    const asked = { replicas: 2, release: release.release, parameters: {} };
+    const { world, board, lease, all, next } = lost(asked, release.document, ...release.content.values());
+    board.brings = [all];
+    board.connect(next);
+    world.pass(1000);
+    expect(board.leases).toEqual([lease]);
+    expect(next.json('requests')).toMatchObject([
+      { name: 'lone', leases: [lease.lease, null], lacks: ['its release has not come to this gateway: push it'] },
+    ]);
+    next.accept(release.document, ...release.content.values());
+    world.pass(1000);
+    expect(next.json('requests')).toMatchObject([{ leases: [lease.lease, expect.any(String)], lacks: [] }]);
   });
 
   test('is logged once, however often it comes, and what has ended may come after the hello', () => {
