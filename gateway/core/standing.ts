@@ -6,7 +6,7 @@
 import { equal, hex } from '../../runtime/protocol/bytes.ts';
 import type { Crypto } from '../../runtime/protocol/crypto.ts';
 import { asLichenError, type LichenError, refuse } from '../../runtime/protocol/errors.ts';
-import { NOT_PAYABLE, within } from '../../runtime/protocol/money.ts';
+import { isPayableIn, within } from '../../runtime/protocol/money.ts';
 import type { Lease } from '../../runtime/protocol/nouns/lease.ts';
 import type { Vector } from '../../runtime/protocol/nouns/log.ts';
 import type { Binding, Request } from '../../runtime/protocol/nouns/request.ts';
@@ -65,9 +65,6 @@ const checkGuardian = (trust: Trust, { value: lease, signer }: Doc<Lease>): void
     refuse('conflict', `${lease.feePermille} per mille is not its operator's fee`);
 };
 
-/** What runs unprivileged is posted in XTS whatever was asked and offered. */
-const payableIn = (lease: Lease, currency: string): boolean => lease.currency === currency || lease.currency === NOT_PAYABLE;
-
 /** The release, or while that is rolled out the one before. */
 const names = ({ release, fallback, rollout }: Request, lease: Lease): boolean =>
   equal(release, lease.release) || (rollout !== undefined && fallback !== undefined && equal(fallback.release, lease.release));
@@ -80,7 +77,7 @@ const asksFor = (request: Request, lease: Lease): boolean =>
   lease.index < request.replicas &&
   request.onIsolation === lease.onIsolation &&
   equal(lease.voucher, request.voucher) &&
-  payableIn(lease, request.currency) &&
+  isPayableIn(lease.currency, request.currency) &&
   within(lease.rates, request.priceCap);
 
 const checkTenant = (book: Book, trust: Trust, lease: Lease, vector: Vector): void => {
@@ -109,7 +106,10 @@ const checkOwner = (book: Book, trust: Trust, lease: Lease, vector: Vector): voi
   if (!owned) refuse('not-paired', `board ${lease.board} was not paired for owner ${lease.owner}`);
   const bound = visibleIn(book.bindings, `${lease.board}/${lease.binding}`, vector).some(
     ({ value, signer }) =>
-      !trust.revoked.has(signer) && value.owner === lease.owner && payableIn(lease, value.currency) && sameRates(lease.rates, value.rates),
+      !trust.revoked.has(signer) &&
+      value.owner === lease.owner &&
+      isPayableIn(lease.currency, value.currency) &&
+      sameRates(lease.rates, value.rates),
   );
   if (!bound) refuse('not-billable', `binding ${lease.binding} of board ${lease.board} does not say what the lease says`);
 };

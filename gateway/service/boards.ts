@@ -34,13 +34,11 @@ import { accept } from './accept.ts';
 import { acknowledge, forgetTold } from './acknowledge.ts';
 import { bring, forgetBrought, takeBrought } from './brought.ts';
 import { sendDesired } from './desired.ts';
-import type { Event, Handler, Service, Work } from './events.ts';
+import type { Handler, Message, Service, Work } from './events.ts';
 import { renew } from './grants.ts';
 import { proven } from './pieces.ts';
 import { enter, forgetSession } from './sessions.ts';
 import { forgetWatches, log } from './watching.ts';
-
-export type Message = Extract<Event, { kind: 'message' }>;
 
 /** Boards that were here when this gateway last ended, and until when they are waited for. */
 const expected = volatileTable<true>('expected');

@@ -15,9 +15,7 @@ import { openRequest, openVoucher } from '../core/apply-demand.ts';
 import { openLease } from '../core/apply-supply.ts';
 import { boardSessions, documents, leases, vouchers } from '../core/tables.ts';
 import { accept } from './accept.ts';
-import type { Event, Handler, Service, Work } from './events.ts';
-
-type Message = Extract<Event, { kind: 'message' }>;
+import type { Handler, Message, Service, Work } from './events.ts';
 
 /** Session → what came before its hello: until that, its board is not there, and what it brings would be leased to another one. */
 const early = volatileTable<Bring[]>('brought');

@@ -55,4 +55,7 @@ export interface Service extends Context {
   contentBytes: number;
 }
 
+/** What a board or a tenant says in its session. */
+export type Message = Extract<Event, { kind: 'message' }>;
+
 export type Handler<E extends Event> = (work: Work, service: Service, event: E, now: Instant) => void;

@@ -16,7 +16,7 @@ import { BOARD_MESSAGES, expectBoards, leave, missBoards, tellOperators } from '
 import { CALLS } from './calls.ts';
 import { showContradiction } from './contradiction.ts';
 import { place, sendDesired } from './desired.ts';
-import type { Effect, Event, Service, Work } from './events.ts';
+import type { Effect, Event, Message, Service, Work } from './events.ts';
 import { askAllContent, askRefused, noticePeers, peerDown, peerFrame, peerUp, retryPending } from './federation.ts';
 import { countContent, tickNeeds } from './leaving.ts';
 import { pairing } from './pairing.ts';
@@ -26,7 +26,7 @@ import { dropSessions, openSession } from './sessions.ts';
 import { sync } from './sync.ts';
 import { encodeRefusal, tickWatches, watch } from './watching.ts';
 
-const decideMessage = (work: Work, service: Service, event: Extract<Event, { kind: 'message' }>, now: Instant): void => {
+const decideMessage = (work: Work, service: Service, event: Message, now: Instant): void => {
   if (event.topic === 'push') {
     const answer = answerOf(service, event.payload, push(work, service, event.payload, now));
     work.emit({ kind: 'send', session: event.session, topic: 'answer', payload: encodeAnswer(answer) });

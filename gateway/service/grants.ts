@@ -8,7 +8,7 @@ import type { Instant } from '../../runtime/turn/clock.ts';
 import { grantAll } from '../core/grants.ts';
 import { boardSessions, boards, leases, peers } from '../core/tables.ts';
 import { countVote, takePolls, voteFor } from '../core/votes.ts';
-import type { Event, Handler, Service, Work } from './events.ts';
+import type { Handler, Message, Service, Work } from './events.ts';
 
 type Frame<K extends PeerFrame['kind']> = Extract<PeerFrame, { kind: K }>;
 
@@ -26,7 +26,7 @@ const granted = (work: Work, service: Service, { board, nonce, leases: asked }: 
 };
 
 /** A board at home here asks: its guardians among the peers are asked too, and each answer is passed on as it comes. */
-export const renew: Handler<Extract<Event, { kind: 'message' }>> = (work, service, event, now) => {
+export const renew: Handler<Message> = (work, service, event, now) => {
   const renewal = openRenewal(work, service, event.payload);
   if (renewal.board !== event.id) refuse('wrong-signer', `a renewal of board ${renewal.board}`);
   const guardians = new Set<string>(renewal.leases.flatMap((id) => leases.get(work, id)?.doc.guarded?.guardians ?? []));

@@ -14,9 +14,7 @@ import { volatileTable } from '../../runtime/turn/table.ts';
 import { gateways } from '../core/directory.ts';
 import { currentLease } from '../core/leased.ts';
 import { boardSessions, boards } from '../core/tables.ts';
-import type { Event, Handler, Service, Work } from './events.ts';
-
-type Message = Extract<Event, { kind: 'message' }>;
+import type { Handler, Message, Service, Work } from './events.ts';
 
 interface Waiting {
   session: string;

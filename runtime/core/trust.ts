@@ -6,7 +6,7 @@ import { type Bytes, equal } from '../protocol/bytes.ts';
 import type { Crypto } from '../protocol/crypto.ts';
 import { refuse } from '../protocol/errors.ts';
 import { fingerprint } from '../protocol/ids.ts';
-import { NOT_PAYABLE } from '../protocol/money.ts';
+import { isPayableIn } from '../protocol/money.ts';
 import { type MultiSealed, unseal } from '../protocol/noun.ts';
 import { checkGuarded, type Lease, leaseIdOf, leaseNoun } from '../protocol/nouns/lease.ts';
 import { type Manifest, manifestNoun } from '../protocol/nouns/release.ts';
@@ -48,8 +48,7 @@ export const checkVoucher = (crypto: Crypto, lease: Lease, document: Bytes): voi
   if (value.tenant !== lease.tenant || fingerprint(crypto, signer) !== value.tenant)
     refuse('unrequested', `tenant ${lease.tenant} did not sign the voucher`);
   const { name, currency, capMicro, notAfterMs } = value;
-  const isPayable = lease.currency === currency || lease.currency === NOT_PAYABLE;
-  if (name !== lease.name || !isPayable || capMicro < lease.capMicro || notAfterMs < lease.openedMs)
+  if (name !== lease.name || !isPayableIn(lease.currency, currency) || capMicro < lease.capMicro || notAfterMs < lease.openedMs)
     refuse('unrequested', `the voucher does not pay for lease ${lease.lease}`);
 };
 

@@ -47,3 +47,6 @@ export const within = (rates: Rates, cap: Rates): boolean =>
 
 /** ISO 4217's code for testing: slices in it are posted and never paid. */
 export const NOT_PAYABLE = 'XTS';
+
+/** Whether a lease in this currency may stand on what is in that one: what runs unprivileged is in XTS whatever was asked and offered. */
+export const isPayableIn = (leased: string, currency: string): boolean => leased === currency || leased === NOT_PAYABLE;
