@@ -90,9 +90,10 @@ interface Ways {
   carried: CarriedFront;
   shelf: Shelf;
   replies: Replies;
+  goOn(): void;
 }
 
-const perform = ({ door, carried, shelf, replies }: Ways, effect: Effect): void => {
+const perform = ({ door, carried, shelf, replies, goOn }: Ways, effect: Effect): void => {
   switch (effect.kind) {
     case 'send':
       return (carried.owns(effect.session) ? carried : door.front).send(effect.session, effect.topic, effect.payload);
@@ -115,6 +116,8 @@ const perform = ({ door, carried, shelf, replies }: Ways, effect: Effect): void 
       replies.delete(effect.id);
       return;
     }
+    case 'go-on':
+      return goOn();
     case 'journal':
       return journal(effect.line);
   }
@@ -177,7 +180,12 @@ const runOn = async (options: GatewayOptions): Promise<RunningGateway> => {
   let door: Door | null = null;
   const opened = (): Door => door ?? refuse('internal', 'an effect before the door is open');
   const shelf = shelfOf(store, service);
-  const ways = (): Ways => ({ door: opened(), carried, shelf, replies });
+  let running = true;
+  const goOn = (): void =>
+    void clock.after(0, () => {
+      if (running) turn.submit({ kind: 'go-on' });
+    });
+  const ways = (): Ways => ({ door: opened(), carried, shelf, replies, goOn });
   const turn: Turn<Event> = startTurn<Event, Effect>({
     store,
     clock,
@@ -213,7 +221,6 @@ const runOn = async (options: GatewayOptions): Promise<RunningGateway> => {
     store.close();
     throw thrown;
   });
-  let running = true;
   const tick = (): void => {
     if (!running) return;
     turn.submit({ kind: 'tick' });

@@ -29,7 +29,7 @@ export interface Client {
 }
 
 const DEFAULT_URL = 'http://127.0.0.1:8080';
-/** Also for closing a period and stating it, which fold all logs. */
+/** Longer than a gateway keeps anybody waiting. */
 const TIMEOUT_MS = 60_000;
 /** The largest answer is a batch of 512 log entries of 128 KiB in hex. */
 const ANSWER_BYTES_MAX = 160 * 1024 * 1024;

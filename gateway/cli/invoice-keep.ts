@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Bytes, equal, fromHex } from '../../runtime/protocol/bytes.ts';
 import { refuse } from '../../runtime/protocol/errors.ts';
 import type { Client } from './client.ts';
+import { fetchStatement } from './statement.ts';
 
 interface Log {
   entries: Bytes[];
@@ -44,7 +45,7 @@ const checkFolder = (folder: string, statement: Bytes): void => {
  * for a folder that keeps something else.
  */
 export const keepPeriod = async (client: Client, period: number, folder: string): Promise<KeptPeriod> => {
-  const statement = await client.askBytes('statement', { path: { period: String(period) } });
+  const statement = await fetchStatement(client, period);
   checkFolder(folder, statement);
   const { vector } = await client.ask('status');
   const logs = new Map<string, Log>();

@@ -9,6 +9,7 @@ import { keysOf } from './answers.ts';
 import { type ApiFlags, type Client, openClient } from './client.ts';
 import { keepPeriod } from './invoice-keep.ts';
 import { brief, emit, type JsonFlag, moment, table } from './output.ts';
+import { fetchStatement } from './statement.ts';
 import { addApi, addToken, addVerb } from './verbs.ts';
 import { showMoney, wholeNumber, word } from './words.ts';
 
@@ -39,8 +40,7 @@ const close = async (flags: Flags): Promise<void> => {
   emit(flags, closed, () => `period ${closed.period} is closed at ${total(closed.vector)} log entries`);
 };
 
-const statementOf = async (client: Client, period: number): Promise<Statement> =>
-  decodeStatement(await client.askBytes('statement', { path: { period: String(period) } }));
+const statementOf = async (client: Client, period: number): Promise<Statement> => decodeStatement(await fetchStatement(client, period));
 
 const money = (micro: bigint, currency: string): string => `${showMoney(micro, MICRO_DECIMALS)} ${currency}`;
 

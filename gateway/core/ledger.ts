@@ -6,7 +6,7 @@
 import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
 import type { Crypto } from '../../runtime/protocol/crypto.ts';
 import { refuse } from '../../runtime/protocol/errors.ts';
-import { encodeStatement, type Statement } from '../../runtime/protocol/nouns/billing.ts';
+import { encodeStatement, type Posting, type Statement } from '../../runtime/protocol/nouns/billing.ts';
 import type { Lease } from '../../runtime/protocol/nouns/lease.ts';
 import type { Close, LogEntry, Vector } from '../../runtime/protocol/nouns/log.ts';
 import { ordinal } from '../../runtime/turn/table.ts';
@@ -14,7 +14,7 @@ import { absorb, type Book, type Doc, type Invalid, newBook, placeOf, visible } 
 import { type Chain, grow, type Link, newChain } from './chain.ts';
 import { statementOf } from './invoice.ts';
 import { accept, type Meter, newMeter, type Purse, rate } from './rating.ts';
-import { keysOf, leasesOf, objection, trustAt } from './standing.ts';
+import { keysOf, leasesOf, objection, type Trust, trustAt } from './standing.ts';
 
 /** A board of which there are two histories: from `seq` on nothing of it is charged. */
 export interface Fork {
@@ -35,10 +35,13 @@ export interface Waiting {
   leaseless: number;
 }
 
-export interface Folded {
+export interface Closed {
   statement: Statement;
   /** The statement's bytes: what is kept, hashed and compared. */
   bytes: Bytes;
+}
+
+export interface Folded extends Closed {
   /** Entries that mean nothing to the bill, and why; by author and place. */
   ignored: Invalid[];
   forks: Fork[];
@@ -90,15 +93,17 @@ const checkHeld = (book: Book, vector: Vector): void => {
   }
 };
 
+/** A piece of a fold: of how many records, documents or slices. Nobody has to wait for more than one. */
+type Pieces<T> = Generator<number, T>;
+
 /** Opens meters for leases that have come to stand; a lease that stood once stands for good. */
-const openMeters = (crypto: Crypto, ledger: Ledger, ignored: Invalid[]): Set<string> => {
-  const { book, vector, meters } = ledger;
-  const trust = trustAt(crypto, book, vector);
+function* openMeters({ book, vector, meters }: Ledger, trust: Trust, ignored: Invalid[]): Pieces<void> {
   const spurn = (doc: Doc<Lease>, code: Invalid['code'], detail: string): void => {
     ignored.push({ ...placeOf(doc, vector), kind: doc.kind, code, detail });
   };
   for (const [id] of sorted(book.leases)) {
     for (const doc of leasesOf(book, id, vector)) {
+      yield 1;
       const held = meters.get(id);
       const meter = newMeter(doc);
       if (held?.document === meter.document) continue;
@@ -108,24 +113,24 @@ const openMeters = (crypto: Crypto, ledger: Ledger, ignored: Invalid[]): Set<str
       else meters.set(id, meter);
     }
   }
-  return trust.revoked;
-};
+}
 
-const growChains = (ledger: Ledger, revoked: Set<string>): void => {
-  const { book, vector, chains, queues } = ledger;
+function* growChains({ book, vector, chains, queues }: Ledger, revoked: Set<string>): Pieces<void> {
   for (const [board] of sorted(book.usage)) {
     const chain = chains.get(board) ?? newChain();
     chains.set(board, chain);
-    for (const link of grow(chain, book, board, vector, keysOf(book, board, vector), revoked)) {
+    const grown = grow(chain, book, board, vector, keysOf(book, board, vector), revoked);
+    for (const link of grown) {
       const { lease } = link.doc.value;
       const queue = queues.get(lease);
       if (queue === undefined) queues.set(lease, [link]);
       else queue.push(link);
     }
+    yield grown.length;
   }
-};
+}
 
-const readQueues = ({ queues, meters, refused }: Ledger): void => {
+function* readQueues({ queues, meters, refused }: Ledger): Pieces<void> {
   for (const [lease, queue] of sorted(queues)) {
     const meter = meters.get(lease);
     if (meter === undefined) continue;
@@ -134,8 +139,9 @@ const readQueues = ({ queues, meters, refused }: Ledger): void => {
       if (detail !== null) refused.push({ doc: link.doc, detail });
     }
     queues.delete(lease);
+    yield queue.length;
   }
-};
+}
 
 /** A voucher under which a lease stands is there; its hash names it alone. */
 const purseOf = ({ book, purses }: Ledger, lease: Lease): Purse => {
@@ -146,14 +152,21 @@ const purseOf = ({ book, purses }: Ledger, lease: Lease): Purse => {
 };
 
 /** In the order of their instances: who comes first finds more left of the voucher. */
-const rateAll = (ledger: Ledger) => {
+function* rateAll(ledger: Ledger): Pieces<Posting[]> {
   const instances = new Map<string, Meter[]>();
   for (const meter of ledger.meters.values()) {
     const instance = `${meter.lease.request}/${ordinal(meter.lease.index)}`;
-    instances.set(instance, [...(instances.get(instance) ?? []), meter]);
+    const siblings = instances.get(instance);
+    if (siblings === undefined) instances.set(instance, [meter]);
+    else siblings.push(meter);
   }
-  return sorted(instances).flatMap(([, siblings]) => rate(siblings, (lease) => purseOf(ledger, lease)));
-};
+  const postings: Posting[] = [];
+  for (const [, siblings] of sorted(instances)) {
+    yield siblings.reduce((sum, { slices }) => sum + slices.length, 1);
+    postings.push(...rate(siblings, (lease) => purseOf(ledger, lease)));
+  }
+  return postings;
+}
 
 const waitingOf = ({ chains, queues }: Ledger): Waiting[] => {
   const leaseless = new Map<string, number>();
@@ -190,27 +203,48 @@ const ignoredBy = ({ book, vector, refused }: Ledger, ignored: Invalid[]): Inval
     ...ignored,
   ].sort((a, b) => (a.author === b.author ? a.seq - b.seq : a.author < b.author ? -1 : 1));
 
+/** What a close counts that follows on this ledger's last one. */
+export const vectorAfter = (ledger: Ledger, close: Close): Vector => joined(ledger.vector, close.vector);
+
+/** The period is stated; beside that, the leases that do not stand. */
+interface Stated extends Closed {
+  spurned: Invalid[];
+}
+
 /**
- * Closes the next period. `close.vector` may not lie below an earlier one; where it does, the earlier one counts.
- * Errors: `stale` (not the next period), `missing-content` (entries that the close counts are not here).
+ * Closes the next period, piece by piece. `close.vector` may not lie below an earlier one; where it does, the earlier one
+ * counts. Errors: `stale` (not the next period), `missing-content` (entries that the close counts are not here).
  */
-export const closePeriod = (crypto: Crypto, ledger: Ledger, close: Close): Folded => {
+export function* closing(crypto: Crypto, ledger: Ledger, close: Close): Pieces<Stated> {
   if (close.period <= ledger.period) refuse('stale', `period ${ledger.period} is closed, ${close.period} does not follow`);
-  const vector = joined(ledger.vector, close.vector);
+  const vector = vectorAfter(ledger, close);
   checkHeld(ledger.book, vector);
   ledger.period = close.period;
   ledger.vector = vector;
-  const ignored: Invalid[] = [];
-  const revoked = openMeters(crypto, ledger, ignored);
-  growChains(ledger, revoked);
-  readQueues(ledger);
-  const statement = statementOf({ ...close, vector }, ledger.previous, rateAll(ledger));
+  const spurned: Invalid[] = [];
+  const trust = trustAt(crypto, ledger.book, vector);
+  yield* openMeters(ledger, trust, spurned);
+  yield* growChains(ledger, trust.revoked);
+  yield* readQueues(ledger);
+  const statement = statementOf({ ...close, vector }, ledger.previous, yield* rateAll(ledger));
   const bytes = encodeStatement(statement);
   ledger.previous = crypto.sha256(bytes);
+  return { statement, bytes, spurned };
+}
+
+const whole = <T>(pieces: Pieces<T>): T => {
+  for (;;) {
+    const piece = pieces.next();
+    if (piece.done === true) return piece.value;
+  }
+};
+
+/** As `closing`, at once, and with what the bill does not count. */
+export const closePeriod = (crypto: Crypto, ledger: Ledger, close: Close): Folded => {
+  const { statement, bytes, spurned } = whole(closing(crypto, ledger, close));
   return {
-    statement,
-    bytes,
-    ignored: ignoredBy(ledger, [...ignored, ...strangersOf(ledger)]),
+    ...{ statement, bytes },
+    ignored: ignoredBy(ledger, [...spurned, ...strangersOf(ledger)]),
     forks: forksOf(ledger),
     waiting: waitingOf(ledger),
   };

@@ -217,6 +217,8 @@ export const usageLives = table('usage-life', v.strictObject({ first: uint, last
 export const lone = table('lone', v.strictObject({ replicated: uint }));
 export const desireds = table('desired', v.strictObject({ tenure: positive, seq: positive, content: hash }));
 export const closes = table('close', closeSchema);
+/** Period → its statement, and the hash of the closes that it follows from. */
+export const statements = table('statement', v.strictObject({ closes: hash, bytes: bytes(LIMITS.statementBytes) }), 'seldom');
 /** peer → how much of this gateway's log it has countersigned as durable. */
 export const cosigned = table('cosigned', v.strictObject({ size: uint, note: text }));
 

@@ -14,7 +14,7 @@ import { type Answer, json } from './answering.ts';
 import type { ApiInput } from './events.ts';
 import { difference, listBoards, listGateways, listInstances, listReleases, listRequests, listShares, status } from './listings.ts';
 import { makeClaim } from './pairing.ts';
-import { closePeriod, listPeriods, statementBytes } from './periods.ts';
+import { closePeriod, listPeriods } from './periods.ts';
 import { answerOf, push } from './push.ts';
 
 const bodyOf = (input: ApiInput): Bytes => input.body ?? refuse('bad-usage', 'the call needs a body');
@@ -66,7 +66,8 @@ const log: Answer = (work, _service, input) => {
   });
 };
 
-export const CALLS: Record<DecidedCall, Answer> = {
+/** But for statements, which take more than a turn. */
+export const CALLS: Record<Exclude<DecidedCall, 'statement'>, Answer> = {
   status,
   gateways: listGateways,
   boards: listBoards,
@@ -80,6 +81,5 @@ export const CALLS: Record<DecidedCall, Answer> = {
   claim,
   close: (work, service, _input, now) => json(closePeriod(work, service, now)),
   periods: (work) => json(listPeriods(work)),
-  statement: (work, service, input) => ({ bytes: statementBytes(work, service, Number(input.params.period)) }),
   log,
 };

@@ -26,6 +26,8 @@ export type Event =
   | { kind: 'tick' }
   /** Documents given to the process at its start: operators' documents. */
   | { kind: 'configured'; documents: Bytes[] }
+  /** More of what takes more than a turn. */
+  | { kind: 'go-on' }
   | { kind: 'call'; id: number; name: DecidedCall; input: ApiInput };
 
 export type Effect =
@@ -38,6 +40,8 @@ export type Effect =
   | { kind: 'peer-send'; session: string; frame: PeerFrame }
   | { kind: 'peer-drop'; session: string; error: LichenError }
   | { kind: 'reply'; id: number; answer: ApiAnswer | LichenError }
+  /** The event of this name, once others have had their turn. */
+  | { kind: 'go-on' }
   | { kind: 'journal'; line: string };
 
 export type Work = Draft<Effect>;

@@ -20,9 +20,9 @@ import type { Effect, Event, Message, Service, Work } from './events.ts';
 import { askAllContent, askRefused, noticePeers, peerDown, peerFrame, peerUp, retryPending } from './federation.ts';
 import { countContent, tickNeeds } from './leaving.ts';
 import { pairing } from './pairing.ts';
-import { forgetLedger } from './periods.ts';
 import { answerOf, encodeAnswer, push } from './push.ts';
 import { dropSessions, openSession } from './sessions.ts';
+import { askStatement, stateOn, stopStating, tickStating } from './stating.ts';
 import { sync } from './sync.ts';
 import { encodeRefusal, tickWatches, watch } from './watching.ts';
 
@@ -62,15 +62,18 @@ const decide = (work: Work, service: Service, event: Event, now: Instant): void 
       for (const document of event.documents) acceptOnce(work, service, 'operator', document, now);
       return expectBoards(work, service, now);
     case 'call':
+      if (event.name === 'statement') return askStatement(work, service, event.id, event.input, now);
       return work.emit({ kind: 'reply', id: event.id, answer: CALLS[event.name](work, service, event.input, now) });
     case 'tick':
       askAllContent(work, service, now);
       tickWatches(work, now);
       missBoards(work, service, now);
-      forgetLedger(work, now);
+      tickStating(work, now);
       tickNeeds(work, service, now);
       flag(work, 'tell');
       return flag(work, 'look');
+    case 'go-on':
+      return stateOn(work, service, now);
   }
 };
 
@@ -103,6 +106,8 @@ const refused = (work: Work, service: Service, event: Event, error: LichenError)
       return work.emit({ kind: 'peer-drop', session: event.session, error });
     case 'call':
       return work.emit({ kind: 'reply', id: event.id, answer: error });
+    case 'go-on':
+      return stopStating(work, error);
     default:
       return work.emit({ kind: 'journal', line: `${event.kind}: ${error.message}` });
   }

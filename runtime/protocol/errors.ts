@@ -126,6 +126,7 @@ export const ERRORS = {
   'not-found': row(66, 404, 'There is nothing under that name.', 'List what there is, or check the name.'),
   'missing-content': row(66, 409, 'Content that the release names has not arrived.', 'Push the missing pieces that the detail lists.'),
   conflict: row(75, 409, 'Another one holds this, or has changed it meanwhile.', 'Try again.'),
+  'not-ready': row(75, 503, 'The answer is still being worked out.', 'Ask again in a moment: it goes on from where it is.'),
   'no-room': row(69, 409, 'No board has room for the request.', 'Lower the limits or the filter, or pair another board.'),
   'not-offered': row(69, 409, 'What is asked for is not offered here.', 'See `lichen doctor` for what the boards can enforce.'),
   'not-shared': row(

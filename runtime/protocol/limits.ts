@@ -34,6 +34,10 @@ export const LIMITS = {
   cborItems: 20_000,
   /** Items of a statement, some 50 a posting: it is computed here, not taken in. */
   statementItems: 8_000_000,
+  /** Of a statement that a gateway keeps, some 600 a posting. */
+  statementBytes: 128 * 1024 * 1024,
+  /** Who waits for a statement that is being made. */
+  statementCallers: 64,
   /** Micro-units of a voucher or lease; with the line above, no total of a statement can pass 64 bits. */
   capMicro: 100_000_000_000_000,
   pathBytes: 255,

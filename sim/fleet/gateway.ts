@@ -153,6 +153,8 @@ export class VirtualGateway {
           return this.#reply(effect.receipt, effect.answer instanceof LichenError ? effect.answer : { json: effect.answer });
         case 'reply':
           return this.#reply(effect.id, effect.answer);
+        case 'go-on':
+          return void own.after(0, () => turn.submit({ kind: 'go-on' }));
         case 'journal':
           return this.#around.noted(this.id, effect.line);
       }

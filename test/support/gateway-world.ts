@@ -20,6 +20,7 @@ import { entrySchema, type LogEntry, type PeerFrame, peerFrame } from '../../run
 import { type Answer, answer as answerSchema, chunk } from '../../runtime/protocol/nouns/messages.ts';
 import type { GatewayEntry } from '../../runtime/protocol/nouns/trust.ts';
 import type { TopicName } from '../../runtime/protocol/topics.ts';
+import type { Instant } from '../../runtime/turn/clock.ts';
 import { Draft } from '../../runtime/turn/draft.ts';
 import { keyOf, remembering } from './crypto.ts';
 import { GATEWAYS, idOf, OPERATOR, OWNER, signedOperator } from './federation.ts';
@@ -75,6 +76,10 @@ export class Node {
   #life = 0;
   running = true;
   #look: (work: Draft<Effect>) => void = () => {};
+  /** Before each event is decided. */
+  before: (work: Draft<Effect>, event: Event, now: Instant) => void = () => {};
+  /** Whether it goes on by itself with what takes more than a turn. */
+  goesOn = true;
 
   constructor(world: GatewayWorld, name: string) {
     this.world = world;
@@ -107,6 +112,10 @@ export class Node {
     const plain = gatewayCore(this.#service);
     const core: typeof plain = {
       ...plain,
+      decide: (work, event, now) => {
+        this.before(work, event, now);
+        plain.decide(work, event, now);
+      },
       conclude: (work, now) => {
         plain.conclude(work, now);
         this.#look(work);
@@ -175,6 +184,9 @@ export class Node {
       case 'reply':
         this.#answers.set(effect.id, effect.answer);
         return;
+      case 'go-on':
+        if (this.goesOn) this.later({ kind: 'go-on' });
+        return;
       case 'journal':
         this.journal.push(effect.line);
     }
@@ -197,11 +209,16 @@ export class Node {
     this.submit({ kind: 'message', session, party, id, topic, payload, receipt: ++this.#count });
   }
 
-  /** What the API answers. */
-  call(name: DecidedCall, input: Partial<ApiInput> = {}): ApiAnswer | LichenError {
+  /** What the API answers, once it does. */
+  ask(name: DecidedCall, input: Partial<ApiInput> = {}): () => ApiAnswer | LichenError | null {
     const id = ++this.#count;
     this.submit({ kind: 'call', id, name, input: { params: {}, body: null, ...input } });
-    return this.#answers.get(id) ?? new LichenError('internal', 'no answer');
+    return () => this.#answers.get(id) ?? null;
+  }
+
+  /** What the API answers at once. */
+  call(name: DecidedCall, input: Partial<ApiInput> = {}): ApiAnswer | LichenError {
+    return this.ask(name, input)() ?? new LichenError('internal', 'no answer');
   }
 
   json(name: DecidedCall, params: Record<string, string> = {}, body: unknown = null): unknown {

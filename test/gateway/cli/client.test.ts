@@ -3,6 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openClient } from '../../../gateway/cli/client.ts';
+import { fetchStatement } from '../../../gateway/cli/statement.ts';
 
 describe('the client', () => {
   let server: Server;
@@ -84,6 +85,17 @@ describe('the client', () => {
       { url: '/1/boards', authorization: undefined },
       { url: '/behind/a/proxy/1/periods/..%2F1%3Fx%3D%23/statement', authorization: undefined },
     ]);
+  });
+
+  test('a statement is asked for until it is worked out', async () => {
+    let asks = 0;
+    answer = (_request, response) =>
+      ++asks < 3 ? void response.writeHead(503).end(told('not-ready')) : void response.writeHead(200).end('statement');
+    const bytes = await fetchStatement(openClient({ api }), 2);
+    expect(new TextDecoder().decode(bytes)).toBe('statement');
+    expect(seen.map(({ url }) => url)).toEqual(Array(3).fill('/1/periods/2/statement'));
+    says(404, told('not-found'));
+    await expect(fetchStatement(openClient({ api }), 3)).rejects.toMatchObject({ code: 'not-found' });
   });
 
   test('a connection that breaks, and one that nobody takes', async () => {
