@@ -23,16 +23,22 @@ import {
 import { type OperatorDoc, operatorNoun } from '../../runtime/protocol/nouns/trust.ts';
 import { open } from './opened.ts';
 
+/** Where a document stands. */
+interface Place {
+  author: string;
+  seq: number;
+}
+
+/** There are as many as boards have signed records, so that little is kept of each. */
 export interface Doc<T> {
   value: T;
-  /** Hash of the payload, and its hex. */
-  hash: Bytes;
+  /** Hex of the payload's hash. */
   name: string;
   /** Hex of the key that signed; empty for what an author states or several keys sign. */
   signer: string;
   kind: EntryKind;
-  /** Author → first place in its log. */
-  places: Map<string, number>;
+  /** The first in each author's log. */
+  places: Place[];
 }
 
 export interface Invalid {
@@ -70,8 +76,8 @@ export interface Book {
   /** By lease. */
   leases: Shelf<Lease>;
   invalid: Invalid[];
-  /** `kind/hash/signer` → the document, to find repeats. */
-  known: Map<string, Doc<unknown>>;
+  /** Name → documents of that payload, to find repeats. */
+  known: Map<string, Doc<unknown>[]>;
 }
 
 export const newBook = (): Book => ({
@@ -90,7 +96,7 @@ export const newBook = (): Book => ({
 
 /** Whether a document stands in some log below the vector. */
 export const visible = ({ places }: Doc<unknown>, vector: Vector): boolean => {
-  for (const [author, seq] of places) if (seq < (vector[author] ?? 0)) return true;
+  for (const { author, seq } of places) if (seq < (vector[author] ?? 0)) return true;
   return false;
 };
 
@@ -98,29 +104,30 @@ export const visibleIn = <T>(shelf: Shelf<T>, key: string, vector: Vector): Doc<
   (shelf.get(key) ?? []).filter((doc) => visible(doc, vector));
 
 /** The place to name when speaking of a document: of the lowest author below the vector. */
-export const placeOf = (doc: Doc<unknown>, vector: Vector): { author: string; seq: number } => {
-  const [place] = [...doc.places].filter(([author, seq]) => seq < (vector[author] ?? 0)).sort(([a], [b]) => (a < b ? -1 : 1));
-  return place === undefined ? refuse('internal', 'a document without a place') : { author: place[0], seq: place[1] };
+export const placeOf = (doc: Doc<unknown>, vector: Vector): Place => {
+  const [place] = doc.places.filter(({ author, seq }) => seq < (vector[author] ?? 0)).sort((a, b) => (a.author < b.author ? -1 : 1));
+  return place ?? refuse('internal', 'a document without a place');
 };
 
-type Found<T> = Pick<Doc<T>, 'value' | 'hash' | 'signer'>;
+type Found<T> = Pick<Doc<T>, 'value' | 'name' | 'signer'>;
 
 const shelve = <T>(book: Book, shelf: Shelf<T>, key: string, entry: LogEntry, found: Found<T>): void => {
-  const name = hex(found.hash);
-  const whole = `${entry.kind}/${name}/${found.signer}`;
-  const held = book.known.get(whole);
+  const { author, seq, kind } = entry;
+  const same = book.known.get(found.name);
+  const held = same?.find((doc) => doc.kind === kind && doc.signer === found.signer);
   if (held !== undefined) {
-    if (!held.places.has(entry.author)) held.places.set(entry.author, entry.seq);
+    if (!held.places.some((place) => place.author === author)) held.places.push({ author, seq });
     return;
   }
-  const doc: Doc<T> = { ...found, name, kind: entry.kind, places: new Map([[entry.author, entry.seq]]) };
-  book.known.set(whole, doc);
+  const doc: Doc<T> = { ...found, kind, places: [{ author, seq }] };
+  if (same === undefined) book.known.set(found.name, [doc]);
+  else same.push(doc);
   const row = shelf.get(key);
   if (row === undefined) shelf.set(key, [doc]);
   else row.push(doc);
 };
 
-const ofOne = <T>({ value, hash, signer }: Sealed<T>): Found<T> => ({ value, hash, signer: hex(signer) });
+const ofOne = <T>({ value, hash, signer }: Sealed<T>): Found<T> => ({ value, name: hex(hash), signer: hex(signer) });
 
 /** Of a document whose author's id is the fingerprint of the key that signs it. */
 const byAuthor = <T>(crypto: Crypto, kind: EntryKind, sealed: Sealed<T>, author: string): Found<T> => {
@@ -132,13 +139,13 @@ type Taker = (crypto: Crypto, book: Book, entry: LogEntry) => void;
 
 const takeOperator: Taker = (crypto, book, entry) => {
   const { value: doc, hash, bytes } = unsealMany(crypto, operatorNoun, entry.body, 2 * LIMITS.rootKeys);
-  shelve(book, book.operators, doc.operator, entry, { value: { doc, bytes }, hash, signer: '' });
+  shelve(book, book.operators, doc.operator, entry, { value: { doc, bytes }, name: hex(hash), signer: '' });
 };
 
 const takePair: Taker = (crypto, book, entry) => {
   const value = decodeAs(pairSchema, entry.body, 'pair');
   if (fingerprint(crypto, value.key) !== value.board) refuse('wrong-signer', "the board's id is not that of its key");
-  shelve(book, book.pairs, value.board, entry, { value, hash: crypto.sha256(entry.body), signer: '' });
+  shelve(book, book.pairs, value.board, entry, { value, name: hex(crypto.sha256(entry.body)), signer: '' });
 };
 
 const takeRotation: Taker = (crypto, book, entry) => {
@@ -146,7 +153,7 @@ const takeRotation: Taker = (crypto, book, entry) => {
   const both = [value.from, value.to].every((key) => signers.some((signer) => equal(signer, key)));
   if (!both) refuse('wrong-signer', 'a rotation is signed by the old key and the new one');
   if (value.kind !== 'board') refuse('wrong-signer', "a gateway's key changes in its operator's document");
-  shelve(book, book.rotations, value.subject, entry, { value, hash, signer: '' });
+  shelve(book, book.rotations, value.subject, entry, { value, name: hex(hash), signer: '' });
 };
 
 const takeRequest: Taker = (crypto, book, entry) => {
@@ -159,7 +166,7 @@ const takeRequest: Taker = (crypto, book, entry) => {
 const takeVoucher: Taker = (crypto, book, entry) => {
   const sealed = open.voucher(crypto, entry.body);
   const found = byAuthor(crypto, entry.kind, sealed, sealed.value.tenant);
-  shelve(book, book.vouchers, hex(found.hash), entry, found);
+  shelve(book, book.vouchers, found.name, entry, found);
 };
 
 const takeBinding: Taker = (crypto, book, entry) => {

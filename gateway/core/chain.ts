@@ -127,8 +127,8 @@ const checkNumbers = (chain: Chain, docs: Doc<Usage>[]): void => {
     const { seq } = doc.value;
     if (!isBelowFork(chain, doc)) return;
     const placed = chain.seqs.get(seq)?.doc;
-    const other: Doc<Usage> | null | undefined = placed !== undefined && !equal(placed.hash, doc.hash) ? placed : last;
-    if (other?.value.seq === seq && !equal(other.hash, doc.hash)) return fork(chain, seq, [other, doc]);
+    const other: Doc<Usage> | null | undefined = placed !== undefined && placed.name !== doc.name ? placed : last;
+    if (other?.value.seq === seq && other.name !== doc.name) return fork(chain, seq, [other, doc]);
     last = doc;
   }
 };
