@@ -1,6 +1,7 @@
 /** The only place where the gateway is wired. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { getHeapStatistics } from 'node:v8';
 import * as v from 'valibot';
 import { identityFromSeed } from '../runtime/adapters/certificate.ts';
 import { openClock } from '../runtime/adapters/clock.ts';
@@ -13,6 +14,7 @@ import type { DecidedCall } from '../runtime/protocol/api.ts';
 import { type Bytes, hex } from '../runtime/protocol/bytes.ts';
 import { ERRORS, LichenError, refuse } from '../runtime/protocol/errors.ts';
 import { fingerprint, type GatewayId, idFrom, type OperatorId } from '../runtime/protocol/ids.ts';
+import { LIMITS } from '../runtime/protocol/limits.ts';
 import { parse } from '../runtime/protocol/schema.ts';
 import { Draft } from '../runtime/turn/draft.ts';
 import { type Store, UNREAD } from '../runtime/turn/store.ts';
@@ -168,6 +170,7 @@ const runOn = async (options: GatewayOptions): Promise<RunningGateway> => {
     unpack: unpackZstd,
     software: SOFTWARE,
     contentBytes: options.contentBytes,
+    ledgerEntries: Math.floor(getHeapStatistics().heap_size_limit / LIMITS.ledgerEntryBytes),
   };
   const replies: Replies = new Map();
   const gatekeeper: Gatekeeper = (party, id, shown) => admitSession(readOnly(store), service, party, id, shown);

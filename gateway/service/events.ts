@@ -57,6 +57,8 @@ export interface Service extends Context {
   software: string;
   /** How much content is held at most. */
   contentBytes: number;
+  /** Of how many log entries its memory bears the fold. */
+  ledgerEntries: number;
 }
 
 /** What a board or a tenant says in its session. */

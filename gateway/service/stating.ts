@@ -133,16 +133,32 @@ export const stateOn = (work: Work, service: Service, now: Instant): void => {
   if (folding.isUnderWay || folding.closes.length < to) work.emit({ kind: 'go-on' });
 };
 
-/** A call for a statement: answered from what is kept, or when it is made. Errors: `not-found`, `missing-content`, `too-many`. */
+/** What does not fit into memory would end the gateway, and the next one that is asked. Error: `too-large`. */
+const checkRoom = ({ ledgerEntries }: Service, closes: Close[]): void => {
+  const sizes = new Map<string, number>();
+  for (const { vector } of closes)
+    for (const [author, size] of Object.entries(vector)) sizes.set(author, Math.max(size, sizes.get(author) ?? 0));
+  const entries = [...sizes.values()].reduce((sum, size) => sum + size, 0);
+  if (entries > ledgerEntries)
+    refuse(
+      'too-large',
+      `the period counts ${entries.toLocaleString('en')} log entries, and this gateway's memory is enough for ${ledgerEntries.toLocaleString('en')}`,
+      'Start the gateway with more: NODE_OPTIONS=--max-old-space-size=<MiB>; or ask one that has more, all state the same bytes.',
+    );
+};
+
+/** A call for a statement: answered from what is kept, or when it is made. Errors: `not-found`, `missing-content`, `too-many`, `too-large`. */
 export const askStatement = (work: Work, service: Service, id: number, input: ApiInput, now: Instant): void => {
   const period = parse(positive, Number(input.params.period), 'period');
   const closes = closesUpTo(work, period);
   const kept = keptStatement(work, service, period, closes);
   if (kept !== null) return work.emit({ kind: 'reply', id, answer: { bytes: kept } });
   for (const { vector } of closes) checkHeld(work, vector);
+  checkRoom(service, closes);
   const waiting = callers.rows(work).size;
   if (waiting >= LIMITS.statementCallers) refuse('too-many', `${waiting} wait for a statement already`);
-  if (waiting === 0) {
+  // One that is under way goes on by itself, whether or not somebody waits.
+  if (waiting === 0 && foldings.get(work, ONE)?.isUnderWay !== true) {
     // A tick looks whether it moves.
     foldings.put(work, takeFolding(work, listPeriods(work), now), ONE);
     work.emit({ kind: 'go-on' });
@@ -172,5 +188,8 @@ export const tickStating = (work: Work, now: Instant): void => {
   const stillMs = now.monoMs - folding.movedMonoMs;
   if (!folding.isUnderWay && !callers.any(work)) {
     if (stillMs >= IDLE_MS) foldings.remove(work, ONE);
-  } else if (stillMs >= STALLED_MS) work.emit({ kind: 'go-on' });
+  } else if (stillMs >= STALLED_MS) {
+    foldings.put(work, { ...folding, movedMonoMs: now.monoMs }, ONE);
+    work.emit({ kind: 'go-on' });
+  }
 };

@@ -36,6 +36,8 @@ export const LIMITS = {
   statementItems: 8_000_000,
   /** Of a statement that a gateway keeps, some 600 a posting. */
   statementBytes: 128 * 1024 * 1024,
+  /** Of its heap, what a gateway needs for each log entry that a statement counts; how many it folds follows from it. */
+  ledgerEntryBytes: 2400,
   /** Who waits for a statement that is being made. */
   statementCallers: 64,
   /** Micro-units of a voucher or lease; with the line above, no total of a statement can pass 64 bits. */

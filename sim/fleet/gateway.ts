@@ -105,6 +105,7 @@ export class VirtualGateway {
       },
       ...{ name: this.spec.name, region: this.spec.region, address: `${this.spec.name}.example:${PORT}`, software: 'simulated' },
       contentBytes: this.spec.contentBytes,
+      ledgerEntries: Number.MAX_SAFE_INTEGER,
       entropy: (length) => entropy.bytes(length),
     };
     const store = openStore(

@@ -104,6 +104,7 @@ const livingMb = (): number => {
 const service: Service = {
   ...{ crypto: nodeCrypto, signer: keyOf('gateway a'), me: idOf<GatewayId>('gateway a'), operator: OPERATOR, silenceMs: 15_000 },
   ...{ name: 'bench', region: 'here', address: 'bench:1', software: 'bench', contentBytes: 1 << 30, unpack: unpackZstd },
+  ledgerEntries: Number.MAX_SAFE_INTEGER,
   entropy: (length) => kernelEntropy.bytes(length),
 };
 const waiting = new Map<number, (answer: Extract<Effect, { kind: 'reply' }>['answer']) => void>();

@@ -76,10 +76,16 @@ export class Node {
   #life = 0;
   running = true;
   #look: (work: Draft<Effect>) => void = () => {};
+  /** Its memory bears the fold of so many log entries. */
+  set ledgerEntries(entries: number) {
+    this.#service.ledgerEntries = entries;
+  }
   /** Before each event is decided. */
   before: (work: Draft<Effect>, event: Event, now: Instant) => void = () => {};
   /** Whether it goes on by itself with what takes more than a turn. */
   goesOn = true;
+  /** How often it said that it would. */
+  goings = 0;
 
   constructor(world: GatewayWorld, name: string) {
     this.world = world;
@@ -98,6 +104,7 @@ export class Node {
         address: `${name}:1`,
       },
       ...{ unpack: unpackZstd, entropy: (length) => entropy.bytes(length), software: 'test', contentBytes: world.contentBytes },
+      ledgerEntries: Number.MAX_SAFE_INTEGER,
     };
     this.driven = this.#start();
   }
@@ -185,6 +192,7 @@ export class Node {
         this.#answers.set(effect.id, effect.answer);
         return;
       case 'go-on':
+        this.goings++;
         if (this.goesOn) this.later({ kind: 'go-on' });
         return;
       case 'journal':

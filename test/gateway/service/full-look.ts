@@ -73,6 +73,7 @@ export const serviceOf = (node: Node): Service => ({
     entropy: () => new Uint8Array(),
     software: 'test',
     contentBytes: LIMITS.contentBytes,
+    ledgerEntries: Number.MAX_SAFE_INTEGER,
   },
 });
 

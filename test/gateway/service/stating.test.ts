@@ -174,6 +174,22 @@ describe('what is folded', () => {
     expect(stated(a, 1)).toBe(stated(nodes[1], 1));
   });
 
+  test('goes on once at a time, however often it is asked for and looked after', () => {
+    const { world, nodes } = long();
+    const [a] = nodes;
+    a.goesOn = false;
+    ask(a);
+    a.submit({ kind: 'go-on' });
+    world.pass(PATIENCE_MS + 1000);
+    const before = a.goings;
+    ask(a);
+    expect(a.goings).toBe(before);
+    // Ticks are closer together than what they look after may take.
+    world.pass(10_000);
+    expect(a.goings - before).toBeLessThanOrEqual(5);
+    expect(a.goings).toBeGreaterThan(before);
+  });
+
   test('begins anew when a fuller close comes in the place of the one it is at', () => {
     const { world, nodes, boards } = long();
     const [a, b, c] = nodes;
@@ -201,6 +217,25 @@ describe('what is folded', () => {
     const answers = Array.from({ length: LIMITS.statementCallers + 1 }, () => ask(a));
     expect(answers.at(-2)?.()).toBeNull();
     expect(answers.at(-1)?.()).toMatchObject({ code: 'too-many' });
+  });
+
+  test('of more entries than its memory bears is refused, and what is kept is given', () => {
+    const { nodes, world, boards } = long();
+    const [a, b] = nodes;
+    const bytes = stated(a, 1);
+    const { vector } = (a.json('periods') as { vector: Record<string, number> }[])[0]!;
+    const entries = Object.values(vector).reduce((sum, size) => sum + size, 0);
+    b.ledgerEntries = entries - 1;
+    const answer = b.call('statement', { params: { period: '1' } });
+    expect(answer).toMatchObject({ code: 'too-large', detail: expect.stringContaining(`counts ${entries} log entries`) });
+    b.ledgerEntries = entries;
+    expect(stated(b, 1)).toBe(bytes);
+    use(boards);
+    world.pass(1000);
+    a.json('close');
+    world.pass(1000);
+    expect(b.call('statement', { params: { period: '2' } })).toMatchObject({ code: 'too-large' });
+    expect(stated(b, 1)).toBe(bytes);
   });
 
   test('that cannot be folded says so to who waits, and is tried anew when somebody asks again', () => {
