@@ -12,6 +12,7 @@ import { openLmdbStore } from '../runtime/adapters/lmdb-store.ts';
 import { unpackZstd } from '../runtime/adapters/zstd.ts';
 import type { DecidedCall } from '../runtime/protocol/api.ts';
 import { type Bytes, hex } from '../runtime/protocol/bytes.ts';
+import type { Signer } from '../runtime/protocol/crypto.ts';
 import { ERRORS, LichenError, refuse } from '../runtime/protocol/errors.ts';
 import { fingerprint, type GatewayId, idFrom, type OperatorId } from '../runtime/protocol/ids.ts';
 import { LIMITS } from '../runtime/protocol/limits.ts';
@@ -150,6 +151,22 @@ export const runGateway = async (options: GatewayOptions): Promise<RunningGatewa
   }
 };
 
+const serviceOf = (options: GatewayOptions, me: GatewayId, signer: Signer): Service => ({
+  crypto: nodeCrypto,
+  signer,
+  me,
+  operator: idFrom<OperatorId>(options.operator),
+  silenceMs: options.silenceMs,
+  name: options.name,
+  region: options.region,
+  address: options.address,
+  entropy: (length) => kernelEntropy.bytes(length),
+  unpack: unpackZstd,
+  software: SOFTWARE,
+  contentBytes: options.contentBytes,
+  ledgerEntries: Math.floor(getHeapStatistics().heap_size_limit / LIMITS.ledgerEntryBytes),
+});
+
 const runOn = async (options: GatewayOptions): Promise<RunningGateway> => {
   const key = openKeyFile(join(options.data, 'gateway.key'));
   const me = options.gateway === undefined ? fingerprint<GatewayId>(nodeCrypto, key.signer.publicKey) : idFrom<GatewayId>(options.gateway);
@@ -157,21 +174,7 @@ const runOn = async (options: GatewayOptions): Promise<RunningGateway> => {
   const owner = `gateway ${me} ${hex(kernelEntropy.bytes(8))}`;
   const store = openLmdbStore({ path: join(options.data, 'store.mdb'), owner });
   const clock = openClock();
-  const service: Service = {
-    crypto: nodeCrypto,
-    signer: key.signer,
-    me,
-    operator: idFrom<OperatorId>(options.operator),
-    silenceMs: options.silenceMs,
-    name: options.name,
-    region: options.region,
-    address: options.address,
-    entropy: (length) => kernelEntropy.bytes(length),
-    unpack: unpackZstd,
-    software: SOFTWARE,
-    contentBytes: options.contentBytes,
-    ledgerEntries: Math.floor(getHeapStatistics().heap_size_limit / LIMITS.ledgerEntryBytes),
-  };
+  const service = serviceOf(options, me, key.signer);
   const replies: Replies = new Map();
   const gatekeeper: Gatekeeper = (party, id, shown) => admitSession(readOnly(store), service, party, id, shown);
   const calls = callsOf((event) => turn.submit(event), replies);
