@@ -33,6 +33,7 @@ import { holdFolder } from './store/folder.ts';
 
 const SOFTWARE = 'lichen-gateway/0.1.0';
 const TICK_MS = 500;
+const RETELL_MS = 1000;
 
 export interface GatewayOptions {
   data: string;
@@ -94,6 +95,8 @@ interface Ways {
   shelf: Shelf;
   replies: Replies;
   goOn(): void;
+  /** An event that the store could not keep. */
+  retell(event: Event): void;
 }
 
 const perform = ({ door, carried, shelf, replies, goOn }: Ways, effect: Effect): void => {
@@ -132,7 +135,11 @@ const failAll = (ways: Ways, error: LichenError, events: Event[]): void => {
   // Another process runs on this folder now; sessions must not be served from two.
   if (error.code === 'conflict') process.exit(ERRORS.conflict.exit);
   for (const event of events) {
-    if (event.kind === 'message') perform(ways, { kind: 'settle', receipt: event.receipt, error });
+    // An end is not told twice, and who is gone must not be held for present. Whoever came while nothing could be kept comes again.
+    if (event.kind === 'disconnected' || event.kind === 'peer-down' || event.kind === 'configured') ways.retell(event);
+    else if (event.kind === 'connected') perform(ways, { kind: 'drop', session: event.session, error });
+    else if (event.kind === 'peer-up') perform(ways, { kind: 'peer-drop', session: event.session, error });
+    else if (event.kind === 'message') perform(ways, { kind: 'settle', receipt: event.receipt, error });
     else if (event.kind === 'pairing') ways.door.front.answerPairing(event.receipt, error);
     else if (event.kind === 'call') perform(ways, { kind: 'reply', id: event.id, answer: error });
   }
@@ -187,11 +194,13 @@ const runOn = async (options: GatewayOptions): Promise<RunningGateway> => {
   const opened = (): Door => door ?? refuse('internal', 'an effect before the door is open');
   const shelf = shelfOf(store, service);
   let running = true;
-  const goOn = (): void =>
-    void clock.after(0, () => {
-      if (running) turn.submit({ kind: 'go-on' });
+  const submitIn = (ms: number, event: Event): void =>
+    void clock.after(ms, () => {
+      if (running) turn.submit(event);
     });
-  const ways = (): Ways => ({ door: opened(), carried, shelf, replies, goOn });
+  const goOn = (): void => submitIn(0, { kind: 'go-on' });
+  const retell = (event: Event): void => submitIn(RETELL_MS, event);
+  const ways = (): Ways => ({ door: opened(), carried, shelf, replies, goOn, retell });
   const turn: Turn<Event> = startTurn<Event, Effect>({
     store,
     clock,

@@ -8,6 +8,7 @@ import { closeSchema, type LogEntry, presenceSchema } from '../../runtime/protoc
 import { ordinal } from '../../runtime/turn/table.ts';
 import type { Context, Rows } from './context.ts';
 import { isRevoked, keysOf } from './directory.ts';
+import { sizeOf } from './log.ts';
 import { open } from './opened.ts';
 import { type Chained, placeInChain, putInChain } from './place-usage.ts';
 import { heldAlone, heldElsewhere } from './replicas.ts';
@@ -157,9 +158,16 @@ export const quarantine = (rows: Rows, board: string): void => {
 
 export const applyClose = (rows: Rows, _context: Context, body: Bytes): void => {
   const close = decodeAs(closeSchema, body, 'close');
+  if (close.period > 1 && closes.get(rows, ordinal(close.period - 1)) === null)
+    refuse('conflict', `the period before ${close.period} is not closed`);
   const held = closes.get(rows, ordinal(close.period));
   // Two gateways may close one period at once; the fuller vector wins, and the same one everywhere.
-  if (held === null || rank(close) > rank(held)) closes.put(rows, close, ordinal(close.period));
+  if (held !== null && rank(close) <= rank(held)) return;
+  // Until then it waits, and for ever if it counts what nobody will ever hold: what is stated is not taken back for that.
+  if (held !== null)
+    for (const [author, size] of Object.entries(close.vector))
+      if (sizeOf(rows, author) < size) refuse('conflict', `the close of period ${close.period} counts more of ${author} than is here`);
+  closes.put(rows, close, ordinal(close.period));
 };
 
 const rank = (close: { vector: Record<string, number>; closedMs: number }): string => {

@@ -25,8 +25,6 @@ export interface Link {
 interface Life {
   first: number;
   last: Link;
-  /** lease → its newest record up to `last`. */
-  leases: Map<string, Link>;
 }
 
 export interface Chain {
@@ -38,6 +36,11 @@ export interface Chain {
   lives: Map<string, Life>;
   /** The highest in place. */
   top: Link | null;
+  /**
+   * Of the record that was placed last: lease → its newest one on the way up to there. Of no other, so that a board that boots often and
+   * has had many leases does not cost the one times the other.
+   */
+  ahead: { end: Link; leases: Map<string, Link> } | null;
   /** Number from which on there are two lives; nothing from there on counts any more. */
   forkSeq: number | null;
   /** Hashes of the records that contradict each other there. */
@@ -47,7 +50,7 @@ export interface Chain {
 }
 
 export const newChain = (): Chain => ({
-  ...{ links: new Map(), seqs: new Map(), lives: new Map(), top: null },
+  ...{ links: new Map(), seqs: new Map(), lives: new Map(), top: null, ahead: null },
   ...{ forkSeq: null, forked: [], waiting: 0 },
 });
 
@@ -69,11 +72,10 @@ const between = (chain: Chain, { bootId, seq }: Usage): Life | undefined => {
   return [...chain.lives.values()].find((life) => life !== own && life.first < seq && life.last.doc.value.seq > first);
 };
 
-/** Up to `end`, for a life that begins there; records of its own boot that came after `end` were forgotten. */
-const leasesUpTo = (chain: Chain, end: Link | null): Life['leases'] => {
-  const life = end === null ? undefined : chain.lives.get(end.doc.value.bootId);
-  if (life !== undefined && life.last === end) return new Map(life.leases);
-  const found: Life['leases'] = new Map();
+/** lease → its newest record up to `end`. */
+const leasesUpTo = (chain: Chain, end: Link | null): Map<string, Link> => {
+  if (end !== null && chain.ahead?.end === end) return chain.ahead.leases;
+  const found = new Map<string, Link>();
   for (let link = end; link !== null; link = link.parent) {
     const { lease } = link.doc.value;
     if (!found.has(lease)) found.set(lease, link);
@@ -84,10 +86,11 @@ const leasesUpTo = (chain: Chain, end: Link | null): Life['leases'] => {
 const put = (chain: Chain, doc: Doc<Usage>, parent: Link | null, revoked: boolean): Link => {
   const { seq, lease, bootId } = doc.value;
   const life = chain.lives.get(bootId);
-  const leases = life?.leases ?? leasesUpTo(chain, parent);
+  const leases = leasesUpTo(chain, parent);
   const link: Link = { doc, revoked, parent, before: leases.get(lease) ?? null, reachMs: null };
   leases.set(lease, link);
-  chain.lives.set(bootId, { first: life?.first ?? seq, last: link, leases });
+  chain.ahead = { end: link, leases };
+  chain.lives.set(bootId, { first: life?.first ?? seq, last: link });
   chain.links.set(doc.name, link);
   chain.seqs.set(seq, link);
   if (seq > (chain.top?.doc.value.seq ?? 0)) chain.top = link;
@@ -133,8 +136,17 @@ const checkNumbers = (chain: Chain, docs: Doc<Usage>[]): void => {
   }
 };
 
-/** Grows the chain by what is visible now and signed by a key the board has held; returns the new links. */
-export const grow = (chain: Chain, book: Book, board: string, vector: Vector, held: Set<string>, revoked: Set<string>): Link[] => {
+const PIECE = 64;
+
+/** Grows the chain by what is visible now and signed by a key the board has held, piece by piece; returns the new links. */
+export function* grow(
+  chain: Chain,
+  book: Book,
+  board: string,
+  vector: Vector,
+  held: Set<string>,
+  revoked: Set<string>,
+): Generator<number, Link[]> {
   const docs = (book.usage.get(board) ?? []).filter((doc) => held.has(doc.signer) && visible(doc, vector));
   // One good signature under a record is enough, so those of revoked keys stand behind the others.
   const rank = (doc: Doc<Usage>): string => `${revoked.has(doc.signer) ? 1 : 0}${doc.signer}`;
@@ -149,7 +161,8 @@ export const grow = (chain: Chain, book: Book, board: string, vector: Vector, he
     const link = place(chain, doc, revoked.has(doc.signer));
     if (link === null) chain.waiting++;
     else grown.push(link);
+    if (grown.length % PIECE === 0) yield PIECE;
   }
   if (chain.forkSeq !== null) chain.waiting = 0;
   return grown;
-};
+}

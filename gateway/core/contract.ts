@@ -40,7 +40,7 @@ export const leasedLimits = (rows: Rows, { fallback }: Request, { limits }: Mani
   };
 };
 
-/** Null while nobody pays for it. */
+/** Null while nobody pays for it, and when no lease can follow on the one before. */
 export const contract = (
   rows: Rows,
   context: Context,
@@ -51,12 +51,15 @@ export const contract = (
   const manifest = manifests.get(rows, hex(release));
   const voucher = vouchers.get(rows, hex(request.voucher));
   if (manifest === null || voucher === null || voucher.notAfterMs < now.wallMs) return null;
+  const term = (before?.doc.term ?? 0) + 1;
+  // Only who gave one of the highest term for spite can have got there.
+  if (!Number.isSafeInteger(term)) return null;
   const capMicro = leftFor(rows, id, request, index);
   if (capMicro === 0n) return null;
   const { binding } = chosen;
   const terms: Terms = {
     v: 1,
-    term: (before?.doc.term ?? 0) + 1,
+    term,
     guardian: context.me,
     operator: context.operator,
     request: id,

@@ -119,14 +119,13 @@ function* growChains({ book, vector, chains, queues }: Ledger, revoked: Set<stri
   for (const [board] of sorted(book.usage)) {
     const chain = chains.get(board) ?? newChain();
     chains.set(board, chain);
-    const grown = grow(chain, book, board, vector, keysOf(book, board, vector), revoked);
+    const grown = yield* grow(chain, book, board, vector, keysOf(book, board, vector), revoked);
     for (const link of grown) {
       const { lease } = link.doc.value;
       const queue = queues.get(lease);
       if (queue === undefined) queues.set(lease, [link]);
       else queue.push(link);
     }
-    yield grown.length;
   }
 }
 

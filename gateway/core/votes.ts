@@ -57,6 +57,7 @@ export const mayReplace = (
   now: Instant,
 ): boolean => {
   if (held === null || held.closed) return true;
+  if (!Number.isSafeInteger(held.doc.term + 1)) return false;
   const asked: Replacement = { request: id, index, term: held.doc.term + 1 };
   const instance = instanceOf(id, index);
   const known = polls.get(rows, instance);

@@ -1,7 +1,9 @@
 /** Where a board stands while the newest system of its kind goes through its owner's boards, for people. */
+
 import { hex } from '../../runtime/protocol/bytes.ts';
 import type { Part } from '../../runtime/protocol/image.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
+import { beginning } from '../../runtime/protocol/printable.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { fleetOf } from '../core/fleet.ts';
 import { awayMs } from '../core/homing.ts';
@@ -46,6 +48,6 @@ export const fleetView = (work: Work, service: Service, board: string, part: Par
     open,
     of,
     trial: fleet.boards.find((one) => one.board === board)?.trial ?? 'old',
-    why: why.slice(0, LIMITS.textBytes / 4),
+    why: beginning(why, LIMITS.textBytes / 4),
   };
 };

@@ -2,6 +2,7 @@
  * What tenants, publishers and owners push, over MQTT or HTTP: any signed document, or a page or chunk of a release
  * whose manifest came first. Content that nobody waits for is refused, so the door is no free storage.
  */
+
 import { type Bytes, equal, hex } from '../../runtime/protocol/bytes.ts';
 import { typOf } from '../../runtime/protocol/cose.ts';
 import { type LichenError, refuse, tell } from '../../runtime/protocol/errors.ts';
@@ -13,6 +14,7 @@ import type { Manifest } from '../../runtime/protocol/nouns/release.ts';
 import { type Request, requestIdOf } from '../../runtime/protocol/nouns/request.ts';
 import { shareIdOf } from '../../runtime/protocol/nouns/share.ts';
 import { givenTo, knownTo } from '../../runtime/protocol/parameters.ts';
+import { beginning } from '../../runtime/protocol/printable.ts';
 import { checkSharing } from '../../runtime/protocol/shares.ts';
 import { checkManifest, checkRunnable } from '../../runtime/protocol/soundness.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
@@ -194,7 +196,7 @@ export const answerOf = (service: Service, body: Bytes, outcome: Bytes[] | Liche
   const of = service.crypto.sha256(body);
   if (Array.isArray(outcome)) return { v: 1, of, ok: true, code: '', why: '', next: '', missing: outcome.slice(0, MISSING_TOLD) };
   const told = tell(outcome);
-  return { v: 1, of, ok: false, code: told.code, why: `${told.says} ${told.why}`.slice(0, 900), next: told.next, missing: [] };
+  return { v: 1, of, ok: false, code: told.code, why: beginning(`${told.says} ${told.why}`, 900), next: told.next, missing: [] };
 };
 
 export const encodeAnswer = (value: Answer): Bytes => encodeAs(answerSchema, value, 'answer');

@@ -2,6 +2,7 @@
  * Passing questions for logs on to boards, and what they answer back to who asked. A question waits for one answer, so a viewer
  * that lags makes nobody keep anything; what lies in an answer only the tenant can read.
  */
+
 import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
 import { LichenError, refuse, tell } from '../../runtime/protocol/errors.ts';
 import { fingerprint } from '../../runtime/protocol/ids.ts';
@@ -9,6 +10,7 @@ import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { decodeAs, encodeAs, unseal } from '../../runtime/protocol/noun.ts';
 import { requestIdOf } from '../../runtime/protocol/nouns/request.ts';
 import { logFrame, type Watch, watchNoun } from '../../runtime/protocol/nouns/watch.ts';
+import { beginning } from '../../runtime/protocol/printable.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { volatileTable } from '../../runtime/turn/table.ts';
 import { gateways } from '../core/directory.ts';
@@ -30,7 +32,7 @@ const WAY_MS = 15_000;
 
 export const encodeRefusal = (of: Bytes, error: LichenError): Bytes => {
   const { code, says, why, next } = tell(error);
-  return encodeAs(logFrame, { v: 1, of, refusal: { v: 1, code, why: `${says} ${why}`.slice(0, 300), next }, box: null }, 'log');
+  return encodeAs(logFrame, { v: 1, of, refusal: { v: 1, code, why: beginning(`${says} ${why}`, 300), next }, box: null }, 'log');
 };
 
 /** Who asks is known by the session and by the signature that the board will look at. */

@@ -23,6 +23,7 @@ import { hex } from '../protocol/bytes.ts';
 import { asLichenError, type LichenError, refuse } from '../protocol/errors.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import type { HookName } from '../protocol/nouns/release.ts';
+import { beginning } from '../protocol/printable.ts';
 import type { Instant } from '../turn/clock.ts';
 import { freshRun, obey } from './assignment.ts';
 import { fetchRelease } from './content.ts';
@@ -70,7 +71,7 @@ export const advanceAll = (work: Work, board: Board, now: Instant): void => {
 const isOver = ({ opened, closed }: Instance): boolean => closed || !opened;
 
 const noteError = (work: Work, id: string, error: LichenError): void => {
-  const told = error.message.slice(0, LIMITS.textBytes / 4);
+  const told = beginning(error.message, LIMITS.textBytes / 4);
   if (runs.get(work, id)?.error !== told) work.emit({ kind: 'journal', line: `instance ${id}: ${error.message}` });
   patch(work, id, { error: told });
 };

@@ -2,12 +2,14 @@
  * Logs for the tenants of their instances: a question that the tenant signed is answered once, sealed to the key that it names.
  * Nothing is remembered between question and answer but what the engine gives back.
  */
+
 import { instances } from '../core/tables.ts';
 import { type Bytes, fromHex, hex, utf8 } from '../protocol/bytes.ts';
 import { asLichenError, type LichenError, refuse, tell } from '../protocol/errors.ts';
 import { fingerprint } from '../protocol/ids.ts';
 import { encodeAs, unseal } from '../protocol/noun.ts';
 import { LOG_INFO, logFrame, logText, type Watch, watchNoun } from '../protocol/nouns/watch.ts';
+import { beginning } from '../protocol/printable.ts';
 import { leaseId, parse } from '../protocol/schema.ts';
 import type { Instant } from '../turn/clock.ts';
 import type { Board, Of, Work } from './events.ts';
@@ -30,7 +32,7 @@ const askedFor = (work: Work, board: Board, payload: Bytes): { lease: string; wa
 
 const refusalOf = (of: Bytes, error: LichenError): Bytes => {
   const { code, says, why, next } = tell(error);
-  return encodeAs(logFrame, { v: 1, of, refusal: { v: 1, code, why: `${says} ${why}`.slice(0, 300), next }, box: null }, 'log');
+  return encodeAs(logFrame, { v: 1, of, refusal: { v: 1, code, why: beginning(`${says} ${why}`, 300), next }, box: null }, 'log');
 };
 
 export const tailed = (work: Work, board: Board, payload: Bytes): void => {

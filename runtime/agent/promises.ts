@@ -5,6 +5,7 @@ import { type Instance, instances, manifests, type Probing, type PromiseState, p
 import { releaseOf } from '../core/trial.ts';
 import { hex } from '../protocol/bytes.ts';
 import type { Manifest } from '../protocol/nouns/release.ts';
+import { beginning } from '../protocol/printable.ts';
 import type { Instant } from '../turn/clock.ts';
 import type { ManifestOf } from './content.ts';
 import type { Of, Work } from './events.ts';
@@ -85,7 +86,7 @@ export const probed = (work: Work, event: Of<'probed'>, manifestFor: ManifestOf,
     held: event.ok,
     everHeld: state.everHeld || event.ok,
     sinceMonoMs: turned ? now.monoMs : state.sinceMonoMs,
-    detail: event.detail.slice(0, 200),
+    detail: beginning(event.detail, 200),
   };
   const isSame = next.held === state.held && next.everHeld === state.everHeld && next.detail === state.detail;
   if (!isSame) runs.put(work, { ...run, promises: { ...run.promises, [name]: next } }, id);

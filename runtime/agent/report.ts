@@ -10,6 +10,7 @@ import { type GatewayId, idFrom } from '../protocol/ids.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { seal } from '../protocol/noun.ts';
 import { type InstanceState, type Report, reportNoun, type SystemReport } from '../protocol/nouns/board.ts';
+import { beginning } from '../protocol/printable.ts';
 import type { Instant } from '../turn/clock.ts';
 import type { Board, Handler, Of, Work } from './events.ts';
 import { GRACE_MS, promiseOf } from './promises.ts';
@@ -61,7 +62,7 @@ const detailOf = (work: Work, id: string, instance: Instance, run: Run, now: Ins
   const lacks = run.process === 'running' ? (reaches.get(work, id)?.lacks.join('; ') ?? '') : '';
   const content = contents.get(work, hex(releaseOf(instance)))?.error ?? '';
   const first = [run.error, endOf(run, now), broken, lacks, run.unfit, content, instance.failure].find((text) => text !== '');
-  return (first ?? '').slice(0, DETAIL_MAX);
+  return beginning(first ?? '', DETAIL_MAX);
 };
 
 /** As many as a report holds; while one lot makes way for the next, those that stay are told first. */

@@ -2,6 +2,7 @@
  * Whom a shared instance serves: its home lists documents, each tenant's own word is obeyed and never an older one, and
  * what the instance says to each is told back.
  */
+
 import {
   documents,
   docWants,
@@ -25,6 +26,7 @@ import { seal } from '../protocol/noun.ts';
 import type { Manifest } from '../protocol/nouns/release.ts';
 import type { Request } from '../protocol/nouns/request.ts';
 import { type Share, type Shared, sharedNoun, shareIdOf } from '../protocol/nouns/share.ts';
+import { beginning } from '../protocol/printable.ts';
 import { givenFor, mostOf, openShare } from '../protocol/shares.ts';
 import type { Instant } from '../turn/clock.ts';
 import { needDocuments } from './documents.ts';
@@ -139,7 +141,7 @@ export const servedBy = (work: Work, board: Board, instance: Instance, manifest:
     } catch (thrown) {
       const error = asLichenError(thrown);
       if (error.code === 'internal') throw thrown;
-      refused.set(share, error.message.slice(0, LIMITS.textBytes / 4));
+      refused.set(share, beginning(error.message, LIMITS.textBytes / 4));
     }
   }
   given.sort((a, b) => (a.share < b.share ? -1 : 1));
@@ -158,7 +160,7 @@ const sharedOf = (work: Work, id: string, { served, refused }: Serving): Shared[
   return [
     ...served.map((share) => ({ share: idFrom<ShareId>(share), ...(said?.get(share) ?? { connection: null, detail: '' }) })),
     ...[...refused].map(([share, detail]) => ({ share: idFrom<ShareId>(share), connection: null, detail })),
-  ].map((one) => ({ ...one, detail: one.detail.slice(0, LIMITS.textBytes / 4) }));
+  ].map((one) => ({ ...one, detail: beginning(one.detail, LIMITS.textBytes / 4) }));
 };
 
 /** At once when something changed, else now and then, as reports are. */

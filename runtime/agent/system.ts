@@ -22,6 +22,7 @@ import { AGAIN_MS, ATTEMPTS, settled, TRIAL_MS, TRIAL_STEADY_MS, verdictOn } fro
 import { equal, fromHex, hex } from '../protocol/bytes.ts';
 import { PARTS, type Part } from '../protocol/image.ts';
 import type { SystemReport } from '../protocol/nouns/board.ts';
+import { beginning } from '../protocol/printable.ts';
 import type { Instant } from '../turn/clock.ts';
 import { fetchRelease } from './content.ts';
 import type { Board, Handler, Of, Work } from './events.ts';
@@ -205,7 +206,7 @@ const WHY_MAX = 200;
 const unarmed = (work: Work, part: Part, { release, attempts }: Update, why: string, now: Instant): void => {
   const key = hex(release);
   const waitMs = attempts >= ATTEMPTS ? AGAIN_MS : RETRY_MS;
-  seen(work, part, { busy: false, retryMonoMs: now.monoMs + waitMs, unarmed: { release: key, why: why.slice(0, WHY_MAX) } });
+  seen(work, part, { busy: false, retryMonoMs: now.monoMs + waitMs, unarmed: { release: key, why: beginning(why, WHY_MAX) } });
   contents.remove(work, key);
 };
 

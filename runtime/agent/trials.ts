@@ -1,4 +1,5 @@
 /** Judging a release on trial, and returning to the one that its tenant named for that. */
+
 import { onReturn } from '../core/hooks.ts';
 import { contents, type Instance, instances, manifests, type Run, runs, wishes } from '../core/tables.ts';
 import { releaseOf, trialMoments, verdictOf } from '../core/trial.ts';
@@ -6,6 +7,7 @@ import { type Bytes, hex } from '../protocol/bytes.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import { seal } from '../protocol/noun.ts';
 import { type Outcome, outcomeNoun } from '../protocol/nouns/board.ts';
+import { beginning } from '../protocol/printable.ts';
 import type { Instant } from '../turn/clock.ts';
 import type { Board, Work } from './events.ts';
 
@@ -34,7 +36,7 @@ export const judge = (work: Work, board: Board, id: string, instance: Instance, 
     return next;
   }
   // What it is given is worked out again for the other release.
-  const failure = verdict.why.slice(0, FAILURE_MAX);
+  const failure = beginning(verdict.why, FAILURE_MAX);
   const outcome = outcomeOf(board, instance, 'failed', failure);
   const failed: Instance = { ...instance, trial: 'failed', failure, outcome, wants: '', hook: onReturn(instance) };
   instances.put(work, failed, id);

@@ -1,4 +1,5 @@
 /** Whether the system that the board's home assigns is taken: what its publisher, its owner and the board itself say of it. */
+
 import {
   type SlotsSeen,
   type SystemWish,
@@ -16,6 +17,7 @@ import type { Part } from '../protocol/image.ts';
 import { LIMITS } from '../protocol/limits.ts';
 import type { Manifest } from '../protocol/nouns/release.ts';
 import type { Upkeep } from '../protocol/nouns/upkeep.ts';
+import { beginning } from '../protocol/printable.ts';
 import { checkManifest } from '../protocol/soundness.ts';
 import type { Instant } from '../turn/clock.ts';
 import { BUSY } from './content.ts';
@@ -107,7 +109,7 @@ export const adoptWish = (work: Work, board: Board, part: Part, found: SlotsSeen
     work.emit({ kind: 'journal', line: `${part}: ${hex(wish.release)} is not taken: ${error.message}` });
     // What another signed may stand in its place.
     for (const document of [wish.release, wish.upkeep]) documents.remove(work, hex(document));
-    const refused = error.message.slice(0, LIMITS.textBytes / 8);
+    const refused = beginning(error.message, LIMITS.textBytes / 8);
     systemWishes.put(work, { ...wish, looked: true, word, refused, unfit: UNFIT.has(error.code) }, part);
   }
 };

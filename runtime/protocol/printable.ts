@@ -11,6 +11,18 @@ const spelled = (character: string): string => {
 /** Spells out what would be obeyed; done twice it changes nothing more. */
 export const printable = (text: string): string => text.replace(OBEYED, spelled);
 
+const encoder = new TextEncoder();
+
+/**
+ * The beginning of a text, of at most so many bytes of UTF-8 and whole characters. What others say is cut by it wherever it goes into a
+ * document: that takes bytes, and no half of a character.
+ */
+export const beginning = (text: string, bytesMax: number): string => {
+  const whole = text.toWellFormed();
+  if (3 * whole.length <= bytesMax) return whole;
+  return whole.slice(0, encoder.encodeInto(whole, new Uint8Array(bytesMax)).read);
+};
+
 export const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;
 
 /** Of what is one line where it is listed: whatever would begin another, or another column, is spelled out as well. */

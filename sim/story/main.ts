@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { asLichenError, tell } from '../../runtime/protocol/errors.ts';
+import { asLichenError, refuse, tell } from '../../runtime/protocol/errors.ts';
 import { killAll } from '../harness/processes.ts';
 import { curtain } from './curtain.ts';
 import { play } from './play.ts';
@@ -36,12 +36,23 @@ const removeAll = (dir: string): void => {
   rmSync(dir, { recursive: true });
 };
 
+/** Before anything is begun that would have to be ended. */
+const makeFolder = (path: string): void => {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch {
+    refuse('bad-usage', `--keep ${path} cannot be made`, 'Name a folder that is there, or can be.');
+  }
+};
+
 type Values = ReturnType<typeof parse>;
 const parse = () => parseArgs({ options: OPTIONS, strict: true }).values;
 
 const run = async (values: Values): Promise<number> => {
   const startedMs = performance.now();
   const teller = openTeller(values.json, startedMs);
+  const keep = values.keep === undefined ? null : resolve(process.env.INIT_CWD ?? process.cwd(), values.keep);
+  if (keep !== null) makeFolder(keep);
   const dir = mkdtempSync(join(tmpdir(), 'lichen-story-'));
   const stage = await openStage(dir, join(ROOT, 'dist', 'lichen-runtime.mjs'), teller);
   let stopAsked: (() => void) | null = null;
@@ -49,8 +60,6 @@ const run = async (values: Values): Promise<number> => {
     stopAsked = done;
   });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stopAsked?.());
-  const keep = values.keep === undefined ? null : resolve(process.env.INIT_CWD ?? process.cwd(), values.keep);
-  if (keep !== null) mkdirSync(keep, { recursive: true });
   const seconds = (): number => Math.round((performance.now() - startedMs) / 10) / 100;
   let result: Record<string, unknown> = {};
   try {

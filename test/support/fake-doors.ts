@@ -40,6 +40,8 @@ export class FakeEngine {
   /** Why the kernel lets nothing begin; null: it does. */
   balks: string | null = null;
   probesOk = true;
+  /** Of a probe that fails. */
+  probeSays = 'no answer';
   /** Whether the program in this root does what it promises. */
   sound: (rootPath: string) => boolean = () => true;
   /** Held in `/data` by each. */
@@ -139,7 +141,7 @@ export class FakeEngine {
 
   #probe(partition: string): PartitionEvent {
     const ok = this.probesOk && this.sound(this.cells.get(partition)?.spec.rootPath ?? '');
-    return { kind: 'probed', partition, ok, detail: ok ? '' : 'no answer' };
+    return { kind: 'probed', partition, ok, detail: ok ? '' : this.probeSays };
   }
 
   #start(spec: PartitionSpec, deadlineMonoMs: number | null): PartitionEvent {

@@ -4,9 +4,11 @@
  * answers who reads. So a flood fills nothing, costs its reader a bounded look a second, and goes on being drained while no
  * runtime is there.
  */
+
 import { mkdirSync, rmSync } from 'node:fs';
 import type { LogSpan } from '../../ports/partitions.ts';
 import { LIMITS } from '../../protocol/limits.ts';
+import { beginning } from '../../protocol/printable.ts';
 import { bootMs } from './deadman.ts';
 import { keepLog, keptLog, WearBudget } from './log-keep.ts';
 import { fromConmon, fromPlain, lastSaid, linesFor } from './log-lines.ts';
@@ -103,7 +105,7 @@ export class LogBook {
   async lastLine(partition: string, waitMs: number): Promise<string> {
     const { text } = await this.read(partition, null, LAST_LINE_BYTES, waitMs);
     // One that waited is answered from where it waited, which is the beginning.
-    return lastSaid(text).slice(0, LIMITS.lastLineChars);
+    return beginning(lastSaid(text), LIMITS.lastLineChars);
   }
 
   remove(partition: string): void {

@@ -70,7 +70,7 @@ interface ProgramRan {
 export const probedProgram = (probe: ProgramProbe, { code, stdout, stderr, timedOut }: ProgramRan, timeoutMs: number): Probed => {
   const ok = !timedOut && code === 0;
   if (ok && probe.kind === 'reading') return probedNumber(stdout, probe);
-  const words = (stderr || stdout).trim().slice(-200);
+  const words = (stderr || stdout).trim().slice(-200).toWellFormed();
   const how = timedOut ? `no end in ${timeoutMs} ms` : `status ${code ?? 'unknown'}`;
   return { ok, detail: words === '' ? how : `${how}: ${words}` };
 };

@@ -4,7 +4,7 @@ import { applyEntry, applyForeign, mayPass } from '../../../gateway/core/apply.t
 import type { Context } from '../../../gateway/core/context.ts';
 import { leasesFor } from '../../../gateway/core/holding.ts';
 import { currentLease } from '../../../gateway/core/leased.ts';
-import { bindings, boards, closes, leases, manifests, openLeases, pendings, requests } from '../../../gateway/core/tables.ts';
+import { bindings, boards, closes, frontiers, leases, manifests, openLeases, pendings, requests } from '../../../gateway/core/tables.ts';
 import { hex } from '../../../runtime/protocol/bytes.ts';
 import type { BoardId, GatewayId } from '../../../runtime/protocol/ids.ts';
 import { encodeAs, seal } from '../../../runtime/protocol/noun.ts';
@@ -263,13 +263,31 @@ describe('of leases', () => {
 });
 
 describe('of closes', () => {
+  const [less, more] = [closeAt(1, { [ME]: 3 }), closeAt(1, { [ME]: 3, [PEER]: 1 })];
+  const known = (rows: Rows) => closes.get(rows.draft, ordinal(1));
+
   test('of one period the fuller vector counts, whichever comes first', () => {
-    const [less, more] = [closeAt(1, { [ME]: 3 }), closeAt(1, { [ME]: 3, [PEER]: 1 })];
     for (const order of [
       [less, more],
       [more, less],
-    ])
-      expect(closes.get(ground().take(...order.map(closeFact)).draft, ordinal(1))).toEqual(more);
+    ]) {
+      const rows = ground();
+      frontiers.put(rows.draft, { size: 3, peaks: [] }, ME);
+      frontiers.put(rows.draft, { size: 1, peaks: [] }, PEER);
+      expect(known(rows.take(...order.map(closeFact)))).toEqual(more);
+    }
+  });
+
+  test('one that counts more than is here takes no place, but waits', () => {
+    const rows = ground().take(closeFact(less));
+    expect(rows.foreign(closeFact(more))).toBe('conflict');
+    expect([known(rows), rows.waiting]).toEqual([less, 1]);
+  });
+
+  test('one of a period that does not follow waits', () => {
+    const rows = ground().take(closeFact(less));
+    expect(rows.foreign(closeFact(closeAt(9, {})))).toBe('conflict');
+    expect(rows.take(closeFact(closeAt(2, {}))).waiting).toBe(1);
   });
 });
 
