@@ -42,8 +42,11 @@ const isToken = (header: string | undefined, token: string): boolean =>
   header !== undefined && equal(utf8(header), utf8(`Bearer ${token}`));
 
 const answer = async (options: ApiOptions, name: CallName, context: HttpContext): Promise<Response> => {
-  if (API[name].admin && !isToken(context.req.header('authorization'), options.token))
-    return refusal(new LichenError('not-authorised', name));
+  const given = context.req.header('authorization');
+  if (API[name].admin && !isToken(given, options.token))
+    return refusal(
+      new LichenError('not-authorised', given === undefined ? 'no token is given' : "the token that is given is not this gateway's"),
+    );
   const body: Bytes | null = API[name].method === 'POST' ? new Uint8Array(await context.req.arrayBuffer()) : null;
   if (name === 'carry') return context.body(new Uint8Array(await options.carry(body ?? new Uint8Array())), 200, CBOR_TYPE);
   const outcome = await options.call(name, { params: { ...context.req.query(), ...context.req.param() }, body });

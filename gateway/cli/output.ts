@@ -74,6 +74,7 @@ const asSystemError = (thrown: unknown): unknown => {
   const reasons: Record<string, string> = {
     EACCES: 'this user may not open it',
     EPERM: 'this user may not change it',
+    EEXIST: 'it is a file, and a folder is meant',
     EISDIR: 'it is a folder',
     ENOTDIR: 'a part of it is no folder',
   };
