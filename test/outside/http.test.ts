@@ -48,7 +48,12 @@ test.each(['/1/admissions', '/1/claims', '/1/periods'])('%s without the token, o
     { authorization: gateway.token },
     { authorization: `bearer ${gateway.token}` },
   ]) {
-    await refused(path, post('{}', headers as Record<string, string>), 'not-authorised', /^no token is given$|^the token that is given is not this gateway's$/);
+    await refused(
+      path,
+      post('{}', headers as Record<string, string>),
+      'not-authorised',
+      /^no token is given$|^the token that is given is not this gateway's$/,
+    );
   }
 });
 

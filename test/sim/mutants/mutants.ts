@@ -136,8 +136,8 @@ export const MUTANTS: Mutant[] = [
   {
     name: 'a new lease has the term of the one before',
     file: 'gateway/core/contract.ts',
-    find: 'term: (before?.doc.term ?? 0) + 1,',
-    replace: 'term: before?.doc.term ?? 1,',
+    find: 'const term = (before?.doc.term ?? 0) + 1;',
+    replace: 'const term = before?.doc.term ?? 1;',
     caughtAs: ['term-twice'],
   },
   {
