@@ -1,5 +1,4 @@
 /** Where a board stands while the newest system of its kind goes through its owner's boards, for people. */
-
 import { hex } from '../../runtime/protocol/bytes.ts';
 import type { Part } from '../../runtime/protocol/image.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';

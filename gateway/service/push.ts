@@ -2,7 +2,6 @@
  * What tenants, publishers and owners push, over MQTT or HTTP: any signed document, or a page or chunk of a release
  * whose manifest came first. Content that nobody waits for is refused, so the door is no free storage.
  */
-
 import { type Bytes, equal, hex } from '../../runtime/protocol/bytes.ts';
 import { typOf } from '../../runtime/protocol/cose.ts';
 import { type LichenError, refuse, tell } from '../../runtime/protocol/errors.ts';

@@ -2,7 +2,6 @@
  * Passing questions for logs on to boards, and what they answer back to who asked. A question waits for one answer, so a viewer
  * that lags makes nobody keep anything; what lies in an answer only the tenant can read.
  */
-
 import { type Bytes, hex } from '../../runtime/protocol/bytes.ts';
 import { LichenError, refuse, tell } from '../../runtime/protocol/errors.ts';
 import { fingerprint } from '../../runtime/protocol/ids.ts';

@@ -2,7 +2,6 @@
  * Logs for the tenants of their instances: a question that the tenant signed is answered once, sealed to the key that it names.
  * Nothing is remembered between question and answer but what the engine gives back.
  */
-
 import { instances } from '../core/tables.ts';
 import { type Bytes, fromHex, hex, utf8 } from '../protocol/bytes.ts';
 import { asLichenError, type LichenError, refuse, tell } from '../protocol/errors.ts';

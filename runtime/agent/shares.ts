@@ -2,7 +2,6 @@
  * Whom a shared instance serves: its home lists documents, each tenant's own word is obeyed and never an older one, and
  * what the instance says to each is told back.
  */
-
 import {
   documents,
   docWants,

@@ -1,5 +1,4 @@
 /** Judging a release on trial, and returning to the one that its tenant named for that. */
-
 import { onReturn } from '../core/hooks.ts';
 import { contents, type Instance, instances, manifests, type Run, runs, wishes } from '../core/tables.ts';
 import { releaseOf, trialMoments, verdictOf } from '../core/trial.ts';

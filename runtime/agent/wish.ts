@@ -1,5 +1,4 @@
 /** Whether the system that the board's home assigns is taken: what its publisher, its owner and the board itself say of it. */
-
 import {
   type SlotsSeen,
   type SystemWish,

@@ -36,7 +36,7 @@ const rowsOf = (runs: Said[], name: (metric: string) => string): Row[] => {
     },
     {
       ...{ metric: name('longest_wait_ms'), value: of(({ longestWaitMs }) => longestWaitMs), unit: 'ms' },
-      ...{ peer: 'all of it in one turn', peerValue: of(({ seconds }) => seconds * 1000) },
+      ...{ peer: 'the whole fold, in its pieces', peerValue: of(({ seconds }) => seconds * 1000) },
     },
     { metric: name('kept_kb_per_record'), value: of(({ keptKbPerRecord }) => keptKbPerRecord), unit: 'KB', peer: null, peerValue: null },
     { metric: name('asked_again_ms'), value: of(({ againMs }) => againMs), unit: 'ms', peer: null, peerValue: null },

@@ -4,7 +4,6 @@
  * answers who reads. So a flood fills nothing, costs its reader a bounded look a second, and goes on being drained while no
  * runtime is there.
  */
-
 import { mkdirSync, rmSync } from 'node:fs';
 import type { LogSpan } from '../../ports/partitions.ts';
 import { LIMITS } from '../../protocol/limits.ts';
