@@ -122,16 +122,23 @@ const charge = (account: Account, others: Account[], period: number, unspent: bi
   return { posting, paid };
 };
 
-/** Replicas one after the other, and of each the earlier term first: so they draw on their voucher. */
-const inTurn = ({ story: { lease: a } }: Account, { story: { lease: b } }: Account): number =>
-  ascending(a.request, b.request) || a.index - b.index || a.term - b.term || ascending(a.lease, b.lease);
+const areSiblings = ({ story: { lease: a } }: Account, { story: { lease: b } }: Account): boolean =>
+  a.request === b.request && a.index === b.index && a.lease !== b.lease;
+
+/** How they draw on their vouchers: the last lease of every replica, then those before these, and so on; replicas as they are numbered. */
+const inTurn = (accounts: Account[]): Account[] => {
+  const above = (account: Account): number =>
+    accounts.filter((other) => areSiblings(account, other) && outranks(other.story, account.story)).length;
+  return accounts
+    .map((account) => ({ account, lease: account.story.lease, place: above(account) }))
+    .sort((a, b) => a.place - b.place || ascending(a.lease.request, b.lease.request) || a.lease.index - b.lease.index)
+    .map(({ account }) => account);
+};
 
 const chargePeriod = (accounts: Account[], caps: Map<string, bigint>, period: number): Posting[] => {
-  const results = [...accounts].sort(inTurn).map((account) => {
-    const { request, index, lease, voucher } = account.story.lease;
-    const others = accounts.filter(
-      ({ story }) => story.lease.request === request && story.lease.index === index && story.lease.lease !== lease,
-    );
+  const results = inTurn(accounts).map((account) => {
+    const { voucher } = account.story.lease;
+    const others = accounts.filter((other) => areSiblings(account, other));
     const drawn = accounts
       .filter((other) => other !== account && hex(other.story.lease.voucher) === hex(voucher))
       .reduce((sum, other) => sum + other.debitedMicro, 0n);

@@ -34,7 +34,7 @@ export interface Story {
   lease: Lease;
   /** Hash of the document. */
   document: string;
-  /** Number, wall time and period of the first zero record. */
+  /** Number, instant and period of the first zero record. */
   begun: { seq: number; wallMs: number; period: number } | null;
   stretches: Stretch[];
   /** Of all stretches. */
@@ -48,7 +48,7 @@ interface Step {
   charges: boolean;
   /** What it names as the one before it. */
   from: Step | null;
-  /** The latest wall time of its lease up to here; null until the lease's story has taken it in. */
+  /** How far in wall time its lease has come here; null until the lease's story has taken it in. */
   latestMs: number | null;
 }
 
@@ -130,17 +130,20 @@ const lastOf = (step: Step): Step | null => {
 };
 
 /** Adds one record to its lease's story; returns why not. */
-const tell = (story: Story, step: Step, period: number): string | null => {
+const tell = (story: Story, step: Step, { period, closedMs }: Close): string | null => {
   const usage = step.row.value;
-  const { seq, wallMs } = usage;
+  const { seq } = usage;
   if (usage.board !== story.lease.board) return "the lease is another board's";
   if (!step.charges) return 'signed by a revoked key';
   const last = lastOf(step);
+  // A board can date neither back before what its guardian signed, nor beyond the close under which its record came.
+  const startMs = last?.latestMs ?? story.lease.openedMs;
+  const dated = usage.wallMs < closedMs ? usage.wallMs : closedMs;
+  const endMs = dated > startMs ? dated : startMs;
   if (last === null) {
     if (usage.kind !== 'open' || REGISTERS.some((name) => usage.registers[name] !== 0n))
       return 'the lease does not begin with a zero record';
-    story.begun ??= { seq, wallMs, period };
-    step.latestMs = wallMs;
+    story.begun ??= { seq, wallMs: endMs, period };
   } else {
     const before = last.row.value;
     if (before.kind === 'close') return 'follows the close of its lease';
@@ -150,10 +153,9 @@ const tell = (story: Story, step: Step, period: number): string | null => {
     const sum = counts((name) => story.sum[name] + used[name]);
     if (REGISTERS.some((name) => sum[name] > COUNTER_MAX)) return 'a register runs over';
     story.sum = sum;
-    const startMs = last.latestMs ?? before.wallMs;
-    step.latestMs = wallMs > startMs ? wallMs : startMs;
-    story.stretches.push({ period, seq, startMs, endMs: step.latestMs, used });
+    story.stretches.push({ period, seq, startMs, endMs, used });
   }
+  step.latestMs = endMs;
   story.accepted.push({ period, seq, tier: usage.tier });
   return null;
 };
@@ -175,7 +177,8 @@ export const readUsage = (crypto: Crypto, evidence: Evidence, closes: Close[]): 
   const trails = new Map<string, Trail>();
   const pending = new Map<string, Step[]>();
   const notes: string[] = [];
-  for (const { period, vector } of closes) {
+  for (const close of closes) {
+    const { vector } = close;
     const trusted = trustedIn(crypto, evidence, vector);
     stand(crypto, evidence, trusted, vector, stories);
     const rows = below(evidence.usage, vector);
@@ -191,7 +194,7 @@ export const readUsage = (crypto: Crypto, evidence: Evidence, closes: Close[]): 
     }
     for (const [id, story] of stories) {
       for (const record of pending.get(id) ?? []) {
-        const why = tell(story, record, period);
+        const why = tell(story, record, close);
         if (why !== null) notes.push(`record ${record.row.value.seq} of board ${record.row.value.board} is not counted: ${why}`);
       }
       pending.delete(id);

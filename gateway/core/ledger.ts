@@ -16,6 +16,12 @@ import { statementOf } from './invoice.ts';
 import { accept, type Meter, newMeter, type Purse, rate } from './rating.ts';
 import { keysOf, leasesOf, objection, type Trust, trustAt } from './standing.ts';
 
+/**
+ * Of metering.md: another number whenever what a statement says of the same logs changes, so that no gateway shows one that it
+ * kept from before.
+ */
+export const RULES = 2;
+
 /** A board of which there are two histories: from `seq` on nothing of it is charged. */
 export interface Fork {
   board: string;
@@ -129,12 +135,12 @@ function* growChains({ book, vector, chains, queues }: Ledger, revoked: Set<stri
   }
 }
 
-function* readQueues({ queues, meters, refused }: Ledger): Pieces<void> {
+function* readQueues({ queues, meters, refused }: Ledger, closedMs: number): Pieces<void> {
   for (const [lease, queue] of sorted(queues)) {
     const meter = meters.get(lease);
     if (meter === undefined) continue;
     for (const link of queue) {
-      const detail = link.doc.value.board === meter.lease.board ? accept(meter, link) : "the lease is another board's";
+      const detail = link.doc.value.board === meter.lease.board ? accept(meter, link, closedMs) : "the lease is another board's";
       if (detail !== null) refused.push({ doc: link.doc, detail });
     }
     queues.delete(lease);
@@ -150,7 +156,7 @@ const purseOf = ({ book, purses }: Ledger, lease: Lease): Purse => {
   return purse;
 };
 
-/** In the order of their instances: who comes first finds more left of the voucher. */
+/** In the order of their instances. */
 function* rateAll(ledger: Ledger): Pieces<Posting[]> {
   const instances = new Map<string, Meter[]>();
   for (const meter of ledger.meters.values()) {
@@ -159,12 +165,10 @@ function* rateAll(ledger: Ledger): Pieces<Posting[]> {
     if (siblings === undefined) instances.set(instance, [meter]);
     else siblings.push(meter);
   }
-  const postings: Posting[] = [];
-  for (const [, siblings] of sorted(instances)) {
-    yield siblings.reduce((sum, { slices }) => sum + slices.length, 1);
-    postings.push(...rate(siblings, (lease) => purseOf(ledger, lease)));
-  }
-  return postings;
+  return yield* rate(
+    sorted(instances).map(([, siblings]) => siblings),
+    (lease) => purseOf(ledger, lease),
+  );
 }
 
 const waitingOf = ({ chains, queues }: Ledger): Waiting[] => {
@@ -224,7 +228,7 @@ export function* closing(crypto: Crypto, ledger: Ledger, close: Close): Pieces<S
   const trust = trustAt(crypto, ledger.book, vector);
   yield* openMeters(ledger, trust, spurned);
   yield* growChains(ledger, trust.revoked);
-  yield* readQueues(ledger);
+  yield* readQueues(ledger, close.closedMs);
   const statement = statementOf({ ...close, vector }, ledger.previous, yield* rateAll(ledger));
   const bytes = encodeStatement(statement);
   ledger.previous = crypto.sha256(bytes);

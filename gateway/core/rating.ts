@@ -24,7 +24,7 @@ export interface Meter {
   lease: Lease;
   /** Hex of the lease document on which it was opened. */
   document: string;
-  /** Instant of the zero record; null before it. */
+  /** Instant at which it began; null before its zero record. */
   openMs: number | null;
   /** The highest number accepted. */
   lastSeq: number;
@@ -84,24 +84,23 @@ const isZero = (a: Registers): boolean => REGISTERS.every((register) => a[regist
 const fell = (from: Registers, to: Registers): boolean => REGISTERS.some((register) => to[register] < from[register]);
 
 /** The zero record; a board that forgot it begins anew from its own zero. */
-const begin = (meter: Meter, { kind, registers, seq, wallMs }: Usage): string | null => {
+const begin = (meter: Meter, { kind, registers, seq }: Usage, atMs: number): string | null => {
   if (kind !== 'open' || !isZero(registers)) return 'the lease does not begin with a zero record';
   if (meter.openMs === null) meter.postedSeq = seq;
-  meter.openMs ??= wallMs;
+  meter.openMs ??= atMs;
   return null;
 };
 
 /** From the accepted record before it on its own way back: what the board forgot lies beside that, and counts by itself. */
-const proceed = (meter: Meter, last: Link, { kind, registers, wallMs }: Usage): string | null => {
+const proceed = (meter: Meter, last: Link, { kind, registers }: Usage, atMs: number): string | null => {
   if (last.doc.value.kind === 'close') return 'follows the close of its lease';
   if (kind === 'open') return 'the lease is open already';
   if (fell(last.doc.value.registers, registers)) return 'a register fell';
   const used = minus(registers, last.doc.value.registers);
   const total = plus(meter.total, used);
   if (REGISTERS.some((register) => total[register] > REGISTER_MAX)) return 'a register runs over';
-  const fromMs = last.reachMs ?? wallMs;
   meter.total = total;
-  meter.slices.push({ used, fromMs, toMs: Math.max(fromMs, wallMs) });
+  meter.slices.push({ used, fromMs: last.reachMs ?? atMs, toMs: atMs });
   return null;
 };
 
@@ -111,14 +110,22 @@ const acceptedBefore = ({ before }: Link): Link | null => {
   return link;
 };
 
-/** Null when the record is accepted, else why it means nothing. */
-export const accept = (meter: Meter, link: Link): string | null => {
+/**
+ * The instant that a record stands for. Its date is its board's word alone: it counts from where the lease is already (in the
+ * beginning: from where its guardian signed it) to `closedMs`, that of the close which counts it. [metering-17]
+ */
+const instantOf = ({ lease }: Meter, last: Link | null, { wallMs }: Usage, closedMs: number): number =>
+  Math.max(last?.reachMs ?? lease.openedMs, Math.min(wallMs, closedMs));
+
+/** Null when the record is accepted, else why it means nothing. `closedMs`: wall time of the close that counts it. */
+export const accept = (meter: Meter, link: Link, closedMs: number): string | null => {
   if (link.revoked) return 'signed by a revoked key';
   const usage: Usage = link.doc.value;
   const last = acceptedBefore(link);
-  const why = last === null ? begin(meter, usage) : proceed(meter, last, usage);
+  const atMs = instantOf(meter, last, usage, closedMs);
+  const why = last === null ? begin(meter, usage, atMs) : proceed(meter, last, usage, atMs);
   if (why !== null) return why;
-  link.reachMs = Math.max(last?.reachMs ?? 0, usage.wallMs);
+  link.reachMs = atMs;
   meter.lastSeq = Math.max(meter.lastSeq, usage.seq);
   meter.tier = lower(meter.tier, usage.tier);
   return null;
@@ -201,12 +208,20 @@ const join = (spans: Span[]): Span[] => {
   return out;
 };
 
-/** Rates all meters of one (request, index) for one period, lower terms first; those without new slices give no posting. */
-export const rate = (siblings: Meter[], purseOf: (lease: Lease) => Purse): Posting[] => {
-  const rated = [...siblings]
-    .sort((a, b) => (isHigher(a.lease, b.lease) ? 1 : -1))
-    .filter((meter) => meter.slices.length > 0)
-    .map((meter) => ({ meter, ...rateOne(meter, siblings, purseOf(meter.lease)) }));
+/**
+ * Rates what is new for one period. `instances`: all meters of each (request, index). Those draw on their voucher first over
+ * which no other of their instance stands, then those with one over them, and so on: what comes late of former leases takes
+ * nothing from who ran in sight. Those without new slices give no posting. [metering-27]
+ */
+export function* rate(instances: Meter[][], purseOf: (lease: Lease) => Purse): Generator<number, Posting[]> {
+  const turns = instances.flatMap((siblings) =>
+    [...siblings].sort((a, b) => (isHigher(a.lease, b.lease) ? -1 : 1)).map((meter, above) => ({ meter, siblings, above })),
+  );
+  const rated: (Rated & { meter: Meter })[] = [];
+  for (const { meter, siblings } of turns.filter(({ meter }) => meter.slices.length > 0).sort((a, b) => a.above - b.above)) {
+    yield meter.slices.length + 1;
+    rated.push({ meter, ...rateOne(meter, siblings, purseOf(meter.lease)) });
+  }
   // Only now: within one period the terms tell who is charged, and spans speak of former periods.
   for (const { meter, posting, spans } of rated) {
     meter.postedSeq = posting.toSeq;
@@ -214,4 +229,4 @@ export const rate = (siblings: Meter[], purseOf: (lease: Lease) => Purse): Posti
     meter.spans = join([...meter.spans, ...spans]);
   }
   return rated.map(({ posting }) => posting);
-};
+}

@@ -10,8 +10,17 @@ import type { Service, Work } from './events.ts';
 
 export const listPeriods = (work: Work): Close[] => closes.all(work).map(({ value }) => value);
 
+/** Error: `stale` while this gateway's clock is behind the last close: a record counts no later than its close (metering-17). */
 export const closePeriod = (work: Work, service: Service, now: Instant): Close => {
-  const close: Close = { v: 1, period: (listPeriods(work).at(-1)?.period ?? 0) + 1, vector: vectorOf(work), closedMs: now.wallMs };
+  const last = listPeriods(work).at(-1);
+  const behindMs = (last?.closedMs ?? 0) - now.wallMs;
+  if (behindMs > 0)
+    refuse(
+      'stale',
+      `the last period was closed ${behindMs} ms later than this gateway's clock shows`,
+      "Set the gateway's clock, then close again.",
+    );
+  const close: Close = { v: 1, period: (last?.period ?? 0) + 1, vector: vectorOf(work), closedMs: now.wallMs };
   accept(work, service, 'close', encodeAs(closeSchema, close, 'close'), now);
   return close;
 };

@@ -3,7 +3,7 @@
  * they are folded a piece at a time, each in a turn of its own, between which boards and peers are served. Who asked is
  * answered when the statement is made. It is kept, as whoever holds the same closes comes to the same bytes.
  */
-import { type Bytes, concat, equal } from '../../runtime/protocol/bytes.ts';
+import { type Bytes, concat, equal, utf8 } from '../../runtime/protocol/bytes.ts';
 import { LichenError, refuse } from '../../runtime/protocol/errors.ts';
 import { LIMITS } from '../../runtime/protocol/limits.ts';
 import { encodeAs } from '../../runtime/protocol/noun.ts';
@@ -12,7 +12,7 @@ import { parse, positive } from '../../runtime/protocol/schema.ts';
 import type { Instant } from '../../runtime/turn/clock.ts';
 import { ordinal, volatileTable } from '../../runtime/turn/table.ts';
 import { absorb, newBook } from '../core/book.ts';
-import { type Closed, closing, type Ledger, newLedger, vectorAfter } from '../core/ledger.ts';
+import { type Closed, closing, type Ledger, newLedger, RULES, vectorAfter } from '../core/ledger.ts';
 import { entriesOf } from '../core/log.ts';
 import { readEntry } from '../core/opened.ts';
 import { statements } from '../core/tables.ts';
@@ -68,9 +68,9 @@ const takeFolding = (work: Work, closes: Close[], now: Instant): Folding => {
   return { ...held, isTaken: false, movedMonoMs: now.monoMs };
 };
 
-/** By which a kept statement is told from one upon other closes. */
+/** By which a kept statement is told from one upon other closes, or other rules. */
 const nameOf = ({ crypto }: Service, closes: Close[]): Bytes =>
-  crypto.sha256(concat(...closes.map((close) => encodeAs(closeSchema, close, 'close'))));
+  crypto.sha256(concat(utf8(`rules ${RULES}`), ...closes.map((close) => encodeAs(closeSchema, close, 'close'))));
 
 const keptStatement = (work: Work, service: Service, period: number, closes: Close[]): Bytes | null => {
   const kept = statements.get(work, ordinal(period));

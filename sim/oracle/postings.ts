@@ -27,6 +27,8 @@ export interface Bills {
   byLease: Map<string, Bill>;
   /** The last statement; null: nothing was ever closed. */
   last: Statement | null;
+  /** What their gateways' clocks showed at the closes. */
+  closes: Pick<Statement, 'period' | 'closedMs'>[];
 }
 
 const PERMILLE = 1000n;
@@ -208,6 +210,7 @@ const examineSums = (court: Court, atMs: number, { period, invoices, payouts, fe
 export const examineStatements = (court: Court, atMs: number, statements: Bytes[]): Bills => {
   const byLease = new Map<string, Bill>();
   let last: Statement | null = null;
+  const closes: Bills['closes'] = [];
   let previous: Bytes = new Uint8Array(32);
   for (const [i, bytes] of statements.entries()) {
     const statement = orNull(() => decodeStatement(bytes));
@@ -228,6 +231,7 @@ export const examineStatements = (court: Court, atMs: number, statements: Bytes[
     examineVouchers(court, atMs, byLease);
     previous = court.crypto.sha256(bytes);
     last = statement;
+    closes.push({ period: statement.period, closedMs: statement.closedMs });
   }
-  return { byLease, last };
+  return { byLease, last, closes };
 };

@@ -54,9 +54,13 @@ const noteKey = (board: BoardCase, signer: Bytes): void => {
   if (!keys.some((key) => equal(key, signer))) keys.push(signer.slice());
 };
 
-/** What it was written at tells how wrong its wall time was. */
+/** What it was written at tells how wrong its wall time was, and how far ahead that of its guardian, before which it does not begin. */
 const noteClock = ({ limits }: Court, atMs: number, lease: LeaseCase, wallMs: number): void => {
-  if (limits.startsMs !== null) lease.clockErrorMs = Math.max(lease.clockErrorMs, Math.abs(wallMs - limits.startsMs - atMs));
+  if (limits.startsMs === null) return;
+  const nowMs = limits.startsMs + atMs;
+  lease.clockErrorMs = Math.max(lease.clockErrorMs, Math.abs(wallMs - nowMs));
+  // Of the first record, as time goes on.
+  lease.aheadMs ??= Math.max(0, (lease.document?.openedMs ?? nowMs) - nowMs);
 };
 
 type How = 'wrote' | 'heard';

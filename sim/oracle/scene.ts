@@ -178,6 +178,8 @@ export interface LeaseCase {
   records: number;
   /** By how much a record's wall time was wrong when it was written. */
   clockErrorMs: number;
+  /** How far its guardian's clock was ahead when it signed it; null: it has no record. */
+  aheadMs: number | null;
   /** Guarded: guardian → when the newest renewal that it granted was heard, as far as the board heard of it. */
   grantedMs: Map<string, number>;
 }
@@ -247,7 +249,18 @@ const newLease = (id: string): LeaseCase => ({
     present: null,
     lost: noUse(),
   },
-  ...{ firstSeq: 0, firstIsZero: false, lastSeq: 0, lastMs: 0, last: noUse(), isClosed: false, closeSeq: 0, records: 0, clockErrorMs: 0 },
+  ...{
+    firstSeq: 0,
+    firstIsZero: false,
+    lastSeq: 0,
+    lastMs: 0,
+    last: noUse(),
+    isClosed: false,
+    closeSeq: 0,
+    records: 0,
+    clockErrorMs: 0,
+    aheadMs: null,
+  },
   grantedMs: new Map(),
 });
 

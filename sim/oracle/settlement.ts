@@ -221,21 +221,29 @@ const examineFirst = (settlement: Settlement, lease: LeaseCase): void => {
 
 // ---- overlap
 
+/** No record counts as later than its close: by how much one may have been. */
+const behindMs = ({ court, bills, logs }: Settlement): number => {
+  const { startsMs } = court.limits;
+  if (startsMs === null) return 0;
+  return Math.max(0, ...bills.closes.map(({ period, closedMs }) => startsMs + (logs.closedMs(period) ?? 0) - closedMs));
+};
+
 const examineCharges = (settlement: Settlement, instance: InstanceCase): void => {
   const { court, bills, atMs } = settlement;
   const { limits } = court;
-  let [chargedMs, runs, errorMs] = [0n, 0, 0];
+  let [chargedMs, runs, errorMs, guardiansMs] = [0n, 0, behindMs(settlement), 0];
   for (const lease of instance.leases) {
     if (lease.board?.card.isCloned === true) return;
     chargedMs += bills.byLease.get(lease.id)?.charged.wallMs ?? 0n;
     runs += lease.runs;
     // Where a clock was wrong, what overlapped cannot be known; it can, within a slice, where all were right.
     errorMs = Math.max(errorMs, lease.clockErrorMs);
+    guardiansMs += lease.aheadMs ?? 0;
   }
   if (instance.leases.size < 2) return;
   const ranMs = instance.unionMs + (instance.active > 0 ? atMs - instance.activeMs : 0);
   const most =
-    BigInt(Math.round(ranMs + runs * limits.stepMs + limits.recordMs + limits.meterMs + errorMs)) +
+    BigInt(Math.round(ranMs + runs * limits.stepMs + limits.recordMs + limits.meterMs + errorMs + guardiansMs)) +
     drifted(BigInt(Math.round(ranMs)), limits.driftPpm);
   if (chargedMs > most)
     court.docket.accuse(

@@ -75,6 +75,8 @@ export class Node {
   #service: Service;
   #life = 0;
   running = true;
+  /** By which its wall clock is ahead of the world's. */
+  clockErrorMs = 0;
   #look: (work: Draft<Effect>) => void = () => {};
   /** Its memory bears the fold of so many log entries. */
   set ledgerEntries(entries: number) {
@@ -112,6 +114,7 @@ export class Node {
   #start(): Driven<Event, Effect> {
     const life = ++this.#life;
     const { clock } = this.world;
+    const own = { ...clock, now: () => ({ ...clock.now(), wallMs: clock.now().wallMs + this.clockErrorMs }) };
     const store = openMemoryStore({ disk: this.disk });
     const released = (effect: Effect): void => {
       if (this.#life === life) this.#release(effect);
@@ -128,7 +131,7 @@ export class Node {
         this.#look(work);
       },
     };
-    const driven = drive<Event, Effect>({ core, store, clock, batch: 512, released });
+    const driven = drive<Event, Effect>({ core, store, clock: own, batch: 512, released });
     driven.submit({ kind: 'configured', documents: [this.world.operator] });
     const tick = (): void => {
       if (this.#life !== life) return;

@@ -34,7 +34,7 @@ import {
 export interface Wild {
   /** Leases of one instance on several boards. */
   overlap: boolean;
-  /** Registers that fall, amnesia, forks, missing zero records, tiers that change, clocks that jump. */
+  /** Registers that fall, amnesia, forks, missing zero records, tiers that change, clocks that jump, dates that are made up. */
   faults: boolean;
   caps: boolean;
 }
@@ -48,6 +48,8 @@ export interface History {
 
 type Gen = fc.GeneratorValue;
 const START_MS = 1_700_000_000_000;
+/** No close comes as late. */
+const FAR_MS = 4_000_000_000_000;
 const BOARDS = ['board 1', 'board 2', 'board 3'];
 
 /** Without fast-check's leaning towards small values: histories of nothing prove nothing. */
@@ -73,6 +75,7 @@ const leasesOn = (g: Gen, board: number, wild: Wild, paidBy: Bytes): Lease[] =>
       term: wild.overlap ? 1 + upTo(g, 1) * board : 1,
       guardianName: GATEWAYS[board]!,
       voucher: paidBy,
+      ...(wild.faults ? { openedMs: START_MS + upTo(g, 90_000) } : {}),
       ...(wild.caps && (paidBy !== VOUCHER || oneIn(g, 2)) ? { capMicro: BigInt(upTo(g, 4000)) } : {}),
     }),
   );
@@ -99,7 +102,7 @@ const ZEROS: Registers = {
 
 const step = (g: Gen, runs: Run[], atMs: number, wild: Wild): Point[] => {
   const run = pick(g, runs);
-  const fault = wild.faults && oneIn(g, 6) ? upTo(g, 4) : -1;
+  const fault = wild.faults && oneIn(g, 6) ? upTo(g, 5) : -1;
   if (run.state === 'closed' && fault < 0) return [];
   const kind = run.state === 'new' && fault !== 0 ? 'open' : oneIn(g, 16) ? 'close' : 'point';
   if (kind === 'open') run.sinceMs = atMs;
@@ -109,9 +112,10 @@ const step = (g: Gen, runs: Run[], atMs: number, wild: Wild): Point[] => {
   if (run.state === 'open') run.used = grown(g, run.used, Math.max(0, elapsedMs));
   if (fault === 1) run.used = { ...before, cpuMicros: before.cpuMicros / 2n };
   run.state = kind === 'close' ? 'closed' : 'open';
+  const dated = fault === 2 ? atMs - upTo(g, 50_000) : fault === 5 ? pick(g, [0, FAR_MS]) : atMs;
   return [
     {
-      ...{ lease: run.lease.lease, kind, registers: run.used, wallMs: fault === 2 ? atMs - upTo(g, 50_000) : atMs },
+      ...{ lease: run.lease.lease, kind, registers: run.used, wallMs: dated },
       ...{ amnesia: fault === 3, tier: fault === 4 ? pick(g, ['dev', 'reduced'] as const) : 'full' },
     },
   ];
@@ -215,6 +219,13 @@ export const closesOver = (logs: LogEntry[][], most = 4): fc.Arbitrary<Close[]> 
     return [...steps, closeAt(steps.length + 1, whole)];
   });
 };
+
+/** The same while the boards still ran: what they date later was not yet when it was counted. */
+export const early = (closes: Close[]): fc.Arbitrary<Close[]> =>
+  fc.gen().map((g) => {
+    const atMs = Array.from(closes, () => START_MS + upTo(g, 240_000)).sort();
+    return closes.map((close, i) => ({ ...close, closedMs: atMs[i]! }));
+  });
 
 /** Writes each close into the first log that is not empty, after everything, where no vector counts it. */
 export const withCloses = (logs: LogEntry[][], closes: Close[]): LogEntry[][] => {

@@ -11,7 +11,7 @@ import type { Lease } from '../../../runtime/protocol/nouns/lease.ts';
 import type { Close, LogEntry } from '../../../runtime/protocol/nouns/log.ts';
 import { keyOf, remembering, testCrypto } from '../../support/crypto.ts';
 import { closeAt, type Fact, GATEWAYS, idOf, logsOf, sealedLog, vectorOf } from '../../support/federation.ts';
-import { closesOver, history, scattered, withCloses } from '../../support/histories.ts';
+import { closesOver, early, history, scattered, withCloses } from '../../support/histories.ts';
 import { runs } from '../../support/properties.ts';
 
 const crypto = remembering(testCrypto);
@@ -203,7 +203,8 @@ describe('the bill', () => {
       fc.property(
         history(wild)
           .chain(({ facts }) => scattered(facts))
-          .chain((logs) => fc.tuple(fc.constant(logs), closesOver(logs))),
+          .chain((logs) => fc.tuple(fc.constant(logs), closesOver(logs)))
+          .chain(([logs, closes]) => fc.tuple(fc.constant(logs), fc.oneof(fc.constant(closes), early(closes)))),
         ([logs, closes]) => {
           const whole = withCloses(logs, closes);
           const { bytes, statement } = fold(crypto, { logs: whole, closes });

@@ -24,12 +24,15 @@ const spent = (n: number): Partial<Registers> => ({
 const cost = (n: number): bigint => costMicro({ ...ZERO, ...spent(n) }, on.RATES);
 
 /** Folds what one gateway wrote, with a close after each of the batches. */
-const run = (...batches: on.Fact[][]): Folded => {
+const run = (...batches: on.Fact[][]): Folded => runUntil([], ...batches);
+/** And what the closes are dated to. */
+const runUntil = (closedMs: number[], ...batches: on.Fact[][]): Folded => {
   const logs = on.logsOf([batches.flat()]);
   let size = 0;
   const closes = batches.map((batch, i) => {
     size += batch.length;
-    return on.closeAt(i + 1, Object.fromEntries(logs.flatMap((log) => log.slice(-1).map(({ author }) => [author, size]))));
+    const close = on.closeAt(i + 1, Object.fromEntries(logs.flatMap((log) => log.slice(-1).map(({ author }) => [author, size]))));
+    return { ...close, closedMs: closedMs[i] ?? close.closedMs };
   });
   return fold(testCrypto, { logs, closes });
 };
@@ -359,6 +362,30 @@ describe('of two leases of one instance', () => {
     expect(posting.uncharged).toEqual({ ...ZERO, ...spent(30) });
   });
 
+  test('the higher begins no sooner than its guardian signed it, whatever its board says [metering-18]', () => {
+    const late = on.lease({ on: 'board 2', term: 2, openedMs: seconds(25) });
+    const dated = (ms: number): Posting[] =>
+      postings(
+        run([
+          ...[...ground, on.signedLease(late), ...low],
+          ...on.usageChain('board 2', [
+            { lease: late.lease, kind: 'open', wallMs: ms },
+            { lease: late.lease, wallMs: seconds(45), registers: spent(20) },
+          ]),
+        ]),
+      );
+    for (const ms of [0, seconds(5), seconds(25)])
+      expect(dated(ms).find(({ term }) => term === 1)).toMatchObject({ debitMicro: cost(20), reason: 'overlap' });
+  });
+
+  test('what was dated beyond its close takes no time from who comes after [metering-17, metering-19]', () => {
+    const ahead = use(at(10, { wallMs: seconds(1_000_000) }));
+    const after = on.usageChain('board 2', [start(60), then(90, 60)]);
+    expect(one(runUntil([seconds(50)], [...both, ...ahead], after))).toMatchObject({ term: 2, debitMicro: cost(30), reason: '' });
+    // Had it been true, it would have.
+    expect(one(runUntil([seconds(1_000_000)], [...both, ...ahead], after))).toMatchObject({ debitMicro: 0n, reason: 'overlap' });
+  });
+
   test('one of another index is no overlap [metering-18]', () => {
     const beside = on.lease({ on: 'board 2', term: 2, index: 1 });
     const points = [
@@ -410,7 +437,7 @@ describe('a voucher [metering-27]', () => {
       { lease, wallMs: seconds(to), registers: spent(used) },
     ]);
 
-  test('pays once for all leases under it, the earlier term first', () => {
+  test('pays once for all leases under it, and first who was leased last', () => {
     const [first, second] = [under('board 1'), under('board 2', { term: 2 })];
     const facts = [
       ...paid,
@@ -421,8 +448,28 @@ describe('a voucher [metering-27]', () => {
     ];
     const both = postings(run(facts));
     const of = (lease: Lease) => both.find((posting) => posting.lease === lease.lease);
-    expect(of(first)).toMatchObject({ debitMicro: cost(10), reason: '', uncharged: ZERO });
-    expect(of(second)).toMatchObject({ debitMicro: cost(15) - cost(10), reason: 'cap' });
+    // Else who keeps records back until there is a higher lease would be paid out of what that one earned in sight.
+    expect(of(second)).toMatchObject({ debitMicro: cost(15), reason: 'cap' });
+    expect(of(first)).toMatchObject({ debitMicro: 0n, reason: 'cap', uncharged: { ...ZERO, ...spent(10) } });
+  });
+
+  test('pays the last lease of every instance before a former one of any', () => {
+    const [former, last] = [under('board 1'), under('board 2', { term: 2 })];
+    const beside = under('board 2', { index: 1 });
+    const facts = [
+      ...[...paid, on.signedRequest({ sequence: 3, voucher, replicas: 2 })],
+      ...[former, last, beside].map((of) => on.signedLease(of)),
+      ...chain('board 1', former, 0, 10, 10),
+      ...on.usageChain('board 2', [
+        { lease: last.lease, kind: 'open', wallMs: seconds(20) },
+        { lease: beside.lease, kind: 'open', wallMs: seconds(20) },
+        { lease: last.lease, wallMs: seconds(30), registers: spent(7) },
+        { lease: beside.lease, wallMs: seconds(30), registers: spent(7) },
+      ]),
+    ];
+    const all = postings(run(facts));
+    const of = (lease: Lease) => all.find((posting) => posting.lease === lease.lease)!.debitMicro;
+    expect([of(last), of(beside), of(former)]).toEqual([cost(7), cost(7), cost(15) - 2n * cost(7)]);
   });
 
   test('that is spent pays for nothing in later periods', () => {

@@ -24,6 +24,22 @@ const folded = (node: Node, period: number): string => {
   return stated(node, period);
 };
 
+describe('a close', () => {
+  test('is none of a gateway whose clock is behind the last one [metering-14]', () => {
+    const { world, nodes } = running();
+    const [a, b] = nodes;
+    a.json('close');
+    world.pass(1000);
+    b.clockErrorMs = -3000;
+    expect(b.call('close')).toMatchObject({
+      code: 'stale',
+      message: expect.stringMatching(/closed 2000 ms later than this gateway's clock/),
+    });
+    b.clockErrorMs = 0;
+    expect(b.json('close')).toMatchObject({ period: 2 });
+  });
+});
+
 describe('a statement', () => {
   test('is the same whether the ones before it were asked for or not, in any order', () => {
     const { world, boards, nodes } = running();

@@ -166,11 +166,11 @@ describe('what an overlap is charged', () => {
   };
 
   /** The first board is cut off and goes on for two hours beside the second. */
-  const beside = (wallOffsetMs: number, limits = {}) => {
+  const beside = (wallOffsetMs: number, limits = {}, guardianAheadMs = 0) => {
     const day = new Day(limits);
     const [first, second] = ['board 1', 'board 2'].map((name) => day.board(name)) as [DayBoard, DayBoard];
     const one = day.lease({ on: 'board 1' });
-    const two = day.lease({ on: 'board 2', term: 2 });
+    const two = day.lease({ on: 'board 2', term: 2, openedMs: START_MS + 10 * MINUTE + guardianAheadMs });
     first.assign([one]).open(one).deliver();
     first.reach(false);
     day.pass(10 * MINUTE);
@@ -199,5 +199,13 @@ describe('what an overlap is charged', () => {
 
   it('where that clock was known to be wrong, nobody can know', () => {
     expect(beside(-3 * HOUR).found).toEqual([]);
+  });
+
+  it('overlap-charged: the second one is signed an hour ahead of time', () => {
+    expect(beside(0, { startsMs: null }, HOUR).codes).toEqual(['overlap-charged']);
+  });
+
+  it("and where it was its guardian's clock that was wrong, nobody can know either", () => {
+    expect(beside(0, {}, HOUR).found).toEqual([]);
   });
 });
