@@ -13,7 +13,7 @@ import { unpackZstd } from '../runtime/adapters/zstd.ts';
 import type { DecidedCall } from '../runtime/protocol/api.ts';
 import { type Bytes, hex } from '../runtime/protocol/bytes.ts';
 import type { Signer } from '../runtime/protocol/crypto.ts';
-import { ERRORS, LichenError, refuse } from '../runtime/protocol/errors.ts';
+import { asLichenError, ERRORS, LichenError, refuse } from '../runtime/protocol/errors.ts';
 import { fingerprint, type GatewayId, idFrom, type OperatorId } from '../runtime/protocol/ids.ts';
 import { LIMITS } from '../runtime/protocol/limits.ts';
 import { parse } from '../runtime/protocol/schema.ts';
@@ -134,15 +134,26 @@ const failAll = (ways: Ways, error: LichenError, events: Event[]): void => {
   journal(`store: ${error.message}`);
   // Another process runs on this folder now; sessions must not be served from two.
   if (error.code === 'conflict') process.exit(ERRORS.conflict.exit);
-  for (const event of events) {
-    // An end is not told twice, and who is gone must not be held for present. Whoever came while nothing could be kept comes again.
-    if (event.kind === 'disconnected' || event.kind === 'peer-down' || event.kind === 'configured') ways.retell(event);
-    else if (event.kind === 'connected') perform(ways, { kind: 'drop', session: event.session, error });
-    else if (event.kind === 'peer-up') perform(ways, { kind: 'peer-drop', session: event.session, error });
-    else if (event.kind === 'message') perform(ways, { kind: 'settle', receipt: event.receipt, error });
-    else if (event.kind === 'pairing') ways.door.front.answerPairing(event.receipt, error);
-    else if (event.kind === 'call') perform(ways, { kind: 'reply', id: event.id, answer: error });
-  }
+  for (const event of events) fail(ways, error, event);
+};
+
+/** Whoever waits for what becomes of an event is told that nothing did. */
+const fail = (ways: Ways, error: LichenError, event: Event): void => {
+  // An end is not told twice, and who is gone must not be held for present. Whoever came while nothing could be kept comes again.
+  if (event.kind === 'disconnected' || event.kind === 'peer-down' || event.kind === 'configured') ways.retell(event);
+  else if (event.kind === 'connected') perform(ways, { kind: 'drop', session: event.session, error });
+  else if (event.kind === 'peer-up') perform(ways, { kind: 'peer-drop', session: event.session, error });
+  else if (event.kind === 'message') perform(ways, { kind: 'settle', receipt: event.receipt, error });
+  else if (event.kind === 'pairing') ways.door.front.answerPairing(event.receipt, error);
+  else if (event.kind === 'call') perform(ways, { kind: 'reply', id: event.id, answer: error });
+};
+
+/** What came from outside is refused; without one of its own the gateway is not what it should be, and begins anew. */
+const giveUp = (ways: Ways, error: LichenError, event: Event): void => {
+  journal(`${event.kind}: ${error.message}`);
+  if (event.kind === 'peer-frame') perform(ways, { kind: 'peer-drop', session: event.session, error });
+  else if (['connected', 'message', 'pairing', 'call', 'peer-up'].includes(event.kind)) fail(ways, error, event);
+  else process.exit(ERRORS.internal.exit);
 };
 
 /** Error: `conflict` when another process runs on its folder; and what keeps it from its store and its ports. */
@@ -210,6 +221,7 @@ const runOn = async (options: GatewayOptions): Promise<RunningGateway> => {
     batch: 512,
     conflictsMax: 3,
     failed: (error, events) => failAll(ways(), error, events),
+    defect: (thrown, event) => giveUp(ways(), asLichenError(thrown), event),
   });
   door = await openDoor({
     host: options.host,

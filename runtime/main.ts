@@ -143,6 +143,12 @@ const beginTurn = (board: Board, doors: Doors, stick: StickLink | null, store: S
       if (error.code === 'conflict') process.exit(ERRORS.conflict.exit);
       retell(events);
     },
+    defect: (thrown, event) => {
+      journal(`${event.kind}: ${asLichenError(thrown).message}`);
+      // What somebody says ends no runtime; without an event of its own it is not what it should be, and begins anew.
+      const isSaid = event.kind === 'message' || event.kind === 'neighbour-seen' || event.kind === 'neighbour-gave';
+      if (!isSaid) process.exit(ERRORS.internal.exit);
+    },
   });
   doors.partitions.watch(turn.submit);
   doors.link.watch(turn.submit);

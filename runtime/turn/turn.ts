@@ -32,6 +32,8 @@ export interface TurnDoors<Event, Effect> {
   conflictsMax: number;
   /** Called when the store fails for good (full, broken): what was not committed was not acknowledged either. */
   failed(error: LichenError, events: Event[]): void;
+  /** Called with an event that could not even be refused, or that nothing could be concluded from. Nothing of it was kept, all else was. */
+  defect(thrown: unknown, event: Event): void;
 }
 
 export interface Turn<Event> {
@@ -43,7 +45,9 @@ export interface Turn<Event> {
 export const startTurn = <Event, Effect>(doors: TurnDoors<Event, Effect>): Turn<Event> => {
   const { store, clock, core, owner } = doors;
   const memory: Memory = new Map();
-  let inbox: Event[] = [];
+  const inbox: Event[] = [];
+  /** Each in a turn of its own, before the others. */
+  let apart: Event[] = [];
   let busy = false;
   let scheduled = false;
 
@@ -73,9 +77,19 @@ export const startTurn = <Event, Effect>(doors: TurnDoors<Event, Effect>): Turn<
     }
   };
 
+  const isIdle = (): boolean => !busy && inbox.length + apart.length === 0;
+
   const finish = (): void => {
     busy = false;
-    if (inbox.length > 0) schedule();
+    if (!isIdle()) schedule();
+  };
+
+  /** Whichever of them nobody was prepared for takes no other with it. */
+  const takeApart = (events: Event[], thrown: unknown): void => {
+    const [only] = events;
+    if (events.length > 1) apart = [...events, ...apart];
+    finish();
+    if (events.length === 1 && only !== undefined) doors.defect(thrown, only);
   };
 
   const settle = (decided: Draft<Effect>): void => {
@@ -84,7 +98,12 @@ export const startTurn = <Event, Effect>(doors: TurnDoors<Event, Effect>): Turn<
   };
 
   const run = (snapshot: Snapshot, events: Event[], attempt: number): void => {
-    const decided = decideAll(snapshot, events, clock.now());
+    let decided: Draft<Effect> | Query;
+    try {
+      decided = decideAll(snapshot, events, clock.now());
+    } catch (thrown) {
+      return takeApart(events, thrown);
+    }
     if (!(decided instanceof Draft)) {
       snapshot.fetch([decided], () => run(snapshot, events, attempt));
       return;
@@ -103,10 +122,10 @@ export const startTurn = <Event, Effect>(doors: TurnDoors<Event, Effect>): Turn<
 
   const begin = (): void => {
     scheduled = false;
-    if (busy || inbox.length === 0) return;
+    if (isIdle() || busy) return;
     busy = true;
-    const events = inbox;
-    inbox = events.length > doors.batch ? events.splice(doors.batch) : [];
+    const from = apart.length > 0 ? apart : inbox;
+    const events = from.splice(0, from === apart ? 1 : doors.batch);
     run(store.snapshot(), events, 0);
   };
 
@@ -121,6 +140,6 @@ export const startTurn = <Event, Effect>(doors: TurnDoors<Event, Effect>): Turn<
       inbox.push(event);
       schedule();
     },
-    idle: () => !busy && inbox.length === 0,
+    idle: isIdle,
   };
 };

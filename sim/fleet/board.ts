@@ -305,6 +305,9 @@ export class VirtualBoard {
         witness.noted(this, `store: ${error.message}`);
         retell(events);
       },
+      defect: (thrown) => {
+        throw thrown;
+      },
     });
     this.#turn = turn;
     this.up = true;

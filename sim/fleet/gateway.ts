@@ -163,6 +163,9 @@ export class VirtualGateway {
     const turn = startTurn<Event, Effect>({
       ...{ store, clock: own, core: gatewayCore(service), release, owner, batch: 512, conflictsMax: 3 },
       failed: (error) => this.#around.noted(this.id, `store: ${error.message}`),
+      defect: (thrown) => {
+        throw thrown;
+      },
     });
     this.#turn = turn;
     this.running = true;

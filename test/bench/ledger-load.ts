@@ -118,6 +118,9 @@ const turn = startTurn<Event, Effect>({
   failed: (error) => {
     throw error;
   },
+  defect: (thrown) => {
+    throw thrown;
+  },
 });
 let calls = 0;
 const call = (name: 'status' | 'statement', params: Record<string, string> = {}) =>

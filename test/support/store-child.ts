@@ -36,6 +36,7 @@ const acks = (): void => {
     batch: 1,
     conflictsMax: 0,
     failed: (error) => say(error.message),
+    defect: (thrown) => say(String(thrown)),
   });
   next();
 };

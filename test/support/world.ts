@@ -109,6 +109,8 @@ export interface DriveOptions<Event, Effect> {
   conflictsMax?: number;
   released?: (effect: Effect) => void;
   failed?: (events: Event[]) => void;
+  /** Who does not ask for them gets them thrown. */
+  defect?: (thrown: unknown, event: Event) => void;
 }
 
 /** A turn whose effects are kept. */
@@ -127,6 +129,11 @@ export const drive = <Event, Effect>(options: DriveOptions<Event, Effect>): Driv
       failures.push({ error, events });
       failed(events);
     },
+    defect:
+      options.defect ??
+      ((thrown) => {
+        throw thrown;
+      }),
   });
   return {
     ...{ turn, effects, failures },

@@ -50,7 +50,10 @@ const core: Core<Op[], string> = {
 const put = (key: string, value = '1'): Op => ({ do: 'put', key, value });
 const tell = (key: string): Op => ({ do: 'tell', key });
 
-const start = (options: MemoryOptions = {}, more: { batch?: number; conflictsMax?: number; core?: Core<Op[], string> } = {}) => {
+const start = (
+  options: MemoryOptions = {},
+  more: { batch?: number; conflictsMax?: number; core?: Core<Op[], string>; defect?: (thrown: unknown, ops: Op[]) => void } = {},
+) => {
   const clock = manualClock();
   const store = openMemoryStore(options);
   return { clock, store, ...drive({ core, store, clock, ...more }) };
@@ -84,6 +87,43 @@ describe('a turn', () => {
     const { submit, effects, store } = start();
     submit([put('a'), { do: 'crash' }], [put('b')]);
     expect([effects, Object.keys(store.disk.dump())]).toEqual([['refused 2: internal'], ['b']]);
+  });
+
+  /** Of what is decided well nothing can be concluded, if there is a slip in it. */
+  const inconclusive = (): Core<Op[], string> => {
+    let decided: Op[] = [];
+    return {
+      ...core,
+      decide: (draft, ops) => {
+        decided.push(...ops);
+        for (const op of ops) if (op.do !== 'crash') perform(draft, op);
+      },
+      conclude: (draft) => {
+        const all = decided;
+        decided = [];
+        for (const op of all) if (op.do === 'crash') perform(draft, op);
+      },
+    };
+  };
+  const unrefusable = (): Core<Op[], string> => ({ ...core, refused: (draft) => perform(draft, { do: 'crash' }) });
+
+  test.each([
+    ['cannot be refused', unrefusable()],
+    ['lets nothing be concluded', inconclusive()],
+  ])('leaves out the one event that %s, and keeps all others in their order', (_what, failing) => {
+    const defects: unknown[] = [];
+    const { submit, effects, store, turn } = start(
+      {},
+      { core: failing, defect: (thrown, ops) => defects.push([String(thrown), ops.length]) },
+    );
+    submit([put('a'), tell('a')], [put('b'), { do: 'crash' }], [put('c'), { do: 'remember', key: 'c' }, tell('c')]);
+    expect([effects, Object.keys(store.disk.dump())]).toEqual([
+      ['a=1 undefined', 'c=1 1'],
+      ['a', 'c'],
+    ]);
+    expect(defects).toEqual([[expect.stringMatching(/^TypeError/), 2]]);
+    submit([put('d'), tell('d')]);
+    expect([effects.at(-1), turn.idle()]).toEqual(['d=1 undefined', true]);
   });
 
   test('concludes once, after the last event and upon what all of them wrote', () => {
