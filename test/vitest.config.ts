@@ -10,8 +10,8 @@ const PURE = [
 ];
 /** Many tries of one thing, which take longer than all else that is pure. */
 const HUNTS = ['test/**/*.property.test.ts', 'test/gateway/service/touched.test.ts'];
-/** The shape of the tree, what documents say of it, and a few seeds of the swarm: with what is pure, what a commit is looked at for (`npm run check`, a minute). */
-const SHORT = ['test/tidy.test.ts', 'test/docs/{attacks,reference}.test.ts', 'test/sim/swarm/swarm.test.ts'];
+/** The shape of the tree, what documents and mutants say of it, and a few seeds of the swarm: with what is pure, what a commit is looked at for (`npm run check`, a minute). */
+const SHORT = ['test/tidy.test.ts', 'test/docs/{attacks,reference}.test.ts', 'test/sim/{swarm/swarm,mutants/mutants}.test.ts'];
 /** Puts another module in a module's place, which what the worker has loaded for a file before would not notice. */
 const MOCKED = ['test/runtime/agent/attention.test.ts'];
 /** Real partitions, a real browser, and real clients against real processes: they count on the machine's clock. */
