@@ -82,7 +82,10 @@ interface Receipt {
 
 /** CONNACK return codes, MQTT 3.1.1 §3.2.2.3. */
 const IDENTIFIER_REJECTED = 2;
+const SERVER_UNAVAILABLE = 3;
 const NOT_AUTHORISED = 5;
+const returnCodeOf = ({ code }: LichenError): number =>
+  code === 'wrong-signer' ? IDENTIFIER_REJECTED : code === 'too-many' ? SERVER_UNAVAILABLE : NOT_AUTHORISED;
 
 const bytesOf = (payload: string | Buffer): Bytes => {
   const buffer = typeof payload === 'string' ? Buffer.from(payload) : payload;
@@ -107,6 +110,8 @@ export class Broker {
   readonly #arrived = new WeakMap<Client, Arrived>();
   readonly #sessions = new Map<string, Session>();
   readonly #byClientId = new Map<string, Session>();
+  /** Board or tenant → how many sessions it has. */
+  readonly #counts = new Map<string, number>();
   readonly #receipts = new Map<number, Receipt>();
   #count = 0;
   #receipt = 0;
@@ -128,8 +133,7 @@ export class Broker {
       authenticate: (client, _user, _password, done) => {
         const error = this.#begin(client);
         if (error === null) return done(null, true);
-        const returnCode = error.code === 'wrong-signer' ? IDENTIFIER_REJECTED : NOT_AUTHORISED;
-        done(Object.assign(new Error(error.message), { returnCode }), false);
+        done(Object.assign(new Error(error.message), { returnCode: returnCodeOf(error) }), false);
       },
       authorizePublish: (client, packet, done) => this.#published(client, packet, done),
       authorizeSubscribe: (client, wanted, done) => done(null, this.#maySubscribe(client, wanted) ? wanted : null),
@@ -235,11 +239,13 @@ export class Broker {
     const verdict = arrived?.verdict ?? new LichenError('internal', 'a client without a connection');
     if (arrived === undefined || verdict instanceof LichenError) {
       const error = verdict instanceof LichenError ? verdict : new LichenError('internal', 'a client without a connection');
-      this.#options.note(error);
-      return error;
+      return this.#refused(error);
     }
     const former = this.#byClientId.get(verdict.clientId);
     if (former !== undefined) this.drop(former.name, new LichenError('conflict', 'a new session under the same client id takes over'));
+    const sessions = this.#counts.get(verdict.id) ?? 0;
+    if (sessions >= LIMITS.sessionsPerTenant) return this.#refused(new LichenError('too-many', `${verdict.id} has ${sessions} sessions`));
+    this.#counts.set(verdict.id, sessions + 1);
     const name = `${this.#options.prefix}m${++this.#count}`;
     const load: Load = {
       ...{ stream: arrived.guard, topic: utf8(topicOf('chunk', verdict.id)), hashes: [], next: 0, shelf: () => null, busy: false },
@@ -252,6 +258,11 @@ export class Broker {
     arrived.guard.accept();
     arrived.passed();
     return null;
+  }
+
+  #refused(error: LichenError): LichenError {
+    this.#options.note(error);
+    return error;
   }
 
   #sessionOf(client: Client | null): Session | null {
@@ -326,6 +337,9 @@ export class Broker {
     session.state = 'over';
     session.waiting = [];
     this.#sessions.delete(name);
+    const sessions = (this.#counts.get(id) ?? 1) - 1;
+    if (sessions > 0) this.#counts.set(id, sessions);
+    else this.#counts.delete(id);
     if (this.#byClientId.get(session.clientId) === session) this.#byClientId.delete(session.clientId);
     for (const number of session.unsettled) {
       this.#receipts.get(number)?.cancel();

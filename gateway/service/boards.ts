@@ -2,7 +2,7 @@
 import { type Bytes, equal, hex } from '../../runtime/protocol/bytes.ts';
 import { asLichenError, refuse } from '../../runtime/protocol/errors.ts';
 import { type BoardId, idFrom } from '../../runtime/protocol/ids.ts';
-import { PROTOCOL } from '../../runtime/protocol/limits.ts';
+import { LIMITS, PROTOCOL } from '../../runtime/protocol/limits.ts';
 import { decodeAs, encodeAs, type Sealed, seal, unseal } from '../../runtime/protocol/noun.ts';
 import { type Hello, offerSchema, reportNoun, type Usage } from '../../runtime/protocol/nouns/board.ts';
 import { nowNoun } from '../../runtime/protocol/nouns/lease.ts';
@@ -88,10 +88,13 @@ const welcome = (
 ): void => {
   const known = { known: usageHead(work, board), proof: usageProof(work, board) };
   const newest = trusted(work, service).flatMap((doc) => operators.get(work, doc.operator)?.documents.slice(-1) ?? []);
+  const first = newest.splice(0, LIMITS.operatorsPerNow);
   const to = { board: idFrom<BoardId>(board), gateway: service.me };
-  const answer = { v: 1 as const, ...to, nonce, speaks, wallMs: now.wallMs, ...known, operators: newest };
+  const answer = { v: 1 as const, ...to, nonce, speaks, wallMs: now.wallMs, ...known };
   welcomes.put(work, { board, nonce, speaks, told: trustVersions(work, service) }, session);
-  work.emit({ kind: 'send', session, topic: 'now', payload: seal(nowNoun, answer, service.signer) });
+  // As many answers to the one hello as it takes; a board takes in the documents of each.
+  for (let some = first; some.length > 0; some = newest.splice(0, LIMITS.operatorsPerNow))
+    work.emit({ kind: 'send', session, topic: 'now', payload: seal(nowNoun, { ...answer, operators: some }, service.signer) });
 };
 
 /** When the operators' documents have changed: a gateway's new key has to be known before the gateway comes back with it. */

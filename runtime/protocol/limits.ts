@@ -136,7 +136,11 @@ export const LIMITS = {
   /** A pairing frame. */
   pairFrameBytes: 16 * 1024,
   /** The answer to it: operators' documents from their first version on. */
-  pairAnswerBytes: 256 * 1024,
+  pairAnswerBytes: 1024 * 1024,
+  /** Versions of an operator's document that a board which is paired takes in. */
+  operatorVersions: 1024,
+  /** Operators' documents in one `now`; those of more come in more of them. */
+  operatorsPerNow: 6,
   claimMs: 24 * 3_600_000,
   /** What runs under a guarded lease goes on for at most so long without being renewed. */
   leaseMs: 60_000,
@@ -218,6 +222,8 @@ export const LIMITS = {
   keptReleases: 2,
   /** Sessions of one gateway process. */
   sessions: 10_000,
+  /** Of them one tenant's, each under a word of its own; or nobody else would get in. */
+  sessionsPerTenant: 16,
 } as const;
 
 /** The versions of the protocol this build speaks; `hello` settles on the highest common one. */

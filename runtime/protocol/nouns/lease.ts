@@ -146,7 +146,7 @@ export const nowSchema = v.strictObject({
   /** That record, signed by the board itself: nobody else can move its chain forward. Null for the empty chain. */
   proof: v.nullable(bytes(LIMITS.usageRecordBytes)),
   /** Newest operator documents, signed by their roots. */
-  operators: v.pipe(v.array(bytes(LIMITS.trustBytes)), v.maxLength(6)),
+  operators: v.pipe(v.array(bytes(LIMITS.trustBytes)), v.maxLength(LIMITS.operatorsPerNow)),
 });
 export type Now = v.InferOutput<typeof nowSchema>;
 export const nowNoun: Noun<Now> = noun('now', LIMITS.payloadBytes, nowSchema);

@@ -85,7 +85,7 @@ export const paired = v.strictObject({
   v: version1,
   gateway: gatewayId,
   wallMs: uint,
-  operators: v.pipe(v.array(v.pipe(v.array(bytes(LIMITS.trustBytes)), v.maxLength(64))), v.maxLength(16)),
+  operators: v.pipe(v.array(v.pipe(v.array(bytes(LIMITS.trustBytes)), v.maxLength(LIMITS.operatorVersions))), v.maxLength(16)),
   /** For whom the claim was made: whose word the board takes about itself from now on. */
   owner: v.optional(ownerId),
 });

@@ -1,6 +1,6 @@
 /** The broker from outside: real sockets, real TLS, and packets that no client library would send. */
 import { type Duplex, duplexPair } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Broker } from '../../../gateway/broker/broker.ts';
 import type { Shelf } from '../../../gateway/service/doors.ts';
 import { openClock } from '../../../runtime/adapters/clock.ts';
@@ -52,6 +52,24 @@ describe('who may connect', () => {
     expect(connects[0]?.key).toEqual(board.signer.publicKey);
     expect(new Set(connects.map(({ session }) => session)).size).toBe(3);
     expect(world.events.all.filter(ofKind('disconnected'))).toEqual([]);
+  });
+
+  test('a tenant no more often than its share, and again once one has gone', async () => {
+    const called = (word: number) => ({ clientId: `${tenant.id}-${word}` });
+    const [first] = await Promise.all(
+      Array.from({ length: LIMITS.sessionsPerTenant }, (_, i) => world.session('tenant', tenant, called(i))),
+    );
+    const { stream } = await world.dial('mqtt', tenant);
+    const refusal = untilBytes(stream, CONNECTED.length);
+    stream.write(connect(called(99)));
+    expect(await refusal).toEqual(refusedWith(3));
+    expect((await noteWith('too-many')).detail).toContain(`${LIMITS.sessionsPerTenant} sessions`);
+    await world.session('board', board);
+    // Taking one's own place over is no session more.
+    await world.session('tenant', tenant, called(3));
+    first?.close();
+    await vi.waitFor(() => expect(world.events.all.filter(ofKind('disconnected'))).toHaveLength(2));
+    await world.session('tenant', tenant, called(99));
   });
 
   const refusals: [name: string, identity: typeof board, packet: Buffer, code: number][] = [

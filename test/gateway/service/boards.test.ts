@@ -2,13 +2,14 @@
 import { describe, expect, test } from 'vitest';
 import { usageHead } from '../../../gateway/core/replicas.ts';
 import { boards as boardRows } from '../../../gateway/core/tables.ts';
-import { fromHex, hex } from '../../../runtime/protocol/bytes.ts';
-import type { LeaseId } from '../../../runtime/protocol/ids.ts';
-import { decodeAs, encodeAs, seal } from '../../../runtime/protocol/noun.ts';
+import { type Bytes, fromHex, hex } from '../../../runtime/protocol/bytes.ts';
+import type { LeaseId, OperatorId } from '../../../runtime/protocol/ids.ts';
+import { decodeAs, encodeAs, seal, sealMany, unseal } from '../../../runtime/protocol/noun.ts';
 import { type Report, reportNoun, usageNoun } from '../../../runtime/protocol/nouns/board.ts';
+import { nowNoun } from '../../../runtime/protocol/nouns/lease.ts';
 import { chunk, usageBatch, want } from '../../../runtime/protocol/nouns/messages.ts';
-import { operatorNoun } from '../../../runtime/protocol/nouns/trust.ts';
-import { keyOf } from '../../support/crypto.ts';
+import { operatorNoun, trustId } from '../../../runtime/protocol/nouns/trust.ts';
+import { keyOf, testCrypto } from '../../support/crypto.ts';
 import { demand, hashOf, operatorDoc, secondOperator, signedManifest, signedOperator, signedRequest } from '../../support/federation.ts';
 import { cast } from '../../support/gateway-cast.ts';
 import type { GatewayWorld, Node } from '../../support/gateway-world.ts';
@@ -20,6 +21,11 @@ const running = (): { world: GatewayWorld; board: PaperBoard; node: Node } => {
 };
 const row = (node: Node, board: PaperBoard) => node.read((work) => boardRows.get(work, board.id));
 const last = (node: Node): string | undefined => node.unsettled.at(-1)?.code;
+const peerOperator = (root: string): { id: OperatorId; body: Bytes } => {
+  const roots = { threshold: 1, roots: [keyOf(root).publicKey] };
+  const id = trustId(testCrypto, 'operator', roots) as OperatorId;
+  return { id, body: sealMany(operatorNoun, operatorDoc({ ...roots, operator: id, name: root, gateways: [] }), [keyOf(root)]) };
+};
 const ANY = 'a'.repeat(32) as LeaseId;
 
 describe('what a board says of its card', () => {
@@ -55,6 +61,20 @@ describe('a hello', () => {
       known: board.end,
       operators: [signedOperator().body],
     });
+  });
+
+  test('is answered with as many messages as the operators of the federation take', () => {
+    const { world, board } = running();
+    const peers = Array.from({ length: 12 }, (_, i) => peerOperator(`peer ${i}`));
+    const node = world.node(0);
+    expect(node.push(secondOperator({ peers: peers.map(({ id }) => id) }).body)).toMatchObject({ ok: true });
+    for (const { body } of peers) expect(node.push(body)).toMatchObject({ ok: true });
+    world.pass(1000);
+    board.heard.length = 0;
+    board.connect(node);
+    const answers = board.heard.flatMap(({ topic, payload }) => (topic === 'now' ? [unseal(testCrypto, nowNoun, payload).value] : []));
+    expect(answers.map(({ operators }) => operators.length)).toEqual([6, 6, 1]);
+    expect(answers.flatMap(({ operators }) => operators).slice(1)).toEqual(peers.map(({ body }) => body));
   });
 
   test('of a higher tenure moves the board, and all gateways know', () => {

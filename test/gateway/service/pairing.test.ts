@@ -1,9 +1,12 @@
 import { describe, expect, test } from 'vitest';
+import { claims } from '../../../gateway/core/tables.ts';
 import { admitSession } from '../../../gateway/service/gatekeeper.ts';
 import type { OwnerId } from '../../../runtime/protocol/ids.ts';
 import { LIMITS } from '../../../runtime/protocol/limits.ts';
+import { sealMany } from '../../../runtime/protocol/noun.ts';
+import { operatorNoun } from '../../../runtime/protocol/nouns/trust.ts';
 import { keyOf, testCrypto } from '../../support/crypto.ts';
-import { idOf, OPERATOR, OWNER, secondOperator, signedOperator } from '../../support/federation.ts';
+import { hashOf, idOf, OPERATOR, OWNER, operatorDoc, secondOperator, signedOperator } from '../../support/federation.ts';
 import { GatewayWorld, type Node } from '../../support/gateway-world.ts';
 import { PaperBoard } from '../../support/paper-board.ts';
 
@@ -60,8 +63,32 @@ describe('a claim', () => {
   test('of another owner changes nothing of a board that is paired', () => {
     const { node, board } = fresh();
     board.pair(node);
-    board.pair(node, node.claim(idOf<OwnerId>('thief')));
+    const token = node.claim(idOf<OwnerId>('thief'));
+    expect(board.pair(node, token)).toMatchObject({ code: 'conflict', message: expect.stringMatching(`paired for owner ${OWNER}`) });
     expect(boardsOf(node)).toMatchObject([{ owner: OWNER }]);
+    // It is as good as before for whom it was made.
+    expect(new PaperBoard('board 2').pair(node, token)).toMatchObject({ owner: idOf('thief') });
+  });
+
+  test('that nobody used in time is forgotten', () => {
+    const { world, node } = fresh();
+    node.claim();
+    world.clock.sleep(LIMITS.claimMs + 1000);
+    node.claim();
+    expect(node.read((rows) => claims.all(rows))).toHaveLength(1);
+  });
+
+  test('shows hundreds of versions, and no more than a board takes in', () => {
+    const { node, board } = fresh();
+    let before = operatorDoc();
+    const revise = (name: string): void => {
+      before = { ...before, name, version: before.version + 1, previous: hashOf(operatorNoun, before) };
+      expect(node.push(sealMany(operatorNoun, before, ['root 1', 'root 2', 'root 3'].map(keyOf)))).toMatchObject({ ok: true });
+    };
+    while (before.version < 200) revise(`version ${before.version}`);
+    expect(board.pair(node)).toMatchObject({ operators: [{ length: 200 }] });
+    while (before.version < 700) revise('x'.repeat(200));
+    expect(new PaperBoard('board 2').pair(node)).toEqual(refusal('too-large'));
   });
 
   test('shows every version of the operators, oldest first', () => {
