@@ -6,7 +6,7 @@ import { isLookDue } from '../core/agenda.ts';
 import { gateways } from '../core/directory.ts';
 import { beginGrants } from '../core/grants.ts';
 import { boardsTouched } from '../core/holding.ts';
-import { takeUp } from '../core/log.ts';
+import { sizeOf, takeUp } from '../core/log.ts';
 import { copyAlone } from '../core/replicas.ts';
 import { boardSessions } from '../core/tables.ts';
 import { takeTouched, takeWhole, touched } from '../core/touched.ts';
@@ -21,6 +21,7 @@ import { askAllContent, askRefused, noticePeers, peerDown, peerFrame, peerUp, re
 import { countContent, tickNeeds } from './leaving.ts';
 import { pairing } from './pairing.ts';
 import { answerOf, encodeAnswer, push } from './push.ts';
+import { ration } from './rationing.ts';
 import { dropSessions, openSession } from './sessions.ts';
 import { askStatement, stateOn, stopStating, tickStating } from './stating.ts';
 import { sync } from './sync.ts';
@@ -28,7 +29,9 @@ import { encodeRefusal, tickWatches, watch } from './watching.ts';
 
 const decideMessage = (work: Work, service: Service, event: Message, now: Instant): void => {
   if (event.topic === 'push') {
+    const size = sizeOf(work, service.me);
     const answer = answerOf(service, event.payload, push(work, service, event.payload, now));
+    if (sizeOf(work, service.me) > size) ration(work, event.id, now);
     work.emit({ kind: 'send', session: event.session, topic: 'answer', payload: encodeAnswer(answer) });
   } else if (event.topic === 'watch') {
     watch(work, service, event, now);

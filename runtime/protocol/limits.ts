@@ -224,6 +224,8 @@ export const LIMITS = {
   sessions: 10_000,
   /** Of them one tenant's, each under a word of its own; or nobody else would get in. */
   sessionsPerTenant: 16,
+  /** Documents of one tenant that a gateway takes into its log in an hour. */
+  entriesPerTenantHour: 3600,
 } as const;
 
 /** The versions of the protocol this build speaks; `hello` settles on the highest common one. */

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { packZstd } from '../../../runtime/adapters/zstd.ts';
 import { hex, utf8 } from '../../../runtime/protocol/bytes.ts';
 import type { TenantId } from '../../../runtime/protocol/ids.ts';
+import { LIMITS } from '../../../runtime/protocol/limits.ts';
 import { seal } from '../../../runtime/protocol/noun.ts';
 import type { Entry } from '../../../runtime/protocol/nouns/release.ts';
 import { bindingNoun, type Request, requestNoun, voucherNoun } from '../../../runtime/protocol/nouns/request.ts';
@@ -46,6 +47,24 @@ const refused = (node: Node, document: Uint8Array, code: string): void => {
   expect(node.push(document)).toMatchObject({ ok: false, code, missing: [] });
   expect(node.disk.dump()).toEqual(before);
 };
+
+describe('what one tenant adds', () => {
+  const version = (n: number): Uint8Array => signedVoucher({ serial: n + 1 }).body;
+
+  test('is limited by the hour, another one is not, and what was taken is answered as before', () => {
+    const world = new GatewayWorld(['gateway a']);
+    const node = world.node(0).admit('tenant', 'tenant').admit('tenant', 'neighbour');
+    for (let n = 0; n < LIMITS.entriesPerTenantHour; n++) expect(node.push(version(n)).ok).toBe(true);
+    const { length } = node.log();
+    const one = version(LIMITS.entriesPerTenantHour);
+    expect(node.push(one)).toMatchObject({ ok: false, code: 'too-many', next: expect.stringMatching(/^Push on in \d+ min/) });
+    expect(node.log()).toHaveLength(length);
+    expect(node.push(version(0))).toMatchObject({ ok: true });
+    expect(node.push(one, 'neighbour')).toMatchObject({ ok: true });
+    world.pass(3_600_000);
+    expect(node.push(version(LIMITS.entriesPerTenantHour + 1))).toMatchObject({ ok: true });
+  });
+});
 
 describe('content', () => {
   test('that no release names is not stored', () => {
