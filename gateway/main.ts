@@ -7,6 +7,7 @@ import { identityFromSeed } from '../runtime/adapters/certificate.ts';
 import { openClock } from '../runtime/adapters/clock.ts';
 import { nodeCrypto } from '../runtime/adapters/crypto.ts';
 import { kernelEntropy } from '../runtime/adapters/entropy.ts';
+import { holdFolder } from '../runtime/adapters/folder.ts';
 import { openKeyFile } from '../runtime/adapters/keyfile.ts';
 import { openLmdbStore } from '../runtime/adapters/lmdb-store.ts';
 import { unpackZstd } from '../runtime/adapters/zstd.ts';
@@ -29,7 +30,6 @@ import type { ApiAnswer, ApiInput, Effect, Event, Service } from './service/even
 import { admitSession } from './service/gatekeeper.ts';
 import { gatewayCore } from './service/gateway.ts';
 import { contentShelf } from './service/hot.ts';
-import { holdFolder } from './store/folder.ts';
 
 const SOFTWARE = 'lichen-gateway/0.1.0';
 const TICK_MS = 500;
@@ -159,7 +159,7 @@ const giveUp = (ways: Ways, error: LichenError, event: Event): void => {
 /** Error: `conflict` when another process runs on its folder; and what keeps it from its store and its ports. */
 export const runGateway = async (options: GatewayOptions): Promise<RunningGateway> => {
   mkdirSync(options.data, { recursive: true, mode: 0o700 });
-  const held = await holdFolder(options.data);
+  const held = await holdFolder(options.data, 'gateway');
   try {
     const running = await runOn(options);
     return { ...running, close: () => running.close().finally(held.release) };

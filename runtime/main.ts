@@ -1,5 +1,5 @@
 /** The only place where the board is wired. */
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { hostname, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ import { nodeCrypto } from './adapters/crypto.ts';
 import { closeInherited, keepFromChildren } from './adapters/descriptors.ts';
 import { kernelEntropy } from './adapters/entropy.ts';
 import { openFiles } from './adapters/files.ts';
+import { holdFolder } from './adapters/folder.ts';
 import { healthOf, openCard } from './adapters/health.ts';
 import { nodeSealer, openerFromSeed } from './adapters/hpke.ts';
 import { boardModel, readModel } from './adapters/inventory.ts';
@@ -40,7 +41,7 @@ import type { PartitionEvent, PartitionStep, Partitions } from './ports/partitio
 import type { Slots } from './ports/slots.ts';
 import { hex } from './protocol/bytes.ts';
 import type { Opener } from './protocol/crypto.ts';
-import { asLichenError, ERRORS, tell } from './protocol/errors.ts';
+import { asLichenError, ERRORS, refuse, tell } from './protocol/errors.ts';
 import { type BoardId, idFrom, type OperatorId } from './protocol/ids.ts';
 import type { Part } from './protocol/image.ts';
 import type { Clock } from './turn/clock.ts';
@@ -98,9 +99,13 @@ const wire = (turn: Turn<Event>, doors: Doors, effect: Effect): void => {
 /** Not the key that it signs with: that one is handed over, and what was sealed stays sealed to this one. */
 const openBoxKey = (data: string): Opener => openerFromSeed(openKeyFile(join(data, 'box.key')).seed);
 
+/** A board comes to be where one is to run; whoever looks at one has to name the folder of one. Error: `not-found`. */
 const dataOf = (values: Values): string => {
   const data = typeof values.data === 'string' ? values.data : '';
   if (data === '') throw asUsage('--data DIR is needed');
+  const isThere = values.status === true || values.evict === true || values['rotate-key'] === true;
+  if (isThere && !existsSync(join(data, 'board.key')))
+    refuse('not-found', `no board has ever run in ${data}`, 'Name the folder that its runtime was started with: --data DIR.');
   mkdirSync(data, { recursive: true, mode: 0o711 });
   return data;
 };
@@ -173,11 +178,11 @@ const run = async (given: Values): Promise<void> => {
   const { gateways = [], ...said } = readSetup(data, journal);
   const values: Values = { ...said, ...given };
   if (values['rotate-key'] === true) return rotateKey(data);
-  const key = openBoardKey(data);
-  const { id } = key;
-  const identity = identityFromSeed(key.seed, id);
-  const pace = paceOf(values);
   const looksOnly = values.status === true || values.evict === true;
+  if (!looksOnly) await holdFolder(data, 'board');
+  const { id, seed, signer } = openBoardKey(data);
+  const identity = identityFromSeed(seed, id);
+  const pace = paceOf(values);
   const owner = `board ${id} ${hex(kernelEntropy.bytes(8))}`;
   const storePath = join(data, 'store.mdb');
   const store = openLmdbStore({ path: storePath, owner: looksOnly ? null : owner });
@@ -214,7 +219,7 @@ const run = async (given: Values): Promise<void> => {
   const read = readFrom(files.read, ...Object.values(slots?.doors ?? {}).map((door) => door.read));
   const neighbours = port === null ? null : new NeighboursDoor({ read, entropy: kernelEntropy, port, journal });
   const board: Board = {
-    ...{ crypto: nodeCrypto, unpack: unpackZstd, sealer: nodeSealer, opener, signer: key.signer, entropy: kernelEntropy },
+    ...{ crypto: nodeCrypto, unpack: unpackZstd, sealer: nodeSealer, opener, signer, entropy: kernelEntropy },
     ...{ id, bootId: bootId(), software: SOFTWARE, offer, pace, neighbours: neighbours !== null },
   };
   const turn = beginTurn(board, { clock, partitions, files, link, slots: slots?.doors ?? null, neighbours }, stick, store, owner);
